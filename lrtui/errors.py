@@ -1,0 +1,87 @@
+"""What a user sees when something cannot be done: what, where, and how to mend it.
+
+    UserError                exit code 2: usage, a bad file, a refused command
+    ├── ExperimentError      exit code 2: all faults of one experiment file, at once
+    ├── MachineError         exit code 5: disk full, no data, no GPU asked for, a directory that cannot be written
+    └── OwnedElsewhereError  exit code 6: another host or user owns the experiment
+
+`lrtui.cli.main` is the one door that prints them. Anything else that escapes is a bug of lrtui: exit code 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class UserError(Exception):
+    """Something the user can mend.
+
+    Attributes:
+        what: one sentence: what is wrong.
+        where: a path, a verb or a key; "" where `what` says it.
+        mend: what to do next, ready to type where possible.
+
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  {self.mend}" if self.mend else head
+
+
+class MachineError(UserError):
+    """The machine lacks something: space, data, a GPU, the right to write."""
+
+    exit_code = 5
+
+
+class OwnedElsewhereError(UserError):
+    """Another host or user owns this experiment directory."""
+
+    exit_code = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of an experiment file, at a place in its text."""
+
+    line: int
+    """1-based; 0 where the fault has no place (a missing key)."""
+    column: int
+    """1-based, in characters."""
+    length: int
+    """How many characters the caret line underlines; at least 1."""
+    what: str
+    """What was expected and what was found."""
+    mend: str
+    """How to mend it."""
+    source: str
+    """The line as it stands in the file, without its newline."""
+
+    def text(self, path: str) -> str:
+        """Return the fault as the lines a user sees."""
+        if self.line == 0:
+            return f"{path}: {self.what}\n  {self.mend}"
+        gutter = f"{self.line:>6} | "
+        head = f"{path}:{self.line}:{self.column}: {self.what}"
+        caret = " " * (len(gutter) + self.column - 1) + "^" * max(1, self.length)
+        return f"{head}\n{gutter}{self.source}\n{caret}\n  {self.mend}"
+
+
+class ExperimentError(UserError):
+    """All faults of one experiment file."""
+
+    def __init__(self, path: str, faults: list[Fault]) -> None:
+        super().__init__(f"{len(faults)} fault(s)", path)
+        self.path = path
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return "\n\n".join(fault.text(self.path) for fault in self.faults)

@@ -1,0 +1,442 @@
+"""The vocabulary: what happened (events, in the journal) and what is asked for (commands, in the inbox).
+
+Events are named noun + past participle, commands are imperative. Each is one line of strict JSON that says its name in
+words, so that `tail -f journal.jsonl` is a log. There is one event for every change of state and one for every input of
+a decision: a replay never recomputes what the journal decided.
+
+msgspec checks every field on the way in: a journal or an inbox file may come from a stranger.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+VERSION = 1
+
+Scalar = bool | int | float | str
+EndingKind = Literal["finished", "pruned", "killed", "failed", "diverged", "lost"]
+Origin = Literal["strategy", "user"]
+Unit = Literal["epoch", "step", "tokens"]
+
+
+class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One configuration that is tried; with a seed it makes a run."""
+
+    lr: float
+    optimizer: str = ""
+    """As the trainer gets it: a name, or compact JSON such as {"sgd":{"momentum":0.9}}; "" for own scripts without one."""
+    schedule: str = ""
+    """As the trainer gets it; "" for own scripts without one."""
+    values: dict[str, Scalar] = {}
+    """The user's own placeholders, from [values]."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The resolved experiment, as far as the fold and the front ends need it."""
+
+    name: str
+    source: str
+    """The experiment file as the user named it."""
+    metric: str
+    goal: Literal["max", "min"]
+    loss: str
+    """The metric that the health rules read."""
+    unit: Unit
+    horizon: float
+    """The full length R of a run, in `unit`s."""
+    value: str = "last"
+    """What counts as a run's value: "last", "best" or "mean N"."""
+    within: float | None = None
+    """What the user regards as equal, in the metric's unit."""
+    keep: str = "all"
+    grace: float | None = None
+    health: dict[str, Scalar] = {}
+    parse: str | None = None
+    """Regular expression for scripts that print text."""
+    strategy: str = ""
+    """How the LRs were chosen, in words."""
+    builtin: bool = True
+    """Whether the built-in trainer runs; else the user's command."""
+    dataset: str = ""
+    model: str = ""
+    seeds: int = 1
+    gpus: int = 0
+    """GPUs per run; 0 where runs train on the CPU."""
+    devices: tuple[int, ...] = ()
+    """The GPUs in use; empty on the CPU."""
+    parallel: int = 1
+    """How many runs at once at the start."""
+    threads: int = 1
+    """CPU threads per run."""
+    checkpoints: bool = True
+    """Whether an attempt can go on from a checkpoint of an earlier one."""
+    stops_at_until: bool = True
+    """Whether the command knows {until}; else the supervisor stops it at that length."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the file should know, such as an LR that was given twice."""
+
+
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event", omit_defaults=True
+):
+    """A line of the journal. The supervisor's journal fills in n and at."""
+
+    v: int = 0
+    n: int = 0
+    """Position in the journal, from 1."""
+    at: float = 0.0
+    """Wall-clock time, seconds since 1970; shown, never used for ordering."""
+    by: str | None = None
+    """ID of the command that caused it."""
+
+
+class SweepOpened(Event):
+    """A supervisor began, or goes on with a sweep that had been closed."""
+
+    plan: Plan
+    host: str = ""
+    inode: int = 0
+    """Of the directory: a copy has another one."""
+    version: str = ""
+    pid: int = 0
+
+
+class ExperimentChanged(Event):
+    file: str
+    what: str
+
+
+class DataPreparing(Event):
+    """The preparation of the data is about to be started, as an attempt of "data"."""
+
+    attempt: int
+    token: str
+
+
+class DataPrepared(Event):
+    path: str = ""
+    dataset: str = ""
+    classes: int = 0
+    train: int = 0
+    val: int = 0
+    test: int = 0
+    checksum: str = ""
+    synthetic: bool = False
+
+
+class RunQueued(Event):
+    """A run is to be started: a new one, or one that is started again."""
+
+    run: str
+    setting: Setting
+    seed: int
+    until: float
+    """Where the next attempt stops, in the plan's unit."""
+    origin: Origin = "strategy"
+    parent: str | None = None
+    """The run whose setting was edited."""
+    resume: bool = False
+    """Whether the next attempt goes on from the last one's checkpoint."""
+    why: str = ""
+
+
+class RunLaunched(Event):
+    """Written before the fork: from here on there may be a process."""
+
+    run: str
+    attempt: int
+    token: str
+    until: float
+    devices: tuple[int, ...] = ()
+    resumed_from: int | None = None
+    """The attempt whose checkpoint was handed on."""
+
+
+class RunStarted(Event):
+    run: str
+    attempt: int
+    pid: int
+
+
+class RunReached(Event):
+    """A value that a decision rests on: of the evaluation at or before `level`."""
+
+    run: str
+    attempt: int
+    level: float
+    value: float | None
+    """None where the metric was not finite."""
+    val_loss: float | None = None
+
+
+class RunWaiting(Event):
+    run: str
+
+
+class RunPromoted(Event):
+    run: str
+    until: float
+
+
+class RunPausing(Event):
+    run: str
+    attempt: int
+    why: str = ""
+    with_sweep: bool = False
+    """Whether the whole sweep is being stopped: going on with the sweep goes on with the run."""
+
+
+class RunPaused(Event):
+    run: str
+    attempt: int
+
+
+class RunFrozen(Event):
+    run: str
+    attempt: int
+
+
+class RunThawed(Event):
+    run: str
+    attempt: int
+
+
+class RunStopping(Event):
+    """Written before the signal: this attempt is to end as `kind`."""
+
+    run: str
+    attempt: int
+    kind: EndingKind
+    why: str
+    with_sweep: bool = False
+
+
+class RunEnded(Event):
+    run: str
+    attempt: int
+    """0 where the run never had a process."""
+    kind: EndingKind
+    why: str = ""
+    code: int | None = None
+    signal: int | None = None
+
+
+class RunLost(Event):
+    run: str
+    attempt: int
+    why: str
+
+
+class RunAdopted(Event):
+    run: str
+    attempt: int
+    pid: int
+
+
+class RunFlagged(Event):
+    """A health rule spoke; it did not stop the run."""
+
+    run: str
+    attempt: int
+    rule: str
+    why: str
+
+
+class VerdictReached(Event):
+    lr: float | None
+    why: tuple[str, ...] = ()
+
+
+class ParallelSet(Event):
+    parallel: int
+
+
+class Warned(Event):
+    text: str
+    run: str | None = None
+
+
+class BrakeSet(Event):
+    """No run is launched while the brake is on."""
+
+    on: bool
+    why: str = ""
+    stop: bool = False
+    """Whether the user ends the sweep: it is closed as soon as nobody is alive."""
+
+
+class CommandDone(Event):
+    """The answer to a command, journalled before it is given; the same ID is never carried out twice."""
+
+    command: str
+    ok: bool
+    answer: str
+    mend: str = ""
+
+
+class SweepClosed(Event):
+    code: int
+    why: str
+
+
+AnyEvent = (
+    SweepOpened
+    | ExperimentChanged
+    | DataPreparing
+    | DataPrepared
+    | RunQueued
+    | RunLaunched
+    | RunStarted
+    | RunReached
+    | RunWaiting
+    | RunPromoted
+    | RunPausing
+    | RunPaused
+    | RunFrozen
+    | RunThawed
+    | RunStopping
+    | RunEnded
+    | RunLost
+    | RunAdopted
+    | RunFlagged
+    | VerdictReached
+    | ParallelSet
+    | Warned
+    | BrakeSet
+    | CommandDone
+    | SweepClosed
+)
+
+
+class Command(
+    msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="command", omit_defaults=True
+):
+    """A request in the inbox; its file's name is its ID."""
+
+    v: int = VERSION
+    sent: float = 0.0
+    """Wall-clock time of sending, seconds since 1970."""
+    expires: float = 60.0
+    """Seconds after `sent` at which the supervisor refuses it instead of carrying it out."""
+
+
+class AddRun(Command):
+    lr: float
+    parent: str | None = None
+    """The run whose other settings are taken; default: those of the first run."""
+    seed: int | None = None
+    optimizer: str | None = None
+    schedule: str | None = None
+
+
+class KillRun(Command):
+    run: str
+    attempt: int | None = None
+    """The attempt that is meant: a kill never hits a restarted one."""
+
+
+class RestartRun(Command):
+    run: str
+    attempt: int | None = None
+    checkpoint: bool = False
+    """Go on from the last checkpoint instead of from scratch."""
+
+
+class PauseRun(Command):
+    run: str
+    attempt: int | None = None
+
+
+class ResumeRun(Command):
+    run: str
+
+
+class FreezeRun(Command):
+    run: str
+    attempt: int | None = None
+
+
+class SetParallel(Command):
+    parallel: int
+
+
+class StopSweep(Command):
+    why: str = "stopped by you"
+
+
+class ReopenSweep(Command):
+    """Go on after a stop: what is not finished is queued again; lifts the brake."""
+
+
+class Ping(Command):
+    pass
+
+
+AnyCommand = (
+    AddRun
+    | KillRun
+    | RestartRun
+    | PauseRun
+    | ResumeRun
+    | FreezeRun
+    | SetParallel
+    | StopSweep
+    | ReopenSweep
+    | Ping
+)
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `done/ID.json` holds: the command was carried out, or refused and why."""
+
+    ok: bool
+    answer: str
+    mend: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+_event_decoder = msgspec.json.Decoder(AnyEvent)
+_command_decoder = msgspec.json.Decoder(AnyCommand)
+
+
+def encode(message: Event | Command | Answer) -> bytes:
+    """Return one line of JSON, without the newline."""
+    return _encoder.encode(message)
+
+
+def decode_event(line: bytes) -> AnyEvent:
+    """Return the event on a journal line.
+
+    Raises:
+        ValueError: the line is no event of this version (msgspec's errors and a RecursionError included).
+
+    """
+    try:
+        event: AnyEvent = _event_decoder.decode(line)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+    if event.v != VERSION:
+        raise ValueError(f"journal version {event.v}; this lrtui reads version {VERSION}")
+    return event
+
+
+def decode_command(text: bytes) -> AnyCommand:
+    """Return the command in an inbox file.
+
+    Raises:
+        ValueError: it is none, or of another version.
+
+    """
+    try:
+        command: AnyCommand = _command_decoder.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+    if command.v != VERSION:
+        raise ValueError(f"command version {command.v}; this lrtui reads version {VERSION}")
+    return command

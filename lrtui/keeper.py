@@ -1,0 +1,363 @@
+"""The parent of one worker: starts it, waits, sweeps what it leaves, and writes exit.json.
+
+`launchers.local` runs this file by its path, as `python -I -S keeper.py LOCK_FD ATTEMPT_DIR`: standard library only, so that
+it starts fast and an upgrade of lrtui does not reach a run that has begun. The supervisor may die and come back; whoever
+waits for a worker must be its parent, or the exit code is lost.
+
+The locked descriptor arrives over the fork: as long as keeper or worker live, nobody else can start this attempt.
+`claim` is made with O_EXCL, so a launch may be repeated and a start may not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+HEAD = 1 << 20
+"""Bytes kept at the beginning of a capped output.log."""
+TAIL = 8 << 20
+"""Bytes kept at its end."""
+CAP = 64 << 20
+"""Bytes that output.log may hold on disk before its middle is given back."""
+_LONGEST = 1 << 20
+_BLOCK = 4096
+
+
+def main(lock_fd: int, attempt: str) -> int:
+    """Keep one worker from its start to its exit.json; return 0, or 1 where the claim was taken."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    try:
+        claim = os.open(f"{attempt}/claim", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return 1
+    os.write(claim, b"%d\n" % os.getpid())
+    os.close(claim)
+    with open(f"{attempt}/argv.json", encoding="utf-8") as file:
+        spec = json.load(file)
+    token = os.environ["LRTUI_TOKEN"]
+    _adopt_orphans()
+    worker = _start(spec, attempt, lock_fd)
+    identity = {
+        "worker": worker,
+        "keeper": os.getpid(),
+        "start": start_time(worker),
+        "keeper_start": start_time(os.getpid()),
+        "boot_id": boot_id(),
+        "token": token,
+    }
+    _write_patiently(f"{attempt}/pid.json", identity)
+    status = _wait(worker, _Output(attempt, spec))
+    left = _sweep(token)
+    code = os.waitstatus_to_exitcode(status)
+    ending = {
+        "code": code if code >= 0 else None,
+        "signal": -code if code < 0 else None,
+        "at": time.time(),
+        "left": left,
+    }
+    _write_patiently(f"{attempt}/exit.json", ending)
+    return 0
+
+
+def _start(spec: dict[str, object], attempt: str, lock_fd: int) -> int:
+    """Return the pid of the worker: its own session, output appended to a file, the lock inherited."""
+    pid = os.fork()
+    if pid:
+        return pid
+    what = f"{attempt}/output.log"
+    try:
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
+        output = os.open(f"{attempt}/output.log", flags, 0o600)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.set_inheritable(lock_fd, True)
+        what = "the earlier checkpoint"
+        _hand_on_checkpoint(spec.get("checkpoint_from"), f"{attempt}/checkpoint")
+        argv = [str(word) for word in spec["argv"]]  # type: ignore[attr-defined]
+        what = str(spec["cwd"])
+        os.chdir(what)
+        what = argv[0]
+        os.execvp(argv[0], argv)  # noqa: S606  # never a shell
+    except BaseException as error:  # noqa: BLE001  # nothing may return from the child
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        os.write(2, f"lrtui: cannot start {what}: {reason}\n".encode(errors="replace"))
+        os._exit(127)
+
+
+def _hand_on_checkpoint(source: object, target: str) -> None:
+    """Copy an earlier attempt's checkpoint (file or folder, with its .previous), whole or not at all."""
+    if not isinstance(source, str):
+        return
+    import shutil
+
+    for suffix in ("", ".previous"):
+        if os.path.isdir(source + suffix):
+            shutil.copytree(source + suffix, target + suffix + ".tmp", dirs_exist_ok=True)
+        elif os.path.exists(source + suffix):
+            shutil.copyfile(source + suffix, target + suffix + ".tmp")
+        else:
+            continue
+        os.rename(target + suffix + ".tmp", target + suffix)
+
+
+def _wait(worker: int, output: _Output) -> int:
+    """Return the worker's wait status; meanwhile reap orphans and keep the output within its cap."""
+    while True:
+        signal.sigtimedwait({signal.SIGCHLD}, 1.0)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == worker:
+                return status
+            if pid == 0:
+                break
+        try:
+            output.cap()
+        except OSError as error:
+            print(f"keeper: cannot cap {output.path}: {error}", file=sys.stderr)
+
+
+class _Output:
+    """output.log of one attempt, kept within its cap by punching out its middle."""
+
+    def __init__(self, attempt: str, spec: dict[str, object]) -> None:
+        self.path = f"{attempt}/output.log"
+        self.printed = f"{attempt}/printed.jsonl"
+        self.parse = spec.get("parse")
+        self.limit = int(str(spec.get("log_cap") or CAP))
+        self.head = min(HEAD, self.limit // 8) // _BLOCK * _BLOCK
+        self.tail = min(TAIL, self.limit // 4)
+        self.scanned = 0
+        """Where the next line to be scanned begins; every metric line before it is saved."""
+
+    def cap(self) -> None:
+        """Give the middle of the file back to the disk, once it holds more than the cap."""
+        try:
+            size = os.stat(self.path)
+        except FileNotFoundError:
+            return
+        if size.st_blocks * 512 <= self.limit:
+            return
+        end = (size.st_size - self.tail) // _BLOCK * _BLOCK
+        if end <= self.head:
+            return
+        fd = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            self._save(fd, end)
+            _punch(fd, self.head, end - self.head)
+        finally:
+            os.close(fd)
+
+    def _save(self, fd: int, end: int) -> None:
+        """Append to printed.jsonl every metric line that begins before `end`, with its offset."""
+        matches = self._recogniser()  # type: ignore[no-untyped-call]
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
+        out = os.open(self.printed, flags, 0o600)
+        try:
+            for offset, line in self._lines(fd, end):
+                if matches(line):
+                    record = {"offset": offset, "line": line.decode("utf-8", "replace")}
+                    os.write(out, json.dumps(record).encode() + b"\n")
+            os.fsync(out)
+        finally:
+            os.close(out)
+
+    def _lines(self, fd: int, end: int):  # type: ignore[no-untyped-def]  # noqa: ANN202  # a generator; typing costs the start 4 ms
+        """Yield (offset, line) for the lines that begin in [scanned, end); a line over 1 MiB is passed over."""
+        held = b""
+        position = self.scanned
+        while self.scanned < end:
+            chunk = os.pread(fd, 1 << 20, position)
+            if not chunk:
+                return
+            position += len(chunk)
+            lines = (held + chunk).split(b"\n")
+            held = lines.pop()
+            for line in lines:
+                if self.scanned < end:
+                    yield self.scanned, line
+                self.scanned += len(line) + 1
+            if len(held) > _LONGEST:
+                self.scanned += len(held)
+                held = b""
+
+    def _recogniser(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  # see _lines
+        if not isinstance(self.parse, str):
+            return lambda line: line.lstrip()[:1] == b"{"
+        import re
+
+        pattern = re.compile(self.parse)
+        return lambda line: (
+            line.lstrip()[:1] == b"{" or pattern.search(line[:65536].decode("utf-8", "replace"))
+        )
+
+
+def _punch(fd: int, offset: int, length: int) -> None:
+    """Deallocate a range of a file; its size and the offsets behind it stay."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    keep_size_and_punch_hole = 0x01 | 0x02
+    if libc.fallocate(fd, keep_size_and_punch_hole, ctypes.c_long(offset), ctypes.c_long(length)):
+        raise OSError(ctypes.get_errno(), "fallocate")
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of whatever the worker leaves behind (prctl PR_SET_CHILD_SUBREAPER)."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def _sweep(token: str) -> int:
+    """End every process the worker left; return how many could not be ended."""
+    began = time.monotonic()
+    while True:
+        left = set(bearers(token)) | set(_children())
+        left.discard(os.getpid())
+        waited = time.monotonic() - began
+        if not left or waited > 10:
+            return len(left)
+        for pid in left:
+            # Orphans of ours are signalled without the token too: they may have cleared their environment.
+            _signal(pid, signal.SIGTERM if waited < 1 else signal.SIGKILL)
+            _signal(pid, signal.SIGCONT)
+        deadline = time.monotonic() + 0.05
+        while time.monotonic() < deadline:
+            try:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    time.sleep(0.01)
+            except ChildProcessError:
+                time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    """Return our living children: the worker's orphans, since we are their subreaper."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            pids = [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+    return [pid for pid in pids if not is_zombie(pid)]
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        print(f"keeper: not allowed to signal {pid}", file=sys.stderr)
+
+
+def bearers(token: str) -> list[int]:
+    """Return the living processes that carry LRTUI_TOKEN=`token` in their environment (1.8 ms for 100 processes)."""
+    wanted = b"LRTUI_TOKEN=" + token.encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and bears(int(name), wanted):
+            found.append(int(name))
+    return found
+
+
+def bears(pid: int, wanted: bytes) -> bool:
+    """Tell whether a process was started with `wanted` (NAME=value) in its environment, and is no zombie."""
+    try:
+        fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        environ = b""
+        while chunk := os.read(fd, 65536):
+            environ += chunk
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return wanted in environ.split(b"\0") and not is_zombie(pid)
+
+
+def start_time(pid: int) -> int | None:
+    """Return a process's start in clock ticks since boot (field 22 of its stat), None if there is none."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields else None
+
+
+def is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended and waits to be reaped, or does not exist."""
+    fields = _stat(pid)
+    return not fields or fields[0] in ("Z", "X")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on (the command's name may hold anything)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].decode("ascii", "replace").split()
+    except OSError:
+        return []
+
+
+def boot_id() -> str:
+    """Return the id of this boot: a pid means nothing after another one."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _write_patiently(path: str, content: dict[str, object]) -> None:
+    """Put a JSON file in place (tmp, fsync, rename); where the disk is full, try again until it is not."""
+    while True:
+        try:
+            write_whole(path, json.dumps(content).encode())
+        except FileNotFoundError:
+            return  # the directory was deleted under us; nobody is left to tell
+        except OSError as error:
+            print(f"keeper: cannot write {path}: {error}", file=sys.stderr)
+            time.sleep(1)
+        else:
+            return
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Put a file in place whole: tmp in the same directory (O_EXCL, 0600), fsync, rename, fsync of the directory."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
+    try:
+        fd = os.open(temporary, flags, 0o600)
+    except FileExistsError:
+        os.unlink(temporary)
+        fd = os.open(temporary, flags, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]), sys.argv[2]))

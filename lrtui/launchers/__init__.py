@@ -1,0 +1,18 @@
+"""How a process comes to run. To add an engine: one file here and one line in LAUNCHERS."""
+
+from lrtui.launchers.base import Condition, Gone, Job, Launcher, Living, Over, Unclaimed
+from lrtui.launchers.local import Local
+
+LAUNCHERS: dict[str, type[Launcher]] = {"local": Local}
+
+__all__ = [
+    "LAUNCHERS",
+    "Condition",
+    "Gone",
+    "Job",
+    "Launcher",
+    "Living",
+    "Local",
+    "Over",
+    "Unclaimed",
+]

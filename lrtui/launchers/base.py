@@ -1,0 +1,70 @@
+"""What every launcher offers the supervisor: start an attempt, say how it stands, signal it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt that is to be started; argv.json in its directory says what runs."""
+
+    root: Path
+    """The attempt's directory; it exists."""
+    token: str
+    environment: Mapping[str, str]
+    """What is set for the worker on top of what it inherits; None of it is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The worker has ended and its exit.json says how."""
+
+    code: int | None
+    signal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """Somebody of this attempt is alive."""
+
+    pid: int | None
+    """The worker, where it is known and lives."""
+    kept: bool
+    """Whether its keeper lives, so that an exit.json will come."""
+    orphans: bool = False
+    """Whether keeper and worker are dead and only what the worker started is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """Nobody has begun this attempt: it may be launched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """It was begun, nobody is left, and nobody wrote how it ended."""
+
+
+Condition = Over | Living | Unclaimed | Gone
+
+
+class Launcher(Protocol):
+    """An engine that runs attempts."""
+
+    def launch(self, job: Job) -> None:
+        """Start an attempt; do nothing where somebody of it is alive.
+
+        Raises:
+            OSError: it could not be started; the attempt is as before.
+
+        """
+
+    def look(self, root: Path, token: str) -> Condition:
+        """Return how an attempt stands."""
+
+    def send(self, root: Path, token: str, signal: int) -> int:
+        """Signal everybody of an attempt; return how many processes were reached."""

@@ -1,0 +1,436 @@
+"""The one fold: `apply(sweep, event)` turns the journal into the present.
+
+Supervisor recovery, monitor, log mode, report and tests all use this function, so they cannot disagree.
+It is total: an event that does not fit (an unknown run, an ended attempt) changes nothing, because a journal may be damaged.
+
+    queued → starting → running ⇄ frozen       running → waiting → queued | ended      running → pausing → paused → queued
+    starting | running | frozen → stopping → ended            anything alive → lost → queued | ended
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from lrtui import events as ev
+from lrtui.events import AnyEvent, EndingKind, Event, Origin, Plan, Setting
+
+
+class State(StrEnum):
+    """What a run is doing."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    FROZEN = "frozen"
+    WAITING = "waiting"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+ALIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN, State.PAUSING, State.STOPPING})
+"""States in which the run may have a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended; exists only on an ended run."""
+
+    kind: EndingKind
+    code: int | None
+    signal: int | None
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One process of a run."""
+
+    number: int
+    token: str
+    until: float
+    devices: tuple[int, ...] = ()
+    resumed_from: int | None = None
+    launched_at: float = 0.0
+    started_at: float | None = None
+    pid: int | None = None
+    ended_at: float | None = None
+    stop_kind: EndingKind | None = None
+    """Set while it is being stopped: what it will have ended as."""
+    stop_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A value that a decision rested on."""
+
+    attempt: int
+    level: float
+    value: float | None
+    val_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A setting with a seed."""
+
+    id: str
+    setting: Setting
+    seed: int
+    origin: Origin
+    state: State
+    until: float
+    parent: str | None = None
+    resume: bool = False
+    """Whether the next attempt goes on from a checkpoint."""
+    attempts: tuple[Attempt, ...] = ()
+    reached: tuple[Reached, ...] = ()
+    flags: tuple[tuple[str, str], ...] = ()
+    """(rule, why) of the health rules that spoke in the current attempt."""
+    ending: Ending | None = None
+    why: str = ""
+    """Why it is in this state, in words; "" where the state says it."""
+    queued_n: int = 0
+    """Journal number of its last RunQueued: the order of the queue."""
+    losses: int = 0
+    """How often it was lost since a user last asked for it."""
+    with_sweep: bool = False
+    """Whether it was paused or stopped because the whole sweep was."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def folder(self) -> str:
+        """Name of its directory: r03-lr3e-04."""
+        return f"{self.id}-lr{lr_text(self.setting.lr)}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may have a process."""
+        return self.state in ALIVE
+
+
+def lr_text(lr: float) -> str:
+    """Return an LR in its canonical form with as few digits as keep it apart: 3e-04, 6.25e-03."""
+    for digits in range(16):
+        text = f"{lr:.{digits}e}"
+        if float(text) == lr:
+            return text
+    return f"{lr:.16e}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The present: everything the journal says."""
+
+    plan: Plan | None = None
+    runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+    parallel: int = 1
+    brake: str | None = None
+    """Why nothing is launched; None where it is."""
+    stopping: bool = False
+    """Whether the user ends the sweep."""
+    data: ev.DataPrepared | None = None
+    data_attempt: int = 0
+    data_token: str = ""
+    warnings: tuple[tuple[float, str | None, str], ...] = ()
+    """(at, run, text), the latest 200."""
+    commands: Mapping[str, ev.CommandDone | None] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """The commands that have had an effect, by ID; None until they are answered."""
+    verdict: ev.VerdictReached | None = None
+    closed: ev.SweepClosed | None = None
+    opened_at: float = 0.0
+    """When the sweep was first opened."""
+    host: str = ""
+    inode: int = 0
+    n: int = 0
+    """Number of the last event."""
+    at: float = 0.0
+    """Time of the last event."""
+    strange: int = 0
+    """Events that did not fit and changed nothing."""
+
+    def alive(self) -> list[Run]:
+        """Return the runs that may have a process."""
+        return [run for run in self.runs.values() if run.alive]
+
+    def queued(self) -> list[Run]:
+        """Return the queue, next first."""
+        waiting = [run for run in self.runs.values() if run.state is State.QUEUED]
+        return sorted(waiting, key=lambda run: run.queued_n)
+
+
+def fold(events: Iterable[AnyEvent], sweep: Sweep | None = None) -> Sweep:
+    """Return the present after `events`."""
+    return functools.reduce(apply, events, sweep or Sweep())
+
+
+def apply(sweep: Sweep, event: AnyEvent) -> Sweep:
+    """Return the sweep after one event."""
+    step = _APPLY.get(type(event))
+    after = step(sweep, event) if step else sweep
+    if after is None:
+        after = replace(sweep, strange=sweep.strange + 1)
+    if event.by is not None and event.by not in after.commands:
+        after = replace(after, commands=MappingProxyType({**after.commands, event.by: None}))
+    return replace(after, n=event.n, at=event.at)
+
+
+def _opened(sweep: Sweep, e: ev.SweepOpened) -> Sweep:
+    first = sweep.plan is None
+    return replace(
+        sweep,
+        plan=e.plan,
+        host=e.host,
+        inode=e.inode,
+        closed=None,
+        parallel=e.plan.parallel if first else sweep.parallel,
+        opened_at=e.at if first else sweep.opened_at,
+    )
+
+
+def _data_preparing(sweep: Sweep, e: ev.DataPreparing) -> Sweep:
+    return replace(sweep, data_attempt=e.attempt, data_token=e.token)
+
+
+def _data_prepared(sweep: Sweep, e: ev.DataPrepared) -> Sweep:
+    return replace(sweep, data=e)
+
+
+def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
+    old = sweep.runs.get(e.run)
+    if old is None:
+        run = Run(
+            id=e.run,
+            setting=e.setting,
+            seed=e.seed,
+            origin=e.origin,
+            state=State.QUEUED,
+            until=e.until,
+            parent=e.parent,
+            resume=e.resume,
+            why=e.why,
+            queued_n=e.n,
+        )
+        return _with(sweep, run)
+    if old.alive:
+        return None
+    again = replace(
+        old,
+        state=State.QUEUED,
+        until=e.until,
+        resume=e.resume,
+        origin=e.origin,
+        ending=None,
+        flags=(),
+        why=e.why,
+        queued_n=e.n,
+        with_sweep=False,
+        losses=old.losses if old.state is State.LOST else 0,
+    )
+    return _with(sweep, again)
+
+
+def _launched(sweep: Sweep, e: ev.RunLaunched) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or run.state is not State.QUEUED or e.attempt <= len(run.attempts):
+        return None
+    attempt = Attempt(
+        number=e.attempt,
+        token=e.token,
+        until=e.until,
+        devices=e.devices,
+        resumed_from=e.resumed_from,
+        launched_at=e.at,
+    )
+    return _with(
+        sweep,
+        replace(run, state=State.STARTING, why="", attempts=(*run.attempts, attempt)),
+    )
+
+
+def _started(sweep: Sweep, e: ev.RunStarted) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state is not State.STARTING:
+        return None
+    return _with(sweep, _attempt(replace(run, state=State.RUNNING), pid=e.pid, started_at=e.at))
+
+
+def _adopted(sweep: Sweep, e: ev.RunAdopted) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    state = State.RUNNING if run.state in (State.STARTING, State.LOST) else run.state
+    started = run.attempts[-1].started_at or e.at
+    return _with(sweep, _attempt(replace(run, state=state), pid=e.pid, started_at=started))
+
+
+def _reached(sweep: Sweep, e: ev.RunReached) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None:
+        return None
+    reached = Reached(e.attempt, e.level, e.value, e.val_loss)
+    kept = tuple(r for r in run.reached if (r.attempt, r.level) != (e.attempt, e.level))
+    return _with(sweep, replace(run, reached=(*kept, reached)))
+
+
+def _moved(state: State, *, of: frozenset[State]) -> functools.partial[Sweep | None]:
+    """Return the step for an event that only changes the state of a living attempt."""
+    return functools.partial(_move, state, of)
+
+
+def _move(
+    state: State,
+    of: frozenset[State],
+    sweep: Sweep,
+    e: ev.RunFrozen | ev.RunThawed,
+) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state not in of:
+        return None
+    return _with(sweep, replace(run, state=state))
+
+
+def _pausing(sweep: Sweep, e: ev.RunPausing) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state not in _LIVE:
+        return None
+    return _with(sweep, replace(run, state=State.PAUSING, why=e.why, with_sweep=e.with_sweep))
+
+
+def _paused(sweep: Sweep, e: ev.RunPaused) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state is not State.PAUSING:
+        return None
+    return _with(sweep, _attempt(replace(run, state=State.PAUSED), ended_at=e.at))
+
+
+def _waiting(sweep: Sweep, e: ev.RunWaiting) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or not run.alive:
+        return None
+    return _with(sweep, _attempt(replace(run, state=State.WAITING, why=""), ended_at=e.at))
+
+
+def _promoted(sweep: Sweep, e: ev.RunPromoted) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or run.state is not State.WAITING:
+        return None
+    return _with(sweep, replace(run, state=State.QUEUED, until=e.until, resume=True, queued_n=e.n))
+
+
+def _stopping(sweep: Sweep, e: ev.RunStopping) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    run = replace(run, state=State.STOPPING, why=e.why, with_sweep=e.with_sweep)
+    return _with(sweep, _attempt(run, stop_kind=e.kind, stop_why=e.why))
+
+
+def _ended(sweep: Sweep, e: ev.RunEnded) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or run.state is State.ENDED or e.attempt != len(run.attempts):
+        return None
+    ending = Ending(e.kind, e.code, e.signal, e.at, e.why)
+    run = replace(run, state=State.ENDED, ending=ending, why=e.why)
+    return _with(sweep, _attempt(run, ended_at=e.at) if run.attempts else run)
+
+
+def _lost(sweep: Sweep, e: ev.RunLost) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + 1)
+    return _with(sweep, _attempt(run, ended_at=e.at))
+
+
+def _flagged(sweep: Sweep, e: ev.RunFlagged) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    return _with(sweep, replace(run, flags=(*run.flags, (e.rule, e.why))))
+
+
+def _warned(sweep: Sweep, e: ev.Warned) -> Sweep:
+    return replace(sweep, warnings=(*sweep.warnings[-199:], (e.at, e.run, e.text)))
+
+
+def _done(sweep: Sweep, e: ev.CommandDone) -> Sweep:
+    if e.by is None:
+        return sweep
+    return replace(sweep, commands=MappingProxyType({**sweep.commands, e.by: e}))
+
+
+def _closed(sweep: Sweep, e: ev.SweepClosed) -> Sweep:
+    return replace(sweep, closed=e)
+
+
+def _verdict(sweep: Sweep, e: ev.VerdictReached) -> Sweep:
+    return replace(sweep, verdict=e)
+
+
+def _parallel(sweep: Sweep, e: ev.ParallelSet) -> Sweep:
+    return replace(sweep, parallel=max(1, e.parallel))
+
+
+def _brake(sweep: Sweep, e: ev.BrakeSet) -> Sweep:
+    return replace(sweep, brake=e.why if e.on else None, stopping=e.on and e.stop)
+
+
+def _with(sweep: Sweep, run: Run) -> Sweep:
+    return replace(sweep, runs=MappingProxyType({**sweep.runs, run.id: run}))
+
+
+def _current(sweep: Sweep, run_id: str, attempt: int) -> Run | None:
+    """Return the run if `attempt` is its latest and may still have a process (or was lost)."""
+    run = sweep.runs.get(run_id)
+    if run is None or not run.attempts or run.attempts[-1].number != attempt:
+        return None
+    return run if run.alive or run.state is State.LOST else None
+
+
+def _attempt(run: Run, **changes: object) -> Run:
+    latest = replace(run.attempts[-1], **changes)  # type: ignore[arg-type]
+    return replace(run, attempts=(*run.attempts[:-1], latest))
+
+
+_LIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN})
+
+_APPLY: dict[type[Event], Callable[..., Sweep | None]] = {
+    ev.SweepOpened: _opened,
+    ev.DataPreparing: _data_preparing,
+    ev.DataPrepared: _data_prepared,
+    ev.RunQueued: _queued,
+    ev.RunLaunched: _launched,
+    ev.RunStarted: _started,
+    ev.RunAdopted: _adopted,
+    ev.RunReached: _reached,
+    ev.RunWaiting: _waiting,
+    ev.RunPromoted: _promoted,
+    ev.RunPausing: _pausing,
+    ev.RunPaused: _paused,
+    ev.RunFrozen: _moved(State.FROZEN, of=_LIVE),
+    ev.RunThawed: _moved(State.RUNNING, of=frozenset({State.FROZEN})),
+    ev.RunStopping: _stopping,
+    ev.RunEnded: _ended,
+    ev.RunLost: _lost,
+    ev.RunFlagged: _flagged,
+    ev.Warned: _warned,
+    ev.CommandDone: _done,
+    ev.SweepClosed: _closed,
+    ev.VerdictReached: _verdict,
+    ev.ParallelSet: _parallel,
+    ev.BrakeSet: _brake,
+}

@@ -1,0 +1,53 @@
+"""A training script for tests, with an outside oracle: nothing of lrtui, nothing random.
+
+usage: stub.py ORACLE RUN LR UNTIL CHECKPOINT [--sleep S] [--ignore-term] [--fork] [--setsid] [--nan] [--fail]
+
+Two workers of one run are seen because each takes a non-blocking flock on ORACLE/RUN.lock, outside the experiment: the second
+writes to ORACLE/RUN.doubled. Every step is appended to ORACLE/RUN.steps *after* its metric line was written.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+oracle, run, lr, until, checkpoint, *flags = sys.argv[1:]
+sleep = float(flags[flags.index("--sleep") + 1]) if "--sleep" in flags else 0.02
+
+lock = os.open(f"{oracle}/{run}.lock", os.O_CREAT | os.O_RDWR)
+os.set_inheritable(lock, False)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    with open(f"{oracle}/{run}.doubled", "a") as file:
+        file.write(f"{os.getpid()}\n")
+if "--ignore-term" in flags:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "--fork" in flags and os.fork() == 0:
+    os.close(lock)
+    time.sleep(600)
+if "--setsid" in flags:
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+if "--fail" in flags:
+    print("stub: cannot find the data", file=sys.stderr)
+    sys.exit(3)
+
+step = 0
+if os.path.exists(checkpoint):
+    with open(checkpoint) as file:
+        step = int(file.read())
+metrics = os.open(os.environ["LRTUI_METRICS"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+told = os.open(f"{oracle}/{run}.steps", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+while step < float(until):
+    time.sleep(sleep)
+    step += 1
+    loss = "NaN" if "--nan" in flags else 1 / step
+    line = {"step": step, "train_loss": loss, "val_acc": 1 - 1 / (step + float(lr)), "time": step * sleep}
+    os.write(metrics, json.dumps(line).encode() + b"\n")
+    os.write(told, f"{os.environ['LRTUI_TOKEN'][:6]} {step}\n".encode())
+    with open(f"{checkpoint}.tmp", "w") as file:
+        file.write(str(step))
+    os.rename(f"{checkpoint}.tmp", checkpoint)
