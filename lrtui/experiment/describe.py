@@ -1,0 +1,191 @@
+"""What `lrtui check` prints, and in what two experiments differ."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from typing import Any
+
+from lrtui.events import Scalar
+from lrtui.experiment.placeholders import ALIASES
+from lrtui.experiment.running import argv
+from lrtui.experiment.types import Experiment
+from lrtui.strategies import Start
+from lrtui.sweep import Sweep, lr_text
+
+_RUNS_SHOWN = 40
+
+
+def describe(experiment: Experiment) -> list[str]:
+    """Return the lines that say what would run: the experiment, each run, and the command of the first."""
+    starts = planned(experiment)
+    unit = ALIASES[experiment.unit]
+    total = experiment.horizon * len(starts)
+    facts = [
+        ("experiment", experiment.name),
+        ("trains", _task(experiment)),
+        ("lr", experiment.strategy.describe()),
+        *_axes(experiment),
+        ("length", f"{experiment.horizon:,g} {unit} each"),
+        ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
+        ("at once", _parallel(experiment)),
+        ("in all", f"{len(starts)} run{'s' * (len(starts) != 1)}, {total:,g} {unit}"),
+    ]
+    lines = [f"{name:<11} {text}" for name, text in facts]
+    lines += ["", *_runs(starts)]
+    if starts:
+        lines += ["", "command of the first run:", f"  {_first_command(experiment, starts[0])}"]
+    return [
+        *lines,
+        *([""] * bool(experiment.notes)),
+        *(f"note: {note}" for note in experiment.notes),
+    ]
+
+
+def planned(experiment: Experiment) -> list[Start]:
+    """Return the runs with which the experiment begins, in their order."""
+    decisions = experiment.strategy.decide(Sweep(), experiment.space())
+    return [decision for decision in decisions if isinstance(decision, Start)]
+
+
+def same_experiment(a: Experiment, b: Experiment) -> list[str]:
+    """Return the keys in which two experiments differ; [] where they would run the same.
+
+    Comments, order, spelling (1e-3 or 0.001) and the file's name do not count.
+    """
+    ours, theirs = _meaning(a), _meaning(b)
+    return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+
+
+def _meaning(experiment: Experiment) -> dict[str, Any]:
+    """Return what counts of an experiment, by the keys of the file."""
+    given: dict[str, Any] = {
+        "command": experiment.command,
+        "dataset": experiment.dataset,
+        "model": experiment.model,
+        "optimizer": experiment.optimizers,
+        "schedule": experiment.schedules,
+        "batch_size": experiment.batch_size,
+        ALIASES[experiment.unit]: experiment.horizon,
+        "metric": experiment.objective,
+        "lr": experiment.strategy,
+        **{
+            f"values.{name}": [(type(each), each) for each in axis]
+            for name, axis in experiment.values.items()
+        },
+        **{f"health.{rule}": value for rule, value in experiment.health.items()},
+        "launcher": dict(experiment.launcher),
+    }
+    plain = (
+        *(
+            "loss",
+            "parse",
+            "seeds",
+            "seed",
+            "keep",
+            "grace",
+            "within",
+            "value",
+            "budget",
+            "gpus",
+            "devices",
+        ),
+        *("parallel", "data", "precision", "augment", "data_dir", "workdir", "durability"),
+    )
+    return given | {key: getattr(experiment, key) for key in plain}
+
+
+def _task(experiment: Experiment) -> str:
+    if experiment.command is not None:
+        return "your own script"
+    share = "" if experiment.data == 1 else f", {experiment.data:.3g} of the training data"
+    augmented = ", augmented" * experiment.augment
+    return f"{experiment.model} on {experiment.dataset}, batches of {experiment.batch_size}{share}{augmented}, {experiment.precision}"
+
+
+def _axes(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return one line for each thing beside the LR that the runs are given."""
+    lines = []
+    if experiment.optimizers:
+        lines.append(("optimizer", _choices(experiment.optimizers)))
+    if experiment.schedules:
+        lines.append(("schedule", _choices(experiment.schedules)))
+    lines += [(name, _choices(axis)) for name, axis in experiment.values.items()]
+    last = experiment.seed + experiment.seeds - 1
+    many = experiment.seeds > 1
+    lines.append(("seeds", f"{experiment.seed} to {last}") if many else ("seed", str(last)))
+    return lines
+
+
+def _choices(axis: tuple[Scalar, ...]) -> str:
+    texts = ", ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in axis)
+    return texts if len(axis) == 1 else f"{texts} (each with every LR)"
+
+
+def _value(value: str) -> str:
+    return (
+        f"the mean of the last {value.split()[1]}"
+        if value.startswith("mean")
+        else f"the {value} one"
+    )
+
+
+def _parallel(experiment: Experiment) -> str:
+    gpus = f", {experiment.gpus} GPUs each" if experiment.gpus > 1 else ""
+    devices = f", on GPU {', '.join(map(str, experiment.devices))}" if experiment.devices else ""
+    count = (
+        "as many as the machine has room for"
+        if experiment.parallel == "auto"
+        else str(experiment.parallel)
+    )
+    return f"{count}{gpus}{devices}"
+
+
+def _runs(starts: list[Start]) -> list[str]:
+    """Return one line per run, with what tells it from the others."""
+    columns = [_row(start) for start in starts]
+    varied = [
+        i
+        for i in range(1, len(columns[0]) if columns else 0)
+        if len(Counter(row[i] for row in columns)) > 1
+    ]
+    rows = [[row[0], *(row[i] for i in varied)] for row in columns[:_RUNS_SHOWN]]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for number, row in enumerate(rows, 1):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(f"  r{number:02}  {cells}".rstrip())
+    hidden = len(starts) - len(rows)
+    return [*lines, *([f"  and {hidden} more"] * (hidden > 0))]
+
+
+def _row(start: Start) -> list[str]:
+    setting = start.setting
+    values = (f"{name}={value}" for name, value in setting.values.items())
+    return [
+        f"lr {lr_text(setting.lr)}",
+        setting.optimizer,
+        setting.schedule,
+        *values,
+        f"seed {start.seed}",
+    ]
+
+
+def _first_command(experiment: Experiment, start: Start) -> str:
+    """Return the command of the first run as one could type it; what only a launch knows is in capitals."""
+    setting = start.setting
+    context: dict[str, Scalar] = {
+        **setting.values,
+        "lr": setting.lr,
+        "optimizer": setting.optimizer,
+        "schedule": setting.schedule,
+        "seed": start.seed,
+        "until": start.until,
+        "run": "r01",
+        "run_dir": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}",
+        "checkpoint": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}/a1/checkpoint",
+        "port": "PORT",
+        "prepared": "DATA",
+        "threads": "THREADS",
+    }
+    return shlex.join(argv(experiment, context))

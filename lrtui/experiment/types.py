@@ -1,0 +1,131 @@
+"""What an experiment file says, checked and with every default filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lrtui.events import Scalar, Unit
+from lrtui.strategies import Space, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is optimised: `metric = "max val_acc"`."""
+
+    metric: str
+    goal: Literal["max", "min"]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A model, optimizer or schedule with its options: `{ sgd = { momentum = 0.9 } }`."""
+
+    name: str
+    options: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The one spelling of it: the name alone, or compact JSON {NAME:{options}}, options sorted."""
+        if not self.options:
+            return self.name
+        return json.dumps({self.name: dict(sorted(self.options.items()))}, separators=(",", ":"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One experiment file."""
+
+    path: str
+    """As the user named it."""
+    text: str
+    """The whole file, overrides included: what the frozen copy holds."""
+    name: str
+    """Names the experiment directory; by default the file's stem."""
+
+    command: tuple[str, ...] | None
+    """The argv of the user's own script, with placeholders; None for the built-in trainer."""
+    prepare: tuple[str, ...] | None = None
+    """None as loaded: the supervisor builds the argv that prepares the data of the built-in trainer."""
+
+    dataset: str
+    """"" for own scripts."""
+    model: str
+    """A name or compact JSON, as in `optimizers`; "" for own scripts that name none."""
+    batch_size: int
+    """0 for own scripts that name none."""
+    data: float
+    """Share of the training data, above 0 to 1."""
+    augment: bool
+    precision: str
+    data_dir: str | None
+    workdir: str | None
+
+    optimizers: tuple[str, ...]
+    """As in events.Setting; () for own scripts that name none."""
+    schedules: tuple[str, ...]
+    """As in events.Setting; () for own scripts that name none."""
+    values: Mapping[str, tuple[Scalar, ...]]
+    """[values], each as a tuple: one value, or those of an axis."""
+
+    objective: Objective
+    loss: str
+    """The metric that the health rules read."""
+    parse: str | None
+    """Regular expression for scripts that print text."""
+    unit: Unit
+    horizon: float
+    """The full length of a run, in `unit`s; a whole number."""
+
+    strategy: Strategy
+    seeds: int
+    seed: int
+    keep: str
+    grace: float | None
+    within: float | None
+    value: str
+    budget: str | None
+
+    gpus: int
+    """GPUs per run; 1 unless said, also on machines without one."""
+    devices: tuple[int, ...] | None
+    """None: all that are free."""
+    parallel: int | Literal["auto"]
+    durability: str
+    health: Mapping[str, Scalar]
+    launcher: Mapping[str, Scalar]
+
+    checkpoints: bool
+    """Whether an attempt can go on from a checkpoint: the command has {checkpoint}."""
+    stops_at_until: bool
+    """Whether the command has {until}; else the supervisor stops it at that length."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the file should know though it is no fault."""
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric that decides."""
+        return self.objective.metric
+
+    @property
+    def goal(self) -> Literal["max", "min"]:
+        """Whether more or less of it is better."""
+        return self.objective.goal
+
+    @property
+    def builtin(self) -> bool:
+        """Whether the built-in trainer runs."""
+        return self.command is None
+
+    def space(self) -> Space:
+        """Return what the strategy chooses from."""
+        return Space(
+            optimizers=self.optimizers,
+            schedules=self.schedules,
+            values=self.values,
+            seeds=self.seeds,
+            seed=self.seed,
+            horizon=self.horizon,
+        )

@@ -1,0 +1,63 @@
+"""The words of a fault: a value as the file would write it, the nearest known name, a list of names."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+_KINDS = {bool: "a boolean", str: "a string", list: "a list", dict: "a table"}
+_SHOWN = 40
+
+
+def show(value: Any) -> str:
+    """Return `value` as TOML would write it, clipped."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        clipped = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+        return json.dumps(clipped, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[]" if not value else f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "{}" if not value else f"a table with {names(list(value)[:3])}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) > 10**_SHOWN:
+        return "a very large number"
+    return str(value)
+
+
+def found(value: Any) -> str:
+    """Return `(found "ten", a string)`: the value, and its kind where that is the trouble."""
+    kind = _KINDS.get(type(value))
+    told = kind if kind and not (isinstance(value, (list, dict)) and value) else None
+    return f"(found {show(value)}, {told})" if told else f"(found {show(value)})"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was most likely meant."""
+    by_simple = {_simple(each): each for each in known}
+    close = difflib.get_close_matches(_simple(name), by_simple, n=1, cutoff=0.6)
+    return by_simple[close[0]] if close else None
+
+
+def names(known: Iterable[str]) -> str:
+    """Return the names as a list for people; those that may hold anything are quoted like strings."""
+    return ", ".join(
+        each if each.isascii() and each.isprintable() else show(each) for each in known
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str], kind: str) -> str:
+    """Return the nearest name, where there is one, and the list."""
+    known = list(known)
+    near = nearest(name, known)
+    listed = f"Known {kind}: {names(known)}." if known else f"There are no {kind}."
+    return f"Did you mean {near}? {listed}" if near else listed
+
+
+def _simple(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")[:100]

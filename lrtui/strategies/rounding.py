@@ -1,0 +1,25 @@
+"""Learning rates that a person can read: 3.73e-05 rather than 3.727593720314938e-05."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def readable(
+    exact: Iterable[float], low: float, high: float, taken: Iterable[float] = ()
+) -> list[float]:
+    """Return each rate rounded to 3 significant digits, within `low` to `high` and no two equal.
+
+    More digits where 3 would leave the range or meet another rate (a narrow range); a rate that cannot be told
+    apart with all its digits is left out.
+    """
+    rates: list[float] = []
+    seen = set(taken)
+    for rate in exact:
+        for digits in range(2, 17):
+            rounded = float(f"{rate:.{digits}e}")
+            if low <= rounded <= high and rounded not in seen:
+                rates.append(rounded)
+                seen.add(rounded)
+                break
+    return rates

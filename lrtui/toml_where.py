@@ -1,0 +1,241 @@
+"""Where in a TOML text a key or a value stands, so that a fault can be shown at its place.
+
+`tomllib` parses; this module only locates, and only in text that tomllib accepts (for other text it returns what it
+found up to there). The experiment package is the caller: it asks `locate(text)` once and then for paths, which are
+tuples of keys and array positions: ("lr", 2) is the third value of lr, ("optimizer", "sgd", "momentum") an option,
+whether it was written dotted, in an inline table or under a [header].
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+Path = tuple[str | int, ...]
+
+DEPTH = 32
+"""Deeper values are not recorded: no key of an experiment is that deep, and paths would take quadratic memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of the text."""
+
+    line: int
+    """1-based."""
+    column: int
+    """1-based, in characters."""
+    length: int
+    """Characters on its first line: what a row of carets underlines."""
+    start: int
+    """Offset in the text."""
+    end: int
+    """Offset in the text, behind its last character, be that on a later line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The places of all keys and values of one text."""
+
+    keys: dict[Path, Span] = field(default_factory=dict)
+    """The last part of the key as written first: b of `a.b = 1` for ("a", "b"). Array elements have none, but
+    those of [[a]] have their header's."""
+    values: dict[Path, Span] = field(default_factory=dict)
+    """What stands behind the `=` or in the array. Tables of a [header] or of dotted keys have none."""
+    top: int = 0
+    """Offset behind the last `key = value` that stands above all headers; 0 where there is none."""
+
+    def key(self, path: Path) -> Span | None:
+        """Return where the key of `path` stands, or its value, or the nearest thing around it that has a place."""
+        return self._nearest(path, self.keys, self.values)
+
+    def value(self, path: Path) -> Span | None:
+        """Return where the value of `path` stands, or its key, or the nearest thing around it that has a place."""
+        return self._nearest(path, self.values, self.keys)
+
+    @staticmethod
+    def _nearest(path: Path, first: dict[Path, Span], second: dict[Path, Span]) -> Span | None:
+        for length in range(min(len(path), DEPTH), 0, -1):
+            found = first.get(path[:length]) or second.get(path[:length])
+            if found:
+                return found
+        return None
+
+
+def locate(text: str) -> Places:
+    """Return the places of all keys and values of `text`. Never raises on text that tomllib accepts."""
+    return _Scanner(text).scan()
+
+
+_BASIC_LONG = re.compile(r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}', re.DOTALL)
+_LITERAL_LONG = re.compile(r"'''(?:[^']++|'{1,2}(?!'))*+'{3,5}")
+_BASIC = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
+_LITERAL = re.compile(r"'[^'\n]*+'")
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+(?:[Zz]|[+-][\d:]+)?|[^\s,\]}#]+")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SPACE = re.compile(r"[ \t]*+")
+_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([btnfr"\\]))')
+_ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
+
+
+@dataclass(slots=True)
+class _Open:
+    """An array or inline table that is being read."""
+
+    path: Path
+    start: int
+    items: int = -1
+    """Elements so far; -1 for an inline table."""
+
+
+class _Scanner:
+    """Reads a text once, from front to back, without recursion."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.places = Places()
+        self.top = 0
+        self.tables: dict[Path, int] = {}
+        """How many [[headers]] each array of tables has had."""
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def scan(self) -> Places:
+        table: Path = ()
+        above = True
+        try:
+            while self._skip(_BLANK) < len(self.text):
+                if self.text[self.at] == "[":
+                    table, above = self._header(), False
+                else:
+                    self._statement(table)
+                    if above:
+                        self.top = self.at
+        except _NotTomlError:
+            pass
+        return Places(self.places.keys, self.places.values, self.top)
+
+    def _header(self) -> Path:
+        array = self.text.startswith("[[", self.at)
+        self.at += 2 if array else 1
+        path: Path = ()
+        parts = self._key_parts()
+        for i, (part, start, end) in enumerate(parts):
+            path = (*path, part)[: DEPTH + 1]
+            self._note(self.places.keys, path, start, end)
+            if array and i == len(parts) - 1:
+                self.tables[path] = self.tables.get(path, -1) + 1
+            if path in self.tables:
+                path = (*path, self.tables[path])
+                self._note(self.places.keys, path, start, end)
+        self._expect("]]" if array else "]")
+        return path
+
+    def _statement(self, table: Path) -> None:
+        """Read `key = value` and note every part of the key and all of the value."""
+        self._value(self._key(table))
+
+    def _key(self, table: Path) -> Path:
+        path = table
+        for part, start, end in self._key_parts():
+            path = (*path, part)[: DEPTH + 1]
+            self._note(self.places.keys, path, start, end)
+        self._expect("=")
+        return path
+
+    def _key_parts(self) -> list[tuple[str, int, int]]:
+        """Read a dotted key; return each part unquoted, with its offsets (quotes included)."""
+        parts = []
+        while True:
+            start = self._skip(_SPACE)
+            quote = self.text[start : start + 1]
+            pattern = {'"': _BASIC, "'": _LITERAL}.get(quote, _BARE)
+            end = self._skip(pattern)
+            if end == start:
+                raise _NotTomlError
+            raw = self.text[start:end]
+            name = _unescape(raw[1:-1]) if quote == '"' else raw.strip("'") if quote == "'" else raw
+            parts.append((name, start, end))
+            if not self.text.startswith(".", self._skip(_SPACE)):
+                return parts
+            self.at += 1
+
+    def _value(self, path: Path) -> None:
+        """Read a value; arrays and inline tables are kept on a list, not on the call stack."""
+        stack: list[_Open] = []
+        while True:
+            start = self._skip(_BLANK)
+            mark = self.text[start : start + 1]
+            if mark in ("[", "{") and mark:
+                self.at += 1
+                stack.append(_Open(path, start, 0 if mark == "[" else -1))
+            else:
+                self._scalar(path, start)
+            path = self._next(stack)
+            if not stack:
+                return
+
+    def _next(self, stack: list[_Open]) -> Path:
+        """Close what ends here; return the path of the next value, if something is still open."""
+        while stack:
+            inner = stack[-1]
+            self._skip(_BLANK)
+            if self.text.startswith(",", self.at):
+                self.at += 1
+                self._skip(_BLANK)
+            if self.text[self.at : self.at + 1] in ("]", "}"):
+                self.at += 1
+                self._note(self.places.values, inner.path, inner.start, self.at)
+                stack.pop()
+            elif inner.items < 0:
+                return self._key(inner.path)
+            else:
+                inner.items += 1
+                return (*inner.path, inner.items - 1)[: DEPTH + 1]
+        return ()
+
+    def _scalar(self, path: Path, start: int) -> None:
+        strings = (p for quotes, p in _STRINGS if self.text.startswith(quotes, start))
+        pattern = next(strings, _PLAIN)
+        if self._skip(pattern) == start:
+            raise _NotTomlError
+        self._note(self.places.values, path, start, self.at)
+
+    def _note(self, spans: dict[Path, Span], path: Path, start: int, end: int) -> None:
+        if len(path) > DEPTH or path in spans:
+            return
+        line = bisect_right(self.starts, start)
+        column = start - self.starts[line - 1] + 1
+        stop = self.text.find("\n", start, end)
+        length = (end if stop < 0 else stop) - start
+        spans[path] = Span(line, column, max(1, length), start, end)
+
+    def _skip(self, pattern: re.Pattern[str]) -> int:
+        """Go behind `pattern` if it stands here; return the new place."""
+        match = pattern.match(self.text, self.at)
+        if match:
+            self.at = match.end()
+        return self.at
+
+    def _expect(self, mark: str) -> None:
+        if not self.text.startswith(mark, self._skip(_SPACE)):
+            raise _NotTomlError
+        self.at += len(mark)
+
+
+class _NotTomlError(Exception):
+    """The text is no TOML from here on."""
+
+
+_STRINGS = (('"""', _BASIC_LONG), ("'''", _LITERAL_LONG), ('"', _BASIC), ("'", _LITERAL))
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(_character, text)
+
+
+def _character(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    return chr(int(code, 16)) if code else _ESCAPED[match[3]]
