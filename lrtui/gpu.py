@@ -1,0 +1,108 @@
+"""One reading of the machine's NVIDIA GPUs. No GPU, no driver or a broken one is a value, (), not an error.
+
+The supervisor asks which GPUs are idle, the watcher shows their load. Through NVML, which takes no GPU memory; CUDA is never
+initialised, since a process that did could not fork trainers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lrtui.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU at one moment."""
+
+    index: int
+    """As NVML and nvidia-smi count, by PCI bus."""
+    name: str
+    memory_used_mib: int
+    memory_total_mib: int
+    utilisation: int | None
+    """Percent; None where the driver does not say (MIG, some laptops)."""
+    temperature: int | None
+    """Degrees Celsius."""
+    uuid: str
+    processes: tuple[int, ...]
+    """Pids of those that compute on it, in this pid namespace; an unprivileged container may not see others'."""
+
+
+def read() -> tuple[Gpu, ...]:
+    """Return all GPUs; () where there is no driver. Takes about 50 ms at first, a few ms later; never raises."""
+    nvml = _Driver.get()
+    if nvml is None:
+        return ()
+    try:
+        gpus = [_one(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    except Exception:  # noqa: BLE001  # a driver that was reloaded under us: the next reading starts it anew
+        _Driver.forget()
+        return ()
+    return tuple(gpu for gpu in gpus if gpu is not None)
+
+
+class _Driver:
+    """pynvml, loaded and initialised once a process; remembered as absent where libnvidia-ml cannot be loaded."""
+
+    _nvml: ModuleType | None = None
+    _absent = False
+
+    @classmethod
+    def get(cls) -> Any:
+        if cls._nvml is None and not cls._absent:
+            try:
+                ctypes.CDLL("libnvidia-ml.so.1")  # 1 ms; importing pynvml in vain costs 20
+                import pynvml  # see above
+
+                pynvml.nvmlInit()
+                cls._nvml = pynvml
+            except Exception:  # noqa: BLE001  # no library, no package, no driver, a version mismatch: no GPU
+                cls._absent = True
+        return cls._nvml
+
+    @classmethod
+    def forget(cls) -> None:
+        cls._nvml = None
+
+
+def _one(nvml: Any, index: int) -> Gpu | None:
+    """Return one GPU; None where it does not answer (fallen off the bus)."""
+    handle = _try(lambda: nvml.nvmlDeviceGetHandleByIndex(index))
+    memory = _try(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+    if handle is None or memory is None:
+        return None
+    load = _try(lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    heat = _try(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
+    processes = _try(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or ()
+    return Gpu(
+        index=index,
+        name=_text(_try(lambda: nvml.nvmlDeviceGetName(handle))),
+        memory_used_mib=int(memory.used) // _MIB,
+        memory_total_mib=int(memory.total) // _MIB,
+        utilisation=None if load is None else int(load),
+        temperature=None if heat is None else int(heat),
+        uuid=_text(_try(lambda: nvml.nvmlDeviceGetUUID(handle))),
+        processes=tuple(sorted({int(process.pid) for process in processes})),
+    )
+
+
+def _try(ask: Callable[[], Any]) -> Any:
+    """Return an answer of NVML; None where this GPU or driver has none."""
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001  # NVMLError, and what old versions raise instead
+        return None
+
+
+def _text(text: object) -> str:
+    """Return a name; old versions of pynvml give bytes."""
+    return clean(text if isinstance(text, bytes) else str(text or ""), 100)
