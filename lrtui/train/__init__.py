@@ -1,0 +1,14 @@
+"""The built-in trainer: a command like anyone's script, started as `python -m lrtui.train`.
+
+It reads arrays that `python -m lrtui.train.prepare` wrote once, trains one model at one learning rate, appends
+metric lines through `lrtui.emit` and keeps a checkpoint from which it goes on bit-identically. It knows of lrtui
+only `emit`, and it is the only part of lrtui that imports torch.
+
+    options.py      the command line, read without torch
+    table.py        what an entry of the tables below looks like
+    datasets/ models/ optimizers.py schedules/      name -> where it is, which options it takes; import nothing
+    prepare.py store.py     the data, once per machine: load, split, write; the format of the folder
+    data.py         arrays -> batches
+    loop.py         the training
+    checkpoint.py   what is kept, and how it is read back
+"""

@@ -1,0 +1,53 @@
+"""Data sets. Imports neither numpy nor torchvision.
+
+To add one: a file beside this one (or a function in one) `(data_dir: Path) -> store.Source`, and one line here.
+Only the preparation (`lrtui.train.prepare`) calls it; a training process never does.
+"""
+
+from __future__ import annotations
+
+from lrtui.train.table import Dataset
+
+DATASETS: dict[str, Dataset] = {
+    "digits": Dataset(
+        where="lrtui.train.datasets.digits:digits",
+        what="1,797 handwritten digits of 8x8, from scikit-learn; needs no network",
+        classes=10,
+        validation=400,
+    ),
+    "mnist": Dataset(
+        where="lrtui.train.datasets.vision:mnist",
+        what="70,000 handwritten digits of 28x28",
+        classes=10,
+        validation=10_000,
+    ),
+    "fashion_mnist": Dataset(
+        where="lrtui.train.datasets.vision:fashion_mnist",
+        what="70,000 pieces of clothing of 28x28; taken from Debian's package where installed",
+        classes=10,
+        flip=True,
+        validation=10_000,
+    ),
+    "cifar10": Dataset(
+        where="lrtui.train.datasets.vision:cifar10",
+        what="60,000 colour photographs of 32x32 in 10 classes",
+        classes=10,
+        flip=True,
+        validation=5_000,
+    ),
+    "cifar100": Dataset(
+        where="lrtui.train.datasets.vision:cifar100",
+        what="60,000 colour photographs of 32x32 in 100 classes",
+        classes=100,
+        flip=True,
+        validation=5_000,
+    ),
+    "synthetic": Dataset(
+        where="lrtui.train.datasets.synthetic:synthetic",
+        what="SYNTHETIC: 24,000 computed images of 32x32 in colour, 10 classes; the same on every machine",
+        classes=10,
+        flip=True,
+        synthetic=True,
+        validation=2_000,
+    ),
+}

@@ -1,0 +1,202 @@
+"""The trainer's command line, read and checked without torch, so that a mistake is answered at once.
+
+`--model`, `--optimizer` and `--schedule` take a plain name or JSON of the experiment file's shape:
+`sgd`, `{"sgd": {"momentum": 0.9}}`, `{"step": 0.5, "warmup": 0.05}` (the schedule with its principal number, then options).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lrtui.train.models import MODELS
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.schedules import SCHEDULES
+from lrtui.train.table import Entry, Schedule, mismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PRECISIONS = ("fp32", "bf16")
+
+
+class UsageError(Exception):
+    """Something on the command line, or in the files it names, that the user can mend: exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A name from a table with the options chosen for it."""
+
+    name: str
+    options: dict[str, Any]
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{name} {value}" for name, value in self.options.items())
+        return f"{self.name} ({settings})" if settings else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one training process is to do."""
+
+    prepared: Path
+    model: Choice
+    optimizer: Choice
+    schedule: Choice
+    lr: float
+    batch_size: int
+    unit: str
+    """ "epochs" or "steps": the unit of `horizon`, `until` and `val_every`."""
+    horizon: float
+    """The full length R; schedules span it."""
+    until: float
+    """Where this process stops, after an evaluation."""
+    seed: int
+    checkpoint: Path | None
+    threads: int | None
+    precision: str
+    data: float
+    """The share of the training part that is used, balanced over the classes."""
+    augment: bool
+    val_every: float | None
+    """None: at each end of an epoch."""
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Return the options of `argv`.
+
+    Raises:
+        UsageError: what is wrong, in one line.
+        SystemExit: after --help.
+
+    """
+    raw = _parser().parse_args(argv)
+    unit = "epochs" if raw.epochs is not None else "steps"
+    horizon = raw.epochs if raw.epochs is not None else raw.steps
+    if horizon is None or (raw.epochs is not None and raw.steps is not None):
+        raise UsageError("give either --epochs or --steps: the horizon, which the schedule spans")
+    until = horizon if raw.until is None else raw.until
+    _positive(raw, "lr", "batch_size", "epochs", "steps", "until", "threads", "data", "val_every")
+    if until > horizon:
+        raise UsageError(f"--until {until:g} lies beyond the horizon of {horizon:g} {unit}")
+    if raw.data > 1:
+        raise UsageError(
+            f"--data is a share of the training data, above 0 to 1 (found {raw.data:g})"
+        )
+    if not 0 <= raw.seed < 2**63:
+        raise UsageError(f"--seed is a whole number from 0 to 2**63 - 1 (found {raw.seed})")
+    return Options(
+        prepared=raw.prepared,
+        model=choose("model", raw.model, MODELS),
+        optimizer=choose("optimizer", raw.optimizer, OPTIMIZERS),
+        schedule=choose("schedule", raw.schedule, SCHEDULES),
+        lr=raw.lr,
+        batch_size=raw.batch_size,
+        unit=unit,
+        horizon=horizon,
+        until=until,
+        seed=raw.seed,
+        checkpoint=raw.checkpoint,
+        threads=raw.threads,
+        precision=raw.precision,
+        data=raw.data,
+        augment=raw.augment,
+        val_every=raw.val_every,
+    )
+
+
+def choose(kind: str, text: str, table: Mapping[str, Entry]) -> Choice:
+    """Return the choice that `text` (a name, or JSON) makes in `table`.
+
+    Raises:
+        UsageError: unknown name or option, an option of another type, or no JSON.
+
+    """
+    if not text.lstrip().startswith("{"):
+        return _known(kind, text, {}, table)
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--{kind} is neither a name nor JSON: {text} ({error})") from None
+    names = [name for name in raw if name in table]
+    name = names[0] if names else next(iter(raw), "")
+    if name not in table:
+        return _known(kind, name, {}, table)
+    return _known(kind, name, _options(kind, name, raw, table[name]), table)
+
+
+def _options(kind: str, name: str, raw: dict[str, Any], entry: Entry) -> dict[str, Any]:
+    """Return the options of `{name: principal or table, option: value, ...}`."""
+    own = raw[name]
+    rest = {key: value for key, value in raw.items() if key != name}
+    if isinstance(own, dict):
+        return {**own, **rest}
+    principal = entry.principal if isinstance(entry, Schedule) else None
+    if principal is None:
+        raise UsageError(
+            f'--{kind} {name} takes a table of options, {{"{name}": {{...}}}} (found {own!r})'
+        )
+    return {principal: own, **rest}
+
+
+def _known(kind: str, name: str, options: dict[str, Any], table: Mapping[str, Entry]) -> Choice:
+    if name not in table:
+        raise UsageError(f"no {kind} {name!r}; known: {', '.join(table)}")
+    if wrong := mismatch(table[name], options):
+        raise UsageError(f"{kind} {name} {wrong}")
+    return Choice(name, options)
+
+
+def _positive(raw: argparse.Namespace, *names: str) -> None:
+    for name in names:
+        value = getattr(raw, name)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise UsageError(
+                f"--{name.replace('_', '-')} must be above 0 and finite (found {value:g})"
+            )
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises, instead of printing a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (--help lists the options)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        "python -m lrtui.train",
+        description="Train one model at one learning rate and emit metric lines.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--prepared", type=Path, required=True, help='"path" of what lrtui.train.prepare printed')
+    add("--model", default="cnn7", help=f"{', '.join(MODELS)}; or JSON with options")
+    add("--optimizer", default="adam", help=f"{', '.join(OPTIMIZERS)}; or JSON with options")
+    add("--schedule", default="constant", help=f"{', '.join(SCHEDULES)}; or JSON with options")
+    add("--lr", type=float, required=True)
+    add("--batch-size", type=int, default=128)
+    add("--epochs", type=float, help="the horizon, in epochs")
+    add("--steps", type=int, help="the horizon, in optimizer steps")
+    add("--until", type=float, help="stop here, in the horizon's unit, after an evaluation")
+    add("--seed", type=int, default=0)
+    add("--checkpoint", type=Path, help="kept here; gone on from where it exists")
+    add("--threads", type=int, help="CPU threads; default: all cores this process may use")
+    add("--precision", choices=PRECISIONS, default="fp32")
+    add("--data", type=float, default=1.0, help="share of the training data, balanced over classes")
+    add(
+        "--augment",
+        action="store_true",
+        help="random crops, and mirroring where it keeps the meaning",
+    )
+    add(
+        "--val-every",
+        type=float,
+        help="evaluate this often, in the horizon's unit; default: each epoch",
+    )
+    return parser

@@ -1,0 +1,260 @@
+"""The folder of prepared data: six arrays and a description, written once, mapped into memory by every run.
+
+    DATA_DIR/prepared/NAME-CHECKSUM/
+      about.json                                   what it is (`About`); written last
+      {train,val,test}_images.npy                  (N, C, H, W) uint8
+      {train,val,test}_labels.npy                  (N,) int64
+
+The folder appears by one rename, so a folder that bears the name is whole. All runs of a machine share its pages.
+Needs numpy, not torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FORMAT = 1
+SPLIT_SEED = 20261123
+"""Fixes the validation split; independent of a run's seed, so that all runs compare on the same data."""
+PARTS = ("train", "val", "test")
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+class DamagedError(Exception):
+    """A prepared folder is not what its description says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A data set as loaded: what a function in `datasets/` returns."""
+
+    train_images: Images
+    """(N, C, H, W)"""
+    train_labels: Labels
+    """(N,), 0 .. classes-1"""
+    test_images: Images
+    test_labels: Labels
+    origin: str
+    """Where it came from, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The description of a prepared folder."""
+
+    format: int
+    dataset: str
+    classes: int
+    channels: int
+    size: int
+    """Height and width in pixels."""
+    train: int
+    """Number of images, and so for `val` and `test`."""
+    val: int
+    test: int
+    mean: list[float]
+    """Per channel over the training part, in units of a pixel's 0..255."""
+    std: list[float]
+    flip: bool
+    synthetic: bool
+    checksum: str
+    """SHA-256 over the arrays."""
+    origin: str
+
+
+def split(labels: Labels, held_out: int, classes: int) -> tuple[Labels, Labels]:
+    """Return (training, validation) indices, stratified: each class gives in proportion to its size.
+
+    Both are sorted; the same for every run and machine.
+    """
+    chosen = balanced(labels, held_out, classes, np.random.default_rng(SPLIT_SEED))
+    rest = np.setdiff1d(np.arange(len(labels), dtype=np.int64), chosen, assume_unique=True)
+    return rest, chosen
+
+
+def balanced(labels: Labels, count: int, classes: int, rng: np.random.Generator) -> Labels:
+    """Return `count` sorted indices, drawn from each class in proportion (largest remainders first)."""
+    sizes = np.bincount(labels, minlength=classes)
+    quota = sizes * (count / len(labels))
+    take = np.floor(quota).astype(np.int64)
+    short = count - int(take.sum())
+    take[np.argsort(take - quota, kind="stable")[:short]] += 1
+    members = [
+        rng.permutation(np.flatnonzero(labels == label))[: take[label]] for label in range(classes)
+    ]
+    return np.sort(np.concatenate(members)).astype(np.int64)
+
+
+def write(
+    folder: Path,
+    name: str,
+    source: Source,
+    *,
+    classes: int,
+    validation: int,
+    flip: bool,
+    synthetic: bool,
+) -> tuple[Path, About]:
+    """Write `source` under `folder` (DATA_DIR/prepared) and return the new folder and its description.
+
+    An intact folder of the same contents is kept as it is.
+    """
+    arrays = _arrays(source, classes, validation)
+    about = _describe(name, source, arrays, classes=classes, flip=flip, synthetic=synthetic)
+    final = folder / f"{name}-{about.checksum[:12]}"
+    if intact(final):
+        return final, about
+    temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
+    try:
+        for part, array in arrays.items():
+            with (temporary / f"{part}.npy").open("wb") as file:
+                np.save(file, array)
+                file.flush()
+                os.fsync(file.fileno())
+        with (temporary / "about.json").open("w") as file:
+            json.dump(asdict(about), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        if final.exists():  # damaged: runs that map it keep their pages
+            shutil.rmtree(final)
+        temporary.rename(final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _fsync_folder(folder)
+    return final, about
+
+
+def read_about(folder: Path) -> About:
+    """Return the description of a prepared folder.
+
+    Raises:
+        DamagedError: there is none, or another version wrote it.
+
+    """
+    try:
+        raw = json.loads((folder / "about.json").read_text())
+        about = About(**raw)
+    except (OSError, ValueError, TypeError) as error:
+        raise DamagedError(f"{folder} is no prepared data set ({error})") from None
+    if about.format != FORMAT:
+        raise DamagedError(f"{folder} was prepared by another version (format {about.format})")
+    return about
+
+
+def open_part(folder: Path, part: str) -> tuple[Images, Labels]:
+    """Map the images and labels of "train", "val" or "test".
+
+    Copy-on-write, so that torch takes the pages without a copy; nobody writes to them.
+
+    Raises:
+        DamagedError: a file is missing, cut short or of another shape than described.
+
+    """
+    about = read_about(folder)
+    count = getattr(about, part)
+    try:
+        images = np.load(folder / f"{part}_images.npy", mmap_mode="c", allow_pickle=False)
+        labels = np.load(folder / f"{part}_labels.npy", mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedError(f"{folder}: the {part} part cannot be read ({error})") from None
+    wanted = (count, about.channels, about.size, about.size)
+    if images.shape != wanted or labels.shape != (count,):
+        raise DamagedError(f"{folder}: the {part} part has another shape than described")
+    return images, labels
+
+
+def intact(folder: Path) -> bool:
+    """Whether the folder is whole and its bytes bear the checksum (0.1 s per 100 MB)."""
+    try:
+        about = read_about(folder)
+        parts = {part: open_part(folder, part) for part in PARTS}
+    except DamagedError:
+        return False
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for part, (images, labels) in parts.items():
+        arrays[f"{part}_images"], arrays[f"{part}_labels"] = images, labels
+    return _checksum(arrays) == about.checksum
+
+
+def _arrays(source: Source, classes: int, validation: int) -> dict[str, npt.NDArray[Any]]:
+    train, val = split(source.train_labels, validation, classes)
+    return {
+        "train_images": np.ascontiguousarray(source.train_images[train]),
+        "train_labels": source.train_labels[train],
+        "val_images": np.ascontiguousarray(source.train_images[val]),
+        "val_labels": source.train_labels[val],
+        "test_images": np.ascontiguousarray(source.test_images),
+        "test_labels": source.test_labels,
+    }
+
+
+def _describe(
+    name: str,
+    source: Source,
+    arrays: dict[str, npt.NDArray[Any]],
+    *,
+    classes: int,
+    flip: bool,
+    synthetic: bool,
+) -> About:
+    images = arrays["train_images"]
+    mean, std = _statistics(images)
+    return About(
+        format=FORMAT,
+        dataset=name,
+        classes=classes,
+        channels=images.shape[1],
+        size=images.shape[2],
+        train=len(images),
+        val=len(arrays["val_images"]),
+        test=len(arrays["test_images"]),
+        mean=mean,
+        std=std,
+        flip=flip,
+        synthetic=synthetic,
+        checksum=_checksum(arrays),
+        origin=source.origin,
+    )
+
+
+def _statistics(images: Images) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of each channel, from exact integer counts of the 256 values."""
+    values = np.arange(256)
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        mean = float((counts * values).sum() / counts.sum())
+        variance = float((counts * (values - mean) ** 2).sum() / counts.sum())
+        means.append(mean)
+        stds.append(max(variance**0.5, 1.0))
+    return means, stds
+
+
+def _checksum(arrays: dict[str, npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256(f"lrtui {FORMAT}".encode())
+    for part in sorted(arrays):
+        array = arrays[part]
+        digest.update(f"{part} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _fsync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,291 @@
+"""One run: built from the options, saved and resumed. `loop.py` drives it.
+
+What a checkpoint holds: weights, optimizer, schedule, place (step; the order of the data follows from seed and
+epoch), the open window's sums, generator states, the settings that must agree, and what it was made with (thread count, versions).
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from lrtui.train import checkpoint, data, store
+from lrtui.train.models import MODELS
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.options import Options, UsageError
+from lrtui.train.quick import skip_compiler
+from lrtui.train.schedules import SCHEDULES
+from lrtui.train.schedules.warmup import build_schedule
+
+if TYPE_CHECKING:
+    from lrtui.train.data import Order
+
+
+@dataclass(slots=True)
+class Window:
+    """What the training steps since the last metric line sum up to."""
+
+    loss: Tensor
+    """() float64 on the device: sum over images."""
+    correct: Tensor
+    """() int64 on the device."""
+    images: int = 0
+    timed_images: int = 0
+    """Those of this process alone."""
+    since: float = field(default_factory=time.monotonic)
+    away: float = 0.0
+    """Seconds since `since` that were spent on other things than training."""
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.loss.zero_()
+        self.correct.zero_()
+        self.images = self.timed_images = 0
+        self.since, self.away = time.monotonic(), 0.0
+
+    def images_per_second(self) -> float:
+        """Return the speed of training in this window."""
+        seconds = time.monotonic() - self.since - self.away
+        return self.timed_images / max(seconds, 1e-9)
+
+
+@dataclass(slots=True)
+class Training:
+    """One run: what it consists of, and where it stands."""
+
+    options: Options
+    device: torch.device
+    data: data.Data
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    epoch_steps: int
+    total: int
+    """The horizon in steps."""
+    until: int
+    """Where this process stops, in steps."""
+    window: Window
+    lr: float
+    """The rate of the last step taken."""
+    grad_norm: float = 0.0
+    """At the last step that ended a window."""
+    step: int = 0
+    """Optimizer steps done."""
+    evaluated: int = 0
+    """The step of the last evaluation whose line was written."""
+    saved: tuple[int, int] = (0, 0)
+    """(step, evaluated) of the last checkpoint."""
+    saved_at: float = field(default_factory=time.monotonic)
+    order: tuple[int, Order] | None = None
+    """An epoch and its order."""
+
+
+def set_up(options: Options) -> Training:
+    """Return the run at its beginning.
+
+    Raises:
+        UsageError: the prepared folder, the model and the options do not go together.
+
+    """
+    device = _device()
+    if device.type == "cpu":
+        torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+        torch.set_flush_denormal(True)  # the moments of a dead network sink to denormals: slow
+    arrays = _load(options, device)
+    skip_compiler()
+    torch.manual_seed(options.seed)
+    model = _model(options, arrays).to(device).to(memory_format=torch.channels_last)
+    optimizer = _optimizer(options, model)
+    epoch_steps = data.steps_per_epoch(arrays, options.batch_size)
+    total = _steps(options, options.horizon, epoch_steps)
+    zero = torch.zeros((), dtype=torch.float64, device=device)
+    return Training(
+        options=options,
+        device=device,
+        data=arrays,
+        model=model,
+        optimizer=optimizer,
+        schedule=_schedule(options, optimizer, total),
+        epoch_steps=epoch_steps,
+        total=total,
+        until=_steps(options, options.until, epoch_steps),
+        window=Window(zero, zero.long()),
+        lr=options.lr,
+    )
+
+
+def resume(training: Training) -> str:
+    """Go on from the checkpoint, if there is one; return a note for the log, "" where there is none.
+
+    Raises:
+        UsageError: it belongs to other settings.
+        checkpoint.CheckpointError: all that there is, is damaged.
+
+    """
+    path = training.options.checkpoint
+    if path is None:
+        return ""
+    try:
+        found = checkpoint.load(path, _settings(training))
+    except checkpoint.OtherSettingsError as error:
+        raise UsageError(str(error)) from None
+    if found is None:
+        return ""
+    state, note = found
+    _restore(training, state)
+    notes = [f"resumed at step {training.step}", *([note] if note else [])]
+    threads = state["made_with"]["threads"]
+    if training.device.type == "cpu" and threads != torch.get_num_threads():
+        notes.append(
+            f"made with {threads} threads: the last digits will differ from an uninterrupted run's"
+        )
+    return "; ".join(notes)
+
+
+def save(training: Training) -> None:
+    """Write a checkpoint, unless the last one says the same.
+
+    Raises:
+        OSError: it cannot be written.
+
+    """
+    path, place = training.options.checkpoint, (training.step, training.evaluated)
+    if path is None or place == training.saved:
+        return
+    began = time.monotonic()
+    checkpoint.save(path, _state(training))
+    training.saved, training.saved_at = place, time.monotonic()
+    training.window.away += training.saved_at - began
+
+
+def _state(training: Training) -> dict[str, Any]:
+    window = training.window
+    epoch, index = divmod(training.step, training.epoch_steps)
+    cuda = torch.cuda.get_rng_state_all() if training.device.type == "cuda" else []
+    return {
+        "settings": _settings(training),
+        "model": training.model.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "schedule": training.schedule.state_dict(),
+        "place": {
+            "step": training.step,
+            "seed": training.options.seed,
+            "epoch": epoch,
+            "index": index,
+            "evaluated": training.evaluated,
+            "lr": training.lr,
+            "grad_norm": training.grad_norm,
+        },
+        "window": {"loss": window.loss, "correct": window.correct, "images": window.images},
+        "generators": {"cpu": torch.get_rng_state(), "cuda": cuda},
+        "made_with": {
+            "threads": torch.get_num_threads(),
+            "device": training.device.type,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _restore(training: Training, state: dict[str, Any]) -> None:
+    training.model.load_state_dict(state["model"])
+    training.optimizer.load_state_dict(state["optimizer"])
+    training.schedule.load_state_dict(state["schedule"])
+    place, window = state["place"], state["window"]
+    training.step, training.evaluated = place["step"], place["evaluated"]
+    training.lr, training.grad_norm = place["lr"], place["grad_norm"]
+    training.saved = (training.step, training.evaluated)
+    training.window.loss.copy_(window["loss"])
+    training.window.correct.copy_(window["correct"])
+    training.window.images = window["images"]
+    torch.set_rng_state(state["generators"]["cpu"])
+    if training.device.type == "cuda" and state["generators"]["cuda"]:
+        torch.cuda.set_rng_state_all(state["generators"]["cuda"])
+
+
+def _settings(training: Training) -> dict[str, Any]:
+    """Return what must agree between a checkpoint and the run that goes on from it."""
+    options = training.options
+    return {
+        "data checksum": training.data.about.checksum,
+        "data": options.data,
+        "model": str(options.model),
+        "optimizer": str(options.optimizer),
+        "schedule": str(options.schedule),
+        "lr": options.lr,
+        "batch size": options.batch_size,
+        "horizon": f"{options.horizon:g} {options.unit}",
+        "seed": options.seed,
+        "dtype": options.precision,
+        "augment": options.augment,
+    }
+
+
+def _device() -> torch.device:
+    """Return the GPU that we were given, if any: without CUDA_VISIBLE_DEVICES none is touched."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return torch.device("cuda" if given and torch.cuda.is_available() else "cpu")
+
+
+def _load(options: Options, device: torch.device) -> data.Data:
+    size = MODELS[options.model.name].size
+    try:
+        return data.load(
+            options.prepared, size, share=options.data, augment=options.augment, device=device
+        )
+    except (store.DamagedError, ValueError) as error:
+        raise UsageError(
+            f"--prepared: {error}; run lrtui.train.prepare (--force writes it again)"
+        ) from None
+
+
+def _model(options: Options, arrays: data.Data) -> nn.Module:
+    about, choice = arrays.about, options.model
+    try:
+        model: nn.Module = MODELS[choice.name].load()(
+            about.channels, arrays.fit.size, about.classes, **choice.options
+        )
+    except ValueError as error:
+        raise UsageError(f"model {choice}: {error}") from None
+    return model
+
+
+def _optimizer(options: Options, model: nn.Module) -> torch.optim.Optimizer:
+    choice = options.optimizer
+    kind = OPTIMIZERS[choice.name].load()
+    known = {name: tuple(v) if isinstance(v, list) else v for name, v in choice.options.items()}
+    if "fused" in inspect.signature(kind).parameters and (
+        choice.name != "adagrad" or not _on_gpu(model)
+    ):
+        known["fused"] = True  # torch has no fused Adagrad on the GPU
+    try:
+        optimizer: torch.optim.Optimizer = kind(model.parameters(), lr=options.lr, **known)
+    except (ValueError, TypeError, IndexError) as error:
+        raise UsageError(f"optimizer {choice}: {error}") from None
+    return optimizer
+
+
+def _on_gpu(model: nn.Module) -> bool:
+    return next(model.parameters()).is_cuda
+
+
+def _schedule(
+    options: Options, optimizer: torch.optim.Optimizer, total: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    choice = options.schedule
+    try:
+        return build_schedule(SCHEDULES[choice.name], optimizer, total, choice.options)
+    except ValueError as error:
+        raise UsageError(f"schedule {choice}: {error}") from None
+
+
+def _steps(options: Options, length: float, epoch_steps: int) -> int:
+    """Return a length in the horizon's unit as whole steps, at least one."""
+    return max(1, round(length * (epoch_steps if options.unit == "epochs" else 1)))
