@@ -1,0 +1,172 @@
+"""`python -m lrtui.supervisor DIR`: take the lock, own the runs, end when they have ended.
+
+Started detached by a client, with stdio on /dev/null and supervisor.log. It ends 5 s after the sweep was closed; before it goes
+it looks into the inbox once more, so no command is dropped in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from lrtui import __version__, keeper, locks
+from lrtui.errors import UserError
+from lrtui.events import Plan, SweepClosed
+from lrtui.experiment import Experiment
+from lrtui.layout import Layout
+from lrtui.opening import read_experiment, read_origin
+from lrtui.supervisor.loop import TICK_SECONDS, Supervisor
+from lrtui.supervisor.machine import lend
+
+LINGER_SECONDS = 5.0
+_LOG_BYTES = 1 << 20
+_ANOTHER_IS_ACTIVE = 75
+
+log = logging.getLogger("lrtui.supervisor")
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise the directory named on the command line; return an exit code."""
+    directory = Path(arguments[0]).resolve()
+    layout = Layout(directory)
+    os.umask(0o077)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lock = locks.take(directory, patience_seconds=1.0)
+    if lock is None:
+        return _ANOTHER_IS_ACTIVE
+    _log_to(layout.log)
+    try:
+        return _own(layout, takeover="--takeover" in arguments)
+    except Exception:
+        log.exception(
+            "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
+        )
+        return 3
+    finally:
+        layout.beat.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _own(layout: Layout, *, takeover: bool) -> int:
+    """Own the runs until the sweep is closed and nobody wants anything any more."""
+    experiment = read_experiment(layout.root)
+    origin = read_origin(layout.root)
+    _say_who(layout)
+    supervisor = Supervisor(layout.root, experiment, origin)
+    if not supervisor.may_own(takeover=takeover):
+        log.error(
+            "the directory was started elsewhere, or is a copy; it is owned only with --takeover"
+        )
+        return 6
+    try:
+        plan = supervisor.sweep.plan or resolve(experiment, origin.source)
+    except UserError as error:
+        plan = resolve(experiment, origin.source, on_cpu=True)
+        supervisor.open(plan)
+        supervisor.append(SweepClosed(code=error.exit_code, why=str(error)))
+    supervisor.open(plan)
+    closed_at: float | None = None
+    while True:
+        try:
+            supervisor.tick()
+        except OSError as error:
+            if not layout.root.exists():
+                log.error(
+                    "the experiment directory was deleted; its runs go on without a supervisor"
+                )
+                return 5
+            log.error("%s; trying again in 1 s", error)
+            time.sleep(1)
+        closed = supervisor.sweep.closed
+        if closed is None:
+            closed_at = None
+        elif closed_at is None:
+            closed_at = time.monotonic()
+            _report(layout)
+        elif time.monotonic() - closed_at > LINGER_SECONDS and not _has_letters(layout):
+            return 0
+        time.sleep(TICK_SECONDS)
+
+
+def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Plan:
+    """Return the plan of an experiment on this machine.
+
+    Raises:
+        MachineError: GPUs were asked for that are not there.
+
+    """
+    lent = None if on_cpu else lend(experiment)
+    return Plan(
+        name=experiment.name,
+        source=source,
+        metric=experiment.metric,
+        goal=experiment.goal,
+        loss=experiment.loss,
+        unit=experiment.unit,
+        horizon=experiment.horizon,
+        value=experiment.value,
+        within=experiment.within,
+        keep=experiment.keep,
+        grace=experiment.grace,
+        health=dict(experiment.health),
+        parse=experiment.parse,
+        strategy=experiment.strategy.describe(),
+        builtin=experiment.command is None,
+        dataset=experiment.dataset,
+        model=experiment.model,
+        seeds=experiment.seeds,
+        gpus=lent.gpus if lent else 0,
+        devices=lent.devices if lent else (),
+        parallel=lent.parallel if lent else 1,
+        threads=lent.threads if lent else 1,
+        checkpoints=experiment.checkpoints,
+        stops_at_until=experiment.stops_at_until,
+        notes=experiment.notes,
+    )
+
+
+def _say_who(layout: Layout) -> None:
+    who = {
+        "pid": os.getpid(),
+        "start": keeper.start_time(os.getpid()),
+        "boot_id": keeper.boot_id(),
+        "host": socket.gethostname(),
+        "version": __version__,
+    }
+    keeper.write_whole(str(layout.root / "owner.json"), msgspec.json.encode(who))
+
+
+def _report(layout: Layout) -> None:
+    """Have the report written by a process of its own: it needs more memory than a supervisor may have."""
+    command = [sys.executable, "-m", "lrtui", "report", str(layout.root)]
+    try:
+        subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.error("the report was not written: %s", error)
+
+
+def _has_letters(layout: Layout) -> bool:
+    return any(not name.startswith(".") for name in os.listdir(layout.inbox))
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""What an ended process means for its run, and what the ended runs mean for the sweep: pure functions."""
+
+from __future__ import annotations
+
+import signal
+
+from lrtui import events as ev
+from lrtui.events import AnyEvent
+from lrtui.launchers import Gone, Over
+from lrtui.layout import AttemptLayout
+from lrtui.supervisor.progress import Progress
+from lrtui.sweep import Run, State, Sweep
+from lrtui.text import clean, clean_lines
+
+FAST_SECONDS = 30.0
+"""A run that failed sooner, without one metric line, failed at once."""
+_TAIL = 1 << 14
+
+
+def conclude(
+    run: Run, condition: Over | Gone, progress: Progress, files: AttemptLayout
+) -> list[AnyEvent]:
+    """Return the events that follow from the end of a run's latest attempt."""
+    attempt = run.attempts[-1]
+    code, number = (
+        (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
+    )
+    complete = progress.level >= attempt.until * (1 - 1e-9)
+    events: list[AnyEvent] = _reached(run, progress)
+
+    def ended(kind: ev.EndingKind, why: str = "") -> list[AnyEvent]:
+        ending = ev.RunEnded(
+            run=run.id, attempt=attempt.number, kind=kind, why=why, code=code, signal=number
+        )
+        return [*events, ending]
+
+    if run.state is State.STOPPING and attempt.stop_kind is not None:
+        return ended(attempt.stop_kind, attempt.stop_why)
+    if complete and code == 0:
+        return ended("finished")
+    if run.state is State.PAUSING:
+        return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]
+    if isinstance(condition, Gone):
+        if complete:
+            return ended("finished", "exit code unknown: its keeper was killed")
+        return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
+    if code == 0 and progress.lines:
+        return ended("finished", f"ended by itself at {progress.level:g} of {attempt.until:g}")
+    if code == 0:
+        return ended("failed", "it ended without one metric line")
+    return ended("failed", failure(condition, files))
+
+
+def failure(over: Over, files: AttemptLayout) -> str:
+    """Return why a worker failed: how it ended, and the last line of its own output."""
+    if over.signal is not None:
+        how = f"killed by {_signal_name(over.signal)}, not by lrtui"
+        if over.signal == signal.SIGKILL:
+            how += " (out of memory?)"
+    else:
+        how = f"exit code {over.code}"
+    last = last_line(files)
+    return f"{how}: {last}" if last else how
+
+
+def last_line(files: AttemptLayout) -> str:
+    """Return the last line of a worker's output that says something, safe to show."""
+    try:
+        with files.output.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _TAIL))
+            tail = file.read(_TAIL)
+    except OSError:
+        return ""
+    lines = [line for line in clean_lines(tail) if line.strip()]
+    return clean(lines[-1].strip(), 300) if lines else ""
+
+
+def is_fast_failure(run: Run, lines: int) -> bool | None:
+    """Tell whether a run failed at once; None where its ending says nothing about the next one (killed by the user)."""
+    if run.ending is None or run.ending.kind in ("killed", "pruned", "diverged"):
+        return None
+    attempt = run.attempts[-1]
+    took = run.ending.at - attempt.launched_at
+    return run.ending.kind == "failed" and took < FAST_SECONDS and lines == 0
+
+
+def exit_code(sweep: Sweep) -> ev.SweepClosed:
+    """Return the end of a sweep in which nobody is alive and nothing more will be launched."""
+    if sweep.stopping:
+        return ev.SweepClosed(code=4, why=sweep.brake or "stopped by you")
+    if sweep.brake is not None:
+        return ev.SweepClosed(code=1, why=sweep.brake)
+    kinds = [run.ending.kind for run in sweep.runs.values() if run.ending is not None]
+    bad = [kind for kind in kinds if kind in ("failed", "lost")]
+    if bad:
+        return ev.SweepClosed(code=1, why=f"{len(bad)} of {len(kinds)} runs failed or were lost")
+    if "finished" not in kinds:
+        return ev.SweepClosed(code=1, why="no run finished")
+    return ev.SweepClosed(code=0, why=f"{kinds.count('finished')} of {len(kinds)} runs finished")
+
+
+def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
+    reached = progress.reached()
+    if reached is None:
+        return []
+    level, value, val_loss = reached
+    number = run.attempts[-1].number
+    return [ev.RunReached(run=run.id, attempt=number, level=level, value=value, val_loss=val_loss)]
+
+
+def _loss(run: Run) -> str:
+    started = run.attempts[-1].pid is not None
+    return "its keeper and its worker are gone" if started else "it never came to its start"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,448 @@
+"""The supervisor's loop. Its order is its safety: reap, read, judge, obey, decide, launch, close.
+
+Every change is an event, durable before its effect: RunLaunched before the fork, RunStopping before the signal. What is kept
+in memory beside the sweep (clocks, open logs) may be lost at any moment: a revived supervisor completes open stops and
+pauses, adopts, drains the inbox, and only then launches.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from lrtui import __version__
+from lrtui import events as ev
+from lrtui.events import Answer, AnyEvent
+from lrtui.experiment import Experiment
+from lrtui.launchers import LAUNCHERS, Gone, Living, Over, Unclaimed
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.opening import Origin
+from lrtui.strategies import Promote, Prune, Start
+from lrtui.supervisor import commands, slots, starting
+from lrtui.supervisor.conclusion import conclude, exit_code, is_fast_failure
+from lrtui.supervisor.inbox import Inbox, Letter
+from lrtui.supervisor.journal import Journal
+from lrtui.supervisor.preparation import Preparation
+from lrtui.supervisor.progress import Progress
+from lrtui.sweep import Run, State, Sweep
+
+log = logging.getLogger("lrtui.supervisor")
+
+TICK_SECONDS = 0.1
+BEAT_SECONDS = 2.0
+GRACE_SECONDS = float(os.environ.get("LRTUI_GRACE_SECONDS", "15"))
+"""How long a worker may take to write its checkpoint after SIGTERM."""
+UNKILLABLE_SECONDS = 30.0
+LOSSES_FORGIVEN = 1
+FAST_FAILURES = 3
+LEAST_FREE_BYTES = 500 << 20
+"""With less room on the disk nothing new is launched."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """How far the stop of one attempt has come."""
+
+    began: float = field(default_factory=time.monotonic)
+    asked: bool = False
+    killed_at: float = 0.0
+    warned: bool = False
+
+
+class Supervisor:
+    """Owns the runs of one directory, whose lock the caller holds."""
+
+    def __init__(self, directory: Path, experiment: Experiment, origin: Origin) -> None:
+        self.layout = Layout(directory)
+        self.experiment = experiment
+        self.origin = origin
+        self.space = experiment.space()
+        self.journal = Journal(self.layout.journal)
+        self.inbox = Inbox(self.layout)
+        self.launcher = LAUNCHERS[str(experiment.launcher.get("kind", "local"))]()
+        self.preparation = Preparation(self.layout, experiment, origin, self.launcher)
+        self._progress: dict[tuple[str, int], Progress] = {}
+        self._clocks: dict[tuple[str, int], _Clock] = {}
+        self._retries: dict[tuple[str, int], int] = {}
+        self._fast_failures = 0
+        self._adopting = True
+        self._beat_at = 0.0
+        self._warned: set[str] = set()
+
+    @property
+    def sweep(self) -> Sweep:
+        """The present."""
+        return self.journal.sweep
+
+    def append(self, *events: AnyEvent) -> None:
+        """Make events durable; what they allow may be done when this returns."""
+        if events:
+            self.journal.append(*events)
+
+    def may_own(self, *, takeover: bool) -> bool:
+        """Tell whether this is the directory that was opened, on its host; with `takeover` make it so.
+
+        The runs of the original are not ours: what the copy's journal calls alive is lost to it.
+        """
+        here = (socket.gethostname(), os.stat(self.layout.root).st_ino)
+        if self.sweep.plan is None or (self.sweep.host, self.sweep.inode) == here:
+            return True
+        if takeover:
+            self.append(self._opened(self.sweep.plan))
+            for run in self.sweep.alive():
+                self._finish(run, Gone())
+        return takeover
+
+    def open(self, plan: ev.Plan) -> None:
+        """Begin the sweep, or take it up again after a crash; a closed sweep stays closed until a command reopens it."""
+        if self.sweep.plan is None:
+            self.append(self._opened(plan))
+        if self.journal.bad:
+            self.warn(
+                f"journal.jsonl has {self.journal.bad} damaged line(s): {self.journal.bad_why}"
+            )
+        for run in self.sweep.alive():
+            if run.state is State.FROZEN:
+                self._send(run, signal.SIGSTOP)
+            elif run.state is State.RUNNING:
+                self._send(run, signal.SIGCONT)
+
+    def tick(self) -> None:
+        """Do once what there is to do."""
+        self._touch_beat()
+        self._reap()
+        self._read()
+        self._judge()
+        self._stop_further()
+        self._obey()
+        self._adopting = False
+        self._decide()
+        self._launch()
+        self._close()
+
+    # ── reap ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _reap(self) -> None:
+        for run in self.sweep.alive():
+            self._reap_run(run)
+
+    def _reap_run(self, run: Run) -> None:
+        attempt = run.attempts[-1]
+        condition = self.launcher.look(self._root(run), attempt.token)
+        match condition:
+            case Unclaimed():
+                self._repeat_launch(run)
+            case Living(pid=pid, orphans=orphans):
+                if orphans:
+                    self._clock(run, killed=True)
+                elif pid is not None and (attempt.pid is None or self._adopting):
+                    self._seen(run, pid)
+            case Over() | Gone():
+                self._finish(run, condition)
+
+    def _seen(self, run: Run, pid: int) -> None:
+        number = run.attempts[-1].number
+        if self._adopting:
+            self.append(ev.RunAdopted(run=run.id, attempt=number, pid=pid))
+        else:
+            self.append(ev.RunStarted(run=run.id, attempt=number, pid=pid))
+
+    def _finish(self, run: Run, condition: Over | Gone) -> None:
+        progress = self._progress_of(run)
+        progress.read_all()
+        root = self._root(run)
+        events = conclude(run, condition, progress, AttemptLayout(root))
+        self.append(*events)
+        ended = self.sweep.runs[run.id]
+        if ended.state is State.LOST:
+            self._after_loss(ended)
+        key = (run.id, run.attempts[-1].number)
+        for memory in (self._progress, self._clocks, self._retries):
+            memory.pop(key, None)
+        self._brake(is_fast_failure(self.sweep.runs[run.id], progress.lines))
+
+    def _after_loss(self, run: Run) -> None:
+        """Queue a lost run again, once; then it has ended."""
+        number = run.attempts[-1].number
+        if run.losses > LOSSES_FORGIVEN:
+            self.append(ev.RunEnded(run=run.id, attempt=number, kind="lost", why=run.why))
+            return
+        plan = self._plan()
+        self.append(
+            ev.RunQueued(
+                run=run.id,
+                setting=run.setting,
+                seed=run.seed,
+                until=run.until,
+                origin=run.origin,
+                parent=run.parent,
+                resume=plan.checkpoints,
+                why=f"lost ({run.why}); queued again",
+            )
+        )
+
+    def _brake(self, fast_failure: bool | None) -> None:
+        """Stop launching when the same thing fails again and again (None: the ending says nothing about it)."""
+        if fast_failure is None:
+            return
+        self._fast_failures = self._fast_failures + 1 if fast_failure else 0
+        if self._fast_failures >= FAST_FAILURES and self.sweep.brake is None:
+            last = max(
+                (r for r in self.sweep.runs.values() if r.ending),
+                key=lambda r: r.ending.at,  # type: ignore[union-attr]
+            )
+            self.append(
+                ev.BrakeSet(
+                    on=True,
+                    why=f"{FAST_FAILURES} runs in a row failed at once, the last with: {last.why}",
+                )
+            )
+
+    # ── read and judge ────────────────────────────────────────────────────────────────────────────
+
+    def _read(self) -> None:
+        for run in self.sweep.alive():
+            if run.attempts[-1].pid is not None:
+                self._progress_of(run).read()
+
+    def _judge(self) -> None:
+        """Let the health rules speak; a run that the user added or restarted is only flagged."""
+        rule_on = self._plan().health.get("nan", True) is not False
+        for run in self.sweep.alive():
+            progress = self._progress.get((run.id, run.attempts[-1].number))
+            if progress is None or run.state not in (State.RUNNING, State.FROZEN) or not rule_on:
+                continue
+            why = progress.nan()
+            if why is None or any(rule == "nan" for rule, _ in run.flags):
+                continue
+            number = run.attempts[-1].number
+            flagged = ev.RunFlagged(run=run.id, attempt=number, rule="nan", why=why)
+            if run.origin == "user":
+                self.append(flagged)
+            else:
+                stopping = ev.RunStopping(run=run.id, attempt=number, kind="diverged", why=why)
+                self.append(flagged, stopping)
+
+    def _stop_further(self) -> None:
+        """Take every open stop and pause one step further: TERM and CONT, grace, KILL until nobody is left."""
+        for run in self.sweep.alive():
+            key = (run.id, run.attempts[-1].number)
+            if run.state in (State.STOPPING, State.PAUSING):
+                self._clock(run)
+            if key in self._clocks:
+                self._push(run, self._clocks[key])
+
+    def _clock(self, run: Run, *, killed: bool = False) -> None:
+        clock = self._clocks.setdefault((run.id, run.attempts[-1].number), _Clock())
+        if killed and not clock.killed_at:
+            clock.asked, clock.killed_at = True, time.monotonic()
+
+    def _push(self, run: Run, clock: _Clock) -> None:
+        now = time.monotonic()
+        if not clock.asked:
+            self._send(run, signal.SIGTERM)
+            self._send(run, signal.SIGCONT)
+            clock.asked = True
+        elif clock.killed_at or now - clock.began > GRACE_SECONDS:
+            clock.killed_at = clock.killed_at or now
+            self._send(run, signal.SIGKILL)
+        if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:
+            clock.warned = True
+            self.warn("does not die of SIGKILL; its place stays taken", run.id)
+
+    # ── obey ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _obey(self) -> None:
+        for letter in self.inbox.letters():
+            self._obey_letter(letter)
+
+    def _obey_letter(self, letter: Letter) -> None:
+        known = self.sweep.commands.get(letter.id)
+        if known is not None:
+            self.inbox.answer(letter.id, Answer(known.ok, known.answer, known.mend))
+            return
+        command = letter.command
+        if command is None:
+            self._answer(letter.id, "?", Answer(ok=False, answer=f"unreadable: {letter.fault}"))
+            return
+        name = type(command).__name__
+        try:
+            if letter.id not in self.sweep.commands:
+                self._begin(letter.id, command)
+        except commands.Refusal as refusal:
+            self._answer(letter.id, name, Answer(False, refusal.what, refusal.mend))
+            return
+        answer = commands.settled(command, self.sweep)
+        if answer is not None:
+            self._answer(letter.id, name, answer)
+
+    def _begin(self, letter_id: str, command: ev.AnyCommand) -> None:
+        """Journal the effects of a command that is seen for the first time, then let them happen."""
+        late = time.time() - command.sent - command.expires
+        if command.expires and late > 0:
+            raise commands.Refusal(f"it expired {late:.0f} s ago", "send it again")
+        effects = commands.effects(command, self.sweep)
+        if self.sweep.closed is not None and effects:
+            effects = [self._opened(self._plan()), *effects]
+        self.append(*(msgspec.structs.replace(effect, by=letter_id) for effect in effects))
+        self._fast_failures = 0
+        for effect in effects:
+            if isinstance(effect, ev.RunFrozen):
+                self._send(self.sweep.runs[effect.run], signal.SIGSTOP)
+            elif isinstance(effect, ev.RunThawed):
+                self._send(self.sweep.runs[effect.run], signal.SIGCONT)
+
+    def _answer(self, letter_id: str, command: str, answer: Answer) -> None:
+        done = ev.CommandDone(
+            command=command, ok=answer.ok, answer=answer.answer, mend=answer.mend, by=letter_id
+        )
+        self.append(done)
+        self.inbox.answer(letter_id, answer)
+
+    # ── decide and launch ─────────────────────────────────────────────────────────────────────────
+
+    def _decide(self) -> None:
+        if self.sweep.closed is not None or not self._data_ready():
+            return
+        plan = self._plan()
+        new: list[AnyEvent] = []
+        for decision in self.experiment.strategy.decide(self.sweep, self.space):
+            match decision:
+                case Start(setting=setting, seed=seed, until=until):
+                    number = len(self.sweep.runs) + len(new) + 1
+                    run = f"r{number:02d}"
+                    new.append(ev.RunQueued(run=run, setting=setting, seed=seed, until=until))
+                case Promote(run=run, until=until):
+                    new.append(ev.RunPromoted(run=run, until=until))
+                case Prune(run=run, why=why):
+                    attempt = len(self.sweep.runs[run].attempts)
+                    new.append(ev.RunEnded(run=run, attempt=attempt, kind="pruned", why=why))
+        del plan
+        self.append(*new)
+
+    def _data_ready(self) -> bool:
+        """Tell whether the data is prepared; begin or follow its preparation where it is not."""
+        if self.sweep.data is not None or not self._plan().builtin:
+            return True
+        self.append(*self.preparation.further(self.sweep))
+        return False
+
+    def _launch(self) -> None:
+        if self.sweep.closed is not None or self.sweep.brake is not None:
+            return
+        for run in self.sweep.queued()[: slots.free_slots(self.sweep)]:
+            if not self._has_room():
+                return
+            self._launch_run(run)
+
+    def _launch_run(self, run: Run) -> None:
+        number = len(run.attempts) + 1
+        folder = self.layout.root / run.folder
+        root = self.layout.attempt(run.folder, number)
+        resumed_from = starting.last_checkpoint(folder, run) if run.resume else None
+        event = ev.RunLaunched(
+            run=run.id,
+            attempt=number,
+            token=secrets.token_hex(16),
+            until=run.until,
+            devices=slots.devices_for(self.sweep),
+            resumed_from=resumed_from,
+        )
+        if not folder.exists():
+            starting.write_run(folder, run, self._plan())
+        root.mkdir(mode=0o700, exist_ok=True)
+        self.append(event)
+        self._start(self.sweep.runs[run.id])
+
+    def _start(self, run: Run) -> None:
+        """Write what will run, and hand it to the launcher; a launch that fails is repeated by the next ticks."""
+        job, warnings = starting.job(self.layout, run, self.experiment, self.sweep, self.origin)
+        for text in warnings:
+            self.warn(text, run.id)
+        try:
+            self.launcher.launch(job)
+        except OSError as error:
+            self.warn(f"could not be started: {error.strerror}; trying again", run.id)
+
+    def _repeat_launch(self, run: Run) -> None:
+        """Launch an attempt again that nobody has claimed; give up after a while."""
+        key = (run.id, run.attempts[-1].number)
+        self._retries[key] = self._retries.get(key, 0) + 1
+        if run.state in (State.STOPPING, State.PAUSING) or self._retries[key] > 50:
+            self._finish(run, Gone())
+        elif self._retries[key] % 5 == 1:
+            self._start(run)
+
+    def _has_room(self) -> bool:
+        """Tell whether the disk has room for another run; say so once where it has not."""
+        free = shutil.disk_usage(self.layout.root).free
+        if free >= LEAST_FREE_BYTES:
+            self._warned.discard("room")
+            return True
+        if "room" not in self._warned:
+            self._warned.add("room")
+            self.warn(f"only {free >> 20} MiB are free on the disk; nothing new is launched")
+        return False
+
+    # ── close ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _close(self) -> None:
+        sweep = self.sweep
+        if sweep.closed is not None or sweep.alive() or self.preparation.alive(sweep):
+            return
+        open_states = (State.QUEUED, State.PAUSED, State.WAITING)
+        unfinished = any(run.state in open_states for run in sweep.runs.values())
+        failed = self.preparation.failure
+        if failed is not None:
+            self.append(ev.SweepClosed(code=failed.code, why=failed.why))
+        elif sweep.brake is not None or (sweep.runs and not unfinished):
+            self.append(exit_code(sweep))
+        self.preparation.failure = None
+
+    def _opened(self, plan: ev.Plan) -> ev.SweepOpened:
+        return ev.SweepOpened(
+            plan=plan,
+            host=socket.gethostname(),
+            inode=os.stat(self.layout.root).st_ino,
+            version=__version__,
+            pid=os.getpid(),
+        )
+
+    # ── small things ──────────────────────────────────────────────────────────────────────────────
+
+    def warn(self, text: str, run: str | None = None) -> None:
+        """Say something that a person should know, in the journal."""
+        log.warning("%s%s", f"{run}: " if run else "", text)
+        self.append(ev.Warned(text=text, run=run))
+
+    def _plan(self) -> ev.Plan:
+        plan = self.sweep.plan
+        assert plan is not None, "open() comes first"  # noqa: S101  # a bug of ours, not of the user
+        return plan
+
+    def _root(self, run: Run) -> Path:
+        return self.layout.attempt(run.folder, run.attempts[-1].number)
+
+    def _progress_of(self, run: Run) -> Progress:
+        key = (run.id, run.attempts[-1].number)
+        if key not in self._progress:
+            self._progress[key] = Progress(self._root(run), self._plan())
+        return self._progress[key]
+
+    def _send(self, run: Run, number: int) -> None:
+        self.launcher.send(self._root(run), run.attempts[-1].token, number)
+
+    def _touch_beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at >= BEAT_SECONDS:
+            self._beat_at = now
+            self.layout.beat.touch(mode=0o600)

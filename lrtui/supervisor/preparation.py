@@ -1,0 +1,130 @@
+"""The preparation of the data: an attempt like any other, in data/aN, before the first launch."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from lrtui import events as ev
+from lrtui import keeper
+from lrtui.events import AnyEvent
+from lrtui.experiment import Experiment
+from lrtui.launchers import Gone, Job, Launcher, Over, Unclaimed
+from lrtui.launchers.local import read_small
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.opening import Origin
+from lrtui.supervisor.conclusion import last_line
+from lrtui.supervisor.starting import device_environment
+from lrtui.sweep import Sweep
+from lrtui.text import clean_lines
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationFailed:
+    """Why there is no data, and the exit code that says so."""
+
+    code: int
+    why: str
+
+
+class _Prepared(msgspec.Struct, frozen=True):
+    """prepared.json: what the worker says it prepared."""
+
+    path: str
+    dataset: str
+    classes: int
+    train: int
+    val: int
+    test: int
+    checksum: str
+    synthetic: bool = False
+
+
+class Preparation:
+    """Follows the preparation of one experiment's data."""
+
+    def __init__(
+        self, layout: Layout, experiment: Experiment, origin: Origin, launcher: Launcher
+    ) -> None:
+        self._folder = layout.root / "data"
+        self._experiment = experiment
+        self._origin = origin
+        self._launcher = launcher
+        self._begun = 0
+        """The attempt that this supervisor has launched."""
+        self._pending = 0
+        self.failure: PreparationFailed | None = None
+
+    def further(self, sweep: Sweep) -> list[AnyEvent]:
+        """Take the preparation one step further and return what happened."""
+        if sweep.brake is not None or self.failure is not None:
+            return []
+        if sweep.data_attempt == 0 or self._must_repeat(sweep):
+            number = sweep.data_attempt + 1
+            return [ev.DataPreparing(attempt=number, token=secrets.token_hex(16))]
+        root = self._folder / f"a{sweep.data_attempt}"
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        condition = self._launcher.look(root, sweep.data_token)
+        match condition:
+            case Unclaimed():
+                self._launch(root, sweep.data_token)
+                self._begun = sweep.data_attempt
+            case Over(code=0) if (prepared := self._result(root)) is not None:
+                return [prepared]
+            case Over():
+                self.failure = _failure(condition, AttemptLayout(root))
+            case Gone():
+                self._begun = -1
+        return []
+
+    def alive(self, sweep: Sweep) -> bool:
+        """Tell whether the preparation goes on."""
+        waiting = sweep.data is None and sweep.brake is None and self.failure is None
+        return self._experiment.command is None and waiting
+
+    def _must_repeat(self, sweep: Sweep) -> bool:
+        """Tell whether the last attempt failed under an earlier supervisor, or was killed."""
+        root = self._folder / f"a{sweep.data_attempt}"
+        if self._begun == sweep.data_attempt:
+            return False
+        condition = self._launcher.look(root, sweep.data_token) if root.is_dir() else Unclaimed()
+        failed = isinstance(condition, Over) and (condition.code != 0 or self._result(root) is None)
+        return failed or isinstance(condition, Gone)
+
+    def _launch(self, root: Path, token: str) -> None:
+        data_dir = Path(self._origin.cwd, self._experiment.data_dir or "data")
+        words = [
+            sys.executable,
+            "-m",
+            "lrtui.train.prepare",
+            f"--dataset={self._experiment.dataset}",
+            f"--data-dir={data_dir}",
+        ]
+        content = {"argv": words, "cwd": self._origin.cwd}
+        keeper.write_whole(str(AttemptLayout(root).argv), json.dumps(content, indent=1).encode())
+        values = {"LRTUI_ATTEMPT_DIR": str(root), **device_environment((), 1)}
+        self._launcher.launch(Job(root, token, values))
+
+    @staticmethod
+    def _result(root: Path) -> ev.DataPrepared | None:
+        try:
+            found = msgspec.json.decode(read_small(AttemptLayout(root).prepared), type=_Prepared)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        return ev.DataPrepared(**msgspec.structs.asdict(found))
+
+
+def _failure(over: Over, files: AttemptLayout) -> PreparationFailed:
+    output = [line for line in clean_lines(read_small(files.output)) if line.strip()]
+    why = "\n".join(output[-6:]) or f"the data could not be prepared ({last_line(files)})"
+    if over.code == 5:
+        return PreparationFailed(5, why)
+    how = f"exit code {over.code}" if over.signal is None else f"signal {over.signal}"
+    return PreparationFailed(
+        5 if over.code == 5 else 1, f"the data could not be prepared: {how}: {why}"
+    )

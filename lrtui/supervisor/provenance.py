@@ -1,0 +1,66 @@
+"""What an attempt ran with, recorded in its argv.json: a change in mid-sweep would make runs unlike each other."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+_CHOOSING = ("PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+"""Environment variables that decide which programs run; only a hash of them is kept."""
+
+
+def provenance(argv: list[str], cwd: Path) -> dict[str, str]:
+    """Return interpreter or program, git commit, hash of the script and hash of the environment that chooses programs."""
+    chosen = "\0".join(os.environ.get(name, "") for name in _CHOOSING)
+    return {
+        "program": argv[0],
+        "git": _git_commit(cwd),
+        "script": _script_hash(argv, cwd),
+        "environment": hashlib.sha256(os.fsencode(chosen)).hexdigest()[:16],
+    }
+
+
+def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return what differs, in words."""
+    words = {
+        "program": "the program",
+        "git": "the git commit",
+        "script": "the script",
+        "environment": "PATH, VIRTUAL_ENV or CONDA_PREFIX",
+    }
+    return [word for key, word in words.items() if before.get(key) != after.get(key)]
+
+
+def _script_hash(argv: list[str], cwd: Path) -> str:
+    for word in argv:
+        path = cwd / word
+        if word.endswith((".py", ".sh", ".R", ".jl")) and path.is_file():
+            return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return ""
+
+
+def _git_commit(cwd: Path) -> str:
+    """Return the commit that is checked out around `cwd`, read from its files; "" where there is none."""
+    for folder in (cwd, *cwd.parents):
+        head = folder / ".git" / "HEAD"
+        try:
+            text = head.read_text(errors="replace").strip()
+        except OSError:
+            continue
+        if not text.startswith("ref: "):
+            return text[:40]
+        return _resolve(folder / ".git", text[5:])
+    return ""
+
+
+def _resolve(git: Path, ref: str) -> str:
+    try:
+        return (git / ref).read_text(errors="replace").strip()[:40]
+    except OSError:
+        pass
+    try:
+        packed = (git / "packed-refs").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line[:40] for line in packed if line.endswith(f" {ref}")), "")

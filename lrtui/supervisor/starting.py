@@ -1,0 +1,137 @@
+"""What is written down before a run starts: run.json, argv.json, and the environment its worker gets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+from lrtui import keeper
+from lrtui.events import Plan
+from lrtui.experiment import Experiment, argv, environment
+from lrtui.launchers import Job
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.opening import Origin
+from lrtui.supervisor.provenance import changes, provenance
+from lrtui.sweep import Run, Sweep
+
+
+def write_run(folder: Path, run: Run, plan: Plan) -> None:
+    """Make a run's directory with its run.json."""
+    folder.mkdir(mode=0o700)
+    setting = run.setting
+    content = {
+        "run": run.id,
+        "lr": setting.lr,
+        "optimizer": setting.optimizer,
+        "schedule": setting.schedule,
+        "values": dict(setting.values),
+        "seed": run.seed,
+        "dataset": plan.dataset,
+        "model": plan.model,
+        "horizon": plan.horizon,
+        "unit": plan.unit,
+        "threads": plan.threads,
+        "parent": run.parent,
+    }
+    keeper.write_whole(str(folder / "run.json"), json.dumps(content, indent=1).encode())
+
+
+def last_checkpoint(folder: Path, run: Run) -> int | None:
+    """Return the latest attempt of a run that left a checkpoint."""
+    for attempt in reversed(run.attempts):
+        if AttemptLayout(folder / f"a{attempt.number}").checkpoint.exists():
+            return attempt.number
+    return None
+
+
+def job(
+    layout: Layout, run: Run, experiment: Experiment, sweep: Sweep, origin: Origin
+) -> tuple[Job, list[str]]:
+    """Write argv.json of a run's latest attempt; return what the launcher needs, and what has changed since the first."""
+    plan, attempt = sweep.plan, run.attempts[-1]
+    assert plan is not None, "a launched run has a plan"  # noqa: S101
+    files = AttemptLayout(layout.attempt(run.folder, attempt.number))
+    context = _context(files, run, plan, sweep)
+    words = argv(experiment, context)
+    cwd = Path(origin.cwd, experiment.workdir or "")
+    made_by = provenance(words, cwd)
+    source = layout.attempt(run.folder, attempt.resumed_from) if attempt.resumed_from else None
+    content = {
+        "argv": words,
+        "cwd": str(cwd),
+        "from": attempt.resumed_from,
+        "checkpoint_from": str(AttemptLayout(source).checkpoint) if source else None,
+        "parse": plan.parse,
+        **made_by,
+    }
+    keeper.write_whole(str(files.argv), json.dumps(content, indent=1).encode())
+    values = {
+        **environment(context),
+        **device_environment(attempt.devices, plan.threads),
+        "LRTUI_METRICS": str(files.metrics),
+        "LRTUI_ATTEMPT_DIR": str(files.root),
+        "LRTUI_DURABILITY": experiment.durability,
+    }
+    changed = [
+        f"{what} changed since the first run was started"
+        for what in changes(_first_provenance(layout, sweep, made_by), made_by)
+    ]
+    return Job(files.root, attempt.token, values), changed
+
+
+def device_environment(devices: tuple[int, ...], threads: int) -> dict[str, str]:
+    """Return the variables that give a worker its GPUs (none: it must not see one) and its threads."""
+    return {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, devices)),
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _context(
+    files: AttemptLayout, run: Run, plan: Plan, sweep: Sweep
+) -> dict[str, str | float | int]:
+    return {
+        **run.setting.values,
+        "lr": run.setting.lr,
+        "optimizer": run.setting.optimizer,
+        "schedule": run.setting.schedule,
+        "seed": run.seed,
+        "run": run.id,
+        "run_dir": str(files.root.parent),
+        "horizon": plan.horizon,
+        "until": run.attempts[-1].until,
+        "checkpoint": str(files.checkpoint),
+        "gpus": plan.gpus,
+        "port": _free_port(),
+        "threads": plan.threads,
+        "prepared": sweep.data.path if sweep.data else "",
+    }
+
+
+def _first_provenance(layout: Layout, sweep: Sweep, ours: dict[str, str]) -> dict[str, str]:
+    first = next((run for run in sweep.runs.values() if run.attempts), None)
+    if first is None:
+        return ours
+    try:
+        text = AttemptLayout(layout.attempt(first.folder, 1)).argv.read_text()
+        content = json.loads(text)
+        return {key: str(content.get(key, ours[key])) for key in ours}
+    except (OSError, ValueError, AttributeError):
+        return ours
+
+
+def _free_port() -> int:
+    """Return a TCP port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def interpreter() -> str:
+    """Return the Python that runs lrtui: the built-in trainer runs under the same."""
+    return sys.executable

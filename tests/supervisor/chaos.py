@@ -1,0 +1,201 @@
+"""Random kills with an outside oracle: nothing lost, nothing doubled, every run ended once.
+
+    python -m tests.supervisor.chaos --kills 10000 [--seed N]
+
+Each trial starts an experiment of six runs of tests/stub.py, three at a time, and kills supervisor, keepers, workers or all of
+them at random moments, reviving the supervisor as `lrtui` does, until every run has finished. Then it compares what the
+stub was told with what the readers see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lrtui import keeper
+from lrtui.client import ensure_supervisor
+from lrtui.journal import JournalTail
+from lrtui.launchers.local import read_pid
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.metrics import MetricLog
+from lrtui.opening import open_experiment
+from lrtui.sweep import State, Sweep, fold
+
+STUB = Path(__file__).parent.parent / "stub.py"
+RUNS = 6
+STEPS = 12
+
+
+@dataclass
+class Outcome:
+    """What the trials add up to."""
+
+    trials: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    told: int = 0
+    """Steps that a worker was told are written."""
+    lost: int = 0
+    doubled: int = 0
+    ended_twice: int = 0
+    unfinished: int = 0
+    strange: int = 0
+    revivals: list[float] = field(default_factory=list)
+    """Seconds from the start of a new supervisor to its first adoption or idle tick."""
+
+    def faults(self) -> int:
+        return self.lost + self.doubled + self.ended_twice + self.unfinished + self.strange
+
+    def text(self) -> str:
+        slow = sorted(self.revivals)
+        p95 = f"{slow[int(0.95 * (len(slow) - 1))] * 1000:.0f} ms" if slow else "none"
+        return (
+            f"{self.trials} trials, {sum(self.kills.values())} kills {dict(self.kills)}, {self.told} acknowledged steps: "
+            f"{self.lost} lost, {self.doubled} doubled, {self.ended_twice} ended twice, {self.unfinished} unfinished, "
+            f"{self.strange} odd events; beat again after a kill p95 {p95} (n={len(slow)})"
+        )
+
+
+def write_experiment(folder: Path, *, steps: int = STEPS, runs: int = RUNS, flags: str = "") -> Path:
+    lrs = ", ".join(f"{i + 1}e-3" for i in range(runs))
+    words = ["{run}", "{lr}", "{until}", "{checkpoint}", *flags.split()]
+    command = ", ".join(f'"{word}"' for word in [sys.executable, str(STUB), str(folder / "oracle"), *words])
+    file = folder / "chaos.toml"
+    file.write_text(
+        f'command = [{command}]\nsteps = {steps}\nmetric = "max val_acc"\nlr = [{lrs}]\nparallel = 3\n'
+    )
+    (folder / "oracle").mkdir(exist_ok=True)
+    return file
+
+
+def trial(rng: random.Random, outcome: Outcome) -> None:
+    with tempfile.TemporaryDirectory(prefix="lrtui-chaos-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        directory, _ = open_experiment(write_experiment(folder), {}, under=folder / "run", new=False)
+        supervise(directory, outcome)
+        deadline = time.monotonic() + 60
+        while (sweep := present(directory)).closed is None and time.monotonic() < deadline:
+            time.sleep(rng.uniform(0.0, 0.25))
+            strike(rng, directory, sweep, outcome)
+            supervise(directory, outcome)
+        judge(folder, directory, outcome)
+        end(directory)
+    outcome.trials += 1
+
+
+def supervise(directory: Path, outcome: Outcome) -> None:
+    """See that a supervisor lives, as any `lrtui` on the directory does."""
+    beat = Layout(directory).beat
+    if supervisor_pid(directory) is not None:
+        return
+    beat.unlink(missing_ok=True)  # as old as a dead supervisor's beat becomes: the trial does not wait 6 s
+    began = time.monotonic()
+    ensure_supervisor(directory)
+    while not beat.exists() and time.monotonic() - began < 10:
+        time.sleep(0.005)
+    outcome.revivals.append(time.monotonic() - began)
+
+
+def supervisor_pid(directory: Path) -> int | None:
+    wanted = os.fsencode(str(directory.resolve()))
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"lrtui.supervisor" in words and wanted in words and not keeper.is_zombie(int(name)):
+                return int(name)
+    return None
+
+
+def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) -> None:
+    """Kill the supervisor (half of the time), a keeper, a worker, or everybody."""
+    who = rng.choices(["supervisor", "keeper", "worker", "all"], [5, 2, 2, 1])[0]
+    victims: list[int] = []
+    pids = [p for run in sweep.alive() if (p := pid_file(directory, run.folder, run.attempts[-1]))]
+    if who in ("supervisor", "all") and (pid := supervisor_pid(directory)):
+        victims.append(pid)
+    if who == "keeper" and pids:
+        victims.append(rng.choice(pids).keeper)
+    if who == "worker" and pids:
+        victims.append(rng.choice(pids).worker)
+    if who == "all":
+        victims += [pid for found in pids for pid in (found.keeper, found.worker)]
+    for victim in victims:
+        try:
+            os.kill(victim, signal.SIGKILL)
+            outcome.kills[who] += 1
+        except ProcessLookupError:
+            continue
+
+
+def pid_file(directory: Path, folder: str, attempt):
+    return read_pid(AttemptLayout(Layout(directory).attempt(folder, attempt.number)).pid, attempt.token)
+
+
+def present(directory: Path) -> Sweep:
+    return fold(JournalTail(Layout(directory).journal).poll())
+
+
+def judge(folder: Path, directory: Path, outcome: Outcome) -> None:
+    """Compare the oracle with the directory."""
+    tail = JournalTail(Layout(directory).journal)
+    events = tail.poll()
+    sweep = fold(events)
+    endings = Counter(event.run for event in events if type(event).__name__ == "RunEnded")
+    outcome.strange += sweep.strange + tail.bad
+    outcome.ended_twice += sum(count - 1 for count in endings.values() if count > 1)
+    for run in sweep.runs.values():
+        braked = sweep.brake is not None and run.state is State.QUEUED
+        kind = run.ending.kind if run.ending else ""
+        acceptable = braked or kind in ("finished", "lost", "failed")
+        outcome.unfinished += not acceptable
+        oracle = folder / "oracle" / f"{run.id}.steps"
+        told = oracle.read_text().split("\n")[:-1] if oracle.exists() else []
+        seen: set[tuple[str, int]] = set()
+        for attempt in run.attempts:
+            log = MetricLog(Layout(directory).attempt(run.folder, attempt.number), "step")
+            seen |= {(attempt.token[:6], int(m.level)) for m in log.poll(1 << 30)}
+        said = {(line.split()[0], int(line.split()[1])) for line in told}
+        outcome.told += len(said)
+        outcome.lost += len(said - seen)
+        outcome.doubled += (folder / "oracle" / f"{run.id}.doubled").exists()
+    outcome.unfinished += RUNS - len(sweep.runs)
+
+
+def end(directory: Path) -> None:
+    """End what a failed trial left, by identity."""
+    if pid := supervisor_pid(directory):
+        os.kill(pid, signal.SIGKILL)
+    for run in present(directory).runs.values():
+        for attempt in run.attempts:
+            for pid in keeper.bearers(attempt.token):
+                os.kill(pid, signal.SIGKILL)
+
+
+def campaign(kills: int, seed: int) -> Outcome:
+    rng = random.Random(seed)
+    outcome = Outcome()
+    while sum(outcome.kills.values()) < kills:
+        trial(rng, outcome)
+    return outcome
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    options.seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+    print(f"seed {options.seed}", flush=True)
+    result = campaign(options.kills, options.seed)
+    print(result.text())
+    raise SystemExit(1 if result.faults() else 0)

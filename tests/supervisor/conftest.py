@@ -1,0 +1,106 @@
+"""Real supervisors over real children, in a folder of their own; whatever a test leaves is ended by identity."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrtui import keeper
+from lrtui.client import ensure_supervisor, send
+from lrtui.journal import JournalTail
+from lrtui.layout import Layout
+from lrtui.opening import open_experiment
+from lrtui.sweep import Run, Sweep, fold
+from tests.supervisor.chaos import supervisor_pid
+from tests.until import until
+
+STUB = Path(__file__).parent.parent / "stub.py"
+
+
+class Lab:
+    """One experiment directory and what a test does with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.oracle = folder / "oracle"
+        self.oracle.mkdir()
+        self.directory = folder / "run"
+
+    def toml(self, *, lrs="1e-3", steps=5, flags="", words=None, extra="") -> Path:
+        argv = words or [sys.executable, str(STUB), str(self.oracle), "{run}", "{lr}", "{until}", "{checkpoint}", *flags.split()]
+        file = self.folder / "lab.toml"
+        command = ", ".join(f"'{word}'" for word in argv)
+        file.write_text(f'command = [{command}]\nsteps = {steps}\nmetric = "max val_acc"\nlr = [{lrs}]\nparallel = 2\n{extra}\n')
+        return file
+
+    def start(self, **kw) -> "Lab":
+        open_experiment(self.toml(**kw), {}, under=self.directory, new=False)
+        ensure_supervisor(self.directory)
+        return self
+
+    def revive(self) -> None:
+        Layout(self.directory).beat.unlink(missing_ok=True)
+        ensure_supervisor(self.directory)
+
+    @property
+    def sweep(self) -> Sweep:
+        return fold(JournalTail(Layout(self.directory).journal).poll())
+
+    def events(self, kind: str) -> list:
+        return [e for e in JournalTail(Layout(self.directory).journal).poll() if type(e).__name__ == kind]
+
+    def run(self, run: str = "r01") -> Run | None:
+        return self.sweep.runs.get(run)
+
+    def send(self, command, timeout=30.0):
+        return send(self.directory, command, timeout)
+
+    def closed(self, seconds=60.0):
+        return until(lambda: self.sweep.closed, seconds)
+
+    def running(self, run: str = "r01", steps: int = 1) -> Run:
+        """Wait until a run is running and has been told of `steps` steps."""
+        def ready():
+            found = self.run(run)
+            return found if found and found.state == "running" and self.told(run) >= steps else None
+
+        return until(ready)
+
+    def told(self, run: str = "r01") -> int:
+        file = self.oracle / f"{run}.steps"
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+    def doubled(self) -> list[str]:
+        return [p.name for p in self.oracle.glob("*.doubled")]
+
+    def left(self) -> list[int]:
+        return [pid for run in self.sweep.runs.values() for a in run.attempts for pid in keeper.bearers(a.token)]
+
+    def kill_supervisor(self) -> None:
+        pid = until(lambda: supervisor_pid(self.directory))
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: supervisor_pid(self.directory) is None)
+
+    def lrtui(self, *words: str, **kw) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "lrtui", *words], capture_output=True, text=True, cwd=self.folder, timeout=120, check=False, **kw
+        )
+
+    def clean_up(self) -> None:
+        if not self.directory.exists():
+            return
+        if pid := supervisor_pid(self.directory):
+            os.kill(pid, signal.SIGKILL)
+        for pid in self.left():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = Lab(tmp_path)
+    yield made
+    made.clean_up()
