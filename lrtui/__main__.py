@@ -1,0 +1,5 @@
+"""``python -m lrtui`` is ``lrtui``."""
+
+from lrtui.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,173 @@
+"""The verbs that only look: status, explain, report, ls. They start nothing and revive nobody."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import msgspec
+
+from lrtui.attach import existing
+from lrtui.errors import UserError
+from lrtui.journal import JournalTail
+from lrtui.layout import Layout
+from lrtui.sweep import Run, State, Sweep, fold, lr_text
+from lrtui.text import clean
+
+_ENOUGH_SECONDS = 3600.0
+
+
+def sweep_of(directory: Path) -> Sweep:
+    """Return the present of a directory, from its journal."""
+    return fold(JournalTail(Layout(existing(directory)).journal).poll())
+
+
+def status(directory: Path, *, as_json: bool) -> int:
+    """Print one look at a sweep; return 0."""
+    from lrtui import headless
+    from lrtui.watcher import Watcher
+
+    snapshot = Watcher(existing(directory)).look(_ENOUGH_SECONDS)
+    sweep, plan = snapshot.sweep, snapshot.sweep.plan
+    if as_json:
+        rows = [msgspec.to_builtins(row) for row in snapshot.standings]
+        states = {run.id: str(run.state) for run in sweep.runs.values()}
+        closed = (
+            None if sweep.closed is None else {"code": sweep.closed.code, "why": sweep.closed.why}
+        )
+        content = {
+            "version": 1,
+            "directory": str(directory),
+            "supervisor": snapshot.supervisor,
+            "runs": states,
+            "leaderboard": [{k: _finite(v) for k, v in row.items()} for row in rows],
+            "brake": sweep.brake,
+            "closed": closed,
+        }
+        sys.stdout.write(
+            msgspec.json.format(msgspec.json.encode(content), indent=1).decode() + "\n"
+        )
+        return 0
+    counts = ", ".join(f"{n} {state}" for state, n in count_states(sweep).items())
+    print(
+        f"{clean(plan.name) if plan else directory}: {counts or 'no run yet'}; supervisor: {snapshot.supervisor}"
+    )
+    if sweep.brake:
+        print(f"  nothing is launched: {clean(sweep.brake)}")
+    for _, run, text in sweep.warnings[-3:]:
+        print(f"  warning: {f'{run}: ' if run else ''}{clean(text)}")
+    if plan:
+        for line in headless.leaderboard_text(snapshot.standings, plan, 100):
+            print(line)
+    if sweep.closed:
+        print(f"ended with exit code {sweep.closed.code}: {clean(sweep.closed.why)}")
+    return 0
+
+
+def count_states(sweep: Sweep) -> dict[str, int]:
+    """Return how many runs are in each state, ended ones by the kind of their ending."""
+    counts: dict[str, int] = {}
+    for run in sweep.runs.values():
+        word = run.ending.kind if run.ending else str(run.state)
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def explain(directory: Path, names: list[str]) -> int:
+    """Print why runs wait, run or ended; return 0."""
+    sweep = sweep_of(directory)
+    runs = find_runs(directory, names) if names else list(sweep.runs)
+    for run_id in runs:
+        run = sweep.runs[run_id]
+        print(f"{run.id} {lr_text(run.setting.lr)}: {why(sweep, run)}")
+        for rule, text in run.flags:
+            print(f"  flagged by {rule}: {clean(text)}")
+        if run.attempts:
+            folder = Layout(directory).attempt(run.folder, run.attempts[-1].number)
+            print(f"  attempt {run.attempts[-1].number}; its output: {folder / 'output.log'}")
+    return 0
+
+
+def why(sweep: Sweep, run: Run) -> str:
+    """Return why a run is in its state, in one sentence."""
+    if run.ending is not None:
+        return clean(f"{run.ending.kind}: {run.ending.why or 'it ran to its end'}")
+    if run.state is State.QUEUED:
+        return clean(_why_queued(sweep, run))
+    words = {
+        State.STARTING: "its process is being started",
+        State.RUNNING: "it runs",
+        State.FROZEN: "frozen; its memory stays in use; resume it to go on",
+        State.PAUSED: "paused with its checkpoint; resume it to go on",
+        State.LOST: "nobody knows how it ended",
+    }
+    known = words.get(run.state, str(run.state))
+    return clean(f"{known} ({run.why})" if run.why else known)
+
+
+def _why_queued(sweep: Sweep, run: Run) -> str:
+    if sweep.closed is not None or sweep.stopping:
+        return "queued; the sweep was stopped: --resume goes on"
+    if sweep.brake is not None:
+        return f"queued; nothing is launched: {sweep.brake}"
+    place = [other.id for other in sweep.queued()].index(run.id) + 1
+    taken = f"{len(sweep.alive())} of {sweep.parallel} places are taken"
+    again = f"; {run.why}" if run.why else ""
+    return f"number {place} in the queue; {taken}{again}"
+
+
+def write_report(directory: Path) -> int:
+    """Write report.md and report.json and print their paths; return 0."""
+    from lrtui import report
+    from lrtui.watcher import Watcher
+
+    for path in report.write(directory, Watcher(existing(directory)).look(_ENOUGH_SECONDS)):
+        print(path)
+    return 0
+
+
+def ls(under: Path) -> int:
+    """Print the experiments under a folder, one line each; return 0."""
+    found = sorted(path.parent for path in under.glob("*/experiment.toml"))
+    for directory in found:
+        sweep = sweep_of(directory)
+        counts = ", ".join(f"{n} {state}" for state, n in count_states(sweep).items())
+        end = "open" if sweep.closed is None else f"ended ({sweep.closed.code})"
+        print(f"{directory}  {end}  {counts}")
+    if not found:
+        print(f"no experiments under {under}; start one: lrtui FILE.toml")
+    return 0
+
+
+def find_runs(directory: Path, names: list[str]) -> list[str]:
+    """Return the ids of runs that were named by id or by learning rate.
+
+    Raises:
+        UserError: no run has such a name.
+
+    """
+    sweep = sweep_of(directory)
+    found: list[str] = []
+    for name in names:
+        matches = [run.id for run in sweep.runs.values() if run.id == name or _has_lr(run, name)]
+        if not matches:
+            known = ", ".join(
+                f"{run.id} ({lr_text(run.setting.lr)})" for run in sweep.runs.values()
+            )
+            raise UserError(
+                f"there is no run {name!r}", str(directory), f"the runs are: {known or 'none yet'}"
+            )
+        found += matches
+    return found
+
+
+def _has_lr(run: Run, text: str) -> bool:
+    try:
+        return math.isclose(float(text), run.setting.lr, rel_tol=1e-9)
+    except ValueError:
+        return False
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
