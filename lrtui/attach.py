@@ -46,6 +46,19 @@ def existing(directory: Path) -> Path:
     return directory
 
 
+def ours(directory: Path) -> Path:
+    """Return an experiment directory whose runs may be commanded from here.
+
+    Raises:
+        UserError: it is no experiment directory.
+        OwnedElsewhereError: it is a copy, or of another host or user.
+    """
+    why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).poll()))
+    if why:
+        raise OwnedElsewhereError(why, str(directory), "own it from here: lrtui DIR --takeover")
+    return directory
+
+
 def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str:
     """See that the runs have an owner where they need one; return why the directory can only be viewed, else "".
 

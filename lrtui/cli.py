@@ -100,6 +100,7 @@ def _add_open(verb: argparse.ArgumentParser) -> None:
 def _add_overrides(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dataset", help="instead of the file's, e.g. synthetic")
     verb.add_argument("--epochs", help="instead of the file's")
+    verb.add_argument("--lr", help="instead of the file's, e.g. '[1e-3, 1e-2]'")
     verb.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the file"
     )
@@ -114,7 +115,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
                 f"--set takes KEY=VALUE, not {pair!r}", mend="for example: --set batch_size=64"
             )
         found[key.strip()] = value.strip()
-    for key in ("dataset", "epochs"):
+    for key in ("dataset", "epochs", "lr"):
         if getattr(options, key) is not None:
             found[key] = getattr(options, key)
     return found
@@ -227,7 +228,7 @@ def _command_runs(options: argparse.Namespace) -> int:
         "resume": lambda run: ev.ResumeRun(run=run),
         "freeze": lambda run: ev.FreezeRun(run=run),
     }
-    directory = attach.existing(options.directory)
+    directory = attach.ours(options.directory)
     runs = look.find_runs(directory, options.runs)
     return max(_send(directory, make[options.verb](run)) for run in runs)
 
@@ -244,7 +245,7 @@ def _add_run(options: argparse.Namespace) -> int:
     from lrtui import attach
     from lrtui import events as ev
 
-    directory = attach.existing(options.directory)
+    directory = attach.ours(options.directory)
     return _send(directory, ev.AddRun(lr=options.lr, parent=options.like, seed=options.seed))
 
 
@@ -258,7 +259,7 @@ def _parallel(options: argparse.Namespace) -> int:
     from lrtui import attach
     from lrtui import events as ev
 
-    return _send(attach.existing(options.directory), ev.SetParallel(parallel=options.parallel))
+    return _send(attach.ours(options.directory), ev.SetParallel(parallel=options.parallel))
 
 
 def _add_stop(verb: argparse.ArgumentParser) -> None:
@@ -270,7 +271,7 @@ def _stop(options: argparse.Namespace) -> int:
     from lrtui import attach
     from lrtui import events as ev
 
-    directory = attach.existing(options.directory)
+    directory = attach.ours(options.directory)
     code = _send(directory, ev.StopSweep())
     if code == 0:
         print(f"  to go on: lrtui {directory} --resume")

@@ -63,10 +63,14 @@ class Outcome:
         )
 
 
-def write_experiment(folder: Path, *, steps: int = STEPS, runs: int = RUNS, flags: str = "") -> Path:
+def write_experiment(
+    folder: Path, *, steps: int = STEPS, runs: int = RUNS, flags: str = ""
+) -> Path:
     lrs = ", ".join(f"{i + 1}e-3" for i in range(runs))
     words = ["{run}", "{lr}", "{until}", "{checkpoint}", *flags.split()]
-    command = ", ".join(f'"{word}"' for word in [sys.executable, str(STUB), str(folder / "oracle"), *words])
+    command = ", ".join(
+        f'"{word}"' for word in [sys.executable, str(STUB), str(folder / "oracle"), *words]
+    )
     file = folder / "chaos.toml"
     file.write_text(
         f'command = [{command}]\nsteps = {steps}\nmetric = "max val_acc"\nlr = [{lrs}]\nparallel = 3\n'
@@ -78,7 +82,9 @@ def write_experiment(folder: Path, *, steps: int = STEPS, runs: int = RUNS, flag
 def trial(rng: random.Random, outcome: Outcome) -> None:
     with tempfile.TemporaryDirectory(prefix="lrtui-chaos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        directory, _ = open_experiment(write_experiment(folder), {}, under=folder / "run", new=False)
+        directory, _ = open_experiment(
+            write_experiment(folder), {}, under=folder / "run", new=False
+        )
         supervise(directory, outcome)
         deadline = time.monotonic() + 60
         while (sweep := present(directory)).closed is None and time.monotonic() < deadline:
@@ -95,7 +101,9 @@ def supervise(directory: Path, outcome: Outcome) -> None:
     beat = Layout(directory).beat
     if supervisor_pid(directory) is not None:
         return
-    beat.unlink(missing_ok=True)  # as old as a dead supervisor's beat becomes: the trial does not wait 6 s
+    beat.unlink(
+        missing_ok=True
+    )  # as old as a dead supervisor's beat becomes: the trial does not wait 6 s
     began = time.monotonic()
     ensure_supervisor(directory)
     while not beat.exists() and time.monotonic() - began < 10:
@@ -138,7 +146,9 @@ def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) 
 
 
 def pid_file(directory: Path, folder: str, attempt):
-    return read_pid(AttemptLayout(Layout(directory).attempt(folder, attempt.number)).pid, attempt.token)
+    return read_pid(
+        AttemptLayout(Layout(directory).attempt(folder, attempt.number)).pid, attempt.token
+    )
 
 
 def present(directory: Path) -> Sweep:

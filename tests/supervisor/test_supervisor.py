@@ -33,7 +33,10 @@ def test_the_supervisor_goes_away_when_all_is_done_and_leaves_a_report(lab):
     lab.closed()
     until(lambda: supervisor_pid(lab.directory) is None, 20)
     assert not Layout(lab.directory).beat.exists()
-    assert json.loads((lab.directory / "report.json").read_text())["leaderboard"][0]["state"] == "finished"
+    assert (
+        json.loads((lab.directory / "report.json").read_text())["leaderboard"][0]["state"]
+        == "finished"
+    )
 
 
 def test_runs_outlive_a_killed_supervisor_and_the_next_one_adopts_them(lab):
@@ -186,7 +189,12 @@ def test_an_expired_command_and_garbage_are_refused_and_nothing_happens(lab):
     os.mkfifo(inbox / "fifo.json")
     (inbox / "huge.json").write_bytes(b" " * (1 << 20))
     for name in ("old", "garbage", "link", "fifo", "huge"):
-        answer = until(lambda name=name: (p := lab.directory / "done" / f"{name}.json").exists() and json.loads(p.read_text()))
+        answer = until(
+            lambda name=name: (
+                (p := lab.directory / "done" / f"{name}.json").exists()
+                and json.loads(p.read_text())
+            )
+        )
         assert not answer["ok"]
     assert lab.closed().code == 0
 

@@ -30,10 +30,21 @@ class Lab:
         self.directory = folder / "run"
 
     def toml(self, *, lrs="1e-3", steps=5, flags="", words=None, extra="") -> Path:
-        argv = words or [sys.executable, str(STUB), str(self.oracle), "{run}", "{lr}", "{until}", "{checkpoint}", *flags.split()]
+        argv = words or [
+            sys.executable,
+            str(STUB),
+            str(self.oracle),
+            "{run}",
+            "{lr}",
+            "{until}",
+            "{checkpoint}",
+            *flags.split(),
+        ]
         file = self.folder / "lab.toml"
         command = ", ".join(f"'{word}'" for word in argv)
-        file.write_text(f'command = [{command}]\nsteps = {steps}\nmetric = "max val_acc"\nlr = [{lrs}]\nparallel = 2\n{extra}\n')
+        file.write_text(
+            f'command = [{command}]\nsteps = {steps}\nmetric = "max val_acc"\nlr = [{lrs}]\nparallel = 2\n{extra}\n'
+        )
         return file
 
     def start(self, **kw) -> "Lab":
@@ -50,7 +61,11 @@ class Lab:
         return fold(JournalTail(Layout(self.directory).journal).poll())
 
     def events(self, kind: str) -> list:
-        return [e for e in JournalTail(Layout(self.directory).journal).poll() if type(e).__name__ == kind]
+        return [
+            e
+            for e in JournalTail(Layout(self.directory).journal).poll()
+            if type(e).__name__ == kind
+        ]
 
     def run(self, run: str = "r01") -> Run | None:
         return self.sweep.runs.get(run)
@@ -63,6 +78,7 @@ class Lab:
 
     def running(self, run: str = "r01", steps: int = 1) -> Run:
         """Wait until a run is running and has been told of `steps` steps."""
+
         def ready():
             found = self.run(run)
             return found if found and found.state == "running" and self.told(run) >= steps else None
@@ -77,7 +93,12 @@ class Lab:
         return [p.name for p in self.oracle.glob("*.doubled")]
 
     def left(self) -> list[int]:
-        return [pid for run in self.sweep.runs.values() for a in run.attempts for pid in keeper.bearers(a.token)]
+        return [
+            pid
+            for run in self.sweep.runs.values()
+            for a in run.attempts
+            for pid in keeper.bearers(a.token)
+        ]
 
     def kill_supervisor(self) -> None:
         pid = until(lambda: supervisor_pid(self.directory))
@@ -86,7 +107,13 @@ class Lab:
 
     def lrtui(self, *words: str, **kw) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "lrtui", *words], capture_output=True, text=True, cwd=self.folder, timeout=120, check=False, **kw
+            [sys.executable, "-m", "lrtui", *words],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            timeout=120,
+            check=False,
+            **kw,
         )
 
     def clean_up(self) -> None:

@@ -1,0 +1,208 @@
+"""The command line as a person meets it: real processes, real exit codes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrtui import events as ev
+from tests.supervisor.chaos import supervisor_pid
+from tests.until import until
+
+EXPERIMENTS = Path(__file__).parent.parent.parent / "experiments"
+
+
+def test_one_command_trains_ranks_and_reports(lab):
+    file = lab.toml(lrs="1e-3, 3e-4, 1e-1", steps=5)
+    done = lab.lrtui(str(file), "--headless")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3e-04" in done.stdout
+    report = json.loads((lab.folder / "runs/lab/report.json").read_text())
+    assert [row["rank"] for row in report["leaderboard"]] == [1, 2, 3]
+    assert report["leaderboard"][0]["lr"] == 0.1
+    assert "1e-01" in (lab.folder / "runs/lab/report.md").read_text()
+    lab.directory = lab.folder / "runs/lab"
+
+
+def test_where_stdout_is_no_terminal_the_log_mode_runs_and_json_is_json(lab):
+    done = lab.lrtui(str(lab.toml(steps=3)), "--json")
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {"SweepOpened", "RunEnded", "SweepClosed"} <= {line.get("event") for line in lines}
+    lab.directory = lab.folder / "runs/lab"
+
+
+def test_the_second_lrtui_attaches_to_the_first(lab):
+    file = lab.toml(steps=60)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "lrtui", str(file), "--headless"],
+        cwd=lab.folder,
+        stdout=subprocess.PIPE,
+    )
+    lab.directory = lab.folder / "runs/lab"
+    lab.running()
+    second = lab.lrtui(str(file), "--headless")
+    assert second.returncode == 0
+    assert first.wait(30) == 0
+    assert len(lab.events("SweepOpened")) == 1
+    assert lab.doubled() == []
+
+
+def test_ctrl_c_detaches_and_says_how_to_come_back(lab):
+    file = lab.toml(steps=100)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "lrtui", str(file), "--headless"],
+        cwd=lab.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lab.directory = lab.folder / "runs/lab"
+    lab.running()
+    first.send_signal(signal.SIGINT)
+    out, _ = first.communicate(timeout=20)
+    assert first.returncode == 130
+    assert "lrtui stop" in out
+    assert lab.closed().code == 0
+
+
+def test_every_interactive_act_has_its_verb(lab):
+    lab.start(lrs="1e-3, 3e-4", steps=150)
+    lab.running("r01", 2)
+    lab.running("r02", 2)
+    directory = str(lab.directory)
+
+    def ok(*words):
+        done = lab.lrtui(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    ok("freeze", directory, "r01")
+    assert "frozen" in ok("explain", directory, "r01")
+    ok("resume", directory, "r01")
+    ok("pause", directory, "3e-4")
+    assert "paused" in ok("status", directory)
+    ok("parallel", directory, "3")
+    ok("resume", directory, "r02")
+    ok("add", directory, "--lr", "7e-4")
+    ok("kill", directory, "r01")
+    assert "killed by you" in ok("explain", directory, "r01")
+    ok("restart", directory, "r01", "--from-checkpoint")
+    assert json.loads(ok("status", directory, "--json"))["runs"]["r03"]
+    assert "to go on" in ok("stop", directory)
+    assert lab.closed().code == 4
+    assert lab.left() == []
+
+
+def test_looking_never_revives_a_supervisor(lab):
+    lab.start(steps=400)
+    lab.running()
+    lab.kill_supervisor()
+    directory = str(lab.directory)
+    for words in (
+        ["status", directory],
+        ["explain", directory],
+        ["report", directory],
+        ["ls", str(lab.folder)],
+    ):
+        assert lab.lrtui(*words).returncode == 0
+    assert supervisor_pid(lab.directory) is None
+    lab.revive()
+    assert lab.send(ev.StopSweep()).ok
+
+
+def test_lrtui_on_a_directory_with_a_dead_supervisor_revives_it(lab):
+    lab.start(lrs="1e-3, 1e-2, 1e-1", steps=60)
+    lab.running()
+    lab.kill_supervisor()
+    (lab.directory / "beat").unlink(missing_ok=True)
+    assert lab.lrtui(str(lab.directory), "--headless").returncode == 0
+    assert lab.doubled() == []
+    assert len(lab.sweep.runs) == 3
+
+
+def test_stopped_sweeps_are_viewed_and_resume_goes_on(lab):
+    lab.start(lrs="1e-3, 1e-2, 1e-1", steps=60)
+    lab.running()
+    assert lab.lrtui("stop", str(lab.directory)).returncode == 0
+    until(lambda: supervisor_pid(lab.directory) is None)
+    assert lab.lrtui(str(lab.directory), "--headless").returncode == 4
+    assert lab.lrtui(str(lab.directory), "--headless", "--resume").returncode == 0
+    assert {run.ending.kind for run in lab.sweep.runs.values()} == {"finished"}
+
+
+def test_an_edited_file_is_said_and_nothing_is_lost(lab):
+    file = lab.toml(steps=3)
+    assert lab.lrtui(str(file), "--headless").returncode == 0
+    text = file.read_text()
+    file.write_text("# only a comment\n" + text)
+    assert lab.lrtui(str(file), "--headless").returncode == 0
+    file.write_text(text.replace("steps = 3", "steps = 4"))
+    done = lab.lrtui(str(file), "--headless")
+    assert done.returncode == 2
+    assert "edited" in done.stderr
+    assert "--new" in done.stderr
+    assert lab.lrtui(str(file), "--headless", "--new").returncode == 0
+    assert (lab.folder / "runs/lab-2/report.json").exists()
+
+
+def test_a_directory_of_another_experiment_is_not_touched(lab):
+    assert lab.lrtui(str(lab.toml(steps=3)), "--headless", "--dir", "here").returncode == 0
+    other = lab.folder / "other.toml"
+    other.write_text(lab.toml(steps=7).read_text())
+    done = lab.lrtui(str(other), "--headless", "--dir", "here")
+    assert done.returncode == 2
+    assert "another experiment" in done.stderr
+
+
+def test_a_copy_is_view_only_and_its_original_is_left_alone(lab):
+    lab.start(steps=300)
+    pid = lab.running().attempts[-1].pid
+    copy = lab.folder / "copy"
+    shutil.copytree(lab.directory, copy)
+    done = lab.lrtui("kill", str(copy), "r01")
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "copy" in done.stderr
+    os.kill(pid, 0)
+    assert lab.lrtui("status", str(copy)).returncode == 0
+    assert lab.send(ev.StopSweep()).ok
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["nosuch.toml"], 2, "no such file"),
+        (["check", "nosuch.toml"], 2, "no such file"),
+        (["status", "."], 2, "no experiment directory"),
+        (["kill", ".", "r01"], 2, "no experiment directory"),
+        (["kill"], 2, "required"),
+        (["frobnicate"], 2, "no such file"),
+    ],
+)
+def test_mistakes_end_with_a_remedy_and_no_traceback(lab, words, code, says):
+    done = lab.lrtui(*words)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_that_fails_at_once_brakes_the_queue_with_its_own_words(lab):
+    file = lab.toml(lrs="1e-3, 2e-3, 3e-3, 4e-3, 5e-3", words=["no-such-program", "{lr}"])
+    done = lab.lrtui(str(file), "--headless")
+    assert done.returncode == 1
+    assert "no-such-program" in done.stdout
+    lab.directory = lab.folder / "runs/lab"
+
+
+def test_a_sweep_without_its_data_ends_with_5_and_says_where_to_put_it(lab):
+    done = lab.lrtui(
+        str(EXPERIMENTS / "cifar100.toml"), "--headless", "--set", "data_dir=nothing-here"
+    )
+    assert done.returncode == 5
+    assert "cifar-100-python.tar.gz" in done.stdout + done.stderr
+    assert "--dataset synthetic" in done.stdout + done.stderr
