@@ -27,9 +27,11 @@ class Refusal(Exception):  # noqa: N818  # an answer, not an error
 
 def effects(command: AnyCommand, sweep: Sweep) -> list[AnyEvent]:
     """Return the events that a command causes; raise Refusal where it cannot be carried out."""
+    if sweep.stopping and isinstance(command, ev.AddRun | ev.RestartRun | ev.ResumeRun):
+        raise Refusal("the sweep was stopped", "go on with it first: lrtui DIR --resume")
     match command:
         case ev.AddRun():
-            return [_add(command, sweep)]
+            return [*_released(sweep), _add(command, sweep)]
         case ev.KillRun():
             return _kill(command, sweep)
         case ev.RestartRun():

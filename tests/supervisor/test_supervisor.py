@@ -269,3 +269,20 @@ def test_random_kills_lose_nothing_and_double_nothing():
     outcome = campaign(int(os.environ.get("LRTUI_CHAOS_KILLS", "300")), seed=20261123)
     print(outcome.text())
     assert outcome.faults() == 0, outcome.text()
+
+
+def test_a_stopped_sweep_takes_no_new_run_before_it_goes_on(lab):
+    lab.start(steps=80)
+    lab.running()
+    assert lab.send(ev.StopSweep()).ok
+    refused = lab.send(ev.AddRun(lr=5e-4))
+    assert not refused.ok
+    assert "--resume" in refused.mend
+
+
+def test_a_run_can_be_added_to_a_sweep_that_has_ended(lab):
+    lab.start(steps=3)
+    lab.closed()
+    assert lab.send(ev.AddRun(lr=5e-4)).ok
+    until(lambda: (r := lab.run("r02")) and r.ending and lab.sweep.closed)
+    assert lab.run("r02").ending.kind == "finished"
