@@ -52,6 +52,7 @@ def ours(directory: Path) -> Path:
     Raises:
         UserError: it is no experiment directory.
         OwnedElsewhereError: it is a copy, or of another host or user.
+
     """
     why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).poll()))
     if why:

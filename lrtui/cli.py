@@ -19,6 +19,7 @@ from lrtui.errors import MachineError, UserError
 
 USAGE_EXIT = 2
 BUG_EXIT = 3
+INTERRUPTED_EXIT = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lrtui: {error}" if not hasattr(error, "faults") else str(error), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED_EXIT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -134,9 +135,12 @@ def _open(options: argparse.Namespace) -> int:
         directory, resume=options.resume, view=options.view, takeover=options.takeover
     )
     if log_mode:
-        from lrtui import headless
+        from lrtui import headless, look
 
-        return headless.run(directory, json=options.json)
+        code = headless.run(directory, json=options.json)
+        if code != INTERRUPTED_EXIT and not why_view:
+            print(f"report: {look.write_report(directory)[0]}", file=sys.stderr)
+        return code
     return attach.monitor(directory, why_view)
 
 
@@ -177,7 +181,9 @@ def _add_report(verb: argparse.ArgumentParser) -> None:
 def _report(options: argparse.Namespace) -> int:
     from lrtui import look
 
-    return look.write_report(options.directory)
+    for path in look.write_report(options.directory):
+        print(path)
+    return 0
 
 
 def _add_ls(verb: argparse.ArgumentParser) -> None:

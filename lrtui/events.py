@@ -92,7 +92,7 @@ class Event(
     """ID of the command that caused it."""
 
 
-class SweepOpened(Event):
+class SweepOpened(Event, frozen=True, kw_only=True):
     """A supervisor began, or goes on with a sweep that had been closed."""
 
     plan: Plan
@@ -103,19 +103,19 @@ class SweepOpened(Event):
     pid: int = 0
 
 
-class ExperimentChanged(Event):
+class ExperimentChanged(Event, frozen=True, kw_only=True):
     file: str
     what: str
 
 
-class DataPreparing(Event):
+class DataPreparing(Event, frozen=True, kw_only=True):
     """The preparation of the data is about to be started, as an attempt of "data"."""
 
     attempt: int
     token: str
 
 
-class DataPrepared(Event):
+class DataPrepared(Event, frozen=True, kw_only=True):
     path: str = ""
     dataset: str = ""
     classes: int = 0
@@ -126,7 +126,7 @@ class DataPrepared(Event):
     synthetic: bool = False
 
 
-class RunQueued(Event):
+class RunQueued(Event, frozen=True, kw_only=True):
     """A run is to be started: a new one, or one that is started again."""
 
     run: str
@@ -142,7 +142,7 @@ class RunQueued(Event):
     why: str = ""
 
 
-class RunLaunched(Event):
+class RunLaunched(Event, frozen=True, kw_only=True):
     """Written before the fork: from here on there may be a process."""
 
     run: str
@@ -154,13 +154,13 @@ class RunLaunched(Event):
     """The attempt whose checkpoint was handed on."""
 
 
-class RunStarted(Event):
+class RunStarted(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     pid: int
 
 
-class RunReached(Event):
+class RunReached(Event, frozen=True, kw_only=True):
     """A value that a decision rests on: of the evaluation at or before `level`."""
 
     run: str
@@ -171,16 +171,16 @@ class RunReached(Event):
     val_loss: float | None = None
 
 
-class RunWaiting(Event):
+class RunWaiting(Event, frozen=True, kw_only=True):
     run: str
 
 
-class RunPromoted(Event):
+class RunPromoted(Event, frozen=True, kw_only=True):
     run: str
     until: float
 
 
-class RunPausing(Event):
+class RunPausing(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     why: str = ""
@@ -188,22 +188,22 @@ class RunPausing(Event):
     """Whether the whole sweep is being stopped: going on with the sweep goes on with the run."""
 
 
-class RunPaused(Event):
+class RunPaused(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
 
 
-class RunFrozen(Event):
+class RunFrozen(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
 
 
-class RunThawed(Event):
+class RunThawed(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
 
 
-class RunStopping(Event):
+class RunStopping(Event, frozen=True, kw_only=True):
     """Written before the signal: this attempt is to end as `kind`."""
 
     run: str
@@ -213,7 +213,7 @@ class RunStopping(Event):
     with_sweep: bool = False
 
 
-class RunEnded(Event):
+class RunEnded(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     """0 where the run never had a process."""
@@ -223,19 +223,19 @@ class RunEnded(Event):
     signal: int | None = None
 
 
-class RunLost(Event):
+class RunLost(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     why: str
 
 
-class RunAdopted(Event):
+class RunAdopted(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     pid: int
 
 
-class RunFlagged(Event):
+class RunFlagged(Event, frozen=True, kw_only=True):
     """A health rule spoke; it did not stop the run."""
 
     run: str
@@ -244,21 +244,21 @@ class RunFlagged(Event):
     why: str
 
 
-class VerdictReached(Event):
+class VerdictReached(Event, frozen=True, kw_only=True):
     lr: float | None
     why: tuple[str, ...] = ()
 
 
-class ParallelSet(Event):
+class ParallelSet(Event, frozen=True, kw_only=True):
     parallel: int
 
 
-class Warned(Event):
+class Warned(Event, frozen=True, kw_only=True):
     text: str
     run: str | None = None
 
 
-class BrakeSet(Event):
+class BrakeSet(Event, frozen=True, kw_only=True):
     """No run is launched while the brake is on."""
 
     on: bool
@@ -267,7 +267,7 @@ class BrakeSet(Event):
     """Whether the user ends the sweep: it is closed as soon as nobody is alive."""
 
 
-class CommandDone(Event):
+class CommandDone(Event, frozen=True, kw_only=True):
     """The answer to a command, journalled before it is given; the same ID is never carried out twice."""
 
     command: str
@@ -276,7 +276,7 @@ class CommandDone(Event):
     mend: str = ""
 
 
-class SweepClosed(Event):
+class SweepClosed(Event, frozen=True, kw_only=True):
     code: int
     why: str
 
@@ -322,7 +322,7 @@ class Command(
     """Seconds after `sent` at which the supervisor refuses it instead of carrying it out."""
 
 
-class AddRun(Command):
+class AddRun(Command, frozen=True, kw_only=True):
     lr: float
     parent: str | None = None
     """The run whose other settings are taken; default: those of the first run."""
@@ -331,46 +331,46 @@ class AddRun(Command):
     schedule: str | None = None
 
 
-class KillRun(Command):
+class KillRun(Command, frozen=True, kw_only=True):
     run: str
     attempt: int | None = None
     """The attempt that is meant: a kill never hits a restarted one."""
 
 
-class RestartRun(Command):
+class RestartRun(Command, frozen=True, kw_only=True):
     run: str
     attempt: int | None = None
     checkpoint: bool = False
     """Go on from the last checkpoint instead of from scratch."""
 
 
-class PauseRun(Command):
+class PauseRun(Command, frozen=True, kw_only=True):
     run: str
     attempt: int | None = None
 
 
-class ResumeRun(Command):
+class ResumeRun(Command, frozen=True, kw_only=True):
     run: str
 
 
-class FreezeRun(Command):
+class FreezeRun(Command, frozen=True, kw_only=True):
     run: str
     attempt: int | None = None
 
 
-class SetParallel(Command):
+class SetParallel(Command, frozen=True, kw_only=True):
     parallel: int
 
 
-class StopSweep(Command):
+class StopSweep(Command, frozen=True, kw_only=True):
     why: str = "stopped by you"
 
 
-class ReopenSweep(Command):
+class ReopenSweep(Command, frozen=True, kw_only=True):
     """Go on after a stop: what is not finished is queued again; lifts the brake."""
 
 
-class Ping(Command):
+class Ping(Command, frozen=True, kw_only=True):
     pass
 
 

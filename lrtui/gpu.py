@@ -10,8 +10,6 @@ import ctypes
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lrtui.text import clean
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -104,5 +102,6 @@ def _try(ask: Callable[[], Any]) -> Any:
 
 
 def _text(text: object) -> str:
-    """Return a name; old versions of pynvml give bytes."""
-    return clean(text if isinstance(text, bytes) else str(text or ""), 100)
+    """Return a name, printable ASCII only; old versions of pynvml give bytes."""
+    name = text.decode("ascii", "replace") if isinstance(text, bytes) else str(text or "")
+    return "".join(char for char in name[:100] if " " <= char <= "~")

@@ -43,7 +43,7 @@ def main(lock_fd: int, attempt: str) -> int:
     token = os.environ["LRTUI_TOKEN"]
     _adopt_orphans()
     worker = _start(spec, attempt, lock_fd)
-    identity = {
+    identity: dict[str, object] = {
         "worker": worker,
         "keeper": os.getpid(),
         "start": start_time(worker),
@@ -55,7 +55,7 @@ def main(lock_fd: int, attempt: str) -> int:
     status = _wait(worker, _Output(attempt, spec))
     left = _sweep(token)
     code = os.waitstatus_to_exitcode(status)
-    ending = {
+    ending: dict[str, object] = {
         "code": code if code >= 0 else None,
         "signal": -code if code < 0 else None,
         "at": time.time(),
@@ -267,11 +267,8 @@ def _signal(pid: int, number: int) -> None:
 def bearers(token: str) -> list[int]:
     """Return the living processes that carry LRTUI_TOKEN=`token` in their environment (1.8 ms for 100 processes)."""
     wanted = b"LRTUI_TOKEN=" + token.encode()
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and bears(int(name), wanted):
-            found.append(int(name))
-    return found
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if bears(pid, wanted)]
 
 
 def bears(pid: int, wanted: bytes) -> bool:

@@ -117,14 +117,12 @@ def _why_queued(sweep: Sweep, run: Run) -> str:
     return f"number {place} in the queue; {taken}{again}"
 
 
-def write_report(directory: Path) -> int:
-    """Write report.md and report.json and print their paths; return 0."""
+def write_report(directory: Path) -> list[Path]:
+    """Write report.md and report.json and return their paths."""
     from lrtui import report
     from lrtui.watcher import Watcher
 
-    for path in report.write(directory, Watcher(existing(directory)).look(_ENOUGH_SECONDS)):
-        print(path)
-    return 0
+    return report.write(directory, Watcher(existing(directory)).look(_ENOUGH_SECONDS))
 
 
 def ls(under: Path) -> int:

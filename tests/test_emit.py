@@ -36,7 +36,7 @@ def strict(text):
 
 def test_a_call_is_one_line_with_time(output):
     emit(step=1, train_loss=0.5, val_acc=None)
-    emit(step=2, time=7, note_1=True is True and 1)
+    emit(step=2, time=7)
     first, second = strict(output.read_text())
     assert first["step"] == 1
     assert first["train_loss"] == 0.5

@@ -24,6 +24,7 @@ from lrtui.experiment.rates import check_count, read_rates
 from lrtui.experiment.reader import Reader, is_whole
 from lrtui.experiment.types import Experiment
 from lrtui.experiment.words import did_you_mean, found, show
+from lrtui.text import clean
 from lrtui.train.datasets import DATASETS
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
@@ -111,7 +112,7 @@ def parse(text: str, path: str) -> Experiment:
         check_placeholders(reader, command, _known(experiment), _scalable(experiment))
         reader.notes.extend(_unused(experiment, placeholders))
     reader.raise_faults()
-    return replace(experiment, notes=tuple(dict.fromkeys(reader.notes)))
+    return replace(experiment, notes=tuple(dict.fromkeys(map(clean, reader.notes))))
 
 
 def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:

@@ -10,8 +10,10 @@ from lrtui.events import Scalar
 from lrtui.experiment.placeholders import ALIASES
 from lrtui.experiment.running import argv
 from lrtui.experiment.types import Experiment
+from lrtui.experiment.words import amount
 from lrtui.strategies import Start
 from lrtui.sweep import Sweep, lr_text
+from lrtui.text import clean
 
 _RUNS_SHOWN = 40
 
@@ -26,20 +28,18 @@ def describe(experiment: Experiment) -> list[str]:
         ("trains", _task(experiment)),
         ("lr", experiment.strategy.describe()),
         *_axes(experiment),
-        ("length", f"{experiment.horizon:,g} {unit} each"),
+        ("length", f"{amount(experiment.horizon)} {unit} each"),
         ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
         ("at once", _parallel(experiment)),
-        ("in all", f"{len(starts)} run{'s' * (len(starts) != 1)}, {total:,g} {unit}"),
+        ("in all", f"{len(starts)} run{'s' * (len(starts) != 1)}, {amount(total)} {unit}"),
     ]
     lines = [f"{name:<11} {text}" for name, text in facts]
     lines += ["", *_runs(starts)]
     if starts:
         lines += ["", "command of the first run:", f"  {_first_command(experiment, starts[0])}"]
-    return [
-        *lines,
-        *([""] * bool(experiment.notes)),
-        *(f"note: {note}" for note in experiment.notes),
-    ]
+    if experiment.notes:
+        lines += ["", *(f"note: {note}" for note in experiment.notes)]
+    return [clean(line) for line in lines]
 
 
 def planned(experiment: Experiment) -> list[Start]:
@@ -119,7 +119,7 @@ def _axes(experiment: Experiment) -> list[tuple[str, str]]:
 
 def _choices(axis: tuple[Scalar, ...]) -> str:
     texts = ", ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in axis)
-    return texts if len(axis) == 1 else f"{texts} (each with every LR)"
+    return texts if len(axis) == 1 else f"{texts} (in all combinations)"
 
 
 def _value(value: str) -> str:

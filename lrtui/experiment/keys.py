@@ -93,7 +93,10 @@ def check_keys(reader: Reader, *, builtin: bool) -> None:
     if reader.has("study"):
         what = "[study] is not in this version yet"
         reader.fault(
-            ("study",), what, "Leave it out; a list of optimizers or schedules is tried with every LR.", key=True
+            ("study",),
+            what,
+            "Leave it out; a list of optimizers or schedules is tried with every LR.",
+            key=True,
         )
 
 

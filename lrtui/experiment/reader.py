@@ -59,7 +59,7 @@ class Reader:
     def _syntax_fault(self, message: str) -> None:
         """Note what tomllib says at its place; a key that stands twice at the second one."""
         line, column = self._syntax_place(message)
-        what = message.partition(" (at ")[0]
+        what = _harmless(message.partition(" (at ")[0])
         source = self._source(line, column, 1)
         length = 1
         key = _KEY.match(source) if what.startswith("Cannot overwrite") else None
@@ -88,12 +88,11 @@ class Reader:
 
     # Faults
 
-    def fault(
-        self, path: Path, what: str, mend: str, *, key: bool = False, part: str = ""
-    ) -> None:
+    def fault(self, path: Path, what: str, mend: str, *, key: bool = False, part: str = "") -> None:
         """Note a fault at the value of `path`, at its key, or at `part` of the value; () has no place."""
         span = self.places.key(path) if key else self.places.value(path)
         span = self._narrow(span, part) if span and part else span
+        what, mend = _harmless(what), _harmless(mend)
         if span is None:
             self.faults.append(Fault(0, 0, 1, what, mend, ""))
         else:
@@ -113,6 +112,11 @@ class Reader:
             more = f"and {len(ordered) - SHOWN} more faults"
             ordered = [*ordered[:SHOWN], Fault(0, 0, 1, more, "Mend these first.", "")]
         raise ExperimentError(self.path, ordered)
+
+    def spelled(self, path: Path) -> str:
+        """Return a value as the file spells it."""
+        span = self.places.value(path)
+        return self.text[span.start : span.end] if span else ""
 
     def drop(self, key: str) -> None:
         """Forget a key of which all is said."""
@@ -136,7 +140,7 @@ class Reader:
         raw = self.lines[line - 1].rstrip("\r") if 0 < line <= len(self.lines) else ""
         end = max(_WIDTH, column + length)
         clipped = raw if len(raw) <= end else raw[: end - 1] + "…"
-        return _UNSAFE.sub(lambda bad: " " if bad[0] == "\t" else "\ufffd", clipped)
+        return _harmless(clipped)
 
     # Getters: a wrong value is a fault, and the default is returned
 
@@ -254,6 +258,11 @@ def is_whole(value: Any, low: int, high: int) -> bool:
 def is_text(value: Any) -> bool:
     """Return whether it is a string that a program can be given and a person can see."""
     return isinstance(value, str) and bool(value.strip()) and not _UNSAFE.search(value)
+
+
+def _harmless(text: str) -> str:
+    """Return text without what a terminal would obey; every character keeps its column."""
+    return _UNSAFE.sub(lambda bad: " " if bad[0] == "\t" else "\ufffd", text)
 
 
 def _syntax_mend(what: str, source: str) -> str:

@@ -9,7 +9,7 @@ from lrtui.events import Scalar
 from lrtui.experiment.keys import KEYS
 from lrtui.experiment.placeholders import ALIASES, FIXED
 from lrtui.experiment.reader import Reader, Values, is_number, is_whole
-from lrtui.experiment.words import did_you_mean, found, names, show
+from lrtui.experiment.words import amount, did_you_mean, found, names, show
 from lrtui.launchers import LAUNCHERS
 
 RULES = ("nan", "diverged", "collapsed", "chance", "beaten", "stalled")
@@ -144,8 +144,10 @@ def read_budget(reader: Reader) -> str | None:
 
 def read_grace(reader: Reader, horizon: float) -> float | None:
     """Return the length before which no rule stops a run."""
-    wanted = f"a number from 0 to below the horizon ({horizon:g})"
-    return reader.number("grace", None, lambda x: 0 <= x < horizon, wanted, f"{horizon * 0.05:g}")
+    wanted = f"a number from 0 to below the horizon of {amount(horizon)}"
+    return reader.number(
+        "grace", None, lambda x: 0 <= x < horizon, wanted, amount(horizon * 0.05).replace(",", "")
+    )
 
 
 def read_value(reader: Reader) -> str:

@@ -18,7 +18,7 @@ def show(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         clipped = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
-        return json.dumps(clipped, ensure_ascii=False)
+        return "".join(_character(each) for each in json.dumps(clipped, ensure_ascii=False))
     if isinstance(value, list):
         return "[]" if not value else f"a list of {len(value)}"
     if isinstance(value, dict):
@@ -28,6 +28,13 @@ def show(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**_SHOWN:
         return "a very large number"
     return str(value)
+
+
+def amount(number: float) -> str:
+    """Return a length as people read it: 20,000 or 2.5, never rounded to thousands."""
+    if float(number).is_integer():
+        return f"{int(number):,}"
+    return f"{number:,.6f}".rstrip("0")
 
 
 def found(value: Any) -> str:
@@ -57,6 +64,10 @@ def did_you_mean(name: str, known: Iterable[str], kind: str) -> str:
     near = nearest(name, known)
     listed = f"Known {kind}: {names(known)}." if known else f"There are no {kind}."
     return f"Did you mean {near}? {listed}" if near else listed
+
+
+def _character(each: str) -> str:
+    return each if each.isprintable() else f"\\u{ord(each):04X}"
 
 
 def _simple(name: str) -> str:

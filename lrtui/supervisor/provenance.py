@@ -14,7 +14,7 @@ def provenance(argv: list[str], cwd: Path) -> dict[str, str]:
     """Return interpreter or program, git commit, hash of the script and hash of the environment that chooses programs."""
     chosen = "\0".join(os.environ.get(name, "") for name in _CHOOSING)
     return {
-        "program": argv[0],
+        "program": _program(argv[0]),
         "git": _git_commit(cwd),
         "script": _script_hash(argv, cwd),
         "environment": hashlib.sha256(os.fsencode(chosen)).hexdigest()[:16],
@@ -30,6 +30,12 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
         "environment": "PATH, VIRTUAL_ENV or CONDA_PREFIX",
     }
     return [word for key, word in words.items() if before.get(key) != after.get(key)]
+
+
+def _program(word: str) -> str:
+    """Return which program it is: python and python3 of one folder are one, those of two folders are not."""
+    folder, name = os.path.split(word)
+    return os.path.join(folder, os.path.basename(os.path.realpath(word))) if folder else name
 
 
 def _script_hash(argv: list[str], cwd: Path) -> str:

@@ -73,6 +73,8 @@ class Data:
     """(1, C, 1, 1) float32, of a pixel's 0..255"""
     scale: Tensor
     """(1, C, 1, 1) float32, one over the standard deviation"""
+    layout: torch.memory_format = torch.contiguous_format
+    """In which the inputs are given: the model's."""
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return float32 inputs for the model, from (n, C, H, W) uint8."""
@@ -101,9 +103,7 @@ class Data:
         return images
 
     def _normalise(self, images: Tensor) -> Tensor:
-        pixels = images.to(torch.float32)
-        if pixels.shape[1] > 1:  # with one channel both layouts are the same
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        pixels = images.to(torch.float32).contiguous(memory_format=self.layout)
         return pixels.sub_(self.mean).mul_(self.scale)
 
 
@@ -120,7 +120,13 @@ class Order:
 
 
 def load(
-    prepared: Path, size: int | None, *, share: float, augment: bool, device: torch.device
+    prepared: Path,
+    size: int | None,
+    *,
+    share: float,
+    augment: bool,
+    device: torch.device,
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> Data:
     """Return the data of a prepared folder for a model that takes `size` (None: any).
 
@@ -141,6 +147,7 @@ def load(
         _fit(about, size, augment=augment),
         mean.view(1, -1, 1, 1),
         (1 / std).view(1, -1, 1, 1),
+        layout,
     )
 
 

@@ -15,6 +15,7 @@ A loss that is no longer finite is data like any other. What to do about it is f
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from lrtui.emit import emit
 from lrtui.train import data
 from lrtui.train.checkpoint import CheckpointError
 from lrtui.train.models import MODELS
+from lrtui.train.quick import skip_compiler
 from lrtui.train.schedules.warmup import advance
 from lrtui.train.stop import Stop
 from lrtui.train.training import Training, resume, save, set_up
@@ -50,6 +52,7 @@ def train(options: Options) -> int:
         CheckpointError: damaged checkpoints; or the last one could not be written.
 
     """
+    _settle(options)
     training = set_up(options)
     _introduce(training, resume(training))
     training.window.since = time.monotonic()
@@ -61,6 +64,14 @@ def train(options: Options) -> int:
             raise CheckpointError(f"the checkpoint could not be written ({error})") from error
     print("done" if reached else f"stopped at step {training.step}", flush=True)
     return 0 if reached else stop.exit_code
+
+
+def _settle(options: Options) -> None:
+    """Set what holds for the whole process."""
+    skip_compiler()
+    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    # Adam's moments of a dead network sink to denormals: 108 ms a step for 5 million, flushed 3 ms
+    torch.set_flush_denormal(True)
 
 
 def _run(training: Training, stop: Stop) -> bool:

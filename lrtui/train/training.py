@@ -20,7 +20,6 @@ from lrtui.train import checkpoint, data, store
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import Options, UsageError
-from lrtui.train.quick import skip_compiler
 from lrtui.train.schedules import SCHEDULES
 from lrtui.train.schedules.warmup import build_schedule
 
@@ -95,13 +94,9 @@ def set_up(options: Options) -> Training:
 
     """
     device = _device()
-    if device.type == "cpu":
-        torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
-        torch.set_flush_denormal(True)  # the moments of a dead network sink to denormals: slow
     arrays = _load(options, device)
-    skip_compiler()
     torch.manual_seed(options.seed)
-    model = _model(options, arrays).to(device).to(memory_format=torch.channels_last)
+    model = _model(options, arrays).to(device).to(memory_format=arrays.layout)
     optimizer = _optimizer(options, model)
     epoch_steps = data.steps_per_epoch(arrays, options.batch_size)
     total = _steps(options, options.horizon, epoch_steps)
@@ -236,14 +231,30 @@ def _device() -> torch.device:
 
 def _load(options: Options, device: torch.device) -> data.Data:
     size = MODELS[options.model.name].size
+    layout = _layout(options, device)
     try:
         return data.load(
-            options.prepared, size, share=options.data, augment=options.augment, device=device
+            options.prepared,
+            size,
+            share=options.data,
+            augment=options.augment,
+            device=device,
+            layout=layout,
         )
     except (store.DamagedError, ValueError) as error:
         raise UsageError(
             f"--prepared: {error}; run lrtui.train.prepare (--force writes it again)"
         ) from None
+
+
+def _layout(options: Options, device: torch.device) -> torch.memory_format:
+    """Return the faster memory layout.
+
+    Measured on one core, images/s: cnn7 fp32 300 plain and 231 channels_last, bf16 441 and 480; cnn3 fp32 4,600 and
+    7,100. Nothing was measured on a GPU; cuDNN's guide says channels_last.
+    """
+    plain = MODELS[options.model.name].wide and options.precision == "fp32" and device.type == "cpu"
+    return torch.contiguous_format if plain else torch.channels_last
 
 
 def _model(options: Options, arrays: data.Data) -> nn.Module:

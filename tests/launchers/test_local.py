@@ -123,7 +123,9 @@ def test_nothing_is_left_of_a_worker_that_forks_spawns_and_calls_setsid(tmp_path
 
 
 def sleepers() -> int:
-    return subprocess.run(["pgrep", "-cx", "sleep"], capture_output=True, check=False).stdout != b"" and int(
+    return subprocess.run(
+        ["pgrep", "-cx", "sleep"], capture_output=True, check=False
+    ).stdout != b"" and int(
         subprocess.run(["pgrep", "-cx", "sleep"], capture_output=True, check=False).stdout
     )
 
@@ -178,7 +180,12 @@ print("the end")
     content = log.read_bytes()
     assert content.startswith(b'{"step": 0,')
     assert content.endswith(b"the end\n")
-    saved = [json.loads(line)["line"] for line in (started.root / "printed.jsonl").read_bytes().splitlines()]
-    kept = [line.decode() for line in content.rsplit(b"\0", 1)[1].split(b"\n") if line.startswith(b"{")]
+    saved = [
+        json.loads(line)["line"]
+        for line in (started.root / "printed.jsonl").read_bytes().splitlines()
+    ]
+    kept = [
+        line.decode() for line in content.rsplit(b"\0", 1)[1].split(b"\n") if line.startswith(b"{")
+    ]
     steps = {json.loads(line)["step"] for line in [*saved, *kept]}
     assert steps == set(range(6000))

@@ -34,7 +34,7 @@ def test_the_supervisor_goes_away_when_all_is_done_and_leaves_a_report(lab):
     until(lambda: supervisor_pid(lab.directory) is None, 20)
     assert not Layout(lab.directory).beat.exists()
     assert (
-        json.loads((lab.directory / "report.json").read_text())["leaderboard"][0]["state"]
+        json.loads((lab.directory / "report.json").read_text())["leaderboard"][0]["kind"]
         == "finished"
     )
 
@@ -237,7 +237,7 @@ def test_a_supervisor_that_dies_between_stop_and_end_is_completed_by_the_next(la
     lab.kill_supervisor()
     lab.revive()
     assert ended(lab).kind == "killed"
-    until(lambda: (lab.directory / "done" / "k1.json").exists())
+    until((lab.directory / "done" / "k1.json").exists)
     assert lab.left() == []
     assert len(lab.events("RunStopping")) == 1
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import tiny_source
 from lrtui.train import data, store
+from tests.train.running import tiny_source
 
 CPU = torch.device("cpu")
 

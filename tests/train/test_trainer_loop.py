@@ -92,6 +92,7 @@ def test_without_torchs_compiler_weights_are_the_same_to_the_last_bit(prepared):
         "import sys, torch{real}\n"
         "from lrtui.train import loop; from lrtui.train.options import parse\n"
         "from lrtui.train.training import set_up\n"
+        "from lrtui.train.quick import skip_compiler; skip_compiler()\n"
         "t = set_up(parse(sys.argv[1:]))\n"
         "for _ in range(5): loop._take_step(t)\n"
         "print('sympy' in sys.modules, t.window.loss.item().hex(), sum(p.double().sum() for p in t.model.parameters()))"
@@ -121,11 +122,21 @@ def test_without_torchs_compiler_weights_are_the_same_to_the_last_bit(prepared):
     assert outputs[0][1:] == outputs[1][1:]
 
 
-def test_the_light_compiler_steps_aside_when_more_is_asked():
+@pytest.mark.parametrize(
+    "more",
+    [
+        "torch._dynamo.reset()",
+        "import torchvision",
+        "from torch._dynamo.utils import is_compile_supported; import torch._dynamo.config as c; c.verbose",
+        "assert torch.compile(torch.nn.Linear(2, 2), backend='eager')(torch.ones(1, 2)).shape == (1, 2)",
+    ],
+)
+def test_the_light_compiler_steps_aside_when_more_is_asked(more):
     code = (
         "import torch; from lrtui.train.quick import skip_compiler; skip_compiler()\n"
         "import torch._dynamo as light; print(type(light).__name__)\n"
-        "torch._dynamo.reset(); print(torch._dynamo.__file__ is not None)"
+        f"{more}\n"
+        "import torch._dynamo; print(torch._dynamo.__file__ is not None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["_Light", "True"]

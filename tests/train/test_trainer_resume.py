@@ -9,12 +9,13 @@ import time
 import pytest
 import torch
 
+from lrtui.train import store
+from tests.train.running import Trainer, tiny_source
+
 
 @pytest.fixture(scope="module")
 def whole(prepared, tmp_path_factory):
     """The lines of an uninterrupted run of three epochs of 15 steps, and its folder."""
-    from conftest import Trainer
-
     trainer = Trainer(prepared, tmp_path_factory.mktemp("whole"))
     assert trainer.run(**LONG).returncode == 0
     return trainer
@@ -106,10 +107,6 @@ def test_kill_minus_9_then_resume_gives_the_same_metrics(trainer, whole, same):
 def test_sigterm_during_an_evaluation_is_heard_and_the_evaluation_made_good(
     trainer, same, tmp_path
 ):
-    from conftest import tiny_source
-
-    from lrtui.train import store
-
     source = tiny_source(size=16, train=30_320, test=30_000)
     trainer.prepared, _ = store.write(
         tmp_path, "wide", source, classes=10, validation=30_000, flip=True, synthetic=True

@@ -13,7 +13,8 @@ MODELS: dict[str, Model] = {
         where="lrtui.train.models.cnn7:cnn7",
         what="the article's network: seven convolutions and a linear layer, 5.2 million parameters, 32x32 input",
         size=32,
-        cpu_rate=200,
+        wide=True,
+        cpu_rate=250,
     ),
     "cnn3": Model(
         where="lrtui.train.models.cnn3:cnn3",

@@ -1,0 +1,124 @@
+"""`lr = { grid = 8, from = 1e-5, to = 1e-1 }`: a strategy's dataclass fields are the keys of its table.
+
+A field that is a whole number bears the strategy's name and counts its LRs; the others are LRs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from lrtui.experiment.reader import Reader, is_number, is_whole, literal
+from lrtui.experiment.words import did_you_mean, found, names, show
+from lrtui.strategies import STRATEGIES, FixedRates
+from lrtui.toml_where import Path
+
+MOST_RUNS = 1000
+LATER = ("auto", "bayes", "range")
+INSTEAD = "{ grid = 8, from = 1e-5, to = 1e-1 }"
+
+
+def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> FixedRates | None:
+    """Return the strategy that a table describes; None after a fault."""
+    key = dotted(path)
+    later = next((name for name in LATER if name in value), None)
+    if later:
+        what = f"{key} = {{ {later} = .. }} is not in this version yet"
+        reader.fault((*path, later), what, f"Use {key} = {INSTEAD}", key=True)
+        return None
+    chosen = next((name for name in STRATEGIES if name in value), None)
+    fields = _fields(chosen) if chosen else {}
+    faults = len(reader.faults)
+    strange = _note_strange(reader, path, value, list(fields) or [*STRATEGIES, "from", "to"])
+    if chosen is None:
+        if not strange:
+            reader.fault(path, f"{key} lacks the number of LRs", f"Try: {key} = {INSTEAD}")
+        return None
+    _check_fields(reader, path, value, chosen)
+    if len(reader.faults) > faults:
+        return None
+    arguments = {
+        field: int(value[name]) if name == chosen else float(value[name])
+        for name, field in fields.items()
+    }
+    return STRATEGIES[chosen](**arguments)
+
+
+def check_rate(reader: Reader, path: Path, value: Any) -> bool:
+    """Note what is wrong with one LR; return whether it is right."""
+    if is_number(value) and float(value) > 0:
+        return True
+    if isinstance(value, str) and is_number(literal(value)):
+        mend = f"Drop the quotes: {value.strip()}"
+    elif isinstance(value, list):
+        mend = "A list of LRs has no lists in it."
+    elif is_number(value) and float(value) == 0:
+        mend = "Leave it out: at 0 nothing is learned. Try: 1e-3"
+    else:
+        mend = "LRs look like 1e-3 or 0.001."
+    reader.fault(path, f"a learning rate must be a finite number above 0 {found(value)}", mend)
+    return False
+
+
+def dotted(path: Path) -> str:
+    """Return a path as the file could write it: lr.adam."""
+    return ".".join(str(part) for part in path if isinstance(part, str))
+
+
+def _fields(chosen: str) -> dict[str, str]:
+    """Return the keys of a strategy, each with its dataclass field: from -> from_."""
+    kind: Any = STRATEGIES[chosen]
+    return {field.name.rstrip("_"): field.name for field in dataclasses.fields(kind)}
+
+
+def _note_strange(reader: Reader, path: Path, value: dict[str, Any], known: list[str]) -> bool:
+    """Note unknown keys; return whether there are any."""
+    strange = [name for name in value if name not in known]
+    for name in strange:
+        what = f"unknown key {names([name])} in {dotted(path)}"
+        reader.fault((*path, name), what, did_you_mean(name, known, "keys"), key=True)
+    return bool(strange)
+
+
+def _check_fields(reader: Reader, path: Path, value: dict[str, Any], chosen: str) -> None:
+    """Note what is missing or wrong among a strategy's keys."""
+    key = dotted(path)
+    known = _fields(chosen)
+    missing = [name for name in known if name not in value]
+    if missing:
+        reader.fault(
+            path, f"{key} lacks {' and '.join(missing)}", f"Try: {key} = {_example(chosen, value)}"
+        )
+    good = [
+        _check_field(reader, path, chosen, name, value[name]) for name in known if name in value
+    ]
+    if missing or not all(good) or float(value["from"]) < float(value["to"]):
+        return
+    low, high = reader.spelled((*path, "to")), reader.spelled((*path, "from"))
+    what = f"from must be below to (found {high} and {low})"
+    swapped = f"Try: {key} = {{ {chosen} = {value[chosen]}, from = {low}, to = {high} }}"
+    equal = float(value["from"]) == float(value["to"])
+    reader.fault((*path, "from"), what, f"For one LR: {key} = {low}" if equal else swapped)
+
+
+def _check_field(reader: Reader, path: Path, chosen: str, name: str, value: Any) -> bool:
+    if name != chosen:
+        return check_rate(reader, (*path, name), value)
+    if is_whole(value, _least(chosen), MOST_RUNS):
+        return True
+    what = f"{name} must be a whole number from {_least(chosen)} to {MOST_RUNS} {found(value)}"
+    reader.fault((*path, name), what, f"It is how many LRs are tried. Try: {name} = 8")
+    return False
+
+
+def _example(chosen: str, value: dict[str, Any]) -> str:
+    """Return the table with what it lacks."""
+    count = value[chosen] if is_whole(value[chosen], _least(chosen), MOST_RUNS) else 8
+    low = show(value["from"]) if "from" in value else "1e-5"
+    high = show(value["to"]) if "to" in value else "1e-1"
+    return f"{{ {chosen} = {count}, from = {low}, to = {high} }}"
+
+
+def _least(chosen: str) -> int:
+    """Return how many LRs a strategy must have: the ends of a grid are two."""
+    return 2 if chosen == "grid" else 1

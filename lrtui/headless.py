@@ -1,0 +1,449 @@
+"""Log mode: what happens in a sweep, one line each on stdout, for logs, CI and pipes; `--json` for JSON lines.
+
+It reads the directory as the monitor does and owns nothing: Ctrl-C only detaches. `leaderboard_text` serves `lrtui status` too.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from lrtui import events as ev
+from lrtui.client import ensure_supervisor
+from lrtui.metrics import RunSeries
+from lrtui.ranking import Standing
+from lrtui.sweep import Run, State, Sweep, lr_text
+from lrtui.text import clean
+from lrtui.verdict import length, number, verdict
+from lrtui.watcher import Snapshot, Watcher
+
+DETACHED = 130
+_LOOK_SECONDS = 0.25
+_PROGRESS_SECONDS = 5.0
+_ALONE_SECONDS = 10.0
+"""So long a sweep may be without a living supervisor before another one is started."""
+_MOST_AT_ONCE = 20
+"""Evaluations of one run that one look prints in words; of more, the latest."""
+
+
+def run(
+    directory: Path, *, json: bool = False, out: TextIO | None = None, follow: bool = True
+) -> int:
+    """Print what happens until the sweep is closed; return its exit code, or 130 where Ctrl-C or a closed pipe detached us.
+
+    With follow=False what there is is printed, and the code is 0 while the sweep is open.
+
+    Raises:
+        UserError: a supervisor was needed and could not be started.
+
+    """
+    out = out or sys.stdout
+    log = _Json(out) if json else _Words(out)
+    try:
+        return _follow(directory, log, follow=follow)
+    except KeyboardInterrupt:
+        back = f"detached; the runs go on. Come back: lrtui {directory}   stop them: lrtui stop {directory}"
+        print(f"\n{back}", file=sys.stderr if json else out)
+        return DETACHED
+    except BrokenPipeError:
+        # Nobody reads on. Python would complain once more when it flushes at exit.
+        if out is sys.stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DETACHED
+
+
+def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -> list[str]:
+    """Return the leaderboard as lines of at most `width` characters; the reasons take what is left."""
+    if not standings:
+        return ["no runs yet"]
+    head = ("#", "run", "lr", "state", plan.unit, clean(plan.metric, 20), "at", "± se", "val_loss", "eta", "why")  # fmt: skip
+    besides = [_besides(row) for row in standings]
+    if len(set(besides)) == 1:
+        besides = [""] * len(besides)
+    rows = zip(standings, besides, strict=True)
+    table = [head, *(_cells(plan, row, beside) for row, beside in rows)]
+    columns = range(len(head) - 1)
+    # Columns in which no row says anything are left out.
+    shown = [c for c in columns if c < 6 or any(cells[c] for cells in table[1:])]
+    wide = [max(len(cells[c]) for cells in table) for c in columns]
+    lines = []
+    for cells in table:
+        line = "  ".join(
+            cells[c].rjust(wide[c]) if c in {0, 5, 7, 8} else cells[c].ljust(wide[c]) for c in shown
+        )
+        lines.append(_cut(f"{line}  {cells[-1]}".rstrip(), width))
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time: 42s, 7m05s, 3h20m, 2d4h."""
+    whole = int(min(seconds, 1e9))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600}h"
+
+
+# ---------------------------------------------------------------- following
+
+
+def _follow(directory: Path, log: _Log, *, follow: bool) -> int:
+    watcher = Watcher(directory)
+    seen = _Evaluations()
+    alone_since = time.monotonic()
+    while True:
+        snapshot = watcher.look()
+        _tell(snapshot, log, seen)
+        closed = snapshot.sweep.closed
+        if not snapshot.reading and (closed or not follow or _nothing_comes(snapshot)):
+            log.end(snapshot)
+            return closed.code if closed else 0
+        if snapshot.supervisor == "alive" or snapshot.view_only or closed or not follow:
+            alone_since = time.monotonic()
+        elif time.monotonic() - alone_since > _ALONE_SECONDS:
+            log.note(f"no supervisor answers ({snapshot.supervisor}); starting one")
+            ensure_supervisor(directory)
+            alone_since = time.monotonic()
+        if not snapshot.reading:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _nothing_comes(snapshot: Snapshot) -> bool:
+    """Tell whether following is vain: a copy without a supervisor, or a directory that is gone."""
+    return bool(snapshot.view_only) and snapshot.supervisor != "alive"
+
+
+def _tell(snapshot: Snapshot, log: _Log, seen: _Evaluations) -> None:
+    """Log what this look brought: events in their order, then evaluations."""
+    for event in snapshot.events:
+        log.event(event, snapshot.sweep)
+        if isinstance(event, ev.RunLaunched):
+            seen.launched(event)
+    plan = snapshot.sweep.plan
+    if plan is None:
+        return
+    for run_id, series in snapshot.series.items():
+        found = seen.new(run_id, plan.metric, series)
+        if found:
+            log.evaluations(snapshot.sweep.runs[run_id], plan, found, series)
+    log.progress(snapshot)
+    log.flush()
+
+
+class _Evaluations:
+    """Up to where each run's evaluations have been told."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+        self._versions: dict[str, int] = {}
+
+    def launched(self, event: ev.RunLaunched) -> None:
+        """An attempt from scratch tells its levels anew."""
+        if event.resumed_from is None:
+            self._told.pop(event.run, None)
+
+    def new(self, run_id: str, metric: str, series: RunSeries) -> list[tuple[float, float]]:
+        """Return (level, value) of what was evaluated since the last call."""
+        if self._versions.get(run_id) == series.version:
+            return []
+        self._versions[run_id] = series.version
+        told = self._told.get(run_id, -math.inf)
+        points = series.get(metric)
+        found = [(x, y) for x, y in zip(points.x, points.y, strict=True) if x > told]
+        if found:
+            self._told[run_id] = found[-1][0]
+        return found
+
+
+# ---------------------------------------------------------------- words
+
+
+class _Log:
+    """Where what happens goes to."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
+        """Tell one event of the journal."""
+        raise NotImplementedError
+
+    def evaluations(
+        self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
+    ) -> None:
+        """Tell what a run's evaluations gave."""
+        raise NotImplementedError
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """Tell now and then how far runs are that evaluate rarely."""
+
+    def note(self, text: str) -> None:
+        """Tell something about ourselves."""
+        raise NotImplementedError
+
+    def end(self, snapshot: Snapshot) -> None:
+        """Tell how it ended."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Let the reader have it."""
+        self._out.flush()
+
+
+class _Words(_Log):
+    """Lines for people."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out)
+        self._progress_at = -math.inf
+        self._levels: dict[str, float] = {}
+
+    def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
+        text = event_text(event, sweep)
+        if text:
+            self._line(event.at, text)
+
+    def evaluations(
+        self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
+    ) -> None:
+        if len(found) > _MOST_AT_ONCE:
+            self._line(time.time(), f"{_named(run)} {len(found) - 1} evaluations up to here")
+            found = found[-1:]
+        for level, value in found:
+            others = [
+                f"{name} {number(at[1])}"
+                for name in dict.fromkeys(("val_loss", plan.loss))
+                if name != plan.metric and (at := series.at(name, level)) is not None
+            ]
+            words = " ".join([f"{clean(plan.metric, 64)} {number(value)}", *others])
+            self._line(
+                time.time(),
+                f"{_named(run)} {length(plan, level)}/{plan.horizon:.10g} {words}",
+            )
+        self._levels[run.id] = series.level
+
+    def progress(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if snapshot.reading or now - self._progress_at < _PROGRESS_SECONDS:
+            return
+        self._progress_at = now
+        plan = snapshot.sweep.plan
+        for row in snapshot.standings:
+            run_id = row.runs[0]
+            moved = row.level > self._levels.get(run_id, 0.0)
+            if plan is None or row.state != State.RUNNING or not moved:
+                continue
+            self._levels[run_id] = row.level
+            run = snapshot.sweep.runs[run_id]
+            series = snapshot.series[run_id]
+            loss = series.last(plan.loss)
+            words = [f"{_named(run)} {length(plan, round(row.level, 3))}/{plan.horizon:.10g}"]
+            words += [f"{clean(plan.loss, 64)} {number(loss[1])}"] if loss else []
+            words += [f"eta {duration(row.eta)}"] if row.eta is not None else []
+            self._line(time.time(), " ".join(words))
+
+    def note(self, text: str) -> None:
+        self._line(time.time(), text)
+
+    def end(self, snapshot: Snapshot) -> None:
+        plan = snapshot.sweep.plan
+        for text in (snapshot.problem, snapshot.view_only):
+            if text:
+                self._out.write(f"{clean(text)}\n")
+        if plan is not None:
+            found = verdict(snapshot.sweep, snapshot.standings)
+            lines = ["", *leaderboard_text(snapshot.standings, plan, 160), "", found.headline(plan)]
+            lines += [f"  {reason}" for reason in found.reasons]
+            if found.not_tested:
+                lines.append(f"  not tested: {', '.join(found.not_tested)}")
+            self._out.writelines(f"{clean(line)}\n" for line in lines)
+        self._out.flush()
+
+    def _line(self, at: float, text: str) -> None:
+        self._out.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {clean(text)}\n")
+
+
+class _Json(_Log):
+    """JSON lines: the journal's events as they are, evaluations, and the end; ASCII only."""
+
+    def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:  # noqa: ARG002  # the journal's line says it all
+        self._line(msgspec.to_builtins(event))
+
+    def evaluations(
+        self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
+    ) -> None:
+        names = [name for name in series.names() if name != plan.metric]
+        for level, value in found:
+            values = {plan.metric: value}
+            for name in names:
+                at = series.at(name, level)
+                if at is not None and at[0] == level:
+                    values[name] = at[1]
+            self._line(
+                {
+                    "event": "RunEvaluated",
+                    "run": run.id,
+                    "attempt": run.attempts[-1].number if run.attempts else 0,
+                    "lr": run.setting.lr,
+                    plan.unit: level,
+                    "values": values,
+                }
+            )
+
+    def note(self, text: str) -> None:
+        self._line({"event": "Noted", "text": text})
+
+    def end(self, snapshot: Snapshot) -> None:
+        found = verdict(snapshot.sweep, snapshot.standings)
+        self._line(
+            {
+                "event": "LeaderboardRanked",
+                "rows": msgspec.to_builtins(snapshot.standings),
+                "problem": snapshot.problem,
+                "view_only": snapshot.view_only,
+            }
+        )
+        self._line({"event": "VerdictGiven", **msgspec.to_builtins(found)})
+        self._out.flush()
+
+    def _line(self, content: dict[str, Any]) -> None:
+        text = jsonlib.dumps(_strict(content), ensure_ascii=True, allow_nan=False)
+        self._out.write(text + "\n")
+
+
+def _strict(value: Any) -> Any:
+    """Return a value whose non-finite numbers are the words of a metric line."""
+    if isinstance(value, dict):
+        return {key: _strict(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+# ---------------------------------------------------------------- an event in words
+
+
+def event_text(event: ev.AnyEvent, sweep: Sweep) -> str:
+    """Return an event as one line for people; "" for those that say nothing to them."""
+    words = _WORDS.get(type(event))
+    text = words(event, sweep) if words else ""
+    run = sweep.runs.get(getattr(event, "run", None) or "")
+    return clean(f"{_named(run)} {text}" if run is not None and text else text)
+
+
+def _named(run: Run) -> str:
+    return f"{run.id} {lr_text(run.setting.lr)}"
+
+
+def _opened(e: ev.SweepOpened, _: Sweep) -> str:
+    plan = e.plan
+    what = " ".join(part for part in (plan.model, plan.dataset) if part)
+    return (
+        f"sweep {plan.name} opened: {what or 'your command'}, {plan.horizon:.10g} {plan.unit}"
+        f"{'' if plan.unit == 'tokens' else 's'}, {plan.goal} {plan.metric}, {plan.parallel} at a time"
+    )
+
+
+def _prepared(e: ev.DataPrepared, _: Sweep) -> str:
+    kind = " (synthetic)" if e.synthetic else ""
+    return f"data ready: {e.dataset}{kind}, {e.train} train, {e.val} validation, {e.test} test"
+
+
+def _queued(e: ev.RunQueued, _: Sweep) -> str:
+    return f"queued{f', seed {e.seed}' if e.seed else ''}{_because(e.why)}"
+
+
+def _launched(e: ev.RunLaunched, _: Sweep) -> str:
+    where = f" on GPU {', '.join(map(str, e.devices))}" if e.devices else ""
+    again = f", from the checkpoint of attempt {e.resumed_from}" if e.resumed_from else ""
+    return f"launched (attempt {e.attempt}){where}{again}"
+
+
+def _ended(e: ev.RunEnded, _: Sweep) -> str:
+    how = f" (signal {e.signal})" if e.signal and e.kind not in {"killed", "pruned"} else ""
+    return f"{e.kind}{how}{_because(e.why)}"
+
+
+def _brake(e: ev.BrakeSet, _: Sweep) -> str:
+    return f"nothing more is launched{_because(e.why)}" if e.on else "launching again"
+
+
+def _answered(e: ev.CommandDone, _: Sweep) -> str:
+    return f"command {'done' if e.ok else 'refused'}: {e.answer}"
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
+
+
+_WORDS: dict[type[ev.Event], Callable[..., str]] = {
+    ev.SweepOpened: _opened,
+    ev.ExperimentChanged: lambda e, _: f"experiment changed: {e.what}",
+    ev.DataPreparing: lambda _e, _: "preparing the data",
+    ev.DataPrepared: _prepared,
+    ev.RunQueued: _queued,
+    ev.RunLaunched: _launched,
+    ev.RunStarted: lambda e, _: f"started, pid {e.pid}",
+    ev.RunWaiting: lambda _e, _: "waits at its rung for the others",
+    ev.RunPromoted: lambda e, _: f"promoted to {e.until:.10g}",
+    ev.RunPausing: lambda e, _: f"pausing{_because(e.why)}",
+    ev.RunPaused: lambda _e, _: "paused with its checkpoint",
+    ev.RunFrozen: lambda _e, _: "frozen; its memory stays held",
+    ev.RunThawed: lambda _e, _: "goes on",
+    ev.RunStopping: lambda e, _: f"stopping{_because(e.why)}",
+    ev.RunEnded: _ended,
+    ev.RunLost: lambda e, _: f"lost{_because(e.why)}",
+    ev.RunAdopted: lambda e, _: f"found alive, pid {e.pid}",
+    ev.RunFlagged: lambda e, _: f"flagged by {e.rule}{_because(e.why)}",
+    ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
+    ev.ParallelSet: lambda e, _: f"{e.parallel} at a time",
+    ev.Warned: lambda e, _: f"warning: {e.text}",
+    ev.BrakeSet: _brake,
+    ev.CommandDone: _answered,
+    ev.SweepClosed: lambda e, _: f"sweep ended with exit code {e.code}{_because(e.why)}",
+}
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
+    """Return one row's texts, in the order of the head."""
+    seeds = f" +{len(row.runs) - 1}" if len(row.runs) > 1 else ""
+    return (
+        str(row.rank),
+        clean(row.runs[0], 20) + seeds,
+        lr_text(row.lr) + beside,
+        row.state,
+        f"{row.level:.4g}/{row.horizon:.10g}" if plan.unit == "epoch" else f"{row.level:.10g}",
+        number(row.value),
+        "" if row.value_at is None else f"@{row.value_at:.10g}",
+        "" if row.se is None else f"± {number(row.se)}",
+        "" if row.val_loss is None else number(row.val_loss),
+        "" if row.eta is None else duration(row.eta),
+        row.why,
+    )
+
+
+def _besides(row: Standing) -> str:
+    """Return what a setting has besides its LR, shown where settings differ in it."""
+    parts = [row.setting.optimizer, row.setting.schedule]
+    parts += [f"{name}={value}" for name, value in row.setting.values.items()]
+    return "".join(f" {clean(part, 20)}" for part in parts if part)
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: max(1, width - 1)] + "…"

@@ -1,0 +1,44 @@
+"""The monitor: a window on an experiment directory, in the terminal. `run` is the way in; the only part that imports textual.
+
+reader (thread) → SnapshotTaken → app: Scene → panels          keys → intents → lrtui.client.send → events → reader
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from lrtui.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(directory: Path, *, view_only: bool = False, notice: str = "") -> int:
+    """Open the monitor and return when the user leaves it; it prints nothing, the caller says how to come back.
+
+    Returns 0 for leaving, 4 where the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs go on in
+    all cases but 4.
+
+    Raises:
+        UserError: there is no terminal to draw on.
+
+    """
+    if sys.__stdin__ is None or sys.__stderr__ is None:
+        raise _no_terminal(directory)
+    if not (sys.__stdin__.isatty() and sys.__stderr__.isatty()):
+        raise _no_terminal(directory)
+    from lrtui.tui.app import Monitor  # textual costs 150 ms
+
+    app = Monitor(directory, view_only=view_only, notice=notice)
+    code = app.run(mouse=False)
+    if app.bug is not None:
+        raise app.bug
+    return 0 if code is None else code
+
+
+def _no_terminal(directory: Path) -> UserError:
+    return UserError(
+        "the monitor draws on stderr and reads keys from stdin; one of them is no terminal",
+        mend=f"use the log mode: lrtui {directory} --headless",
+    )

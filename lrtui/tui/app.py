@@ -1,0 +1,262 @@
+"""The app: wiring and bindings. What a key means for a run stands in `intents`, what the screen shows in `panels`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.reactive import reactive
+from textual.screen import Screen
+from typing_extensions import override
+
+from lrtui.errors import UserError
+from lrtui.tui import steering
+from lrtui.tui.arrange import arrange
+from lrtui.tui.frames import Frames
+from lrtui.tui.keymap import KEYMAP
+from lrtui.tui.marks import Marks
+from lrtui.tui.panels import Alert, Chart, Keys, Leaderboard, Output, Settings, Status
+from lrtui.tui.panels.leaderboard import ordered
+from lrtui.tui.reader import PagesRead, Reader, ReaderFailed, SnapshotTaken
+from lrtui.tui.scene import Notice, Scene, View
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from lrtui.events import AnyCommand
+
+CHARTS = 4
+
+
+class Main(Screen[None], inherit_bindings=False):
+    """The only lasting screen; Textual's own keys (Tab, Ctrl-C, ...) are not bound on it."""
+
+    AUTO_FOCUS = ""
+
+
+class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
+    """Shows one experiment directory until the user leaves."""
+
+    CSS_PATH = "lrtui.tcss"
+    AUTO_FOCUS = ""
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(key.keys, key.action, key.help, show=False, priority=key.action == "interrupt")
+            for key in KEYMAP
+        ),
+        Binding("ctrl+p", "command_palette", "Command palette", show=False),
+    ]
+
+    scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
+
+    def __init__(self, directory: Path, *, view_only: bool = False, notice: str = "") -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.directory = directory
+        self.bug: BaseException | None = None
+        """What ended the app although the user did not ask for it."""
+        self._looked_only = view_only
+        self._marks = Marks()
+        self._reader = Reader(directory, self.post_message)
+        self._shape: tuple[int, ...] = ()
+        self.set_reactive(Monitor.scene, Scene(notice=Notice(notice)))
+
+    @override
+    def get_default_screen(self) -> Screen[Any]:
+        return Main(id="main-screen")
+
+    @override
+    def compose(self) -> ComposeResult:
+        scene = {"scene": Monitor.scene}
+        yield Status("status").data_bind(**scene)
+        with Container(id="main"):
+            with Container(id="charts"):
+                for slot in range(CHARTS):
+                    yield Chart(slot).data_bind(**scene)
+            yield Output("large-output").data_bind(**scene)
+            yield Settings("large-settings").data_bind(**scene)
+        yield Leaderboard().data_bind(**scene)
+        with Container(id="below"):
+            yield Output("output").data_bind(**scene)
+            yield Settings("settings").data_bind(**scene)
+        yield Alert("alert").data_bind(**scene)
+        yield Keys("keys").data_bind(**scene)
+
+    # ------------------------------------------------ life
+
+    def on_mount(self) -> None:
+        """Paint first; read, import and start everything else afterwards."""
+        self._catch_signals()
+        self._lay_out()
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.call_after_refresh(self._reader.start)
+
+    def on_unmount(self) -> None:
+        """End the reader."""
+        self._reader.end()
+
+    def _catch_signals(self) -> None:
+        """Leave with the terminal restored; when even that hangs (its other end is gone), leave without."""
+
+        def leave(code: int) -> None:
+            last = threading.Timer(2.0, os._exit, (code,))
+            last.daemon = True
+            last.start()
+            self.exit(code, return_code=code)
+
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                loop.add_signal_handler(number, leave, 128 + number)
+
+    @override
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep a bug for the caller, who names its log; Textual would print it over the terminal."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self.bug = self.bug or error
+        self.exit(3, return_code=3)
+
+    # ------------------------------------------------ what the reader tells
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """Show the directory as it is now."""
+        snapshot = message.snapshot
+        before = self.scene.snapshot
+        first = before is None
+        runs = snapshot.sweep.runs
+        marks = self._marks.of((run.id, run.setting.lr) for run in runs.values())
+        why = snapshot.view_only or ("you asked only to look" if self._looked_only else "")
+        scene = replace(self.scene, snapshot=snapshot, marks=marks, view_only=why)
+        settling = before is not None and before.reading and not scene.view.moved
+        if snapshot.standings and (scene.view.selected not in runs or settling):
+            chosen = ordered(scene)[0].runs[0]
+            scene = replace(scene, view=replace(scene.view, selected=chosen))
+        self.scene = scene
+        if first and not why and snapshot.sweep.closed is None and snapshot.supervisor != "alive":
+            self.run_worker(self._wake_supervisor, thread=True, exit_on_error=False)
+
+    def on_pages_read(self, message: PagesRead) -> None:
+        """Show the text of the run under the cursor."""
+        self.scene = replace(self.scene, pages=message.pages)
+
+    def on_reader_failed(self, message: ReaderFailed) -> None:
+        """End with the reader's bug: a monitor that shows nothing new would lie."""
+        self.bug = message.error
+        self.exit(3, return_code=3)
+
+    def watch_scene(self, scene: Scene) -> None:
+        """Keep sizes and the reader in step with what is shown."""
+        self._lay_out()
+        standings = scene.snapshot.standings if scene.snapshot else []
+        self._reader.show(scene.view.selected, standings[0].runs[0] if standings else "")
+
+    # ------------------------------------------------ sizes
+
+    def on_resize(self) -> None:
+        """Fit the new size."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Give every panel its height; nothing happens while the arrangement is the same."""
+        if not self.is_running or not self.screen_stack:
+            return
+        view, snapshot = self.scene.view, self.scene.snapshot
+        rows = len(snapshot.standings) if snapshot else 8
+        width, height = self.size
+        shape = (width, height, rows, view.charts, hash(view.pane))
+        if shape == self._shape:
+            return
+        self._shape = shape
+        at = arrange(width, height, rows, view.charts)
+        main = self.screen_stack[0]
+        heights = {
+            "status": at.status,
+            "main": at.main,
+            "leaderboard": at.leaderboard,
+            "below": at.below,
+            "alert": at.alert,
+            "keys": at.keys,
+        }
+        for name, size in heights.items():
+            widget = main.query_one(f"#{name}")
+            widget.set_class(size == 0, "gone")
+            widget.styles.height = size
+        main.query_one("#charts").set_class(view.pane != "charts", "gone")
+        main.query_one("#large-output").set_class(view.pane != "output", "gone")
+        main.query_one("#large-settings").set_class(view.pane != "settings", "gone")
+        grid = main.query_one("#charts")
+        grid.styles.grid_size_columns = min(2, at.charts)
+        grid.styles.grid_size_rows = 2 if at.charts > 2 else 1
+        for chart in main.query(Chart):
+            chart.shown = at.charts
+            chart.set_class(chart.slot >= at.charts, "gone")
+
+    @property
+    def pane_rows(self) -> int:
+        """How many lines of text the large area shows."""
+        return max(1, self.screen_stack[0].query_one("#main").size.height - 1)
+
+    # ------------------------------------------------ the supervisor
+
+    def look(self, **changes: Any) -> None:
+        """Change what the user looks at; what was answered before is wiped."""
+        self.scene = replace(self.scene, view=replace(self.scene.view, **changes), notice=Notice())
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """Show one line."""
+        self.scene = replace(self.scene, notice=Notice(text, bad=bad))
+
+    def send(self, command: AnyCommand, doing: str, *, then_leave: int | None = None) -> None:
+        """Send a command in a thread; its answer is shown in the line of answers."""
+        self.say(f"{doing} ...")
+        self.run_worker(partial(self._send, command, then_leave), thread=True, exit_on_error=False)
+
+    def _send(self, command: AnyCommand, then_leave: int | None) -> None:
+        from lrtui.client import send  # off the way to the first paint
+
+        try:
+            answer = send(self.directory, command)
+        except UserError as error:
+            self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
+            return
+        except OSError as error:
+            self.call_from_thread(self.say, f"cannot ask: {error}", bad=True)
+            return
+        self._reader.look_now()
+        mend = f"; {answer.mend}" if answer.mend else ""
+        if answer.ok and then_leave is not None:
+            self.call_from_thread(self.exit, then_leave)
+        else:
+            self.call_from_thread(self.say, answer.answer + mend, bad=not answer.ok)
+
+    def _wake_supervisor(self) -> None:
+        from lrtui.client import ensure_supervisor  # off the way to the first paint
+
+        try:
+            ensure_supervisor(self.directory)
+        except UserError as error:
+            self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
+
+    @override
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Return the command palette's entries: the one table of keys."""
+        for key in KEYMAP:
+            yield SystemCommand(
+                f"{key.help} ({key.shown})", key.group, partial(self.run_action, key.action)
+            )
+
+
+__all__ = ["Monitor", "View"]

@@ -1,0 +1,200 @@
+"""The columns of the leaderboard: what each says, how wide it is, and which give way on a narrow screen.
+
+To add a column: one line in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lrtui.sweep import lr_text
+from lrtui.tui.ink import FAINT, TEXT, amount, clock, number
+from lrtui.tui.states import look
+
+if TYPE_CHECKING:
+    from lrtui.ranking import Standing
+    from lrtui.tui.scene import Scene
+
+Text = tuple[str, str]
+"""(text, colour)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One standing, with what its cells need."""
+
+    scene: Scene
+    standing: Standing
+    trend: Callable[[Scene, str], str]
+
+    @property
+    def run(self) -> str:
+        """The run that the row shows."""
+        return self.standing.runs[0]
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the run's curve is hidden."""
+        return self.run in self.scene.view.hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; those with the highest `rank` give way first."""
+
+    title: Callable[[Scene], str]
+    cell: Callable[[Row], Text]
+    width: int
+    rank: int
+    right: bool = False
+    wants: Callable[[Sequence[Standing]], bool] = lambda _: True
+    """Whether the rows have anything to say here."""
+    grows: bool = False
+
+
+def _name(name: str) -> Callable[[Scene], str]:
+    return lambda _: name
+
+
+def _metric(scene: Scene) -> str:
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    return f"{plan.metric if plan else 'value'}@{plan.unit[:2] if plan else ''}"
+
+
+def _unit(scene: Scene) -> str:
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    return plan.unit if plan else "epoch"
+
+
+def _mark(row: Row) -> Text:
+    mark = row.scene.mark(row.run)
+    pinned = "^" if row.scene.view.pinned == row.run else ""
+    symbol = "-" if row.hidden else look(row.standing.state).symbol
+    return f"{mark.letter}{pinned} {symbol}", mark.colour
+
+
+def _lr(row: Row) -> Text:
+    return lr_text(row.standing.lr), row.scene.mark(row.run).colour
+
+
+def _state(row: Row) -> Text:
+    face = look(row.standing.state)
+    return face.word, face.colour
+
+
+def _state_short(row: Row) -> Text:
+    face = look(row.standing.state)
+    return face.short, face.colour
+
+
+def _level(row: Row) -> Text:
+    return f"{amount(row.standing.level)}/{amount(row.standing.horizon)}", TEXT
+
+
+def _value(row: Row) -> Text:
+    s = row.standing
+    if s.value is None:
+        return "", TEXT
+    at = f"@{amount(s.value_at)}" if s.value_at is not None else ""
+    return number(s.value) + at, TEXT
+
+
+def _best(row: Row) -> Text:
+    s = row.standing
+    if s.best is None:
+        return "", FAINT
+    return number(s.best) + (f"@{amount(s.best_at)}" if s.best_at is not None else ""), FAINT
+
+
+def _mean(row: Row) -> Text:
+    s = row.standing
+    if s.mean is None or s.seeds < 2:
+        return ("1 seed", FAINT) if s.value is not None else ("", FAINT)
+    return f"{number(s.mean)} ± {number(s.se)} ({s.seeds})", TEXT
+
+
+def _rate(row: Row) -> Text:
+    rate = row.standing.rate
+    if not rate or row.standing.state not in ("running", "starting"):
+        return "", FAINT
+    unit = _unit(row.scene)[:2]
+    return (f"{rate:.3g}/s" if rate >= 1 else f"{1 / rate:.3g}s/{unit}"), FAINT
+
+
+def _eta(row: Row) -> Text:
+    snapshot = row.scene.snapshot
+    return clock(row.standing.eta, snapshot.read_at if snapshot else 0.0), TEXT
+
+
+def _setting(row: Row) -> Text:
+    setting = row.standing.setting
+    parts = [setting.optimizer, setting.schedule, *(f"{k}={v}" for k, v in setting.values.items())]
+    return " ".join(part for part in parts if part), FAINT
+
+
+def _settings_differ(rows: Sequence[Standing]) -> bool:
+    kinds = {
+        (s.setting.optimizer, s.setting.schedule, tuple(s.setting.values.items())) for s in rows
+    }
+    return len(kinds) > 1
+
+
+def _why(row: Row) -> Text:
+    return row.standing.why, FAINT
+
+
+_WIDE = (
+    Column(_name("#"), lambda r: (str(r.standing.rank), FAINT), 2, 0, right=True),
+    Column(_name("run"), _mark, 5, 0),
+    Column(_name("lr"), _lr, 8, 0),
+    Column(_name("setting"), _setting, 18, 4, wants=_settings_differ),
+    Column(_name("state"), _state, 15, 0),
+    Column(_unit, _level, 10, 0, right=True),
+    Column(_metric, _value, 12, 0, right=True),
+    Column(_name("now"), lambda r: (number(r.standing.latest), FAINT), 8, 3, right=True),
+    Column(_name("best@"), _best, 12, 5, right=True),
+    Column(
+        _name("mean ± se (n)"),
+        _mean,
+        18,
+        2,
+        right=True,
+        wants=lambda rows: any(s.seeds > 1 for s in rows),
+    ),
+    Column(_name("val_loss"), lambda r: (number(r.standing.val_loss), FAINT), 8, 6, right=True),
+    Column(_name("speed"), _rate, 8, 8, right=True),
+    Column(_name("ETA"), _eta, 6, 1, right=True),
+    Column(_name("trend"), lambda r: (r.trend(r.scene, r.run), r.scene.mark(r.run).colour), 12, 7),
+    Column(_name("why"), _why, 12, 1, grows=True),
+)
+_NARROW = (
+    Column(_name("#"), lambda r: (str(r.standing.rank), FAINT), 2, 0, right=True),
+    Column(_name("run"), _mark, 4, 0),
+    Column(_name("lr"), _lr, 8, 0),
+    Column(_name("state"), _state_short, 8, 0),
+    Column(_unit, _level, 8, 0, right=True),
+    Column(_metric, _value, 10, 0, right=True),
+    Column(_name("now"), lambda r: (number(r.standing.latest), FAINT), 7, 3, right=True),
+    Column(_name("ETA"), _eta, 5, 2, right=True),
+    Column(_name("why"), _why, 8, 1, grows=True),
+)
+
+
+def columns_for(rows: Sequence[Standing], width: int) -> list[Column]:
+    """Return the columns that fit, the least important left out."""
+    chosen = [c for c in (_WIDE if width >= 110 else _NARROW) if c.wants(rows)]
+    while len(chosen) > 5 and _total(chosen) > width:
+        chosen.remove(max(chosen, key=lambda c: c.rank))
+    return chosen
+
+
+def spread(columns: Sequence[Column], width: int) -> list[int]:
+    """Return the width of each column; what is left over goes to the one that grows."""
+    spare = max(0, width - _total(columns))
+    return [c.width + (spare if c.grows else 0) for c in columns]
+
+
+def _total(columns: Sequence[Column]) -> int:
+    return sum(c.width for c in columns) + 2 * (len(columns) - 1) + 2

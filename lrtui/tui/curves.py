@@ -1,0 +1,242 @@
+"""From what was measured to pictures: which metric, which runs, thinned, smoothed, within limits that seldom move.
+
+Pure apart from `Framing`, which remembers limits. Called in the drawing thread; numpy is imported by the first call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lrtui.metrics import Series, thin
+from lrtui.sweep import lr_text
+from lrtui.text import clean
+from lrtui.tui import axes
+from lrtui.tui.axes import Limits
+from lrtui.tui.charts import MOST_POINTS, Curve, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lrtui.metrics import Axis, RunSeries
+    from lrtui.tui.scene import Scene
+
+_USUAL = ("val_loss", "val_acc", "train_loss", "train_acc")
+_SPARE = ("lr", "grad_norm", "images_per_second", "test_acc")
+"""Metrics that come after all others."""
+
+
+@dataclass(slots=True)
+class Framing:
+    """Remembers a chart's limits, so that they stay while they fit."""
+
+    y: dict[tuple[str, bool], Limits] = field(default_factory=dict)
+    x: dict[str, float] = field(default_factory=dict)
+
+
+def metric_names(scene: Scene) -> list[str]:
+    """Return every metric that some run has measured, those that are looked at most first."""
+    if scene.snapshot is None or scene.snapshot.sweep.plan is None:
+        return []
+    plan = scene.snapshot.sweep.plan
+    names: dict[str, None] = {}
+    for series in scene.snapshot.series.values():
+        names.update(dict.fromkeys(series.names()))
+    first = [n for n in dict.fromkeys((*_USUAL, plan.metric, plan.loss)) if n in names]
+    last = [n for n in _SPARE if n in names and n not in first]
+    return [*first, *(n for n in names if n not in first and n not in last), *last]
+
+
+def metric_for(slot: int, shown: int, names: Sequence[str], objective: str, turn: int) -> str:
+    """Return the metric of a chart: alone it begins with the objective; else the second one keeps the objective.
+
+    `turn` (the key `m`) moves the others on.
+    """
+    if not names:
+        return objective
+    if shown == 1:
+        ring = [objective, *(n for n in names if n != objective)]
+        return ring[turn % len(ring)]
+    if slot == 1:
+        return objective
+    ring = [n for n in names if n != objective] or list(names)
+    return ring[(turn + max(0, slot - 1)) % len(ring)]
+
+
+def axis_for(scene: Scene) -> Axis:
+    """Return the x axis that the key `a` has turned to; "level" is the plan's own unit."""
+    snapshot = scene.snapshot
+    if snapshot is None or snapshot.sweep.plan is None:
+        return "level"
+    given: set[str] = set()
+    for series in snapshot.series.values():
+        given.update(series.axes())
+    others: tuple[Axis, ...] = ("epoch", "step", "time")
+    ring: list[Axis] = [
+        "level",
+        *(a for a in others if a in given and a != snapshot.sweep.plan.unit),
+    ]
+    return ring[scene.view.axis % len(ring)]
+
+
+def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
+    """Return what a chart depends on: while it is equal, nothing needs to be drawn."""
+    snapshot, view = scene.snapshot, scene.view
+    if snapshot is None:
+        return ()
+    versions = tuple((run, series.version) for run, series in snapshot.series.items())
+    smooth = view.weight if view.smooth else 0.0
+    shown = (view.hidden, view.pinned, view.selected)
+    return (
+        metric,
+        versions,
+        smooth,
+        view.log_y,
+        view.axis,
+        shown,
+        len(scene.marks),
+        _states(scene),
+    )
+
+
+def _states(scene: Scene) -> tuple[object, ...]:
+    return tuple(run.state for run in scene.snapshot.sweep.runs.values()) if scene.snapshot else ()
+
+
+def picture(
+    scene: Scene, metric: str, columns: int, rows: int, framing: Framing, *, alone: bool = True
+) -> Picture:
+    """Return the chart of one metric for a canvas of about `columns` x `rows` cells.
+
+    Beside other charts an accuracy stays linear when `y` makes the losses logarithmic.
+    """
+    snapshot, view = scene.snapshot, scene.view
+    if snapshot is None or snapshot.sweep.plan is None:
+        return Picture("", (), Limits(0, 1), Limits(0, 1), (), (), note="nothing to show yet")
+    plan = snapshot.sweep.plan
+    axis = axis_for(scene)
+    log = view.log_y and (alone or "acc" not in metric)
+    points = min(MOST_POINTS // 2, max(16, columns))
+    shown = [run for run in _ordered(scene) if run not in view.hidden]
+    curves = []
+    for run in shown:
+        x, y = _points(
+            snapshot.series[run], metric, axis, points, view.weight if view.smooth else 0
+        )
+        if log:
+            y = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in y]
+        if len(x):
+            mark = scene.mark(run)
+            curves.append(Curve(mark.letter, mark.colour, x, y, bold=run == view.selected))
+    xs = Limits(0, _x_end(scene, axis, curves, framing))
+    ys = _y_limits(metric, curves, framing, log=log, loss=_is_loss(scene, metric))
+    x_ticks = (axes.time_ticks if axis == "time" else axes.ticks)(xs, max(2, columns // 10))
+    y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
+    unit = plan.unit if axis == "level" else axis
+    title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
+    note = "" if curves else ("reading ..." if snapshot.reading else f"no {clean(metric)} yet")
+    return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, _legend(scene), note)
+
+
+def _ordered(scene: Scene) -> list[str]:
+    """Return the runs with measurements by LR, the pinned and the selected one last: on top."""
+    if scene.snapshot is None:
+        return []
+    sweep, view = scene.snapshot.sweep, scene.view
+    runs = [run for run in sweep.runs.values() if run.id in scene.snapshot.series]
+    runs.sort(key=lambda r: (r.id == view.selected, r.id == view.pinned, r.setting.lr))
+    return [run.id for run in runs]
+
+
+def _legend(scene: Scene) -> tuple[tuple[str, str], ...]:
+    if scene.snapshot is None:
+        return ()
+    runs = sorted(scene.snapshot.sweep.runs.values(), key=lambda run: run.setting.lr)
+    return tuple(
+        (f"{scene.mark(run.id).letter} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
+        for run in runs
+        if run.id not in scene.view.hidden
+    )
+
+
+def _points(
+    series: RunSeries, metric: str, axis: Axis, columns: int, weight: float
+) -> tuple[Sequence[float], Sequence[float]]:
+    whole = series.get(metric, axis)
+    if weight:
+        return smoothed(whole, columns, weight)
+    thinned = thin(whole, columns)
+    return thinned.x, thinned.y
+
+
+def smoothed(series: Series, columns: int, weight: float) -> tuple[list[float], list[float]]:
+    """Return the exponential moving average over the points, or over the means of `columns` parts where there are more.
+
+    Debiased at the start (as TensorBoard does). A value that is not finite is a gap and does not count.
+    """
+    import numpy as np  # not before the first paint
+
+    x = np.asarray(series.x, dtype=float)
+    y = np.asarray(series.y, dtype=float)
+    most = 2 * columns
+    if len(x) > most:
+        starts = np.linspace(0, len(x), most + 1).astype(np.intp)[:-1]
+        finite = np.isfinite(y)
+        with np.errstate(all="ignore"):
+            sums = np.add.reduceat(np.where(finite, y, 0.0), starts)
+            y = sums / np.add.reduceat(finite.astype(float), starts)
+        x = x[np.append(starts[1:] - 1, len(x) - 1)]
+    mean, count, out = 0.0, 0, []
+    for value in y.tolist():
+        if not math.isfinite(value):
+            out.append(math.nan)
+            continue
+        count += 1
+        mean = weight * mean + (1 - weight) * value
+        out.append(mean / (1 - weight**count))
+    return x.tolist(), out
+
+
+def _is_loss(scene: Scene, metric: str) -> bool:
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    return "loss" in metric or bool(plan and plan.goal == "min" and metric == plan.metric)
+
+
+def _x_end(scene: Scene, axis: Axis, curves: Iterable[Curve], framing: Framing) -> float:
+    """Return the right end of the x axis: the horizon, or what it will be on an axis that is not planned."""
+    snapshot = scene.snapshot
+    plan = snapshot.sweep.plan if snapshot else None
+    if snapshot is None or plan is None:
+        return 1.0
+    furthest = max((s.level for s in snapshot.series.values()), default=0.0)
+    if axis == "level":
+        return max(plan.horizon, furthest) or 1.0
+    end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)
+    planned = end * plan.horizon / furthest if furthest > 0 else end
+    framing.x[axis] = axes.reach(max(end, min(planned, 100 * end)), framing.x.get(axis))
+    return framing.x[axis]
+
+
+def _y_limits(
+    metric: str, curves: Sequence[Curve], framing: Framing, *, log: bool, loss: bool
+) -> Limits:
+    """Return the y limits; a loss that explodes leaves at the top instead of flattening the others."""
+    lows, highs, starts = [], [], []
+    for curve in curves:
+        finite = [v for v in curve.y if math.isfinite(v)]
+        if finite:
+            lows.append(min(finite))
+            highs.append(max(finite))
+            starts.append(finite[0])
+    if not lows:
+        return Limits(-1.0, 0.0) if log else Limits(0.0, 1.0)
+    low, high = min(lows), max(highs)
+    if loss and len(curves) > 1:
+        start = sorted(starts)[len(starts) // 2]
+        roof = start + 0.5 if log else start + 0.5 * max(start - low, 0.0)
+        high = min(high, max(roof, sorted(highs)[(len(highs) - 1) // 2]))
+    before = framing.y.get((metric, log))
+    limits = (axes.stepped_log if log else axes.stepped)(low, max(low, high), before)
+    framing.y[metric, log] = limits
+    return limits

@@ -1,0 +1,83 @@
+"""The letter and the colour of each run, which it keeps for as long as the monitor is open.
+
+Letters follow the order in which the journal names the runs. Colours follow the LR from cold to hot; they are the steps
+of a diverging scale that people with any of the three colour-vision deficiencies tell apart (ColorBrewer's RdYlBu, lightened
+for a dark ground). A run that is added later takes the colour between its neighbours', so no other run changes its own.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+STOPS = (
+    (0x5B, 0x8F, 0xF9),
+    (0x4F, 0xC3, 0xF7),
+    (0xA5, 0xE3, 0xE8),
+    (0xF2, 0xF2, 0xC8),
+    (0xFF, 0xD5, 0x66),
+    (0xFF, 0xA2, 0x45),
+    (0xFF, 0x6E, 0x4A),
+    (0xE8, 0x3F, 0x6F),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one run is told from the others."""
+
+    letter: str
+    colour: str
+
+
+def letter(index: int) -> str:
+    """Return A..Z, AA, AB, ... for 0, 1, ..."""
+    text = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        text = chr(65 + rest) + text
+    return text
+
+
+def heat(place: float) -> str:
+    """Return the colour at a place of the scale: 0 cold, 1 hot."""
+    at = min(max(place, 0.0), 1.0) * (len(STOPS) - 1)
+    low = min(int(at), len(STOPS) - 2)
+    part = at - low
+    channels = (round(a + (b - a) * part) for a, b in zip(STOPS[low], STOPS[low + 1], strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
+class Marks:
+    """Gives out letters and colours; the app owns the only one."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, Mark] = {}
+        self._places: list[tuple[float, float]] = []
+        """(LR, place on the scale), ascending."""
+
+    def of(self, runs: Iterable[tuple[str, float]]) -> Mapping[str, Mark]:
+        """Return the marks of all runs, given as (id, LR) in the journal's order."""
+        new = [(run, lr) for run, lr in runs if run not in self._marks]
+        if new and not self._places:
+            self._spread(sorted({lr for _, lr in new}))
+        for run, lr in new:
+            self._marks[run] = Mark(letter(len(self._marks)), heat(self._place(lr)))
+        return MappingProxyType(dict(self._marks)) if new else MappingProxyType(self._marks)
+
+    def _spread(self, lrs: list[float]) -> None:
+        last = max(1, len(lrs) - 1)
+        self._places = [(lr, index / last) for index, lr in enumerate(lrs)]
+
+    def _place(self, lr: float) -> float:
+        at = bisect.bisect_left(self._places, (lr, -1.0))
+        if at < len(self._places) and self._places[at][0] == lr:
+            return self._places[at][1]
+        below = self._places[at - 1][1] if at else 0.0
+        above = self._places[at][1] if at < len(self._places) else 1.0
+        place = (below + above) / 2
+        self._places.insert(at, (lr, place))
+        return place

@@ -1,0 +1,155 @@
+"""The honest leaderboard: standings as `lrtui.ranking` ordered them; values at unequal lengths are never compared.
+
+The column of the metric holds the value that ranks and where it was measured; `now` is the latest one, faint, since it may
+stand at another length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.sweep import lr_text
+from lrtui.tui.columns import Row, columns_for, spread
+from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
+from lrtui.tui.panels.lines import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.segment import Segment
+    from textual.strip import Strip
+
+    from lrtui.ranking import Standing
+    from lrtui.tui.scene import Scene
+
+_ORDER = ("running", "starting", "stopping", "pausing", "frozen", "paused", "waiting", "queued")
+
+
+def ordered(scene: Scene) -> list[Standing]:
+    """Return the standings as the user sorted them; ranks stay what they are."""
+    if scene.snapshot is None:
+        return []
+    rows = list(scene.snapshot.standings)
+    match scene.view.sort:
+        case "lr":
+            rows.sort(key=lambda s: s.lr)
+        case "progress":
+            rows.sort(key=lambda s: (-s.level, s.rank))
+        case "state":
+            place = {state: index for index, state in enumerate(_ORDER)}
+            rows.sort(key=lambda s: (place.get(s.state, len(place)), s.state, s.rank))
+    return rows[::-1] if scene.view.reverse else rows
+
+
+def row_of(rows: Sequence[Standing], run: str) -> int:
+    """Return the row in which a run stands; the first where it stands in none."""
+    return next((index for index, row in enumerate(rows) if run in row.runs), 0)
+
+
+class Leaderboard(Lines):
+    """A table with a cursor that stays with its run."""
+
+    def __init__(self) -> None:
+        super().__init__(id="leaderboard")
+        self._first = 0
+        self._trends: dict[str, tuple[int, str]] = {}
+
+    @override
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        rows = ordered(scene)
+        if not rows:
+            waiting = "no runs yet" if scene.snapshot else "reading ..."
+            return [line(ink(f" {waiting}", FAINT))]
+        columns = columns_for(rows, width)
+        widths = spread(columns, width)
+        head = "  ".join(
+            fit(column.title(scene), size, right=column.right)
+            for column, size in zip(columns, widths, strict=True)
+        )
+        body = height - 1
+        cursor = row_of(rows, scene.view.selected)
+        self._first = _window(self._first, cursor, body, len(rows))
+        strips = [line(ink(f" {_more(head, self._first, body, len(rows), width - 1)}", FAINT))]
+        for index, standing in enumerate(rows[self._first : self._first + body], self._first):
+            row = Row(scene, standing, self._trend)
+            cells = [
+                (fit(text, size, right=column.right), colour)
+                for column, size in zip(columns, widths, strict=True)
+                for text, colour in (column.cell(row),)
+            ]
+            strips.append(_line(cells, cursor=index == cursor, faint=row.hidden))
+        return strips
+
+    def _trend(self, scene: Scene, run: str) -> str:
+        """Return a small curve of the objective; kept until the run measures more."""
+        series = scene.snapshot.series.get(run) if scene.snapshot else None
+        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+        if series is None or plan is None:
+            return ""
+        version, text = self._trends.get(run, (-1, ""))
+        if version != series.version:
+            text = spark(series.get(plan.metric).y, 12)
+            self._trends[run] = (series.version, text)
+        return text
+
+
+def spark(values: Sequence[float], cells: int) -> str:
+    """Return the values as `cells` bars; a blank where a value is not finite."""
+    if not len(values):
+        return ""
+    count = min(cells, len(values))
+    picked = [values[(len(values) - 1) * i // max(1, count - 1)] for i in range(count)]
+    finite = [v for v in picked if v - v == 0]
+    if not finite:
+        return " " * count
+    low, high = min(finite), max(finite)
+    span = (high / 2 - low / 2) or 1.0
+    return "".join(
+        "▁▂▃▄▅▆▇█"[min(7, int((v / 2 - low / 2) / span * 7.999))] if v - v == 0 else " "
+        for v in picked
+    )
+
+
+def _window(first: int, cursor: int, body: int, rows: int) -> int:
+    """Return the first row shown: moved as little as keeps the cursor on the screen."""
+    first = min(max(first, cursor - body + 1), cursor)
+    return max(0, min(first, rows - body))
+
+
+def _more(head: str, first: int, body: int, rows: int, width: int) -> str:
+    """Return the header with what is out of sight told at its right end."""
+    below = rows - first - body
+    note = (f"↑{first} " if first else "") + (f"↓{below}" if below > 0 else "")
+    return fit(head, width - len(note) - 1) + " " + note if note else fit(head, width)
+
+
+def _line(cells: list[tuple[str, str]], *, cursor: bool, faint: bool) -> Strip:
+    segments: list[Segment] = [ink("▌" if cursor else " ", TEXT, bold=True)]
+    for index, (text, own) in enumerate(cells):
+        gap = "  " if index else ""
+        colour = FAINT if faint and index > 1 else own
+        segments.append(ink(gap + text, colour, reverse=cursor and index < 2, bold=cursor))
+    return line(*segments)
+
+
+def shown_run(scene: Scene, standing: Standing) -> str:
+    """Return the run of a row that keys act on: one that lives, else the first."""
+    runs = scene.snapshot.sweep.runs if scene.snapshot else {}
+    return next((r for r in standing.runs if r in runs and runs[r].alive), standing.runs[0])
+
+
+def title_of(scene: Scene, run: str) -> str:
+    """Return how a run is named in questions: C 3.0e-03, epoch 14/30."""
+    from lrtui.tui.ink import amount
+
+    snapshot = scene.snapshot
+    if snapshot is None or run not in snapshot.sweep.runs:
+        return run
+    found = snapshot.sweep.runs[run]
+    name = f"{scene.mark(run).letter} {lr_text(found.setting.lr)}"
+    plan, series = snapshot.sweep.plan, snapshot.series.get(run)
+    if plan is None or series is None:
+        return name
+    return f"{name}, {plan.unit} {amount(series.level)}/{amount(plan.horizon)}"

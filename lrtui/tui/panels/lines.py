@@ -1,0 +1,79 @@
+"""The base of all panels: lines of styled text, of which only the changed ones are painted again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+from typing_extensions import override
+
+from lrtui.tui.ink import TEXT, ink, style
+from lrtui.tui.scene import Scene
+
+if TYPE_CHECKING:
+    from textual.events import Resize, Show
+
+
+class Lines(Widget, can_focus=False):
+    """A panel: `draw` returns its lines for a scene."""
+
+    scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id)
+        self._strips: list[Strip] = []
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        """Return at most `height` lines of at most `width` cells."""
+        raise NotImplementedError
+
+    def watch_scene(self) -> None:
+        """Draw anew what the scene changed."""
+        self.redraw()
+
+    def on_resize(self, _event: Resize) -> None:
+        """Fit the new size."""
+        self.redraw()
+
+    def on_show(self, _event: Show) -> None:
+        """Draw what was hidden."""
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the lines now, if there is room for any."""
+        width, height = self.size
+        if width and height and self.display:
+            self.put(self.draw(self.scene, width, height))
+
+    def put(self, strips: list[Strip]) -> None:
+        """Replace the lines; only those that differ are painted."""
+        width, height = self.size
+        old = self._strips
+        self._strips = strips
+        for y in range(height):
+            before = old[y] if y < len(old) else None
+            after = strips[y] if y < len(strips) else None
+            if before != after:
+                self.refresh(Region(0, y, width, 1))
+
+    @override
+    def render_line(self, y: int) -> Strip:
+        """Return one line, in the panel's colours and exactly as wide as it is."""
+        base = self.rich_style
+        strip = self._strips[y] if y < len(self._strips) else Strip([ink(" ")])
+        return strip.adjust_cell_length(self.size.width, style(TEXT)).apply_style(base)
+
+
+def rule(title: str, width: int, note: str = "", colour: str = TEXT) -> Strip:
+    """Return the line above a pane: a rule with its title and, at the right, a note."""
+    from lrtui.tui.ink import FAINT, RULE, fit, width_of
+
+    note = f" {note} " if note else ""
+    room = max(0, width - 3 - width_of(note))
+    title = f" {title} "
+    title = title if width_of(title) <= room else fit(title, room)
+    bar = "─" * max(0, width - 2 - width_of(title) - width_of(note))
+    return Strip([ink("──", RULE), ink(title, colour, bold=True), ink(bar, RULE), ink(note, FAINT)])

@@ -1,0 +1,41 @@
+"""The output of the run under the cursor, following its end unless scrolled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.sweep import lr_text
+from lrtui.tui.ink import FAINT, TEXT, ink, line
+from lrtui.tui.panels.lines import Lines, rule
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.scene import Scene
+
+
+class Output(Lines):
+    """A titled pane of lines."""
+
+    @override
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        run = scene.run
+        if run is None:
+            return [rule("output", width)]
+        mark = scene.mark(run.id)
+        attempt = f", attempt {run.attempt.number}" if len(run.attempts) > 1 and run.attempt else ""
+        title = f"{mark.letter} {lr_text(run.setting.lr)} · output{attempt}"
+        large = scene.view.pane == "output"
+        up = scene.view.scroll if large else 0
+        lines = scene.pages.output if scene.pages.run == run.id else ()
+        up = min(up, max(0, len(lines) - (height - 1)))
+        end = len(lines) - up
+        shown = lines[max(0, end - (height - 1)) : end]
+        note = f"{up} lines below" if up else "follow"
+        body = [line(ink(" "), ink(text, TEXT)) for text in shown]
+        if not lines:
+            why = "no output yet" if run.attempts else "not started yet"
+            body = [line(ink(f" {why}", FAINT))]
+        return [rule(title, width, note, mark.colour), *body]

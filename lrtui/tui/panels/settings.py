@@ -1,0 +1,81 @@
+"""The settings of the run under the cursor; what differs from the first of the leaderboard is marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.sweep import lr_text
+from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
+from lrtui.tui.panels.lines import Lines, rule
+from lrtui.tui.panels.status import state_of
+from lrtui.tui.states import WARN, look
+
+if TYPE_CHECKING:
+    from rich.segment import Segment
+    from textual.strip import Strip
+
+    from lrtui.sweep import Run
+    from lrtui.tui.scene import Scene
+
+
+class Settings(Lines):
+    """A titled pane of names and values."""
+
+    @override
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        run = scene.run
+        if run is None:
+            return [rule("settings", width)]
+        mark = scene.mark(run.id)
+        leader = scene.pages.leader
+        other = scene.mark(leader).letter if leader and leader != run.id else ""
+        rows = _rows(scene, run)
+        top = min(scene.view.scroll if scene.view.pane == "settings" else 0, max(0, len(rows) - 1))
+        title = f"{mark.letter} {lr_text(run.setting.lr)} · settings"
+        names = max((len(name) for name, _, _ in rows), default=0)
+        body = [_row(row, min(names, 24), width, other) for row in rows[top : top + height - 1]]
+        note = f"≠ differs from {other}" if other else ""
+        return [rule(title, width, note, mark.colour), *body]
+
+
+Row = tuple[str, str, str]
+"""(name, value, the leader's value where it differs)"""
+
+
+def _rows(scene: Scene, run: Run) -> list[Row]:
+    rows: list[Row] = [("state", look(state_of(run)).word, "")]
+    if run.why:
+        rows.append(("why", run.why, ""))
+    rows.extend((f"flag {rule}", why, "") for rule, why in run.flags)
+    if run.attempt:
+        told = f"{run.attempt.number}" + (f", pid {run.attempt.pid}" if run.attempt.pid else "")
+        rows.append(("attempt", told, ""))
+    pages = scene.pages
+    if pages.run != run.id:
+        return rows
+    compare = pages.leader_settings if pages.leader != run.id else {}
+    for name, value in pages.settings.items():
+        theirs = compare.get(name, "")
+        differs = bool(compare) and theirs != value
+        rows.append((name, value, theirs or "nothing" if differs else ""))
+    return rows
+
+
+def _row(row: Row, names: int, width: int, other: str) -> Strip:
+    name, value, theirs = row
+    mark = "≠" if theirs else " "
+    room = max(4, width - names - 5)
+    segments: list[Segment] = [
+        ink(f" {mark} ", WARN),
+        ink(fit(name, names), FAINT),
+        ink(" "),
+    ]
+    if theirs:
+        half = room * 2 // 3
+        shown = value if len(value) <= half else fit(value, half)
+        segments += [ink(shown, WARN), ink(fit(f"  ({other}: {theirs})", room - len(shown)), FAINT)]
+    else:
+        segments.append(ink(fit(value, room), TEXT))
+    return line(*segments)

@@ -1,0 +1,128 @@
+"""The line at the top: what the sweep is doing, and how the charts are set."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.sweep import State
+from lrtui.tui.curves import axis_for
+from lrtui.tui.ink import ACCENT, FAINT, TEXT, clock, ink, line, width_of
+from lrtui.tui.panels.lines import Lines
+from lrtui.tui.states import BAD, LOOKS, WARN, look
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.sweep import Run
+    from lrtui.tui.scene import Scene
+    from lrtui.watcher import Snapshot
+
+Part = tuple[int, str, str]
+"""(importance, 1 highest; text; colour)"""
+
+
+class Status(Lines):
+    """One row; what matters least gives way first."""
+
+    @override
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        parts = _parts(scene, width)
+        while len(parts) > 1 and sum(width_of(text) + 3 for _, text, _ in parts) > width + 1:
+            parts.remove(max(parts, key=lambda part: part[0]))
+        segments = [ink(" ")]
+        for index, (_, text, colour) in enumerate(parts):
+            segments.append(ink(("   " if index else "") + text, colour, bold=index == 0))
+        return [line(*segments)]
+
+
+def _parts(scene: Scene, width: int) -> list[Part]:
+    snapshot = scene.snapshot
+    if snapshot is None:
+        return [(1, "lrtui", ACCENT), (1, "reading ...", FAINT)]
+    plan = snapshot.sweep.plan
+    if plan is None:
+        return [(1, snapshot.directory.name, ACCENT), (1, "no experiment here yet", FAINT)]
+    parts: list[Part] = [
+        (1, plan.name or snapshot.directory.name, ACCENT),
+        (2, counts(snapshot, short=width < 110), TEXT),
+    ]
+    trouble = _trouble(scene, snapshot)
+    if trouble:
+        parts.append(trouble)
+    if snapshot.sweep.closed is None and snapshot.gpus:
+        parts.append((7, gpu_text(snapshot), FAINT))
+    parts.append((6, f"{snapshot.sweep.parallel} at a time", FAINT))
+    eta = clock(remaining(snapshot), snapshot.read_at)
+    if eta:
+        parts.append((4, f"ETA {eta}", TEXT))
+    parts.append((5, f"{plan.goal} {plan.metric}", FAINT))
+    parts.append((3 if scene.view.smooth else 8, _setting(scene), FAINT))
+    return parts
+
+
+def _trouble(scene: Scene, snapshot: Snapshot) -> Part | None:
+    if snapshot.sweep.closed is not None:
+        return (3, "ended", FAINT)
+    if scene.view_only:
+        return (2, "view only", WARN)
+    if snapshot.sweep.brake:
+        return (2, "brake on", WARN)
+    if snapshot.supervisor != "alive":
+        return (2, "no supervisor", BAD if snapshot.supervisor == "silent" else WARN)
+    return None
+
+
+def counts(snapshot: Snapshot, *, short: bool = False) -> str:
+    """Return how many runs do what: 3 running · 2 queued · 1 diverged; or by their symbols."""
+    count = Counter(look(state_of(run)).count for run in snapshot.sweep.runs.values())
+    if short:
+        symbols = {entry.count: entry.symbol for entry in reversed(LOOKS.values())}
+        return (
+            " ".join(f"{count[w]}{symbols[w]}" for w in reversed(symbols) if count[w]) or "no runs"
+        )
+    order = dict.fromkeys(entry.count for entry in LOOKS.values())
+    return " · ".join(f"{count[word]} {word}" for word in order if count[word]) or "no runs yet"
+
+
+def state_of(run: Run) -> str:
+    """Return a run's state, or what it ended as."""
+    return run.ending.kind if run.state is State.ENDED and run.ending else str(run.state)
+
+
+def gpu_text(snapshot: Snapshot) -> str:
+    """Return the load of the GPUs: GPU0 93 % 11.2/24 G."""
+    parts = []
+    for gpu in snapshot.gpus[:2]:
+        load = "" if gpu.utilisation is None else f" {gpu.utilisation} %"
+        used, total = gpu.memory_used_mib / 1024, gpu.memory_total_mib / 1024
+        parts.append(f"GPU{gpu.index}{load} {used:.1f}/{total:.0f} G")
+    more = len(snapshot.gpus) - 2
+    return "  ".join(parts) + (f"  +{more}" if more > 0 else "")
+
+
+def remaining(snapshot: Snapshot) -> float | None:
+    """Return about how many seconds the sweep still takes: what is left of every run, shared by those that run at once."""
+    plan = snapshot.sweep.plan
+    rates = [s.rate for s in snapshot.standings if s.rate]
+    if plan is None or not rates or snapshot.sweep.closed is not None:
+        return None
+    rate = statistics.median(rates)
+    left = 0.0
+    for run in snapshot.sweep.runs.values():
+        if run.alive or run.state is State.QUEUED:
+            series = snapshot.series.get(run.id)
+            left += max(0.0, run.until - (series.level if series else 0.0))
+    return left / rate / max(1, snapshot.sweep.parallel) if left else None
+
+
+def _setting(scene: Scene) -> str:
+    view = scene.view
+    smooth = f"smooth {view.weight:g}" if view.smooth else "raw"
+    axis = axis_for(scene)
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    unit = plan.unit if plan and axis == "level" else axis
+    return f"{smooth}  x={unit}  y={'log' if view.log_y else 'lin'}"

@@ -1,0 +1,159 @@
+"""The thread that looks at the experiment directory and tells the app what has changed.
+
+It alone reads files. One message for each look that brought something new, none while nothing happens: an idle monitor
+writes no byte. A message replaces an older one that the app has not read yet.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from typing_extensions import override
+
+from lrtui.tui.scene import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lrtui.watcher import Snapshot, Watcher
+
+LIVE, QUIET = 0.25, 1.0
+"""Seconds between two looks while something happens, and after a while without."""
+_PATIENCE = 40
+"""Looks without news before the pace drops."""
+
+
+class SnapshotTaken(Message, bubble=False):
+    """The directory as it is now."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        super().__init__()
+
+    @override
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, SnapshotTaken)
+
+
+class PagesRead(Message, bubble=False):
+    """The output and the settings of the run under the cursor."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+        super().__init__()
+
+    @override
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, PagesRead)
+
+
+class ReaderFailed(Message, bubble=False):
+    """The reader met a bug; the app ends with it."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        super().__init__()
+
+
+class Reader(threading.Thread):
+    """Looks about four times a second; the app owns it."""
+
+    def __init__(self, directory: Path, post: Callable[[Message], bool]) -> None:
+        super().__init__(name="lrtui-reader", daemon=True)
+        self._directory = directory
+        self._post = post
+        self._wake = threading.Event()
+        self._ended = False
+        self._wanted = ("", "")
+        """Runs whose pages are shown: the one under the cursor and the leader."""
+        self._told: tuple[object, ...] = ()
+        self._pages = Pages()
+        self._calm = 0
+
+    def show(self, run: str, leader: str) -> None:
+        """Fetch the pages of another run from now on."""
+        if self._wanted != (run, leader):
+            self._wanted = (run, leader)
+            self.look_now()
+
+    def look_now(self) -> None:
+        """Look at once: something was asked of the supervisor."""
+        self._calm = 0
+        self._wake.set()
+
+    def end(self) -> None:
+        """Stop after the present look."""
+        self._ended = True
+        self._wake.set()
+
+    @override
+    def run(self) -> None:
+        """Look until the app ends."""
+        try:
+            from lrtui.watcher import Watcher  # off the way to the first paint
+
+            watcher = Watcher(self._directory)
+            while not self._ended:
+                self._wait(self._look(watcher))
+        except Exception as error:  # noqa: BLE001  # a thread's error would vanish; the app raises it
+            self._post(ReaderFailed(error))
+
+    def _look(self, watcher: Watcher) -> bool:
+        """Tell what has changed; return whether there is more to read at once."""
+        snapshot = watcher.look()
+        told = _gist(snapshot)
+        news = told != self._told
+        if news:
+            self._told = told
+            self._post(SnapshotTaken(snapshot))
+        if not snapshot.reading:
+            pages = self._read_pages(watcher, snapshot)
+            if pages != self._pages:
+                self._pages = pages
+                news = True
+                self._post(PagesRead(pages))
+        self._calm = 0 if news else self._calm + 1
+        return bool(snapshot.reading)
+
+    def _wait(self, reading: bool) -> None:
+        seconds = 0.01 if reading else LIVE if self._calm < _PATIENCE else QUIET
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+    def _read_pages(self, watcher: Watcher, snapshot: Snapshot) -> Pages:
+        run, leader = self._wanted
+        if run not in snapshot.sweep.runs:
+            return Pages()
+        old = self._pages
+        same = old.run == run and old.leader == leader and self._calm % 4
+        if same and not snapshot.sweep.runs[run].alive:
+            return old
+        theirs = watcher.settings(leader) if leader in snapshot.sweep.runs else {}
+        return Pages(
+            run,
+            tuple(watcher.output(run)),
+            MappingProxyType(watcher.settings(run)),
+            leader,
+            MappingProxyType(theirs),
+        )
+
+
+def _gist(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return what a user could see a difference in; the load of the GPUs only while something runs."""
+    sweep = snapshot.sweep
+    gpus = tuple((g.utilisation, g.memory_used_mib // 100) for g in snapshot.gpus)
+    return (
+        sweep.n,
+        sweep.strange,
+        tuple((run, series.version) for run, series in snapshot.series.items()),
+        snapshot.reading,
+        snapshot.supervisor,
+        snapshot.view_only,
+        snapshot.journal_bad,
+        snapshot.problem,
+        gpus if any(run.alive for run in sweep.runs.values()) else len(gpus),
+    )

@@ -1,0 +1,1 @@
+"""What lies over the monitor: questions, the field for an LR, the help."""

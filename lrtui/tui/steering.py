@@ -1,0 +1,274 @@
+# ruff: noqa: D102  # what each action does stands in the one table of keys
+"""What the keys do: each `action_...` changes the view, or asks for a command after the question that it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lrtui.events import AnyCommand, StopSweep
+from lrtui.sweep import lr_text
+from lrtui.tui import intents
+from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
+from lrtui.tui.scene import PANES, SORTS, USUAL_WEIGHT, WEIGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lrtui.sweep import Run
+    from lrtui.tui.scene import Scene
+
+
+class Steering:
+    """The actions of the app, apart from its wiring."""
+
+    scene: Scene
+    directory: Path
+    look: Callable[..., None]
+    say: Callable[..., None]
+    send: Callable[..., None]
+    exit: Callable[..., None]
+    repaint_all: Callable[[], None]
+    refresh: Callable[..., Any]
+    push_screen: Callable[..., Any]
+    pane_rows: int
+
+    # ------------------------------------------------ runs
+
+    def _target(self) -> Run | None:
+        """Return the run that acting keys mean; None, said aloud, where none can be meant."""
+        scene: Scene = self.scene
+        why = self._cannot_act()
+        if why:
+            self.say(why, bad=True)
+            return None
+        rows = ordered(scene)
+        if scene.snapshot is None or not rows:
+            self.say("there is no run yet", bad=True)
+            return None
+        row = rows[row_of(rows, scene.view.selected)]
+        run: Run | None = scene.snapshot.sweep.runs.get(shown_run(scene, row))
+        return run
+
+    def _cannot_act(self) -> str:
+        scene: Scene = self.scene
+        if scene.snapshot is None:
+            return "still reading"
+        if scene.view_only:
+            return f"this can only be viewed: {scene.view_only}"
+        closed = scene.snapshot.sweep.closed
+        if closed is not None and scene.snapshot.sweep.stopping:
+            return f"the sweep was stopped; to go on: lrtui {self.directory} --resume"
+        return ""
+
+    def _ask(self, asked: AnyCommand | str, doing: str) -> None:
+        if isinstance(asked, str):
+            self.say(asked, bad=True)
+        else:
+            self.send(asked, doing)
+
+    def _confirm(self, title: str, asked: AnyCommand | str, doing: str, *lines: str) -> None:
+        if isinstance(asked, str):
+            self.say(asked, bad=True)
+            return
+        from lrtui.tui.screens.question import yes_or_no  # needed seldom
+
+        def answered(result: str | None) -> None:
+            if result:
+                self.send(asked, doing)
+
+        self.push_screen(yes_or_no(title, *lines), answered)
+
+    def action_kill(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            note = "Its checkpoint and its curve stay; R starts it again."
+            self._confirm(f"Kill {name}?", intents.kill(run, name), f"killing {name}", note)
+
+    def action_restart(self) -> None:
+        run = self._target()
+        if not run:
+            return
+        name = title_of(self.scene, run.id)
+        asked = intents.restart(run, name)
+        if run.alive:
+            note = "It runs now; the new attempt begins from scratch."
+            self._confirm(f"Restart {name}?", asked, f"restarting {name}", note)
+        else:
+            self._ask(asked, f"restarting {name}")
+
+    def action_pause(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            self._ask(intents.pause(run, name), f"asking {name}")
+
+    def action_freeze(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            self._ask(intents.freeze(run, name), f"asking {name}")
+
+    def action_edit(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            self._ask_lr(f"New run like {name}", lr_text(run.setting.lr), run)
+
+    def action_new(self) -> None:
+        why = self._cannot_act()
+        if why:
+            self.say(why, bad=True)
+        else:
+            self._ask_lr("New run", "", None)
+
+    def _ask_lr(self, title: str, value: str, parent: Run | None) -> None:
+        from lrtui.tui.screens.ask_lr import AskLr  # Textual's Input costs 10 ms
+
+        def answered(lr: float | None) -> None:
+            if lr is not None:
+                self.send(intents.add(lr, parent), f"adding {lr_text(lr)}")
+
+        note = (
+            "with its other settings and seed" if parent else "with the first run's other settings"
+        )
+        self.push_screen(AskLr(title, value, f"Learning rate, {note}:"), answered)
+
+    def action_parallel(self, change: int) -> None:
+        why, snapshot = self._cannot_act(), self.scene.snapshot
+        if why or snapshot is None:
+            self.say(why, bad=True)
+            return
+        now = snapshot.sweep.parallel
+        self._ask(intents.parallel(now, change), f"{now + change} at a time")
+
+    # ------------------------------------------------ leaderboard
+
+    def action_move(self, step: int) -> None:
+        rows = ordered(self.scene)
+        if rows:
+            at = row_of(rows, self.scene.view.selected) + step
+            self.look(selected=rows[max(0, min(at, len(rows) - 1))].runs[0], moved=True, scroll=0)
+
+    def action_sort(self) -> None:
+        at = SORTS.index(self.scene.view.sort)
+        self.look(sort=SORTS[(at + 1) % len(SORTS)])
+        self.say(f"sorted by {self.scene.view.sort}")
+
+    def action_reverse(self) -> None:
+        self.look(reverse=not self.scene.view.reverse)
+
+    def action_hide(self) -> None:
+        view = self.scene.view
+        if view.selected:
+            self.look(hidden=view.hidden ^ {view.selected})
+
+    def action_show_all(self) -> None:
+        self.look(hidden=frozenset())
+
+    def action_pin(self) -> None:
+        view = self.scene.view
+        self.look(pinned="" if view.pinned == view.selected else view.selected)
+
+    # ------------------------------------------------ charts
+
+    def action_metric(self) -> None:
+        self.look(turn=self.scene.view.turn + 1, pane="charts")
+
+    def action_metric_back(self) -> None:
+        self.look(turn=self.scene.view.turn - 1, pane="charts")
+
+    def action_log_y(self) -> None:
+        self.look(log_y=not self.scene.view.log_y)
+
+    def action_axis(self) -> None:
+        self.look(axis=self.scene.view.axis + 1)
+
+    def action_smooth(self) -> None:
+        view = self.scene.view
+        self.look(smooth=not view.smooth, weight=view.weight or USUAL_WEIGHT)
+
+    def action_weight(self, step: int) -> None:
+        view = self.scene.view
+        at = WEIGHTS.index(view.weight) if view.smooth else 0
+        weight = WEIGHTS[max(0, min(at + step, len(WEIGHTS) - 1))] if step else USUAL_WEIGHT
+        self.look(smooth=weight > 0, weight=weight)
+
+    def action_charts(self, count: int) -> None:
+        self.look(charts=count, pane="charts")
+
+    # ------------------------------------------------ panes
+
+    def action_output(self) -> None:
+        pane = self.scene.view.pane
+        self.look(pane="charts" if pane == "output" else "output", scroll=0)
+
+    def action_settings(self) -> None:
+        pane = self.scene.view.pane
+        self.look(pane="charts" if pane == "settings" else "settings", scroll=0)
+
+    def action_charts_back(self) -> None:
+        self.look(pane="charts", scroll=0)
+
+    def action_pane(self, step: int) -> None:
+        at = PANES.index(self.scene.view.pane)
+        self.look(pane=PANES[(at + step) % len(PANES)], scroll=0)
+
+    def action_follow(self) -> None:
+        self.look(pane="output", scroll=0)
+
+    def action_scroll_to(self, end: int) -> None:
+        view = self.scene.view
+        if view.pane == "charts":
+            rows = ordered(self.scene)
+            if rows:
+                self.look(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
+        else:
+            far = (view.pane == "output") == (end < 0)
+            self.look(scroll=10**6 if far else 0)
+
+    def action_page(self, step: int) -> None:
+        view = self.scene.view
+        if view.pane == "charts":
+            self.action_move(step * 5)
+            return
+        pages = self.scene.pages
+        lines = len(pages.output if view.pane == "output" else pages.settings)
+        most = max(0, lines - self.pane_rows)
+        change = -step if view.pane == "output" else step
+        self.look(scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most)))
+
+    # ------------------------------------------------ monitor
+
+    def action_help(self) -> None:
+        from lrtui.tui.screens.help import Help  # needed seldom
+
+        self.push_screen(Help())
+
+    def action_redraw(self) -> None:
+        self.repaint_all()
+        self.refresh(layout=True)
+
+    def action_interrupt(self) -> None:
+        self.exit(130)
+
+    def action_leave(self) -> None:
+        """Leave; while runs live, ask whether they should go on."""
+        scene: Scene = self.scene
+        sweep = scene.snapshot.sweep if scene.snapshot else None
+        live = 0
+        if sweep is not None and sweep.closed is None and not scene.view_only:
+            live = len(sweep.alive()) + len(sweep.queued())
+        if not live:
+            self.exit(0)
+            return
+        from lrtui.tui.screens.question import leave  # needed seldom
+
+        def answered(result: str | None) -> None:
+            if result == "detach":
+                self.exit(0)
+            elif result == "stop":
+                self.send(StopSweep(), "stopping all runs", then_leave=4)
+
+        self.push_screen(leave(live), answered)

@@ -1,0 +1,160 @@
+"""The report: complete, strict, safe to publish, and no recommendation that was not earned."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from lrtui import report
+from lrtui.errors import MachineError
+from lrtui.verdict import verdict
+from lrtui.watcher import Snapshot, Watcher
+from tests.recorded import STATES, make
+
+
+def look(directory) -> Snapshot:
+    return Watcher(directory).look(10)
+
+
+def judge(tmp_path, states, **kwargs):
+    snapshot = look(make(tmp_path / "sweep", states, **kwargs))
+    return verdict(snapshot.sweep, snapshot.standings)
+
+
+def refuse(word):
+    raise AssertionError(word)
+
+
+def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished", "finished", "pruned", "diverged"], closed=0)
+    paths = report.write(directory, look(directory))
+    assert [path.name for path in paths] == ["report.md", "report.json"]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in paths)
+    assert not list(directory.glob("*.tmp"))
+    made = json.loads(paths[1].read_text(), parse_constant=refuse)
+    assert (made["version"], made["experiment"]) == (1, "sweep")
+    first, *_, last = made["leaderboard"]
+    assert (first["rank"], first["run"], first["kind"], first["epoch"]) == (
+        1,
+        "r02",
+        "finished",
+        20,
+    )
+    assert first["test"]["test_acc"] == pytest.approx(first["value"] - 0.01)
+    assert first["at"] == 20
+    assert last["kind"] == "diverged"
+    assert last["why"].startswith("train_loss was not finite")
+    assert made["verdict"]["lr"] == 3.2e-05
+    assert "1 seed: noise unknown" in made["verdict"]["reasons"]
+    assert {"python", "lrtui"} <= set(made["versions"])
+    assert made["reproduce"] == ["cd /", "lrtui cifar100.toml --new"]
+    text = paths[0].read_text()
+    assert "**use lr = 3.2e-05 (val_acc 0.3823)**" in text
+    assert "| 1 | r02 | 3.2e-05 | adam constant | finished | 0.3823 | epoch 20 |" in text
+    assert report.write(directory, look(directory)) == paths  # again, over the old one
+
+
+def test_hostile_names_make_no_markup_and_no_escapes(tmp_path):
+    name = "x](http://evil)<script>|a`b`*c* # www.evil.com https://evil _u_"
+    directory = make(tmp_path / "sweep", STATES, hostile=True, name=name)
+    for path in report.write(directory, look(directory)):
+        text = path.read_text()
+        assert not any(char in text for char in "\x1b\x07\u202e\x00")
+        if path.suffix == ".md":
+            head = text.splitlines()[0]
+            assert head == (
+                r"# x\](http:\//evil)\<script\>\|a\`b\`\*c\* \# www\.evil.com https:\//evil \_u\_"
+            )
+            rows = [line for line in text.splitlines() if line.startswith("|")]
+            assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
+        else:
+            json.loads(text, parse_constant=refuse)
+
+
+def test_a_directory_without_a_plan_has_a_report_too(tmp_path):
+    paths = report.write(tmp_path, look(tmp_path))
+    assert json.loads(paths[1].read_text())["verdict"]["lr"] is None
+
+
+def test_a_report_that_cannot_be_written_says_so(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    snapshot = look(directory)
+    with pytest.raises(MachineError, match="the report cannot be written"):
+        report.write(directory / "gone", snapshot)
+
+
+def test_a_link_in_the_reports_place_is_replaced_not_followed(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    os.symlink(victim, directory / "report.md")
+    report.write(directory, look(directory))
+    assert victim.read_text() == "mine"
+    assert not (directory / "report.md").is_symlink()
+
+
+# ---------------------------------------------------------------- verdict
+
+
+def test_only_what_was_trained_to_the_end_is_recommended(tmp_path):
+    found = judge(tmp_path, ["finished", "running", "pruned"])
+    assert found.lr == 1e-05
+    assert found.provisional
+    assert "nothing to compare it with: no other setting was trained to the end" in found.reasons
+    assert "provisional: 1 run not ended" in found.reasons
+    assert found.not_tested == ("< 1e-05", "> 1e-04", "3.2e-05 (running)")
+
+
+def test_an_edge_is_told_and_dead_neighbours_are_no_edge(tmp_path):
+    up = judge(tmp_path / "a", ["finished", "finished"])
+    assert "best at the edge of the search: try higher than 3.2e-05" in up.reasons
+    bounded = judge(tmp_path / "b", ["finished", "finished", "diverged"])
+    assert not any("edge" in reason for reason in bounded.reasons)
+    assert "diverged, not to be recommended: 1e-04" in bounded.reasons
+
+
+def test_runner_up_gap_and_what_counts_as_equal(tmp_path):
+    found = judge(tmp_path, ["finished", "finished"], within=0.5)
+    assert found.reasons[1] == "next best: 1e-05 with 0.2145, behind by 0.1678 (equal within 0.5)"
+
+
+def test_seeds_give_the_noise(tmp_path):
+    found = judge(tmp_path, ["finished", "finished"], seeds=3)
+    assert any(reason.startswith("3 seeds: 0.") for reason in found.reasons)
+    assert not any("1 seed" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (["diverged", "diverged"], "every learning rate diverged: try lower than 1e-05"),
+        (["failed", "failed"], "r01 failed: exit code 1; mend that first"),
+        (["killed"], "restart a run that was killed"),
+        (["running", "queued"], "wait: 2 runs not ended"),
+    ],
+)
+def test_nothing_finished_says_what_to_try(tmp_path, states, said):
+    found = judge(tmp_path, states)
+    assert found.lr is None
+    assert said in found.reasons
+
+
+def test_a_metric_that_no_run_prints(tmp_path):
+    found = judge(tmp_path, ["finished"], metric="accuracy")
+    assert "no run printed accuracy: does the script emit it?" in found.reasons
+
+
+def test_a_test_metric_as_objective_is_marked(tmp_path):
+    found = judge(tmp_path, ["finished"], metric="test_acc")
+    assert any(reason.startswith("selected on test data") for reason in found.reasons)
+
+
+def test_a_report_imports_no_torch():
+    code = "import sys, lrtui.report; print({'torch', 'textual', 'plotext', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,117 @@
+"""A real pseudo-terminal with the monitor in it, and an emulator that says what a user would see."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyte
+
+ROOT = Path(__file__).resolve().parents[2]
+_KITTY = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z]")
+"""Private sequences that pyte would print."""
+CHILD = "import sys; from pathlib import Path; from lrtui import tui; sys.exit(tui.run(Path(sys.argv[1]), view_only=True))"
+
+
+class Terminal:
+    """The monitor on a pty of its own; use it in a `with`."""
+
+    def __init__(
+        self, directory: Path, width: int, height: int, code: str = CHILD, **env: str
+    ) -> None:
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")}
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.began = time.perf_counter()
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", code, str(directory)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=ROOT,
+            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
+            start_new_session=True,
+        )
+        self.master = master
+        self.screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = bytearray()
+        self.last_byte = self.began
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.until(lambda: self.child.poll() is not None, 5)
+            finally:
+                self.child.kill()
+        self.child.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def pump(self, seconds: float) -> int:
+        """Read for a while; return how many bytes came."""
+        before = len(self.raw)
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self.read(left)
+        return len(self.raw) - before
+
+    def read(self, timeout: float) -> bool:
+        """Read what is there; return whether anything came in time."""
+        if not select.select([self.master], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:
+            time.sleep(min(timeout, 0.01))
+            return False
+        self.last_byte = time.perf_counter()
+        self.raw += data
+        self._stream.feed(_KITTY.sub(b"", data))
+        return True
+
+    def until(self, condition: Callable[[], bool], deadline: float = 15) -> float:
+        """Read until the condition holds; return the seconds since the start, or fail with the screen."""
+        end = time.perf_counter() + deadline
+        while not condition():
+            if time.perf_counter() > end:
+                raise AssertionError(f"not within {deadline} s; the screen:\n{self.text}")
+            self.read(0.02)
+        return time.perf_counter() - self.began
+
+    def shows(self, text: str, deadline: float = 15) -> float:
+        return self.until(lambda: text in self.text, deadline)
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mb(self, field: str = "VmRSS") -> float:
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return next(
+            int(row.split()[1]) / 1024 for row in status.splitlines() if row.startswith(field)
+        )

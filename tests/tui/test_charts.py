@@ -1,0 +1,149 @@
+"""Charts as pictures, and numbers that would break plotext."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from lrtui.metrics import Series
+from lrtui.tui import axes, braille, charts
+from lrtui.tui.axes import Limits
+from lrtui.tui.charts import Curve, Picture
+from lrtui.tui.curves import metric_for, smoothed
+
+
+def picture(*curves: Curve) -> Picture:
+    x, y = Limits(0, 10), Limits(0, 2)
+    return Picture("loss by epoch", curves, x, y, axes.ticks(x, 6), axes.ticks(y, 3), (("A 1e-03", "#ffffff"),))
+
+
+def text(shown: Picture, width: int = 46, height: int = 10, **how: bool) -> str:
+    return "\n".join(strip.text.rstrip() for strip in charts.draw(shown, width, height, **how))
+
+
+FALLING = Curve("A", "#ffffff", [0, 10], [2, 0])
+GAP = Curve("B", "#00ffff", [0, 2, 4, 6, 8], [1, 1, math.nan, 1, 1])
+
+
+def test_a_chart_has_a_frame_ticks_and_a_letter_at_the_end_of_each_curve() -> None:
+    assert text(picture(FALLING, GAP)) == """\
+     ┌ loss by epoch ─────────────── A 1e-03 ┐
+    2┤⠠⠤⣀⡀                                   │
+     │   ⠈⠉⠒⠢⠤⣀⡀                             │
+     │         ⠈⠉⠒⠤⢄⣀                        │
+    1┤⠠⠤⠤⠤⠤⠤⠤⠤       ⠉⠑⠒⠤⢄⣀⠤⠤⠤⠤⠤⠤⠤⠄B         │
+     │                     ⠉⠑⠒⠤⣀⡀            │
+     │                          ⠈⠉⠒⠢⠤⣀⡀      │
+    0┤                                ⠈⠉⠒⠂A  │
+     └┴──────┴──────┴──────┴──────┴──────┴───┘
+      0      2      4      6      8     10"""
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_both_back_ends_draw_the_same_frame_and_leave_gaps_open(quick: bool) -> None:
+    lines = text(picture(GAP), quick=quick).splitlines()
+    assert lines[0].startswith("     ┌ loss by epoch ")
+    middle = next(line for line in lines if "B" in line)
+    assert middle.rstrip("│ ").endswith("B")
+    inked = [c for c in middle[6:] if c != " "]
+    blank = middle[6:].index(" ")
+    assert len(inked) > 10
+    assert middle[6 + blank : 6 + blank + 4].strip() == ""
+
+
+@pytest.mark.parametrize("count", [1, 8, 11, 40])
+@pytest.mark.parametrize(("width", "height"), [(80, 11), (20, 6), (5, 2), (1, 1), (240, 70)])
+def test_a_chart_is_exactly_as_large_as_asked(count: int, width: int, height: int) -> None:
+    curves = [Curve("A", "#ffffff", [0, 5, 10], [0, k / 40, 2]) for k in range(count)]
+    strips = charts.draw(picture(*curves), width, height)
+    assert len(strips) == height
+    assert {strip.cell_length for strip in strips} == {width}
+
+
+def test_every_segment_has_a_style() -> None:
+    for strip in charts.draw(picture(FALLING), 60, 12):
+        assert all(segment.style is not None for segment in strip)
+
+
+FUZZ = """
+import itertools, math
+from lrtui.tui import axes, charts
+from lrtui.tui.axes import Limits
+bad = [math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300, -1e300, 5e-324, 1.0]
+series = [[]] + [list(p) for n in (1, 2, 3) for p in itertools.product(bad, repeat=n)]
+drawn = 0
+for quick in (False, True):
+    for low, high in ((0, 1), (-1e300, 1e300), (0, 5e-324), (1, 1), (-1e308, 1.7e308)):
+        limits = Limits(low, high)
+        for start in range(0, len(series), 9):
+            curves = tuple(charts.Curve("A", "#ffffff", list(range(len(y))), y) for y in series[start:start + 9])
+            ticks = axes.ticks(limits, 5) + axes.log_ticks(Limits(-3, 3), 5)
+            shown = charts.Picture("t", curves, Limits(0, 3), limits, ticks, ticks)
+            charts.draw(shown, 50, 12, quick=quick)
+            drawn += 1
+for low, high in itertools.product(bad, repeat=2):
+    for f in (axes.stepped, axes.stepped_log):
+        limits = f(low, high)
+        assert math.isfinite(limits.low) and limits.low < limits.high, (f, low, high, limits)
+        axes.ticks(limits, 6), axes.log_ticks(limits, 6)
+print("drawn", drawn)
+"""
+
+
+def test_no_number_aborts_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FUZZ], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("drawn")
+    assert done.stderr == ""
+
+
+def test_limits_stay_while_they_fit_and_are_round() -> None:
+    first = axes.stepped(0.13, 2.31)
+    assert first == (0.0, 3.0)
+    assert axes.stepped(0.12, 2.2, first) == first
+    assert axes.stepped(0.11, 0.19, first) != first
+    assert axes.stepped_log(math.log10(0.13), math.log10(2.3)) == pytest.approx((-1.0, math.log10(5)))
+
+
+def test_ticks_are_few_and_round() -> None:
+    assert [t.label for t in axes.ticks(Limits(0, 30), 7)] == ["0", "5", "10", "15", "20", "25", "30"]
+    assert [t.label for t in axes.ticks(Limits(0, 100_000), 6)] == ["0", "20k", "40k", "60k", "80k", "100k"]
+    assert [t.label for t in axes.log_ticks(Limits(-2, 0), 9)][:4] == ["0.01", "0.02", "0.05", "0.1"]
+
+
+def test_smoothing_is_an_average_that_begins_without_bias_and_steps_over_gaps() -> None:
+    from array import array
+
+    y = array("d", [1.0, math.nan, 1.0, 1.0])
+    _, smooth = smoothed(Series("loss", array("d", range(4)), y), 100, 0.9)
+    assert smooth[0] == pytest.approx(1)
+    assert math.isnan(smooth[1])
+    assert smooth[3] == pytest.approx(1)
+
+
+def test_long_series_are_smoothed_by_columns() -> None:
+    from array import array
+
+    x = array("d", range(100_000))
+    xs, ys = smoothed(Series("loss", x, array("d", (v % 2 for v in x))), 100, 0.5)
+    assert len(xs) == len(ys) == 200
+    assert ys == pytest.approx([0.5] * 200)
+
+
+def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:
+    names = ["val_loss", "val_acc", "train_loss"]
+    assert [metric_for(0, 2, names, "val_acc", turn) for turn in range(3)] == ["val_loss", "train_loss", "val_loss"]
+    assert {metric_for(1, 2, names, "val_acc", turn) for turn in range(3)} == {"val_acc"}
+    assert metric_for(0, 1, names, "val_acc", 0) == "val_acc"
+
+
+def test_the_rasteriser_stays_on_its_canvas() -> None:
+    points = [charts.Point(0, 0, False), charts.Point(1, 1, True), charts.Point(0.5, 0, False)]
+    across, down = braille.dots(points, 20, 40)
+    assert across.min() >= 0
+    assert across.max() == 19
+    assert down.min() == 0
+    assert down.max() == 39

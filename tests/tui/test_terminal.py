@@ -1,0 +1,165 @@
+"""The monitor on a real pty: what comes over the wire, how it ends, what it imports and when."""
+
+import os
+import signal
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.monitor import record
+from tests.tui.terminal import CHILD, Terminal
+
+IMPORTS = """
+import sys; from pathlib import Path; from lrtui import tui
+from lrtui.tui import reader
+real = reader.Reader.start
+def start(self):
+    print(sorted({"torch", "numpy", "plotext"} & set(sys.modules)), file=open(sys.argv[1] + ".first", "w"))
+    real(self)
+reader.Reader.start = start
+code = tui.run(Path(sys.argv[1]), view_only=True)
+print(sorted({"torch", "numpy", "plotext"} & set(sys.modules)), file=open(sys.argv[1] + ".last", "w"))
+sys.exit(code)
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("runs") / "benchmark", 2000)
+
+
+def charted(terminal: Terminal) -> None:
+    terminal.until(lambda: any("⠀" < c <= "⣿" for c in terminal.text))
+    while terminal.pump(0.7):
+        pass
+
+
+def test_numpy_and_plotext_come_after_the_first_paint_and_torch_never(recorded: Path) -> None:
+    with Terminal(recorded, 80, 24, IMPORTS) as terminal:
+        charted(terminal)
+        terminal.press("q")
+        terminal.until(lambda: terminal.child.poll() is not None)
+    assert Path(f"{recorded}.first").read_text() == "[]\n"
+    assert Path(f"{recorded}.last").read_text() == "['numpy', 'plotext']\n"
+
+
+def test_an_idle_monitor_writes_nothing(recorded: Path) -> None:
+    with Terminal(recorded, 120, 40) as terminal:
+        charted(terminal)
+        terminal.pump(1)
+        assert terminal.pump(3) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_a_signal_restores_the_terminal(recorded: Path, number: int, code: int) -> None:
+    with Terminal(recorded, 80, 24) as terminal:
+        charted(terminal)
+        assert termios.tcgetattr(terminal.slave)[3] != terminal.before[3]
+        terminal.child.send_signal(number)
+        terminal.until(lambda: terminal.child.poll() is not None, 5)
+        terminal.pump(0.2)
+        assert terminal.child.returncode == code
+        assert termios.tcgetattr(terminal.slave)[3] == terminal.before[3]
+        assert b"\x1b[?1049l" in terminal.raw
+        assert b"\x1b[?25h" in terminal.raw
+
+
+def test_ctrl_c_leaves_at_once_and_prints_nothing(recorded: Path) -> None:
+    with Terminal(recorded, 80, 24) as terminal:
+        charted(terminal)
+        terminal.press("\x03")
+        terminal.until(lambda: terminal.child.poll() is not None, 5)
+        terminal.pump(0.2)
+        assert terminal.child.returncode == 130
+        assert terminal.raw.rpartition(b"\x1b[?1049l")[2].replace(b"\x1b[?25h", b"").replace(b"\x1b[?1004l", b"") == b""
+
+
+def test_a_vanished_terminal_ends_the_monitor(recorded: Path) -> None:
+    terminal = Terminal(recorded, 80, 24)
+    charted(terminal)
+    os.close(terminal.slave)
+    os.close(terminal.master)
+    terminal.child.send_signal(signal.SIGHUP)
+    assert terminal.child.wait(10) in (129, -signal.SIGHUP)
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"COLORTERM": ""}])
+def test_every_key_works_without_colours(recorded: Path, env: dict[str, str]) -> None:
+    with Terminal(recorded, 120, 40, **env) as terminal:
+        charted(terminal)
+        for key in "jkyasmolKnAp?qcl":
+            terminal.press(key)
+            terminal.pump(0.15)
+        terminal.press("\x1b")
+        terminal.pump(0.5)
+        assert terminal.child.poll() is None
+        if "NO_COLOR" in env:
+            assert b"\x1b[38;" not in terminal.raw
+        assert "C 1e-03" in terminal.text
+
+
+def test_only_changed_cells_are_sent_and_the_screen_is_the_same(recorded: Path) -> None:
+    seen = {}
+    for plain in ("", "1"):
+        with Terminal(recorded, 120, 40, LRTUI_PLAIN=plain) as terminal:
+            charted(terminal)
+            screens = []
+            sent = 0
+            for key in ("j", "j", "K", "n", "e", "\x1b", "y", "?", "x", "l", "G", "\x1b", "m", "o"):
+                terminal.press(key)
+                time.sleep(0.25)
+                while terminal.pump(0.45):
+                    pass
+                screens.append(
+                    [
+                        [(c.data, c.fg, c.bg, c.bold, c.reverse) for c in row.values()]
+                        for row in (
+                            {x: terminal.screen.buffer[y][x] for x in range(120)} for y in range(40)
+                        )
+                    ]
+                )
+            sent = len(terminal.raw)
+            seen[plain] = (screens, sent)
+    for step, (ours, theirs) in enumerate(zip(seen[""][0], seen["1"][0], strict=True)):
+        for y, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            assert mine == other, (step, y, "".join(c[0] for c in mine), "".join(c[0] for c in other))
+    assert seen[""][1] * 2 < seen["1"][1]
+
+
+def test_a_terminal_that_is_not_read_does_not_freeze_the_keys(recorded: Path) -> None:
+    with Terminal(recorded, 120, 40) as terminal:
+        charted(terminal)
+        for key in "jkjkyjkyjkmjkmljkl" * 30:
+            terminal.press(key)
+            time.sleep(0.01)
+        terminal.press("\x1b")
+        before = len(terminal.raw)
+        terminal.pump(2)
+        assert len(terminal.raw) - before < 120_000
+        terminal.press("q")
+        terminal.until(lambda: terminal.child.poll() is not None, 5)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (20, 5), (10, 3), (60, 16), (240, 70)])
+def test_odd_sizes_open_and_close(recorded: Path, size: tuple[int, int]) -> None:
+    with Terminal(recorded, *size) as terminal:
+        terminal.pump(1.5)
+        assert terminal.child.poll() is None
+        terminal.press("q")
+        terminal.until(lambda: terminal.child.poll() is not None, 5)
+        assert terminal.child.returncode == 0
+
+
+def test_without_a_terminal_it_refuses(recorded: Path) -> None:
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(recorded)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert "UserError" in done.stderr
+    assert "is no terminal" in done.stderr
