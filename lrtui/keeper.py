@@ -188,8 +188,9 @@ class _Output:
             lines = (held + chunk).split(b"\n")
             held = lines.pop()
             for line in lines:
-                if self.scanned < end:
-                    yield self.scanned, line
+                if self.scanned >= end:
+                    return
+                yield self.scanned, line
                 self.scanned += len(line) + 1
             if len(held) > _LONGEST:
                 self.scanned += len(held)
@@ -197,13 +198,18 @@ class _Output:
 
     def _recogniser(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  # see _lines
         if not isinstance(self.parse, str):
-            return lambda line: line.lstrip()[:1] == b"{"
+            return _may_be_json
         import re
 
         pattern = re.compile(self.parse)
         return lambda line: (
-            line.lstrip()[:1] == b"{" or pattern.search(line[:65536].decode("utf-8", "replace"))
+            _may_be_json(line) or pattern.search(line[:65536].decode("utf-8", "replace"))
         )
+
+
+def _may_be_json(line: bytes) -> bool:
+    """Tell whether a line may hold a metric, also behind a progress bar that ended in a carriage return."""
+    return line.rstrip().rpartition(b"\r")[2].lstrip()[:1] == b"{"
 
 
 def _punch(fd: int, offset: int, length: int) -> None:

@@ -196,6 +196,15 @@ def test_more_than_1000_runs_are_refused_with_the_count():
     assert (fault.line, fault.column) == (4, 1)
 
 
+def test_an_axis_of_thousands_is_refused():
+    axis = ", ".join(map(str, range(5000)))
+    assert (
+        one(f"{OWN}[values]\nwd = [{axis}]").what
+        == "wd has 5,000 values; at most 1,000 are allowed"
+    )
+    assert one(f"{OWN}optimizer = [{axis}]").what.startswith("optimizer has 5,000 values")
+
+
 def test_a_list_of_wrong_lrs_does_not_flood_the_screen():
     found = faults(f"{BUILTIN}lr = [{', '.join(['-1'] * 5000)}]")
     assert len(found) == 5
@@ -207,6 +216,13 @@ def test_many_faults_are_counted():
     found = faults(f"{BUILTIN}lr = 1\n{lines}")
     assert len(found) == 21
     assert found[-1].what == "and 80 more faults"
+
+
+def test_thousands_of_faults_are_counted_and_hide_no_bug():
+    lines = "\n".join(f"strange{i} = 1" for i in range(2000))
+    wrong = "lr = { grid = 8 }\noptimizer = { sgd = { nesterov = 1 } }"
+    found = faults(f"{BUILTIN}{lines}\n{wrong}")
+    assert found[-1].what == "and 1,982 more faults"
 
 
 @pytest.mark.parametrize(

@@ -266,16 +266,6 @@ def punch(path, start: int, end: int) -> None:
         os.close(fd)
 
 
-class Capper(keeper._Output):
-    """The keeper's capping, whose scan stops at the first line that begins behind the hole-to-be."""
-
-    def _lines(self, fd, end):
-        while self.scanned < end:
-            text = os.pread(fd, 1 << 20, self.scanned).split(b"\n")[0]
-            yield self.scanned, text
-            self.scanned += len(text) + 1
-
-
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("zeros", [False, True])
 def test_a_capped_log_loses_no_line_and_doubles_none(tmp_path, seed, zeros):
@@ -283,7 +273,7 @@ def test_a_capped_log_loses_no_line_and_doubles_none(tmp_path, seed, zeros):
     rng = random.Random(seed)
     path = tmp_path / "output.log"
     path.write_bytes(b"")
-    output = Capper(str(tmp_path), {"log_cap": 64 << 10})
+    output = keeper._Output(str(tmp_path), {"log_cap": 64 << 10})
     log, got, step = MetricLog(tmp_path, "step"), [], 0
     for _ in range(60):
         with open(path, "ab") as file:

@@ -30,6 +30,8 @@ def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tu
         mend = f'Name at least one: {key} = "{default or "adam"}"'
         reader.fault((key,), f"{key} is an empty list", mend)
     many = value if isinstance(value, list) else [value]
+    if not reader.is_short((key,), many):
+        return ()
     texts: list[str] = []
     for i, each in enumerate(many):
         path: Path = (key, i) if isinstance(value, list) else (key,)
@@ -130,10 +132,10 @@ class _Known:
         for key, each in value.items():
             if key != name:
                 options[key] = ((*self.path, key), each)
-        faults = len(self.reader.faults)
+        faults = self.reader.count()
         for key, (path, each) in options.items():
             self._check_option(path, name, key, each)
-        if len(self.reader.faults) > faults:
+        if self.reader.count() > faults:
             return None
         return Named(name, {key: each for key, (_, each) in options.items()})
 

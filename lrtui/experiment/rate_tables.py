@@ -8,12 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from lrtui.experiment.reader import Reader, is_number, is_whole, literal
+from lrtui.experiment.reader import MOST_RUNS, Reader, is_number, is_whole, literal
 from lrtui.experiment.words import did_you_mean, found, names, show
 from lrtui.strategies import STRATEGIES, FixedRates
 from lrtui.toml_where import Path
 
-MOST_RUNS = 1000
 LATER = ("auto", "bayes", "range")
 INSTEAD = "{ grid = 8, from = 1e-5, to = 1e-1 }"
 
@@ -28,14 +27,14 @@ def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> FixedRates 
         return None
     chosen = next((name for name in STRATEGIES if name in value), None)
     fields = _fields(chosen) if chosen else {}
-    faults = len(reader.faults)
+    faults = reader.count()
     strange = _note_strange(reader, path, value, list(fields) or [*STRATEGIES, "from", "to"])
     if chosen is None:
         if not strange:
             reader.fault(path, f"{key} lacks the number of LRs", f"Try: {key} = {INSTEAD}")
         return None
     _check_fields(reader, path, value, chosen)
-    if len(reader.faults) > faults:
+    if reader.count() > faults:
         return None
     arguments = {
         field: int(value[name]) if name == chosen else float(value[name])

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtui.experiment.rate_tables import INSTEAD, LATER, MOST_RUNS, check_rate, dotted, read_table
-from lrtui.experiment.reader import Reader, is_number, literal
+from lrtui.experiment.rate_tables import INSTEAD, LATER, check_rate, dotted, read_table
+from lrtui.experiment.reader import MOST_RUNS, Reader, is_number, literal
 from lrtui.experiment.words import found, names, show
 from lrtui.strategies import STRATEGIES, FixedRates, Listed, PerOptimizer, Strategy
 from lrtui.strategies.base import optimizer_name
@@ -80,7 +80,7 @@ def _check_names(reader: Reader, value: dict[str, Any], axis: list[str]) -> None
     """Note the optimizers without LRs, and the LRs without an optimizer."""
     strange = [name for name in value if name not in axis]
     missing = [name for name in axis if name not in value]
-    every = ", ".join(show(name) for name in [*axis, *strange])
+    every = ", ".join(show(name) for name in [*axis, *strange][:10])
     for name in strange:
         what = f"lr has an entry for {names([name])}, which is not among the optimizers"
         mend = f"Name it there: optimizer = [{every}], or take the entry out."

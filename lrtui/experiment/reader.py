@@ -16,11 +16,15 @@ from lrtui.errors import ExperimentError, Fault
 from lrtui.experiment.words import did_you_mean, found, names
 from lrtui.toml_where import Path, Places, Span, locate
 
+MOST_RUNS = 1000
+"""An experiment has at most so many runs, and an axis so many values."""
 SHOWN = 20
 """More faults than these are counted, not shown."""
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
+_KEPT = 200
+"""Each costs as much as its line is long; of the rest only the number is kept."""
 _WIDTH = 160
 _CARETS = 80
 _KEY = re.compile(r"\s*([^=]*[^=\s])\s*=")
@@ -42,6 +46,7 @@ class Reader:
         self.text = text
         self.lines = text.split("\n")
         self.faults: list[Fault] = []
+        self.left_out = 0
         self.notes: list[str] = []
         self.places = Places()
         self.data = self._parse()
@@ -90,6 +95,9 @@ class Reader:
 
     def fault(self, path: Path, what: str, mend: str, *, key: bool = False, part: str = "") -> None:
         """Note a fault at the value of `path`, at its key, or at `part` of the value; () has no place."""
+        if len(self.faults) >= _KEPT:
+            self.left_out += 1
+            return
         span = self.places.key(path) if key else self.places.value(path)
         span = self._narrow(span, part) if span and part else span
         what, mend = _harmless(what), _harmless(mend)
@@ -97,6 +105,10 @@ class Reader:
             self.faults.append(Fault(0, 0, 1, what, mend, ""))
         else:
             self.faults.append(self._at(span, what, mend))
+
+    def count(self) -> int:
+        """Return how many faults there are so far."""
+        return len(self.faults) + self.left_out
 
     def raise_faults(self) -> None:
         """Raise all faults there are, in the order of the file.
@@ -109,7 +121,7 @@ class Reader:
             return
         ordered = sorted(self.faults, key=lambda fault: (fault.line or math.inf, fault.column))
         if len(ordered) > SHOWN:
-            more = f"and {len(ordered) - SHOWN} more faults"
+            more = f"and {self.count() - SHOWN:,} more faults"
             ordered = [*ordered[:SHOWN], Fault(0, 0, 1, more, "Mend these first.", "")]
         raise ExperimentError(self.path, ordered)
 
@@ -117,6 +129,14 @@ class Reader:
         """Return a value as the file spells it."""
         span = self.places.value(path)
         return self.text[span.start : span.end] if span else ""
+
+    def is_short(self, path: Path, value: list[Any]) -> bool:
+        """Return whether a list is short enough for an axis; note a fault where it is not."""
+        if len(value) <= MOST_RUNS:
+            return True
+        what = f"{path[-1]} has {len(value):,} values; at most {MOST_RUNS:,} are allowed"
+        self.fault(path, what, "Every one of them is tried with every LR.", key=True)
+        return False
 
     def drop(self, key: str) -> None:
         """Forget a key of which all is said."""

@@ -67,6 +67,8 @@ def _axis(reader: Reader, name: str, value: Any) -> tuple[Scalar, ...]:
     many = value if isinstance(value, list) else [value]
     if not many:
         reader.fault(("values", name), f"{name} is an empty list", f"Give it a value: {name} = 0.1")
+    if not reader.is_short(("values", name), many):
+        return ()
     kept: list[Scalar] = []
     for i, each in enumerate(many):
         path = ("values", name, i) if isinstance(value, list) else ("values", name)

@@ -10,6 +10,7 @@ from typing import Any
 
 _KINDS = {bool: "a boolean", str: "a string", list: "a list", dict: "a table"}
 _SHOWN = 40
+_LISTED = 50
 
 
 def show(value: Any) -> str:
@@ -53,9 +54,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def names(known: Iterable[str]) -> str:
     """Return the names as a list for people; those that may hold anything are quoted like strings."""
-    return ", ".join(
-        each if each.isascii() and each.isprintable() else show(each) for each in known
+    every = list(known)
+    listed = (
+        each if each.isascii() and each.isprintable() else show(each) for each in every[:_LISTED]
     )
+    more = len(every) - _LISTED
+    return ", ".join(listed) + (f" and {more:,} more" if more > 0 else "")
 
 
 def did_you_mean(name: str, known: Iterable[str], kind: str) -> str:

@@ -68,7 +68,7 @@ def job(
     }
     keeper.write_whole(str(files.argv), json.dumps(content, indent=1).encode())
     values = {
-        **environment(context),
+        **environment(context, experiment),
         **device_environment(attempt.devices, plan.threads),
         "LRTUI_METRICS": str(files.metrics),
         "LRTUI_ATTEMPT_DIR": str(files.root),

@@ -205,6 +205,7 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
             chart.set_class(chart.slot >= at.charts, "gone")
 
     @property
+    @override
     def pane_rows(self) -> int:
         """How many lines of text the large area shows."""
         return max(1, self.screen_stack[0].query_one("#main").size.height - 1)

@@ -174,11 +174,11 @@ _NARROW = (
     Column(_name("run"), _mark, 4, 0),
     Column(_name("lr"), _lr, 8, 0),
     Column(_name("state"), _state_short, 8, 0),
-    Column(_unit, _level, 8, 0, right=True),
+    Column(_unit, _level, 9, 0, right=True),
     Column(_metric, _value, 10, 0, right=True),
     Column(_name("now"), lambda r: (number(r.standing.latest), FAINT), 7, 3, right=True),
     Column(_name("ETA"), _eta, 5, 2, right=True),
-    Column(_name("why"), _why, 8, 1, grows=True),
+    Column(_name("why"), _why, 14, 1, grows=True),
 )
 
 

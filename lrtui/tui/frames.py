@@ -30,6 +30,7 @@ _SHORT_GAP = 4
 """Unchanged cells that cost less to write again than to jump over."""
 _BACKLOG = 3
 """Writes in the writer's queue from which on a frame waits."""
+_NO_COLOUR = bool(os.environ.get("NO_COLOR"))
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -68,8 +69,7 @@ class Grid:
     def difference(self, colours: ColorSystem | None) -> str:
         """Return what brings the terminal from what it shows to what it should; afterwards they are the same."""
         out: list[str] = []
-        pen: Style | None = None
-        styled = False
+        pen: str | None = None
         for y in sorted(self.dirty):
             sent, wanted = self.sent[y], self.wanted[y]
             if sent == wanted:
@@ -77,9 +77,10 @@ class Grid:
             for start, end in _stretches(sent, wanted):
                 out.append(f"\x1b[{y + 1};{start + 1}H")
                 for text, style in wanted[start:end]:
-                    if not styled or style is not pen:
-                        out.append("\x1b[0m" + _sgr(style, colours))
-                        pen, styled = style, True
+                    sgr = _sgr(style, colours)
+                    if sgr != pen:
+                        out.append(f"\x1b[0m{sgr}")
+                        pen = sgr
                     out.append(text)
             self.sent[y] = list(wanted)
         self.dirty.clear()
@@ -118,6 +119,8 @@ def _sgr(style: Style | None, colours: ColorSystem | None) -> str:
     """Return the escape sequence that turns a style on."""
     if style is None:
         return ""
+    if _NO_COLOUR:
+        style = style.without_color  # Textual would send shades of grey
     key = (style, colours)
     found = _sgr_cache.get(key)
     if found is None:

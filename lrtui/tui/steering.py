@@ -31,7 +31,11 @@ class Steering:
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
     push_screen: Callable[..., Any]
-    pane_rows: int
+
+    @property
+    def pane_rows(self) -> int:
+        """How many lines of text the large area shows."""
+        raise NotImplementedError
 
     # ------------------------------------------------ runs
 
@@ -237,7 +241,9 @@ class Steering:
         lines = len(pages.output if view.pane == "output" else pages.settings)
         most = max(0, lines - self.pane_rows)
         change = -step if view.pane == "output" else step
-        self.look(scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most)))
+        self.look(
+            scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most))
+        )
 
     # ------------------------------------------------ monitor
 

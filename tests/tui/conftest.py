@@ -104,8 +104,12 @@ async def settled(pilot) -> None:
 def text_of(app: Monitor) -> str:
     """What stands on the screen, as text."""
     width, height = app.size
-    return "\n".join(
-        "".join(segment.text for strip in line for segment in strip)
-        for line in app.screen._compositor.render_strips(app.size)
-        for line in [[line]]
-    ) if width and height else ""
+    return (
+        "\n".join(
+            "".join(segment.text for strip in line for segment in strip)
+            for line in app.screen._compositor.render_strips(app.size)
+            for line in [[line]]
+        )
+        if width and height
+        else ""
+    )

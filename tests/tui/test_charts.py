@@ -15,7 +15,9 @@ from lrtui.tui.curves import metric_for, smoothed
 
 def picture(*curves: Curve) -> Picture:
     x, y = Limits(0, 10), Limits(0, 2)
-    return Picture("loss by epoch", curves, x, y, axes.ticks(x, 6), axes.ticks(y, 3), (("A 1e-03", "#ffffff"),))
+    return Picture(
+        "loss by epoch", curves, x, y, axes.ticks(x, 6), axes.ticks(y, 3), (("A 1e-03", "#ffffff"),)
+    )
 
 
 def text(shown: Picture, width: int = 46, height: int = 10, **how: bool) -> str:
@@ -27,7 +29,9 @@ GAP = Curve("B", "#00ffff", [0, 2, 4, 6, 8], [1, 1, math.nan, 1, 1])
 
 
 def test_a_chart_has_a_frame_ticks_and_a_letter_at_the_end_of_each_curve() -> None:
-    assert text(picture(FALLING, GAP)) == """\
+    assert (
+        text(picture(FALLING, GAP))
+        == """\
      ┌ loss by epoch ─────────────── A 1e-03 ┐
     2┤⠠⠤⣀⡀                                   │
      │   ⠈⠉⠒⠢⠤⣀⡀                             │
@@ -38,6 +42,7 @@ def test_a_chart_has_a_frame_ticks_and_a_letter_at_the_end_of_each_curve() -> No
     0┤                                ⠈⠉⠒⠂A  │
      └┴──────┴──────┴──────┴──────┴──────┴───┘
       0      2      4      6      8     10"""
+    )
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -105,13 +110,35 @@ def test_limits_stay_while_they_fit_and_are_round() -> None:
     assert first == (0.0, 3.0)
     assert axes.stepped(0.12, 2.2, first) == first
     assert axes.stepped(0.11, 0.19, first) != first
-    assert axes.stepped_log(math.log10(0.13), math.log10(2.3)) == pytest.approx((-1.0, math.log10(5)))
+    assert axes.stepped_log(math.log10(0.13), math.log10(2.3)) == pytest.approx(
+        (-1.0, math.log10(5))
+    )
 
 
 def test_ticks_are_few_and_round() -> None:
-    assert [t.label for t in axes.ticks(Limits(0, 30), 7)] == ["0", "5", "10", "15", "20", "25", "30"]
-    assert [t.label for t in axes.ticks(Limits(0, 100_000), 6)] == ["0", "20k", "40k", "60k", "80k", "100k"]
-    assert [t.label for t in axes.log_ticks(Limits(-2, 0), 9)][:4] == ["0.01", "0.02", "0.05", "0.1"]
+    assert [t.label for t in axes.ticks(Limits(0, 30), 7)] == [
+        "0",
+        "5",
+        "10",
+        "15",
+        "20",
+        "25",
+        "30",
+    ]
+    assert [t.label for t in axes.ticks(Limits(0, 100_000), 6)] == [
+        "0",
+        "20k",
+        "40k",
+        "60k",
+        "80k",
+        "100k",
+    ]
+    assert [t.label for t in axes.log_ticks(Limits(-2, 0), 9)][:4] == [
+        "0.01",
+        "0.02",
+        "0.05",
+        "0.1",
+    ]
 
 
 def test_smoothing_is_an_average_that_begins_without_bias_and_steps_over_gaps() -> None:
@@ -135,7 +162,11 @@ def test_long_series_are_smoothed_by_columns() -> None:
 
 def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:
     names = ["val_loss", "val_acc", "train_loss"]
-    assert [metric_for(0, 2, names, "val_acc", turn) for turn in range(3)] == ["val_loss", "train_loss", "val_loss"]
+    assert [metric_for(0, 2, names, "val_acc", turn) for turn in range(3)] == [
+        "val_loss",
+        "train_loss",
+        "val_loss",
+    ]
     assert {metric_for(1, 2, names, "val_acc", turn) for turn in range(3)} == {"val_acc"}
     assert metric_for(0, 1, names, "val_acc", 0) == "val_acc"
 

@@ -46,7 +46,16 @@ async def test_hostile_text_stays_text(monitor, told, text, size) -> None:
         await settled(pilot)
         settings = MappingProxyType({text: text, "lr": text})
         pages = Pages("r03", (text,) * 30, settings, "r04", MappingProxyType({"lr": "1"}))
-        for keys in (["j"], ["l"], ["enter"], ["m"], ["escape"], ["K", "n"], ["e", "escape"], ["q", "c"]):
+        for keys in (
+            ["j"],
+            ["l"],
+            ["enter"],
+            ["m"],
+            ["escape"],
+            ["K", "n"],
+            ["e", "escape"],
+            ["q", "c"],
+        ):
             await pilot.press(*keys)
             monitor.scene = type(monitor.scene)(
                 monitor.scene.snapshot, monitor.scene.view, monitor.scene.marks, pages
@@ -64,6 +73,10 @@ def _check(app) -> None:
         for strip in widget.render_lines(widget.size.region) if widget.size != Size(0, 0) else ():
             for segment in strip:
                 assert not segment.control
-                bad = [c for c in segment.text if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u200b"]
+                bad = [
+                    c
+                    for c in segment.text
+                    if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u200b"
+                ]
                 assert not bad, (widget, segment.text)
                 assert "@click" not in str(segment.style.meta) if segment.style else True

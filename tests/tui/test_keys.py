@@ -107,7 +107,7 @@ async def test_n_adds_a_run(monitor, sent) -> None:
         assert sent == [ev.AddRun(lr=2e-3)]
 
 
-async def test_z_pauses_and_resumes_F_freezes_and_thaws(monitor, sent, told) -> None:
+async def test_z_pauses_and_resumes_and_shift_f_freezes_and_thaws(monitor, sent, told) -> None:
     async with monitor.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("z")
@@ -151,7 +151,9 @@ async def test_more_and_fewer_at_a_time(monitor, sent) -> None:
 
 @pytest.mark.parametrize("key", ["K", "R", "e", "n", "z", "F", "greater_than_sign"])
 @pytest.mark.parametrize("why", ["it is a copy of the directory that was started", "stopped"])
-async def test_where_nothing_can_be_asked_acting_keys_say_why(monitor, sent, told, key, why) -> None:
+async def test_where_nothing_can_be_asked_acting_keys_say_why(
+    monitor, sent, told, key, why
+) -> None:
     if why == "stopped":
         stop = ev.BrakeSet(on=True, why="stopped by you", stop=True, n=89)
         closed = ev.SweepClosed(code=4, why="stopped by you", n=90)
@@ -221,7 +223,9 @@ async def test_sort_changes_the_order_but_not_the_ranks(monitor) -> None:
         assert [float(lr) for lr in lrs] == sorted(float(lr) for lr in lrs)
         await pilot.press("O")
         await settled(pilot)
-        assert [s.text[1:].split()[3] for s in monitor.query_one(Leaderboard)._strips[1:]] == lrs[::-1]
+        assert [s.text[1:].split()[3] for s in monitor.query_one(Leaderboard)._strips[1:]] == lrs[
+            ::-1
+        ]
 
 
 async def test_hide_show_and_pin(monitor) -> None:
@@ -240,7 +244,12 @@ async def test_hide_show_and_pin(monitor) -> None:
 async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monitor) -> None:
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        for key, word in (("l", "output"), ("enter", "settings"), ("tab", "val_acc"), ("tab", "output")):
+        for key, word in (
+            ("l", "output"),
+            ("enter", "settings"),
+            ("tab", "val_acc"),
+            ("tab", "output"),
+        ):
             await pilot.press(key)
             await settled(pilot)
             assert word in text_of(monitor).splitlines()[1], key
@@ -276,7 +285,9 @@ async def test_help_lists_every_key_and_closes(monitor) -> None:
         assert len(monitor.screen_stack) == 1
 
 
-@pytest.mark.parametrize(("keys", "code"), [(["q", "enter"], 0), (["q", "d"], 0), (["ctrl+c"], 130)])
+@pytest.mark.parametrize(
+    ("keys", "code"), [(["q", "enter"], 0), (["q", "d"], 0), (["ctrl+c"], 130)]
+)
 async def test_leaving_detaches(monitor, sent, keys, code) -> None:
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -331,6 +342,10 @@ async def test_a_run_that_is_added_changes_no_others_colour(monitor, told) -> No
 async def test_unequal_lengths_are_never_compared(monitor) -> None:
     async with monitor.run_test(size=(120, 32)) as pilot:
         await settled(pilot)
-        ranked = [s for s in monitor.scene.snapshot.standings if s.value is not None and s.state == "running"]
+        ranked = [
+            s
+            for s in monitor.scene.snapshot.standings
+            if s.value is not None and s.state == "running"
+        ]
         assert len({s.value_at for s in ranked}) == 1
         assert not any(math.isnan(s.value) for s in ranked)

@@ -37,16 +37,16 @@ class Chart(Lines):
     def redraw(self) -> None:
         """Begin to draw if the picture would differ; what changes meanwhile is drawn afterwards."""
         width, height = self.size
-        if self._busy or not (width and height and self.display) or self.scene.snapshot is None:
+        scene, snapshot = self.scene, self.scene.snapshot
+        if self._busy or not (width and height and self.display) or snapshot is None:
             return
-        scene = self.scene
         names = metric_names(scene)
-        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+        plan = snapshot.sweep.plan
         objective = plan.metric if plan else ""
         metric = metric_for(self.slot, self.shown, names, objective, scene.view.turn)
-        if scene.snapshot.reading and time.monotonic() < self._rests_until:
+        if snapshot.reading and time.monotonic() < self._rests_until:
             return
-        key = (*inputs(scene, metric), self.shown, scene.snapshot.reading, width, height)
+        key = (*inputs(scene, metric), self.shown, snapshot.reading, width, height)
         if key != self._drawn:
             self._drawn = key
             self._busy = True

@@ -56,11 +56,19 @@ def _rows(scene: Scene, run: Run) -> list[Row]:
     if pages.run != run.id:
         return rows
     compare = pages.leader_settings if pages.leader != run.id else {}
-    for name, value in pages.settings.items():
-        theirs = compare.get(name, "")
+    for name, own in pages.settings.items():
+        value, theirs = _canonical(name, own), _canonical(name, compare.get(name, ""))
         differs = bool(compare) and theirs != value
         rows.append((name, value, theirs or "nothing" if differs else ""))
     return rows
+
+
+def _canonical(name: str, value: str) -> str:
+    """Return an LR as it is written everywhere else; other values as they are."""
+    try:
+        return lr_text(float(value)) if name == "lr" else value
+    except ValueError:
+        return value
 
 
 def _row(row: Row, names: int, width: int, other: str) -> Strip:
