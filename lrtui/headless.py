@@ -20,7 +20,7 @@ from lrtui import events as ev
 from lrtui.client import ensure_supervisor
 from lrtui.metrics import RunSeries
 from lrtui.ranking import Standing
-from lrtui.sweep import Run, State, Sweep, lr_text
+from lrtui.sweep import Run, State, Sweep, besides_lr, lr_text
 from lrtui.text import clean
 from lrtui.verdict import length, number, verdict
 from lrtui.watcher import Snapshot, Watcher
@@ -440,9 +440,7 @@ def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
 
 def _besides(row: Standing) -> str:
     """Return what a setting has besides its LR, shown where settings differ in it."""
-    parts = [row.setting.optimizer, row.setting.schedule]
-    parts += [f"{name}={value}" for name, value in row.setting.values.items()]
-    return "".join(f" {clean(part, 20)}" for part in parts if part)
+    return "".join(f" {clean(part, 30)}" for part in besides_lr(row.setting))
 
 
 def _cut(line: str, width: int) -> str:

@@ -10,6 +10,7 @@ It is total: an event that does not fit (an unknown run, an ended attempt) chang
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -127,6 +128,27 @@ def lr_text(lr: float) -> str:
         if float(text) == lr:
             return text
     return f"{lr:.16e}"
+
+
+def besides_lr(setting: Setting) -> list[str]:
+    """Return what a setting has besides its LR, in words: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
+    parts = [_in_words(setting.optimizer), _in_words(setting.schedule)]
+    parts += [f"{name}={value}" for name, value in setting.values.items()]
+    return [part for part in parts if part]
+
+
+def _in_words(text: str) -> str:
+    """Return {"sgd":{"momentum":0.9}} as sgd momentum=0.9, anything else as it is."""
+    try:
+        table = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(table, dict) or len(table) != 1:
+        return text
+    name, options = next(iter(table.items()))
+    if not isinstance(options, dict):
+        return text
+    return " ".join([str(name), *(f"{key}={value}" for key, value in options.items())])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrtui.sweep import Run, State, Sweep, lr_text
+from lrtui.sweep import Run, State, Sweep, besides_lr, lr_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,12 +97,10 @@ def _reasons(
     sweep: Sweep, plan: Plan, standings: Sequence[Standing], sound: list[Standing]
 ) -> list[str]:
     best = sound[0]
-    said = [
-        (
-            f"best {plan.metric} of {_count(sound, 'setting')} trained to the end: "
-            f"{number(best.value)} at {length(plan, best.value_at)}"
-        )
-    ]
+    differ = len({tuple(besides_lr(row.setting)) for row in standings}) > 1
+    beside = f" with {', '.join(besides_lr(best.setting))}" if differ else ""
+    found = f"{number(best.value)} at {length(plan, best.value_at)}{beside}"
+    said = [f"best {plan.metric} of {_count(sound, 'setting')} trained to the end: {found}"]
     if best.value_at is not None and best.value_at < plan.horizon * (1 - 1e-9):
         said.append(
             f"its last comparable evaluation was at {length(plan, best.value_at)} of {plan.horizon:.10g}"
@@ -139,14 +137,8 @@ def _runner_up(plan: Plan, sound: list[Standing]) -> list[str]:
 
 def _name(row: Standing, beside: Standing) -> str:
     """Return an LR, with what else differs from the setting that it stands beside."""
-    other = [
-        text
-        for text, same in (
-            (row.setting.optimizer, row.setting.optimizer == beside.setting.optimizer),
-            (row.setting.schedule, row.setting.schedule == beside.setting.schedule),
-        )
-        if text and not same
-    ]
+    shared = besides_lr(beside.setting)
+    other = [part for part in besides_lr(row.setting) if part not in shared]
     return " ".join([lr_text(row.lr), *other])
 
 

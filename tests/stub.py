@@ -45,7 +45,12 @@ while step < float(until):
     time.sleep(sleep)
     step += 1
     loss = "NaN" if "--nan" in flags else 1 / step
-    line = {"step": step, "train_loss": loss, "val_acc": 1 - 1 / (step + float(lr)), "time": step * sleep}
+    line = {
+        "step": step,
+        "train_loss": loss,
+        "val_acc": 1 - 1 / (step + float(lr)),
+        "time": step * sleep,
+    }
     os.write(metrics, json.dumps(line).encode() + b"\n")
     os.write(told, f"{os.environ['LRTUI_TOKEN'][:6]} {step}\n".encode())
     with open(f"{checkpoint}.tmp", "w") as file:

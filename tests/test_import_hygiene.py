@@ -17,7 +17,10 @@ def loaded(statement: str) -> set[str]:
     [
         ("lrtui", {"torch", "textual", "numpy", "plotext", "msgspec", "argparse"}),
         ("lrtui.cli", {"torch", "textual", "numpy", "plotext", "msgspec"}),
-        ("lrtui.supervisor.__main__", {"torch", "textual", "numpy", "plotext", "lrtui.tui", "lrtui.report"}),
+        (
+            "lrtui.supervisor.__main__",
+            {"torch", "textual", "numpy", "plotext", "lrtui.tui", "lrtui.report"},
+        ),
         ("lrtui.experiment", {"torch", "textual", "numpy", "plotext"}),
         ("lrtui.headless", {"torch", "textual", "plotext"}),
         ("lrtui.watcher", {"torch", "textual", "plotext", "numpy"}),
@@ -32,5 +35,11 @@ def test_starting_costs_only_what_is_needed(module, never):
 def test_the_keeper_starts_with_the_standard_library_alone():
     from lrtui import keeper
 
-    command = [sys.executable, "-I", "-S", "-c", f"import runpy; runpy.run_path({keeper.__file__!r})"]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        f"import runpy; runpy.run_path({keeper.__file__!r})",
+    ]
     assert subprocess.run(command, check=False).returncode == 0

@@ -146,7 +146,11 @@ class Supervisor:
     def _reap_run(self, run: Run) -> None:
         attempt = run.attempts[-1]
         key = (run.id, attempt.number)
-        if attempt.pid and not self._close_look and not os.path.exists(self._exit_files.get(key, "")):
+        if (
+            attempt.pid
+            and not self._close_look
+            and not os.path.exists(self._exit_files.get(key, ""))
+        ):
             return
         root = self._root(run)
         self._exit_files[key] = str(AttemptLayout(root).exit)

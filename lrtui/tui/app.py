@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from lrtui.events import AnyCommand
 
 CHARTS = 4
+ANSWER_SECONDS = 8.0
+"""How long an answer stays at least before the next event may replace it."""
 
 
 class Main(Screen[None], inherit_bindings=False):
@@ -67,6 +70,7 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         self.bug: BaseException | None = None
         """What ended the app although the user did not ask for it."""
         self._looked_only = view_only
+        self._said_at = time.monotonic()
         self._marks = Marks()
         self._reader = Reader(directory, self.post_message)
         self._shape: tuple[int, ...] = ()
@@ -140,6 +144,9 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         marks = self._marks.of((run.id, run.setting.lr) for run in runs.values())
         why = snapshot.view_only or ("you asked only to look" if self._looked_only else "")
         scene = replace(self.scene, snapshot=snapshot, marks=marks, view_only=why)
+        happened = before is not None and before.sweep.n != snapshot.sweep.n
+        if happened and time.monotonic() - self._said_at > ANSWER_SECONDS:
+            scene = replace(scene, notice=Notice())
         settling = before is not None and before.reading and not scene.view.moved
         if snapshot.standings and (scene.view.selected not in runs or settling):
             chosen = ordered(scene)[0].runs[0]
@@ -217,7 +224,8 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         self.scene = replace(self.scene, view=replace(self.scene.view, **changes), notice=Notice())
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Show one line."""
+        """Show one line, until a key or, after a while, an event replaces it."""
+        self._said_at = time.monotonic()
         self.scene = replace(self.scene, notice=Notice(text, bad=bad))
 
     def send(self, command: AnyCommand, doing: str, *, then_leave: int | None = None) -> None:

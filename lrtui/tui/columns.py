@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrtui.sweep import lr_text
+from lrtui.sweep import besides_lr, lr_text
 from lrtui.tui.ink import FAINT, TEXT, amount, clock, number
 from lrtui.tui.states import look
 
@@ -129,9 +129,7 @@ def _eta(row: Row) -> Text:
 
 
 def _setting(row: Row) -> Text:
-    setting = row.standing.setting
-    parts = [setting.optimizer, setting.schedule, *(f"{k}={v}" for k, v in setting.values.items())]
-    return " ".join(part for part in parts if part), FAINT
+    return " ".join(besides_lr(row.standing.setting)), FAINT
 
 
 def _settings_differ(rows: Sequence[Standing]) -> bool:

@@ -1,0 +1,61 @@
+"""The few points of a series that a chart of some width can show."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from lrtui.metrics.series import Series
+
+
+def thin(series: Series, columns: int, lo: float | None = None, hi: float | None = None) -> Series:
+    """Return the points that a chart of `columns` columns needs: the lowest and the highest of each, in order of x.
+
+    Non-finite values come out as one nan per gap. lo and hi bound x; the default is all of it. At most three points a
+    column are returned. Costs about 1 ms for 100,000 points.
+    """
+    import numpy as np  # 50 ms and 15 MB that supervisor and first paint do without
+
+    x = np.frombuffer(series.x, dtype=np.float64) if len(series.x) else np.empty(0)
+    y = np.frombuffer(series.y, dtype=np.float64) if len(series.y) else np.empty(0)
+    begin = 0 if lo is None else int(np.searchsorted(x, lo, "left"))
+    end = len(x) if hi is None else int(np.searchsorted(x, hi, "right"))
+    x, y = x[begin:end], y[begin:end]
+    finite = np.isfinite(y)
+    if len(x) > 2 * columns:
+        bounds = (float(x[0]) if lo is None else lo, float(x[-1]) if hi is None else hi)
+        kept = _extremes(x, y, max(1, columns), bounds)
+        x, y, finite = x[kept], y[kept], finite[kept]
+    shown = finite.copy()
+    shown[1:] |= finite[:-1]  # of several missing in a row the first stays
+    if len(shown) and not finite[0]:
+        shown[0] = True
+    out = np.where(finite, y, np.nan)[shown]
+    return Series(series.name, array("d", x[shown].tobytes()), array("d", out.tobytes()))
+
+
+def _extremes(x: Any, y: Any, columns: int, bounds: tuple[float, float]) -> Any:
+    """Return the indices, ascending, of each column's lowest, highest and first missing point."""
+    import numpy as np  # see thin
+
+    left, right = bounds
+    width = (right - left) / columns or 1.0
+    finite = np.isfinite(y)
+    where = np.clip((x - left) / width, 0, columns - 1).astype(np.int64)
+    kept = [_firsts(np.flatnonzero(~finite), where)]
+    numbered = np.flatnonzero(finite)
+    if len(numbered):
+        values, column = y[numbered], where[numbered]
+        starts = np.flatnonzero(np.diff(column, prepend=-1))
+        sizes = np.diff(starts, append=len(column))
+        for reduce in (np.minimum, np.maximum):
+            extreme = np.repeat(reduce.reduceat(values, starts), sizes)
+            kept.append(_firsts(numbered[values == extreme], where))
+    return np.unique(np.concatenate(kept))
+
+
+def _firsts(indices: Any, where: Any) -> Any:
+    """Return the first index of each column."""
+    import numpy as np  # see thin
+
+    return indices[np.flatnonzero(np.diff(where[indices], prepend=-1))]
