@@ -472,3 +472,14 @@ def test_thin_draws_a_spike():
     got = pairs(thin(as_series(points), 100))
     assert (777.0, 50.0) in got
     assert len(got) <= 200
+
+
+@pytest.mark.parametrize("length", [300_000, 1_500_000])
+@pytest.mark.parametrize("budget", [1, 100_000, 1 << 18])
+def test_a_small_budget_gets_over_a_long_line(tmp_path, budget, length):
+    with open(tmp_path / "output.log", "wb") as file:
+        file.write(line(step=1, a=1) + b"x" * length + b"\n" + line(step=2, a=2))
+    log, got = MetricLog(tmp_path, "step"), []
+    for _ in range(100):
+        got += [x.level for x in log.poll(budget)]
+    assert got == [1, 2]

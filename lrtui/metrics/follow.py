@@ -84,7 +84,9 @@ class Tail:
     def _blocks(self, fd: int, budget: int) -> Iterator[bytes]:
         want = _CHUNK
         while self.hole is None:
-            if budget <= 0:
+            if (
+                budget <= 0 and want == _CHUNK
+            ):  # amid a long line it reads on, or it would never get over it
                 self.more = True
                 return
             began = self.offset
