@@ -1,9 +1,11 @@
 """Real supervisors over real children, in a folder of their own; whatever a test leaves is ended by identity."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,12 +95,15 @@ class Lab:
         return [p.name for p in self.oracle.glob("*.doubled")]
 
     def left(self) -> list[int]:
-        return [
-            pid
-            for run in self.sweep.runs.values()
-            for a in run.attempts
-            for pid in keeper.bearers(a.token)
-        ]
+        """Return the processes of all attempts that are still there 3 s later; a keeper needs a moment after its exit.json."""
+        deadline = time.monotonic() + 3
+        while (found := self._bearers()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found
+
+    def _bearers(self) -> list[int]:
+        attempts = [a for run in self.sweep.runs.values() for a in run.attempts]
+        return [pid for attempt in attempts for pid in keeper.bearers(attempt.token)]
 
     def kill_supervisor(self) -> None:
         pid = until(lambda: supervisor_pid(self.directory))
@@ -121,8 +126,9 @@ class Lab:
             return
         if pid := supervisor_pid(self.directory):
             os.kill(pid, signal.SIGKILL)
-        for pid in self.left():
-            os.kill(pid, signal.SIGKILL)
+        for pid in self._bearers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
