@@ -47,8 +47,6 @@ class Experiment:
 
     command: tuple[str, ...] | None
     """The argv of the user's own script, with placeholders; None for the built-in trainer."""
-    prepare: tuple[str, ...] | None = None
-    """None as loaded: the supervisor builds the argv that prepares the data of the built-in trainer."""
 
     dataset: str
     """"" for own scripts."""

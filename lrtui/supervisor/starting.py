@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from pathlib import Path
 
 from lrtui import keeper
@@ -130,8 +129,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def interpreter() -> str:
-    """Return the Python that runs lrtui: the built-in trainer runs under the same."""
-    return sys.executable
