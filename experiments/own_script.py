@@ -15,6 +15,8 @@ parser.add_argument("--lr", type=float, required=True)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--until", type=float, help="stop here; default: the end")
+parser.add_argument("--lr-to", type=float, help="raise the LR from --lr to this ...")
+parser.add_argument("--lr-steps", type=int, default=0, help="... in so many steps; 0: train")
 parser.add_argument("--checkpoint", default="", help="kept here, and gone on from where it exists")
 args = parser.parse_args()
 
@@ -41,17 +43,35 @@ def evaluate(weights: list[float], examples: list[tuple[list[float], int]]) -> t
     return loss, sum(chance > 0.5 for chance in chances) / len(chances)
 
 
+def learn(weights: list[float], examples: list[tuple[list[float], int]], lr: float) -> list[float]:
+    """The weights after one look at each example."""
+    for point, label in examples:
+        error = label - predict(weights, point)
+        weights = [w + lr * error * x for w, x in zip(weights, [*point, 1], strict=True)]
+    return weights
+
+
 start = random.Random(args.seed)
 weights, done = [start.gauss(0, 0.1) for _ in range(9)], 0
+
+# A range test, if asked for: a little training at each of many LRs, and how well it goes. Nothing of it is kept.
+for step in range(args.lr_steps):
+    lr = args.lr * (args.lr_to / args.lr) ** (step / (args.lr_steps - 1))
+    few = start.sample(train, 100)
+    line = {"step": step + 1, "epoch": (step + 1) * 100 / len(train), "lr": lr}
+    print(json.dumps({**line, "train_loss": evaluate(weights, few)[0]}), flush=True)
+    weights = learn(weights, few, lr)
+if args.lr_steps:
+    raise SystemExit
+
 if os.path.exists(args.checkpoint):
     with open(args.checkpoint) as file:
         weights, done = json.load(file)
 
 for epoch in range(done + 1, math.ceil(args.until or args.epochs) + 1):
     # The order depends on seed and epoch alone, so a resumed run sees what an unbroken one would have seen.
-    for point, label in random.Random(f"{args.seed} {epoch}").sample(train, len(train)):
-        error = label - predict(weights, point)
-        weights = [w + args.lr * error * x for w, x in zip(weights, [*point, 1], strict=True)]
+    order = random.Random(f"{args.seed} {epoch}").sample(train, len(train))
+    weights = learn(weights, order, args.lr)
     loss, acc = evaluate(weights, train)
     val_loss, val_acc = evaluate(weights, val)
     # One JSON object per line is all that lrtui wants. Python has another way: from lrtui import emit; emit(epoch=..)

@@ -70,6 +70,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How many runs at once at the start."""
     threads: int = 1
     """CPU threads per run."""
+    rungs: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    """Per schedule (as in Setting) the lengths at which its settings are compared, the last one the horizon; () where all are kept."""
+    budget: float | None = None
+    """How much may be spent in all, in `unit`s."""
+    budget_seconds: float | None = None
+    """How long training may take in all."""
+    study: tuple[str, ...] = ()
+    """The factors of [study], in their order."""
     checkpoints: bool = True
     """Whether an attempt can go on from a checkpoint of an earlier one."""
     stops_at_until: bool = True
@@ -140,6 +148,10 @@ class RunQueued(Event, frozen=True, kw_only=True):
     resume: bool = False
     """Whether the next attempt goes on from the last one's checkpoint."""
     why: str = ""
+    lr_to: float = 0.0
+    """A range test raises the LR from the setting's to this one; 0 for every other run."""
+    lr_steps: int = 0
+    """In so many optimizer steps."""
 
 
 class RunLaunched(Event, frozen=True, kw_only=True):
@@ -244,8 +256,62 @@ class RunFlagged(Event, frozen=True, kw_only=True):
     why: str
 
 
+class RunCharged(Event, frozen=True, kw_only=True):
+    """What an ended attempt has cost, work that was done twice included."""
+
+    run: str
+    attempt: int
+    spent: float
+    """In the plan's unit."""
+    seconds: float = 0.0
+
+
+class RangeTested(Event, frozen=True, kw_only=True):
+    """What the curve of a range test says; its points are the run's metric lines."""
+
+    run: str
+    valley: float | None = None
+    steep: float | None = None
+    minimum: float | None = None
+    slide: float | None = None
+    diverged: float | None = None
+    """The LR at which the loss had clearly turned; None where it never did."""
+    points: int = 0
+    why: str = ""
+    """Why it suggests nothing, in words."""
+
+
+class RungClosed(Event, frozen=True, kw_only=True):
+    """All settings of a group were compared at one length; what follows for each is journalled behind it."""
+
+    group: str
+    """What its settings share besides the LR, in words."""
+    level: float
+    kept: tuple[str, ...]
+    """Runs that go on, best first."""
+    pruned: tuple[str, ...] = ()
+    cut: float | None = None
+    """The worst value that was kept."""
+    why: str = ""
+
+
+class BudgetReached(Event, frozen=True, kw_only=True):
+    spent: float
+    """In the plan's unit."""
+    why: str
+
+
 class VerdictReached(Event, frozen=True, kw_only=True):
+    """The answer when the sweep ended."""
+
     lr: float | None
+    group: str = ""
+    low: float | None = None
+    high: float | None = None
+    """The 90 % interval."""
+    equal: tuple[float, float] | None = None
+    """The LRs that are as good, within the plan's `within`."""
+    provisional: bool = False
     why: tuple[str, ...] = ()
 
 
@@ -301,6 +367,10 @@ AnyEvent = (
     | RunLost
     | RunAdopted
     | RunFlagged
+    | RunCharged
+    | RangeTested
+    | RungClosed
+    | BudgetReached
     | VerdictReached
     | ParallelSet
     | Warned

@@ -20,7 +20,7 @@ from lrtui import events as ev
 from lrtui.client import ensure_supervisor
 from lrtui.metrics import RunSeries
 from lrtui.ranking import Standing
-from lrtui.sweep import Run, State, Sweep, besides_lr, lr_text
+from lrtui.sweep import Run, State, Sweep, besides_lr, group_of, lr_text
 from lrtui.text import clean
 from lrtui.verdict import length, number, verdict
 from lrtui.watcher import Snapshot, Watcher
@@ -377,6 +377,29 @@ def _ended(e: ev.RunEnded, _: Sweep) -> str:
     return f"{e.kind}{how}{_because(e.why)}"
 
 
+def _ranged(e: ev.RangeTested, _: Sweep) -> str:
+    """Say what the rules read from the curve of a range test."""
+    if e.valley is None:
+        return f"range test suggests nothing{_because(e.why)}"
+    read = {"valley": e.valley, "steep": e.steep, "minimum/10": e.minimum, "slide": e.slide}
+    said = ", ".join(f"{name} {lr:.1e}" for name, lr in read.items() if lr is not None)
+    turned = "" if e.diverged is None else f"; the loss turned at {e.diverged:.1e}"
+    return f"range test: {said}{turned}. The valley brackets the search"
+
+
+def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
+    unit = sweep.plan.unit if sweep.plan else ""
+    metric = clean(sweep.plan.metric, 40) if sweep.plan else ""
+    group = (
+        f" of {e.group}"
+        if e.group and len({group_of(r.setting) for r in sweep.trained()}) > 1
+        else ""
+    )
+    cut = "" if e.cut is None else f", cut {metric} {number(e.cut)}"
+    lrs = " ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
+    return f"rung {unit} {e.level:.10g}{group}: {e.why}{cut}; on go {lrs or 'none'}"
+
+
 def _brake(e: ev.BrakeSet, _: Sweep) -> str:
     return f"nothing more is launched{_because(e.why)}" if e.on else "launching again"
 
@@ -408,6 +431,9 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunLost: lambda e, _: f"lost{_because(e.why)}",
     ev.RunAdopted: lambda e, _: f"found alive, pid {e.pid}",
     ev.RunFlagged: lambda e, _: f"flagged by {e.rule}{_because(e.why)}",
+    ev.RangeTested: _ranged,
+    ev.RungClosed: _rung,
+    ev.BudgetReached: lambda e, _: f"{e.why}: {e.spent:.4g} spent; what runs writes its checkpoint",
     ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
     ev.ParallelSet: lambda e, _: f"{e.parallel} at a time",
     ev.Warned: lambda e, _: f"warning: {e.text}",

@@ -73,8 +73,9 @@ def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
     plan = sweep.plan
     if plan is None:
         return []
-    rungs = {attempt.until for run in sweep.runs.values() for attempt in run.attempts}
-    rows = [_row(plan, runs, series, rungs) for runs in _by_setting(sweep.runs.values())]
+    trained = sweep.trained()
+    rungs = {attempt.until for run in trained for attempt in run.attempts}
+    rows = [_row(plan, runs, series, rungs) for runs in _by_setting(trained)]
     placed = [(row, value) for group in _groups(rows) for row, value in _placed(plan, group)]
     queue = {run.id: place for place, run in enumerate(sweep.queued(), 1)}
     return [

@@ -104,6 +104,16 @@ class Run:
     """How often it was lost since a user last asked for it."""
     with_sweep: bool = False
     """Whether it was paused or stopped because the whole sweep was."""
+    lr_to: float = 0.0
+    lr_steps: int = 0
+    """Above 0 the run is a range test, from the setting's LR to `lr_to`; it is never ranked."""
+    spent: float = 0.0
+    """What its ended attempts have cost, in the plan's unit."""
+
+    @property
+    def is_range_test(self) -> bool:
+        """Whether it raises the LR step by step instead of training at one."""
+        return self.lr_steps > 0
 
     @property
     def attempt(self) -> Attempt | None:
@@ -135,6 +145,11 @@ def besides_lr(setting: Setting) -> list[str]:
     parts = [_in_words(setting.optimizer), _in_words(setting.schedule)]
     parts += [f"{name}={value}" for name, value in setting.values.items()]
     return [part for part in parts if part]
+
+
+def group_of(setting: Setting) -> str:
+    """Return what a setting shares with those that differ only in their LR, in words; "" where nothing is named."""
+    return ", ".join(besides_lr(setting))
 
 
 def _in_words(text: str) -> str:
@@ -171,10 +186,23 @@ class Sweep:
         default_factory=lambda: MappingProxyType({})
     )
     """The commands that have had an effect, by ID; None until they are answered."""
+    ranges: Mapping[str, ev.RangeTested] = field(default_factory=lambda: MappingProxyType({}))
+    """What the range tests said, by run."""
+    rungs: tuple[ev.RungClosed, ...] = ()
+    """The rungs that are decided, in their order."""
+    budget_reached: ev.BudgetReached | None = None
+    budget_lifted: bool = False
+    """Whether the user went on after the budget was spent."""
+    seconds: float = 0.0
+    """Training time of all ended attempts."""
     verdict: ev.VerdictReached | None = None
     closed: ev.SweepClosed | None = None
     opened_at: float = 0.0
     """When the sweep was first opened."""
+    reopened_at: float = 0.0
+    """When it was last opened."""
+    earlier_seconds: float = 0.0
+    """How long it had been open before that."""
     host: str = ""
     inode: int = 0
     n: int = 0
@@ -183,6 +211,25 @@ class Sweep:
     """Time of the last event."""
     strange: int = 0
     """Events that did not fit and changed nothing."""
+
+    @property
+    def spent(self) -> float:
+        """What all ended attempts have cost, in the plan's unit."""
+        return sum(run.spent for run in self.runs.values())
+
+    def active_seconds(self, now: float) -> float:
+        """Return how long the sweep has been open, the time between its ends and its reopenings left out."""
+        if self.closed is not None:
+            return self.earlier_seconds
+        return self.earlier_seconds + max(0.0, now - self.reopened_at)
+
+    def rung(self, group: str, level: float) -> ev.RungClosed | None:
+        """Return what was decided for a group at a length, if it was."""
+        return next((r for r in self.rungs if r.group == group and r.level == level), None)
+
+    def trained(self) -> list[Run]:
+        """Return all runs but the range tests."""
+        return [run for run in self.runs.values() if not run.is_range_test]
 
     def alive(self) -> list[Run]:
         """Return the runs that may have a process."""
@@ -220,6 +267,7 @@ def _opened(sweep: Sweep, e: ev.SweepOpened) -> Sweep:
         closed=None,
         parallel=e.plan.parallel if first else sweep.parallel,
         opened_at=e.at if first else sweep.opened_at,
+        reopened_at=e.at if first or sweep.closed is not None else sweep.reopened_at,
     )
 
 
@@ -245,6 +293,8 @@ def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
             resume=e.resume,
             why=e.why,
             queued_n=e.n,
+            lr_to=e.lr_to,
+            lr_steps=e.lr_steps,
         )
         return _with(sweep, run)
     if old.alive:
@@ -385,6 +435,30 @@ def _flagged(sweep: Sweep, e: ev.RunFlagged) -> Sweep | None:
     return _with(sweep, replace(run, flags=(*run.flags, (e.rule, e.why))))
 
 
+def _charged(sweep: Sweep, e: ev.RunCharged) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or not e.spent >= 0:
+        return None
+    after = _with(sweep, replace(run, spent=run.spent + e.spent))
+    return replace(after, seconds=after.seconds + max(0.0, e.seconds))
+
+
+def _range_tested(sweep: Sweep, e: ev.RangeTested) -> Sweep | None:
+    if e.run not in sweep.runs:
+        return None
+    return replace(sweep, ranges=MappingProxyType({**sweep.ranges, e.run: e}))
+
+
+def _rung_closed(sweep: Sweep, e: ev.RungClosed) -> Sweep | None:
+    if sweep.rung(e.group, e.level) is not None:
+        return None
+    return replace(sweep, rungs=(*sweep.rungs, e))
+
+
+def _budget_reached(sweep: Sweep, e: ev.BudgetReached) -> Sweep:
+    return replace(sweep, budget_reached=e)
+
+
 def _warned(sweep: Sweep, e: ev.Warned) -> Sweep:
     return replace(sweep, warnings=(*sweep.warnings[-199:], (e.at, e.run, e.text)))
 
@@ -396,7 +470,7 @@ def _done(sweep: Sweep, e: ev.CommandDone) -> Sweep:
 
 
 def _closed(sweep: Sweep, e: ev.SweepClosed) -> Sweep:
-    return replace(sweep, closed=e)
+    return replace(sweep, closed=e, earlier_seconds=sweep.active_seconds(e.at))
 
 
 def _verdict(sweep: Sweep, e: ev.VerdictReached) -> Sweep:
@@ -408,7 +482,14 @@ def _parallel(sweep: Sweep, e: ev.ParallelSet) -> Sweep:
 
 
 def _brake(sweep: Sweep, e: ev.BrakeSet) -> Sweep:
-    return replace(sweep, brake=e.why if e.on else None, stopping=e.on and e.stop)
+    lifted = sweep.budget_lifted or (not e.on and sweep.budget_reached is not None)
+    return replace(
+        sweep,
+        brake=e.why if e.on else None,
+        stopping=e.on and e.stop,
+        budget_reached=sweep.budget_reached if e.on else None,
+        budget_lifted=lifted,
+    )
 
 
 def _with(sweep: Sweep, run: Run) -> Sweep:
@@ -449,6 +530,10 @@ _APPLY: dict[type[Event], Callable[..., Sweep | None]] = {
     ev.RunEnded: _ended,
     ev.RunLost: _lost,
     ev.RunFlagged: _flagged,
+    ev.RunCharged: _charged,
+    ev.RangeTested: _range_tested,
+    ev.RungClosed: _rung_closed,
+    ev.BudgetReached: _budget_reached,
     ev.Warned: _warned,
     ev.CommandDone: _done,
     ev.SweepClosed: _closed,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lrtui.errors import ExperimentError
 from lrtui.experiment import Named, Objective, describe, parse, planned, same_experiment
-from lrtui.strategies import Grid, Listed, Random
+from lrtui.strategies import Auto, Grid, Listed, Random
 
 BUILTIN = 'dataset = "digits"\nlr = 1e-3\n'
 OWN = 'command = ["python", "t.py", "--lr={lr}"]\nepochs = 10\nmetric = "max val_acc"\nlr = 1e-3\n'
@@ -78,19 +78,8 @@ def test_the_designs_built_in_example_says_what_it_says():
     assert (experiment.dataset, experiment.batch_size, experiment.horizon) == ("cifar100", 128, 20)
 
 
-def test_the_designs_own_script_lacks_only_what_comes_later():
-    with pytest.raises(ExperimentError) as caught:
-        parse(DESIGN_OWN, "own.toml")
-    assert [fault.what for fault in caught.value.faults] == [
-        "lr = { auto = .. } is not in this version yet",
-        'keep = "1/3" is not in this version yet: every run trains to its end',
-        'budget = "36h" is not in this version yet',
-    ]
-
-
-def test_the_designs_own_script_means_what_it_says_without_what_comes_later():
-    text = DESIGN_OWN.replace("auto = 7", "grid = 3").replace('"1/3"', '"all"')
-    experiment = parse(text.replace('budget  = "36h"', "#"), "own.toml")
+def test_the_designs_own_script_means_what_it_says():
+    experiment = parse(DESIGN_OWN, "own.toml")
     assert (experiment.unit, experiment.horizon, experiment.grace) == ("step", 20000, 1000)
     assert (experiment.metric, experiment.goal, experiment.within) == ("val_loss", "min", 0.01)
     assert (experiment.gpus, experiment.devices, experiment.values) == (
@@ -98,10 +87,33 @@ def test_the_designs_own_script_means_what_it_says_without_what_comes_later():
         (0, 1, 2, 3),
         {"wd": (0.1,)},
     )
-    assert experiment.strategy == Grid(3, 1e-4, 1e-2)
+    assert experiment.strategy == Auto(7, 1e-4, 1e-2)
+    assert (experiment.keep, experiment.budget) == ("1/3", "36h")
+    assert experiment.space().rungs_of(experiment.space().cells()[0]) == (6667, 20000)
     assert experiment.checkpoints
     assert experiment.stops_at_until
     assert (experiment.dataset, experiment.optimizers, experiment.batch_size) == ("", (), 0)
+
+
+def test_auto_needs_a_range_test_or_bounds_or_a_known_optimizer():
+    with pytest.raises(ExperimentError) as caught:
+        own(lr='"auto"')
+    assert "no range to search" in caught.value.faults[0].what
+    assert own(lr="{ auto = 5, from = 1e-4, to = 1 }").keep == "1/3"
+    assert own(lr='"auto"', optimizer='"sgd"').space().usual["sgd"] == (1e-2, 1e-1)
+
+
+def test_a_search_says_what_it_will_cost():
+    text = 'dataset = "digits"\nepochs = 27\nlr = "auto"\n'
+    lines = describe(parse(text, "x.toml"))
+    assert "compared    at 3, 9, 27 epochs; 1/3 go on, two at least" in lines
+    assert any("a range test of 100 steps, then about 75 epochs, 40% of" in line for line in lines)
+
+
+def test_a_budget_that_ends_before_the_first_comparison_is_refused():
+    with pytest.raises(ExperimentError) as caught:
+        parse('dataset = "digits"\nepochs = 27\nlr = "auto"\nbudget = "20 epochs"\n', "x.toml")
+    assert "too small for one comparison: that takes 21 epochs" in caught.value.faults[0].what
 
 
 def test_a_script_without_the_placeholders_cannot_resume_or_stop_by_itself():

@@ -39,7 +39,8 @@ def test_the_built_in_trainer_is_a_command_like_any_other():
         *(sys.executable, "-m", "lrtui.train"),
         *("--prepared=/data/p", "--model=cnn3", '--optimizer={"sgd":{"momentum":0.9}}', "--schedule=constant"),
         *("--lr=6.25e-03", "--batch-size=32", "--epochs=20", "--until=10", "--seed=3"),
-        *("--checkpoint=/runs/x/r01/a1/checkpoint", "--threads=1", "--precision=fp32", "--data=0.1", "--augment"),
+        *("--checkpoint=/runs/x/r01/a1/checkpoint", "--threads=1", "--precision=fp32", "--data=0.1"),
+        *("--lr-to=6.25e-03", "--lr-steps=0", "--augment"),
     ]  # fmt: skip
 
 

@@ -24,6 +24,8 @@ from lrtui.experiment.rates import check_count, read_rates
 from lrtui.experiment.reader import Reader, is_whole
 from lrtui.experiment.types import Experiment
 from lrtui.experiment.words import did_you_mean, found, show
+from lrtui.strategies import RangeTest, needs_range, searches
+from lrtui.strategies.base import optimizer_name
 from lrtui.text import clean
 from lrtui.train.datasets import DATASETS
 from lrtui.train.models import MODELS
@@ -67,6 +69,8 @@ def parse(text: str, path: str) -> Experiment:
     check_count(reader, counts, _combinations(schedules, values), seeds)
     gpus, devices = settings.read_gpus(reader)
     placeholders = used(command or ())
+    keep = settings.read_keep(reader, searches=searches(strategy))
+    budget = settings.read_budget(reader, unit)
     experiment = Experiment(
         path=path,
         text=text,
@@ -92,13 +96,13 @@ def parse(text: str, path: str) -> Experiment:
         strategy=strategy,
         seeds=seeds,
         seed=reader.whole("seed", 0, 0, 2**63 - 1 - seeds, "0"),
-        keep=settings.read_keep(reader),
+        keep=keep,
         grace=settings.read_grace(reader, horizon),
         within=reader.number(
             "within", None, lambda x: x > 0, "a number above 0, in the metric's unit", "0.005"
         ),
         value=settings.read_value(reader),
-        budget=settings.read_budget(reader),
+        budget=budget,
         gpus=gpus,
         devices=devices,
         parallel=_parallel(reader),
@@ -107,12 +111,36 @@ def parse(text: str, path: str) -> Experiment:
         launcher=settings.read_launcher(reader),
         checkpoints=builtin or "checkpoint" in placeholders,
         stops_at_until=builtin or "until" in placeholders,
+        can_range_test=builtin or {"lr_to", "lr_steps"} <= placeholders,
     )
+    _check_search(reader, experiment)
     if command:
         check_placeholders(reader, command, _known(experiment), _scalable(experiment))
         reader.notes.extend(_unused(experiment, placeholders))
     reader.raise_faults()
     return replace(experiment, notes=tuple(dict.fromkeys(map(clean, reader.notes))))
+
+
+def _check_search(reader: Reader, experiment: Experiment) -> None:
+    """Note a search that would not know where to begin, or a budget that ends before it has an answer."""
+    space = experiment.space()
+    if needs_range(experiment.strategy) and not space.can_range_test:
+        unknown = [o for o in space.optimizers or ("",) if optimizer_name(o) not in space.usual]
+        if unknown or isinstance(experiment.strategy, RangeTest):
+            what = "lr has no range to search: your command takes part in no range test"
+            mend = (
+                "Give it one: lr = { auto = 7, from = 1e-4, to = 1e-1 }, or put {lr_to} and {lr_steps} into the command"
+                + (
+                    "."
+                    if isinstance(experiment.strategy, RangeTest)
+                    else ', or name the optimizer: optimizer = "adam"'
+                )
+            )
+            reader.fault(("lr",), what, mend)
+    counts = experiment.strategy.count * len(space.cells())
+    first = space.rungs_of(space.cells()[0])[0] if space.cells() else experiment.horizon
+    if experiment.strategy.count > 1:
+        settings.check_budget(reader, experiment.budget, first * counts, experiment.unit)
 
 
 def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:

@@ -11,7 +11,9 @@ from lrtui.experiment.placeholders import ALIASES
 from lrtui.experiment.running import argv
 from lrtui.experiment.types import Experiment
 from lrtui.experiment.words import amount
-from lrtui.strategies import Start
+from lrtui.strategies import RangeTest, Start, needs_range
+from lrtui.strategies.halving import cost
+from lrtui.strategies.range_test import STEPS
 from lrtui.sweep import Sweep, lr_text
 from lrtui.text import clean
 
@@ -22,7 +24,6 @@ def describe(experiment: Experiment) -> list[str]:
     """Return the lines that say what would run: the experiment, each run, and the command of the first."""
     starts = planned(experiment)
     unit = ALIASES[experiment.unit]
-    total = experiment.horizon * len(starts)
     facts = [
         ("experiment", experiment.name),
         ("trains", _task(experiment)),
@@ -31,7 +32,8 @@ def describe(experiment: Experiment) -> list[str]:
         ("length", f"{amount(experiment.horizon)} {unit} each"),
         ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
         ("at once", _parallel(experiment)),
-        ("in all", f"{len(starts)} run{'s' * (len(starts) != 1)}, {amount(total)} {unit}"),
+        *_search(experiment),
+        ("in all", _in_all(experiment, starts)),
     ]
     lines = [f"{name:<11} {text}" for name, text in facts]
     lines += ["", *_runs(starts)]
@@ -40,6 +42,36 @@ def describe(experiment: Experiment) -> list[str]:
     if experiment.notes:
         lines += ["", *(f"note: {note}" for note in experiment.notes)]
     return [clean(line) for line in lines]
+
+
+def _search(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return at which lengths settings are compared, and the budget."""
+    space, unit = experiment.space(), ALIASES[experiment.unit]
+    lines = []
+    for text in space.rungs:
+        if len(space.rungs[text]) > 1:
+            at = ", ".join(amount(rung) for rung in space.rungs[text])
+            named = f" ({text})" if len(space.rungs) > 1 else ""
+            lines.append(
+                ("compared", f"at {at} {unit}{named}; {experiment.keep} go on, two at least")
+            )
+    if experiment.budget is not None:
+        lines.append(("budget", experiment.budget))
+    return lines
+
+
+def _in_all(experiment: Experiment, starts: list[Start]) -> str:
+    """Return what the experiment costs, as far as is known before anything ran."""
+    unit = ALIASES[experiment.unit]
+    if experiment.keep == "all" and not needs_range(experiment.strategy):
+        total = amount(experiment.horizon * len(starts))
+        return f"{len(starts)} run{'s' * (len(starts) != 1)}, {total} {unit}"
+    test = f"a range test of {STEPS} steps" if starts and starts[0].lr_steps else ""
+    if isinstance(experiment.strategy, RangeTest):
+        return test
+    spent, whole = cost(experiment.space(), experiment.strategy.count)
+    share = f"about {amount(round(spent))} {unit}, {spent / whole:.0%} of what all LRs to the end would take"
+    return f"{test}, then {share}" if test else share
 
 
 def planned(experiment: Experiment) -> list[Start]:

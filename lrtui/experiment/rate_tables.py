@@ -10,21 +10,15 @@ from typing import Any
 
 from lrtui.experiment.reader import MOST_RUNS, Reader, is_number, is_whole, literal
 from lrtui.experiment.words import did_you_mean, found, names, show
-from lrtui.strategies import STRATEGIES, FixedRates
+from lrtui.strategies import STRATEGIES, Strategy
 from lrtui.toml_where import Path
 
-LATER = ("auto", "bayes", "range")
 INSTEAD = "{ grid = 8, from = 1e-5, to = 1e-1 }"
 
 
-def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> FixedRates | None:
+def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> Strategy | None:
     """Return the strategy that a table describes; None after a fault."""
     key = dotted(path)
-    later = next((name for name in LATER if name in value), None)
-    if later:
-        what = f"{key} = {{ {later} = .. }} is not in this version yet"
-        reader.fault((*path, later), what, f"Use {key} = {INSTEAD}", key=True)
-        return None
     chosen = next((name for name in STRATEGIES if name in value), None)
     fields = _fields(chosen) if chosen else {}
     faults = reader.count()
@@ -39,6 +33,7 @@ def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> FixedRates 
     arguments = {
         field: int(value[name]) if name == chosen else float(value[name])
         for name, field in fields.items()
+        if name in value
     }
     return STRATEGIES[chosen](**arguments)
 
@@ -70,6 +65,12 @@ def _fields(chosen: str) -> dict[str, str]:
     return {field.name.rstrip("_"): field.name for field in dataclasses.fields(kind)}
 
 
+def _has_defaults(chosen: str) -> bool:
+    """Return whether a strategy finds its range by itself."""
+    kind: Any = STRATEGIES[chosen]
+    return all(field.default is not dataclasses.MISSING for field in dataclasses.fields(kind))
+
+
 def _note_strange(reader: Reader, path: Path, value: dict[str, Any], known: list[str]) -> bool:
     """Note unknown keys; return whether there are any."""
     strange = [name for name in value if name not in known]
@@ -83,7 +84,9 @@ def _check_fields(reader: Reader, path: Path, value: dict[str, Any], chosen: str
     """Note what is missing or wrong among a strategy's keys."""
     key = dotted(path)
     known = _fields(chosen)
-    missing = [name for name in known if name not in value]
+    bounds = {"from", "to"} & value.keys()
+    optional = _has_defaults(chosen) and not bounds
+    missing = [] if optional else [name for name in known if name not in value]
     if missing:
         reader.fault(
             path, f"{key} lacks {' and '.join(missing)}", f"Try: {key} = {_example(chosen, value)}"
@@ -91,7 +94,7 @@ def _check_fields(reader: Reader, path: Path, value: dict[str, Any], chosen: str
     good = [
         _check_field(reader, path, chosen, name, value[name]) for name in known if name in value
     ]
-    if missing or not all(good) or float(value["from"]) < float(value["to"]):
+    if missing or optional or not all(good) or float(value["from"]) < float(value["to"]):
         return
     low, high = reader.spelled((*path, "to")), reader.spelled((*path, "from"))
     what = f"from must be below to (found {high} and {low})"
@@ -119,5 +122,5 @@ def _example(chosen: str, value: dict[str, Any]) -> str:
 
 
 def _least(chosen: str) -> int:
-    """Return how many LRs a strategy must have: the ends of a grid are two."""
-    return 2 if chosen == "grid" else 1
+    """Return how many LRs a strategy must have: the ends of a grid are two, a peak needs three."""
+    return {"grid": 2, "auto": 3, "bayes": 4}.get(chosen, 1)

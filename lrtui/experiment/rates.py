@@ -4,16 +4,17 @@ lr = 1e-3                                       one LR
 lr = [1e-1, 1e-3]                               these
 lr = { grid = 8, from = 1e-5, to = 1e-1 }       any of STRATEGIES (see rate_tables)
 lr = { adam = [1e-3], sgd = { grid = .. } }     each optimizer's own
+lr = "auto"                                     any of WORDS
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from lrtui.experiment.rate_tables import INSTEAD, LATER, check_rate, dotted, read_table
+from lrtui.experiment.rate_tables import INSTEAD, check_rate, dotted, read_table
 from lrtui.experiment.reader import MOST_RUNS, Reader, is_number, literal
-from lrtui.experiment.words import found, names, show
-from lrtui.strategies import STRATEGIES, FixedRates, Listed, PerOptimizer, Strategy
+from lrtui.experiment.words import did_you_mean, found, names, show
+from lrtui.strategies import STRATEGIES, WORDS, Listed, PerOptimizer, Strategy
 from lrtui.strategies.base import optimizer_name
 from lrtui.toml_where import Path
 from lrtui.train.optimizers import OPTIMIZERS
@@ -32,7 +33,7 @@ def read_rates(reader: Reader, optimizers: tuple[str, ...]) -> tuple[Strategy, d
     if isinstance(value, dict) and _is_per_optimizer(value, texts):
         return _per_optimizer(reader, value, texts)
     one = _read(reader, ("lr",), value)
-    return one, dict.fromkeys(texts, len(one.rates(0)))
+    return one, dict.fromkeys(texts, one.count)
 
 
 def check_count(reader: Reader, counts: dict[str, int], combinations: int, seeds: int) -> None:
@@ -53,7 +54,7 @@ def check_count(reader: Reader, counts: dict[str, int], combinations: int, seeds
 
 def _is_per_optimizer(value: dict[str, Any], texts: tuple[str, ...]) -> bool:
     """Return whether a table is `{ adam = .. }` rather than `{ grid = .. }`."""
-    if value.keys() & {*STRATEGIES, *LATER, "from", "to"}:
+    if value.keys() & {*STRATEGIES, "from", "to"}:
         return False
     nested = any(isinstance(each, (list, dict)) for each in value.values())
     return nested or bool(value.keys() & {*OPTIMIZERS, *map(optimizer_name, texts)})
@@ -69,7 +70,7 @@ def _per_optimizer(
     if not any(fault.what.startswith("unknown optimizer") for fault in reader.faults):
         _check_names(reader, value, axis)
     counts = {
-        text: len(by_name[optimizer_name(text)].rates(0))
+        text: by_name[optimizer_name(text)].count
         for text in texts
         if optimizer_name(text) in by_name
     }
@@ -90,12 +91,14 @@ def _check_names(reader: Reader, value: dict[str, Any], axis: list[str]) -> None
         reader.fault(("lr",), what, f"Each optimizer needs one. Add: {name} = [1e-3]")
 
 
-def _read(reader: Reader, path: Path, value: Any) -> FixedRates:
+def _read(reader: Reader, path: Path, value: Any) -> Strategy:
     """Return the strategy of one form; an empty list after a fault."""
     if isinstance(value, list):
         return Listed(_list(reader, path, value))
     if isinstance(value, dict):
         return read_table(reader, path, value) or Listed(())
+    if isinstance(value, str) and value in WORDS:
+        return WORDS[value]()
     if isinstance(value, str) and _is_word(reader, path, value):
         return Listed(())
     return Listed((float(value),)) if check_rate(reader, path, value) else Listed(())
@@ -127,16 +130,16 @@ def _is_word(reader: Reader, path: Path, value: str) -> bool:
     """Note a fault for words in the place of LRs; return whether there was one."""
     key = dotted(path)
     parts = value.strip("[] ").split(",")
-    if value in LATER:
-        what = f'{key} = "{value}" is not in this version yet'
-        mend = f"Use {key} = {INSTEAD}"
-    elif value in STRATEGIES:
+    if value in STRATEGIES:
         what = f'{key} = "{value}" lacks its range'
         mend = f"Try: {key} = {{ {value} = 8, from = 1e-5, to = 1e-1 }}"
     elif len(parts) > 1 and all(is_number(literal(part)) for part in parts):
         what = f"{key} must be a list of numbers {found(value)}"
         mend = f"Write it as a list: {key} = [{value.strip('[] ')}]"
-    else:
+    elif is_number(literal(value)):
         return False
+    else:
+        what = f"{key} must be LRs or a search {found(value)}"
+        mend = did_you_mean(value, list(dict.fromkeys([*WORDS, *STRATEGIES])), "searches")
     reader.fault(path, what, mend)
     return True

@@ -28,6 +28,8 @@ _BUILTIN = (
         "--threads={threads}",
         "--precision={precision}",
         "--data={data}",
+        "--lr-to={lr_to}",
+        "--lr-steps={lr_steps}",
     ),
 )
 
@@ -73,7 +75,7 @@ def template(experiment: Experiment) -> tuple[str, ...]:
 def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Return the context with everything that the experiment itself knows; the context wins.
 
-    {lr_to} and {lr_steps} say that this is no range test: the LR stays where it is, for 0 steps.
+    Unless the context says otherwise this is no range test: the LR stays where it is, for 0 steps.
     """
     constants: dict[str, Scalar] = {
         "model": experiment.model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lrtui.events import Scalar
+from lrtui.events import Scalar, Unit
 from lrtui.experiment.keys import KEYS
 from lrtui.experiment.placeholders import ALIASES, FIXED
 from lrtui.experiment.reader import Reader, Values, is_number, is_whole
@@ -21,7 +21,8 @@ RESERVED = frozenset(
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VALUE = re.compile(r"last|best|mean [1-9][0-9]*")
 _SHARE = re.compile(r"([1-9][0-9]*)\s*/\s*([1-9][0-9]*)")
-_BUDGET = re.compile(r"[0-9]+(\.[0-9]+)?\s*(s|m|min|h|d|epochs?|steps?|tokens)")
+_BUDGET = re.compile(r"([0-9]+(\.[0-9]+)?)\s*(s|m|min|h|d|epochs?|steps?|tokens)")
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def read_values(reader: Reader) -> dict[str, tuple[Scalar, ...]]:
@@ -113,35 +114,58 @@ def read_gpus(reader: Reader) -> tuple[int, tuple[int, ...] | None]:
     return gpus, tuple(devices)
 
 
-def read_keep(reader: Reader) -> str:
-    """Return "all"; early stopping comes later."""
-    value = reader.data.get("keep", "all")
+def read_keep(reader: Reader, *, searches: bool) -> str:
+    """Return "all", or the share of a rung's settings that go on, as it is written; "1/3" for a search that halves."""
+    if not reader.has("keep"):
+        return "1/3" if searches else "all"
+    value = reader.data["keep"]
     if value == "all":
         return "all"
     share = _SHARE.fullmatch(value) if isinstance(value, str) else None
-    if (share and int(share[1]) < int(share[2])) or (is_number(value) and 0 < value < 1):
-        what = f"keep = {show(value)} is not in this version yet: every run trains to its end"
-        reader.fault(("keep",), what, 'Leave it out, or write keep = "all"')
-    else:
-        what = f"keep must leave at least one run of each rung {found(value)}"
-        mend = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" stops none. Try: keep = "all"'
-        reader.fault(("keep",), what, mend)
+    if share and int(share[1]) < int(share[2]):
+        return f"{int(share[1])}/{int(share[2])}"
+    if is_number(value) and 0 < value < 1:
+        return f"{float(value):g}"
+    what = f"keep must leave at least one run of each rung, and stop one {found(value)}"
+    mend = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" stops none. Try: keep = "1/3"'
+    reader.fault(("keep",), what, mend)
     return "all"
 
 
-def read_budget(reader: Reader) -> str | None:
-    """Return None; budgets come later."""
+def read_budget(reader: Reader, unit: Unit) -> str | None:
+    """Return the budget as it is written: "36h", or "120 epochs" in the horizon's unit."""
     value = reader.data.get("budget")
     if value is None:
         return None
-    if isinstance(value, str) and _BUDGET.fullmatch(value):
-        what = f"budget = {show(value)} is not in this version yet"
-        mend = "Leave it out; what the file costs at most says: lrtui check FILE.toml"
-    else:
+    match = _BUDGET.fullmatch(value) if isinstance(value, str) else None
+    if match is None or float(match[1]) <= 0:
         what = f"budget must be a time or a length {found(value)}"
-        mend = 'It looks like "36h" or "120 epochs", and is not in this version yet: leave it out.'
-    reader.fault(("budget",), what, mend)
-    return None
+        reader.fault(("budget",), what, 'It looks like "36h", "90 min" or "120 epochs".')
+        return None
+    named = match[3].rstrip("s") if match[3] != "tokens" else "tokens"
+    if match[3] not in _SECONDS and named != unit:
+        what = f"budget is in {match[3]}, and the length of a run in {ALIASES[unit]}"
+        reader.fault(("budget",), what, f'Try: budget = "120 {ALIASES[unit]}", or a time: "2h"')
+        return None
+    return str(value)
+
+
+def budget_of(text: str | None) -> tuple[float | None, float | None]:
+    """Return what read_budget returned as (units, seconds); one of them at most is no None."""
+    match = _BUDGET.fullmatch(text or "")
+    if match is None:
+        return None, None
+    number = float(match[1])
+    return (None, number * _SECONDS[match[3]]) if match[3] in _SECONDS else (number, None)
+
+
+def check_budget(reader: Reader, budget: str | None, first_rung: float, unit: Unit) -> None:
+    """Note a budget that is spent before any settings can be compared."""
+    units, _ = budget_of(budget)
+    if units is not None and units < first_rung:
+        what = f"budget is too small for one comparison: that takes {amount(first_rung)} {ALIASES[unit]}"
+        mend = "Raise it, try fewer LRs, or shorten the runs."
+        reader.fault(("budget",), what, mend)
 
 
 def read_grace(reader: Reader, horizon: float) -> float | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lrtui.events import Scalar, Unit
+from lrtui.experiment.lengths import decays, rungs, share_of, warmup
 from lrtui.strategies import Space, Strategy
+from lrtui.train.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Experiment:
     """Whether an attempt can go on from a checkpoint: the command has {checkpoint}."""
     stops_at_until: bool
     """Whether the command has {until}; else the supervisor stops it at that length."""
+    can_range_test: bool = False
+    """Whether the command can raise its LR step by step: it has {lr_to} and {lr_steps}."""
     notes: tuple[str, ...] = ()
     """What a reader of the file should know though it is no fault."""
 
@@ -126,4 +130,21 @@ class Experiment:
             seeds=self.seeds,
             seed=self.seed,
             horizon=self.horizon,
+            rungs={text: self.rungs(text) for text in self.schedules or ("",)},
+            share=share_of(self.keep),
+            decays=frozenset(text for text in self.schedules or ("",) if decays(text)),
+            usual={name: optimizer.usual_lr for name, optimizer in OPTIMIZERS.items()},
+            can_range_test=self.can_range_test,
         )
+
+    def rungs(self, schedule: str) -> tuple[float, ...]:
+        """Return the lengths at which settings with a schedule are compared, the horizon last; it alone where all are kept."""
+        if self.keep == "all":
+            return (self.horizon,)
+        return rungs(self.horizon, self.unit, self.grace_of(schedule), decays(schedule))
+
+    def grace_of(self, schedule: str) -> float:
+        """Return the length before which no rule stops a run: as said, else the warm-up, else 5 % of the horizon."""
+        if self.grace is not None:
+            return self.grace
+        return self.horizon * max(0.05, warmup(schedule))

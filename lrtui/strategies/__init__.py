@@ -1,25 +1,51 @@
 """Which LRs to try, and when to stop them. To add a strategy: one file here and one line in STRATEGIES."""
 
-from lrtui.strategies.base import Decision, Promote, Prune, Space, Start, Strategy
+from lrtui.strategies.auto import Auto
+from lrtui.strategies.base import Close, Decision, Promote, Prune, Space, Start, Strategy
 from lrtui.strategies.grid import Grid
 from lrtui.strategies.listed import Listed
-from lrtui.strategies.per_optimizer import FixedRates, PerOptimizer
+from lrtui.strategies.per_optimizer import PerOptimizer
 from lrtui.strategies.random import Random
+from lrtui.strategies.range_test import RangeTest
 
-STRATEGIES: dict[str, type[FixedRates]] = {"grid": Grid, "random": Random}
-"""By the key that chooses it in `lr = { KEY = .. }`. A list or a number is Listed."""
+STRATEGIES: dict[str, type[Strategy]] = {"grid": Grid, "random": Random, "auto": Auto}
+"""By the key that chooses it in `lr = { KEY = .. }`. A list or a number is Listed, "range" is RangeTest."""
+WORDS: dict[str, type[Strategy]] = {"auto": Auto, "range": RangeTest}
+"""Those that a word alone chooses: `lr = "auto"`."""
+
+
+def searches(strategy: Strategy) -> bool:
+    """Tell whether a strategy stops the worse half by default: one that looks for the LR by itself."""
+    if isinstance(strategy, PerOptimizer):
+        return any(searches(each) for each in strategy.by_optimizer.values())
+    return isinstance(strategy, Auto)
+
+
+def needs_range(strategy: Strategy) -> bool:
+    """Tell whether a strategy begins with a range test where the command can take part in one."""
+    if isinstance(strategy, PerOptimizer):
+        return any(needs_range(each) for each in strategy.by_optimizer.values())
+    return isinstance(strategy, RangeTest) or (
+        isinstance(strategy, Auto) and strategy.from_ is None
+    )
+
 
 __all__ = [
     "STRATEGIES",
+    "WORDS",
+    "Auto",
+    "Close",
     "Decision",
-    "FixedRates",
     "Grid",
     "Listed",
     "PerOptimizer",
     "Promote",
     "Prune",
     "Random",
+    "RangeTest",
     "Space",
     "Start",
     "Strategy",
+    "needs_range",
+    "searches",
 ]

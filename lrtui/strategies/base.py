@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 
-from lrtui.events import Scalar, Setting
-from lrtui.sweep import Sweep
+import msgspec
+
+from lrtui.events import EndingKind, Scalar, Setting
+from lrtui.sweep import Run, Sweep
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What there is to choose from besides the LR."""
+    """What there is to choose from besides the LR, and how far a run goes."""
 
     optimizers: tuple[str, ...]
     """As in Setting; empty for scripts without one."""
@@ -34,6 +37,54 @@ class Space:
     seed: int
     horizon: float
     """The full length of a run, in the plan's unit."""
+    rungs: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By schedule: the lengths at which settings are compared, ascending, the last one the horizon. Empty: all train to the end."""
+    share: float = 1.0
+    """The share of a rung's settings that go on."""
+    decays: frozenset[str] = frozenset()
+    """The schedules that lower the LR, or of which nothing is known."""
+    usual: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the optimizer's name: where its good LRs usually lie."""
+    can_range_test: bool = False
+    """Whether the command can raise its LR step by step."""
+    study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """[study]: each factor with its levels, varied one at a time."""
+
+    def cells(self) -> list[Setting]:
+        """Return every combination of what a setting has besides its LR, which is 0 here."""
+        names = list(self.values)
+        axes = itertools.product(
+            self.optimizers or ("",),
+            self.schedules or ("",),
+            *(self.values[name] for name in names),
+        )
+        made = [
+            Setting(0.0, str(optimizer), str(schedule), dict(zip(names, values, strict=True)))
+            for optimizer, schedule, *values in axes
+        ]
+        return [*made, *self._studied(made[0])] if self.study and made else made
+
+    def _studied(self, base: Setting) -> list[Setting]:
+        """Return the base with one factor changed at a time."""
+        found: list[Setting] = []
+        for factor, levels in self.study.items():
+            for level in levels:
+                if factor == "optimizer":
+                    cell = msgspec.structs.replace(base, optimizer=str(level))
+                else:
+                    cell = msgspec.structs.replace(base, values={**base.values, factor: level})
+                if identity(cell) not in {identity(known) for known in (base, *found)}:
+                    found.append(cell)
+        return found
+
+    def only(self, optimizer: str) -> Space:
+        """Return the part of the space that has this optimizer, whatever its options."""
+        named = tuple(text for text in self.optimizers if optimizer_name(text) == optimizer)
+        return replace(self, optimizers=named)
+
+    def rungs_of(self, cell: Setting) -> tuple[float, ...]:
+        """Return the lengths at which settings with this schedule are compared; the horizon alone where all are kept."""
+        return self.rungs.get(cell.schedule) or (self.horizon,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +94,21 @@ class Start:
     setting: Setting
     seed: int
     until: float
+    lr_to: float = 0.0
+    lr_steps: int = 0
+    """Above 0: a range test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """All settings of a group have been compared at one length."""
+
+    group: str
+    level: float
+    kept: tuple[str, ...]
+    pruned: tuple[str, ...]
+    cut: float | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +121,23 @@ class Promote:
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """A run is to be stopped for good."""
+    """A waiting run is to end."""
 
     run: str
     why: str
+    kind: EndingKind = "pruned"
 
 
-Decision = Start | Promote | Prune
+Decision = Start | Close | Promote | Prune
 
 
 class Strategy(Protocol):
     """Which learning rates to try, and when to stop them."""
+
+    @property
+    def count(self) -> int:
+        """How many LRs it tries with each combination of the rest, as far as is known before anything ran."""
+        ...
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
         """Return what is to be done now: the same for the same sweep, and nothing once all of it is done."""
@@ -80,39 +152,33 @@ RatesOf = Callable[[str], tuple[float, ...]]
 """The LRs to try with an optimizer."""
 
 
-def start_all(sweep: Sweep, space: Space, rates_of: RatesOf) -> list[Decision]:
+def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:
     """Return a full-length Start for every setting and seed that the sweep does not have.
 
     All settings get their first seed before any gets its second. A run that exists is never started again, whoever
     asked for it; the other runs that a user added are not looked at.
     """
-    existing = {(_identity(run.setting), run.seed) for run in sweep.runs.values()}
-    wanted = [
-        (setting, space.seed + i)
-        for i in range(space.seeds)
-        for setting in settings(space, rates_of)
-    ]
+    settings = [at(cell, lr) for cell in space.cells() for lr in rates]
+    wanted = [(setting, space.seed + i) for i in range(space.seeds) for setting in settings]
     return [
         Start(setting, seed, space.horizon)
         for setting, seed in wanted
-        if (_identity(setting), seed) not in existing
+        if find(sweep, setting, seed) is None
     ]
 
 
-def settings(space: Space, rates_of: RatesOf) -> Iterator[Setting]:
-    """Yield the cross product of the axes; the LR changes fastest, in the order given."""
-    names = list(space.values)
-    axes = itertools.product(
-        space.optimizers or ("",), space.schedules or ("",), *(space.values[name] for name in names)
-    )
-    for optimizer, schedule, *values in axes:
-        for lr in rates_of(str(optimizer)):
-            yield Setting(
-                lr=lr,
-                optimizer=str(optimizer),
-                schedule=str(schedule),
-                values=dict(zip(names, values, strict=True)),
-            )
+def at(cell: Setting, lr: float) -> Setting:
+    """Return the setting of a cell with an LR."""
+    return msgspec.structs.replace(cell, lr=lr)
+
+
+def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
+    """Return the training run of a setting and seed, whoever asked for it."""
+    wanted = identity(setting)
+    for run in sweep.trained():
+        if run.seed == seed and run.setting.lr == setting.lr and identity(run.setting) == wanted:
+            return run
+    return None
 
 
 def optimizer_name(text: str) -> str:
@@ -122,7 +188,7 @@ def optimizer_name(text: str) -> str:
     return str(next(iter(json.loads(text)), ""))
 
 
-def _identity(setting: Setting) -> tuple[object, ...]:
+def identity(setting: Setting) -> tuple[object, ...]:
     """Return what tells settings apart; true and 1 are two values, unlike in Python."""
     values = tuple(sorted((name, repr(value)) for name, value in setting.values.items()))
     return setting.lr, setting.optimizer, setting.schedule, values

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lrtui.strategies.base import Decision, Space, start_all
+from lrtui.strategies.base import Decision, Space
+from lrtui.strategies.halving import search
 from lrtui.strategies.rounding import readable
 from lrtui.sweep import Sweep, lr_text
 
@@ -18,6 +19,11 @@ class Grid:
     from_: float
     to: float
 
+    @property
+    def count(self) -> int:
+        """How many LRs it tries."""
+        return self.grid
+
     def rates(self, seed: int) -> tuple[float, ...]:  # noqa: ARG002 - the same for every seed
         """Return the LRs, ascending: the ends as given, what lies between rounded to 3 digits (under 0.5 % off)."""
         low, high = math.log10(self.from_), math.log10(self.to)
@@ -27,9 +33,8 @@ class Grid:
         return (self.from_, *sorted(between), self.to)
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have."""
-        rates = self.rates(space.seed)
-        return start_all(sweep, space, lambda _: rates)
+        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        return search(sweep, space, self.rates(space.seed))
 
     def describe(self) -> str:
         """Return the grid in words."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lrtui.strategies.base import Decision, Space, start_all
+from lrtui.strategies.base import Decision, Space
+from lrtui.strategies.halving import search
 from lrtui.sweep import Sweep, lr_text
 
 
@@ -14,13 +15,18 @@ class Listed:
 
     lr: tuple[float, ...]
 
+    @property
+    def count(self) -> int:
+        """How many LRs it tries."""
+        return len(self.lr)
+
     def rates(self, seed: int) -> tuple[float, ...]:  # noqa: ARG002 - the same for every seed
         """Return the LRs in the order given."""
         return self.lr
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have."""
-        return start_all(sweep, space, lambda _: self.lr)
+        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        return search(sweep, space, self.lr)
 
     def describe(self) -> str:
         """Return the list in words."""

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from lrtui.strategies.base import Decision, Space, Strategy, optimizer_name, start_all
+from lrtui.strategies.base import Decision, Space, Start, Strategy, optimizer_name
 from lrtui.sweep import Sweep
-
-
-class FixedRates(Strategy, Protocol):
-    """A strategy whose LRs are known before anything ran."""
-
-    def rates(self, seed: int) -> tuple[float, ...]:
-        """Return the LRs in the order in which they are started."""
-        ...
 
 
 @dataclass(frozen=True)
 class PerOptimizer:
     """Each optimizer's own strategy; every optimizer of the axis has one."""
 
-    by_optimizer: Mapping[str, FixedRates]
+    by_optimizer: Mapping[str, Strategy]
     """By the optimizer's name, whatever its options."""
 
+    @property
+    def count(self) -> int:
+        """The largest number of LRs that one optimizer gets."""
+        return max((each.count for each in self.by_optimizer.values()), default=0)
+
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have."""
-        rates = {name: each.rates(space.seed) for name, each in self.by_optimizer.items()}
-        return start_all(sweep, space, lambda text: rates.get(optimizer_name(text), ()))
+        """Return what each strategy decides in its part of the space; first seeds before second ones."""
+        names = dict.fromkeys(optimizer_name(text) for text in space.optimizers)
+        decided = [
+            decision
+            for name in names
+            if name in self.by_optimizer
+            for decision in self.by_optimizer[name].decide(sweep, space.only(name))
+        ]
+        return sorted(decided, key=lambda d: d.seed if isinstance(d, Start) else -1)
 
     def describe(self) -> str:
         """Return each optimizer's LRs in words."""

@@ -9,7 +9,8 @@ import math
 import random
 from dataclasses import dataclass
 
-from lrtui.strategies.base import Decision, Space, start_all
+from lrtui.strategies.base import Decision, Space
+from lrtui.strategies.halving import search
 from lrtui.strategies.rounding import readable
 from lrtui.sweep import Sweep, lr_text
 
@@ -22,6 +23,11 @@ class Random:
     from_: float
     to: float
 
+    @property
+    def count(self) -> int:
+        """How many LRs it tries."""
+        return self.random
+
     def rates(self, seed: int) -> tuple[float, ...]:
         """Return the LRs in the order drawn, rounded to 3 digits.
 
@@ -32,9 +38,8 @@ class Random:
         return tuple(readable((10**draw for draw in draws), self.from_, self.to))
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have."""
-        rates = self.rates(space.seed)
-        return start_all(sweep, space, lambda _: rates)
+        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        return search(sweep, space, self.rates(space.seed))
 
     def describe(self) -> str:
         """Return the search in words."""

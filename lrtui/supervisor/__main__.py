@@ -22,6 +22,7 @@ from lrtui import __version__, keeper, locks
 from lrtui.errors import UserError
 from lrtui.events import Plan, SweepClosed
 from lrtui.experiment import Experiment
+from lrtui.experiment.settings import budget_of
 from lrtui.layout import Layout
 from lrtui.opening import read_experiment, read_origin
 from lrtui.supervisor.loop import TICK_SECONDS, Supervisor
@@ -117,7 +118,10 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         value=experiment.value,
         within=experiment.within,
         keep=experiment.keep,
-        grace=experiment.grace,
+        grace=experiment.grace_of(experiment.schedules[0] if experiment.schedules else ""),
+        rungs=tuple(experiment.space().rungs.items()),
+        budget=budget_of(experiment.budget)[0],
+        budget_seconds=budget_of(experiment.budget)[1],
         health=dict(experiment.health),
         parse=experiment.parse,
         strategy=experiment.strategy.describe(),

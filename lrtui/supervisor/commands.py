@@ -11,6 +11,7 @@ from typing import assert_never
 
 from lrtui import events as ev
 from lrtui.events import Answer, AnyCommand, AnyEvent
+from lrtui.supervisor.budget import halt_runs
 from lrtui.sweep import Run, State, Sweep, lr_text
 
 MOST_PARALLEL = 1024
@@ -89,18 +90,18 @@ def settled(command: AnyCommand, sweep: Sweep) -> Answer | None:
             assert_never(command)
 
 
-def next_id(sweep: Sweep) -> str:
-    """Return the id of the next run: r01, r02, ..."""
-    return f"r{len(sweep.runs) + 1:02d}"
+def next_id(sweep: Sweep, ahead: int = 0, *, range_test: bool = False) -> str:
+    """Return the id of the next run, r01, r02, ..., or range test, t01, ...; `ahead` are named and not yet journalled."""
+    letter = "t" if range_test else "r"
+    number = sum(run.is_range_test == range_test for run in sweep.runs.values())
+    return f"{letter}{number + ahead + 1:02d}"
 
 
 def _add(command: ev.AddRun, sweep: Sweep) -> AnyEvent:
     if not (math.isfinite(command.lr) and command.lr > 0):
         raise Refusal(f"a learning rate is a positive number, not {command.lr}")
     plan = sweep.plan
-    parent = (
-        _find(sweep, command.parent) if command.parent else next(iter(sweep.runs.values()), None)
-    )
+    parent = _find(sweep, command.parent) if command.parent else next(iter(sweep.trained()), None)
     if plan is None or parent is None:
         raise Refusal("there is no run yet whose settings could be taken", "try again in a moment")
     setting = ev.Setting(
@@ -152,7 +153,13 @@ def _restart(command: ev.RestartRun, sweep: Sweep) -> list[AnyEvent]:
         )
     return [
         *_released(sweep),
-        _queue_again(sweep, run, resume=command.checkpoint, why="restarted by you"),
+        _queue_again(
+            sweep,
+            run,
+            resume=command.checkpoint,
+            why="restarted by you",
+            until=_plan(sweep).horizon,
+        ),
     ]
 
 
@@ -162,6 +169,10 @@ def _pause(command: ev.PauseRun, sweep: Sweep) -> list[AnyEvent]:
         raise Refusal(f"{_name(run)} has not begun", "lower the number at once, or kill it")
     if run.state not in (State.RUNNING, State.STARTING, State.FROZEN):
         raise Refusal(f"{_name(run)} is {_state(run)}")
+    if run.is_range_test:
+        raise Refusal(
+            "a range test keeps no checkpoint", f"let it end, or kill it: lrtui kill DIR {run.id}"
+        )
     if not _plan(sweep).checkpoints:
         raise Refusal(
             "this script keeps no checkpoint, so a pause would lose its work",
@@ -175,30 +186,15 @@ def _resume(command: ev.ResumeRun, sweep: Sweep) -> list[AnyEvent]:
     if run.state is State.FROZEN:
         return [ev.RunThawed(run=run.id, attempt=len(run.attempts))]
     if run.state is State.PAUSED:
-        return [*_released(sweep), _queue_again(sweep, run, resume=True, why="resumed by you")]
+        again = _queue_again(sweep, run, resume=True, why="resumed by you", origin=run.origin)
+        return [*_released(sweep), again]
     raise Refusal(f"{_name(run)} is {_state(run)}, neither paused nor frozen")
 
 
 def _stop(command: ev.StopSweep, sweep: Sweep) -> list[AnyEvent]:
     if sweep.closed is not None:
         raise Refusal(f"the sweep has ended already: {sweep.closed.why}")
-    events: list[AnyEvent] = [ev.BrakeSet(on=True, why=command.why, stop=True)]
-    checkpoints = _plan(sweep).checkpoints
-    for run in sweep.alive():
-        number = len(run.attempts)
-        if run.state in (State.STOPPING, State.PAUSING):
-            continue
-        if checkpoints:
-            events.append(
-                ev.RunPausing(run=run.id, attempt=number, why=command.why, with_sweep=True)
-            )
-        else:
-            events.append(
-                ev.RunStopping(
-                    run=run.id, attempt=number, kind="killed", why=command.why, with_sweep=True
-                )
-            )
-    return events
+    return [ev.BrakeSet(on=True, why=command.why, stop=True), *halt_runs(sweep, command.why)]
 
 
 def _reopen(sweep: Sweep) -> list[AnyEvent]:
@@ -220,17 +216,25 @@ def _released(sweep: Sweep) -> list[AnyEvent]:
 
 
 def _queue_again(
-    sweep: Sweep, run: Run, *, resume: bool, why: str, origin: ev.Origin = "user"
+    sweep: Sweep,
+    run: Run,
+    *,
+    resume: bool,
+    why: str,
+    origin: ev.Origin = "user",
+    until: float = 0.0,
 ) -> ev.RunQueued:
     return ev.RunQueued(
         run=run.id,
         setting=run.setting,
         seed=run.seed,
-        until=run.until or _plan(sweep).horizon,
+        until=until or run.until or _plan(sweep).horizon,
         origin=origin,
         parent=run.parent,
         resume=resume,
         why=why,
+        lr_to=run.lr_to,
+        lr_steps=run.lr_steps,
     )
 
 

@@ -8,6 +8,7 @@ from lrtui import events as ev
 from lrtui.events import AnyEvent
 from lrtui.launchers import Gone, Over
 from lrtui.layout import AttemptLayout
+from lrtui.strategies.range_test import suggest
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import Run, State, Sweep
 from lrtui.text import clean, clean_lines
@@ -26,7 +27,7 @@ def conclude(
         (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
     )
     complete = progress.level >= attempt.until * (1 - 1e-9)
-    events: list[AnyEvent] = _reached(run, progress)
+    events: list[AnyEvent] = [*_reached(run, progress), _charged(run, progress)]
 
     def ended(kind: ev.EndingKind, why: str = "") -> list[AnyEvent]:
         ending = ev.RunEnded(
@@ -36,6 +37,11 @@ def conclude(
 
     if run.state is State.STOPPING and attempt.stop_kind is not None:
         return ended(attempt.stop_kind, attempt.stop_why)
+    if run.is_range_test:
+        return _range_tested(run, condition, progress, files, events)
+    at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
+    if at_rung and (code == 0 or run.state is State.PAUSING or isinstance(condition, Gone)):
+        return [*events, ev.RunWaiting(run=run.id)]
     if complete and code == 0:
         return ended("finished")
     if run.state is State.PAUSING:
@@ -49,6 +55,48 @@ def conclude(
     if code == 0:
         return ended("failed", "it ended without one metric line")
     return ended("failed", failure(condition, files))
+
+
+def _range_tested(
+    run: Run,
+    condition: Over | Gone,
+    progress: Progress,
+    files: AttemptLayout,
+    events: list[AnyEvent],
+) -> list[AnyEvent]:
+    """Return what follows from the end of a range test: what its curve says, however it ended."""
+    lrs, losses = progress.curve(run)
+    found = suggest(lrs, losses)
+    tested = ev.RangeTested(
+        run=run.id,
+        valley=found.valley,
+        steep=found.steep,
+        minimum=found.minimum,
+        slide=found.slide,
+        diverged=found.diverged,
+        points=len(lrs),
+        why=found.why,
+    )
+    number = run.attempts[-1].number
+    if isinstance(condition, Gone) and len(lrs) < run.lr_steps and found.diverged is None:
+        return [*events, ev.RunLost(run=run.id, attempt=number, why=_loss(run))]
+    code, signalled = (
+        (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
+    )
+    if (code in (0, None) and signalled is None) or found.valley is not None:
+        said = found.why or f"valley {_lr(found.valley)}, loss turned at {_lr(found.diverged)}"
+        kind: ev.EndingKind = "finished"
+    else:
+        assert isinstance(condition, Over)  # noqa: S101  # Gone has neither code nor signal
+        said, kind = failure(condition, files), "failed"
+    ended = ev.RunEnded(
+        run=run.id, attempt=number, kind=kind, why=said, code=code, signal=signalled
+    )
+    return [*events, tested, ended]
+
+
+def _lr(lr: float | None) -> str:
+    return "nowhere" if lr is None else f"{lr:.1e}"
 
 
 def failure(over: Over, files: AttemptLayout) -> str:
@@ -89,15 +137,37 @@ def exit_code(sweep: Sweep) -> ev.SweepClosed:
     """Return the end of a sweep in which nobody is alive and nothing more will be launched."""
     if sweep.stopping:
         return ev.SweepClosed(code=4, why=sweep.brake or "stopped by you")
+    if sweep.budget_reached is not None:
+        judged = bool(sweep.rungs) or any(_finished(run) for run in sweep.trained())
+        return ev.SweepClosed(code=0 if judged else 1, why=sweep.budget_reached.why)
     if sweep.brake is not None:
         return ev.SweepClosed(code=1, why=sweep.brake)
-    kinds = [run.ending.kind for run in sweep.runs.values() if run.ending is not None]
+    runs = sweep.trained() or sweep.runs.values()
+    kinds = [run.ending.kind for run in runs if run.ending is not None]
     bad = [kind for kind in kinds if kind in ("failed", "lost")]
     if bad:
         return ev.SweepClosed(code=1, why=f"{len(bad)} of {len(kinds)} runs failed or were lost")
     if "finished" not in kinds:
         return ev.SweepClosed(code=1, why="no run finished")
+    if not any(_finished(run) for run in sweep.trained()):
+        return _only_tested(sweep)
     return ev.SweepClosed(code=0, why=f"{kinds.count('finished')} of {len(kinds)} runs finished")
+
+
+def _finished(run: Run) -> bool:
+    return run.ending is not None and run.ending.kind == "finished"
+
+
+def _only_tested(sweep: Sweep) -> ev.SweepClosed:
+    """Return the end of a sweep in which range tests alone ended well."""
+    answers = [tested for tested in sweep.ranges.values() if tested.valley is not None]
+    if sweep.trained() or not answers:
+        why = next((tested.why for tested in sweep.ranges.values() if tested.why), "")
+        return ev.SweepClosed(code=1, why=f"no run finished{f'; {why}' if why else ''}")
+    valleys = ", ".join(_lr(tested.valley) for tested in answers)
+    return ev.SweepClosed(
+        code=0, why=f"the range test's valley is at {valleys}: a bracket, not an answer"
+    )
 
 
 def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
@@ -107,6 +177,13 @@ def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
     level, value, val_loss = reached
     number = run.attempts[-1].number
     return [ev.RunReached(run=run.id, attempt=number, level=level, value=value, val_loss=val_loss)]
+
+
+def _charged(run: Run, progress: Progress) -> AnyEvent:
+    """Return what the attempt has cost: from where it went on, or from 0, to the furthest level it came to."""
+    number = run.attempts[-1].number
+    took = max(0.0, progress.last_time)
+    return ev.RunCharged(run=run.id, attempt=number, spent=progress.spent, seconds=took)
 
 
 def _loss(run: Run) -> str:

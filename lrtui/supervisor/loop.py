@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -26,13 +25,15 @@ from lrtui.experiment import Experiment
 from lrtui.launchers import LAUNCHERS, Gone, Living, Over, Unclaimed
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin
-from lrtui.strategies import Promote, Prune, Start
 from lrtui.supervisor import commands, slots, starting
+from lrtui.supervisor.budget import halted, overspent
 from lrtui.supervisor.conclusion import conclude, exit_code, is_fast_failure
+from lrtui.supervisor.deciding import events_of
 from lrtui.supervisor.inbox import Inbox, Letter
 from lrtui.supervisor.journal import Journal
 from lrtui.supervisor.preparation import Preparation
 from lrtui.supervisor.progress import Progress
+from lrtui.supervisor.stops import Stops
 from lrtui.sweep import Run, State, Sweep
 
 log = logging.getLogger("lrtui.supervisor")
@@ -42,23 +43,10 @@ BEAT_SECONDS = 2.0
 CLOSE_LOOK_SECONDS = 0.5
 """Metrics are read, and processes looked for in /proc, this often; an exit.json is noticed every tick (0.7 % of a core became
 0.3 % with two idle runs)."""
-GRACE_SECONDS = float(os.environ.get("LRTUI_GRACE_SECONDS", "15"))
-"""How long a worker may take to write its checkpoint after SIGTERM."""
-UNKILLABLE_SECONDS = 30.0
 LOSSES_FORGIVEN = 1
 FAST_FAILURES = 3
 LEAST_FREE_BYTES = 500 << 20
 """With less room on the disk nothing new is launched."""
-
-
-@dataclass(slots=True)
-class _Clock:
-    """How far the stop of one attempt has come."""
-
-    began: float = field(default_factory=time.monotonic)
-    asked: bool = False
-    killed_at: float = 0.0
-    warned: bool = False
 
 
 class Supervisor:
@@ -74,7 +62,7 @@ class Supervisor:
         self.launcher = LAUNCHERS[str(experiment.launcher.get("kind", "local"))]()
         self.preparation = Preparation(self.layout, experiment, origin, self.launcher)
         self._progress: dict[tuple[str, int], Progress] = {}
-        self._clocks: dict[tuple[str, int], _Clock] = {}
+        self.stops = Stops(self._send, self.warn)
         self._retries: dict[tuple[str, int], int] = {}
         self._exit_files: dict[tuple[str, int], str] = {}
         self._fast_failures = 0
@@ -130,7 +118,9 @@ class Supervisor:
         self._reap()
         self._read()
         self._judge()
-        self._stop_further()
+        self._stop_at_rung()
+        self._watch_budget()
+        self.stops.further(self.sweep)
         self._obey()
         self._adopting = False
         self._decide()
@@ -160,7 +150,7 @@ class Supervisor:
                 self._repeat_launch(run)
             case Living(pid=pid, orphans=orphans):
                 if orphans:
-                    self._clock(run, killed=True)
+                    self.stops.kill(run)
                 elif pid is not None and (attempt.pid is None or self._adopting):
                     self._seen(run, pid)
             case Over() | Gone():
@@ -183,7 +173,8 @@ class Supervisor:
         if ended.state is State.LOST:
             self._after_loss(ended)
         key = (run.id, run.attempts[-1].number)
-        for memory in (self._progress, self._clocks, self._retries, self._exit_files):
+        self.stops.forget(run)
+        for memory in (self._progress, self._retries, self._exit_files):
             memory.pop(key, None)
         self._brake(is_fast_failure(self.sweep.runs[run.id], progress.lines))
 
@@ -202,6 +193,8 @@ class Supervisor:
                 until=run.until,
                 origin=run.origin,
                 parent=run.parent,
+                lr_to=run.lr_to,
+                lr_steps=run.lr_steps,
                 resume=plan.checkpoints,
                 why=f"lost ({run.why}); queued again",
             )
@@ -249,32 +242,27 @@ class Supervisor:
                 stopping = ev.RunStopping(run=run.id, attempt=number, kind="diverged", why=why)
                 self.append(flagged, stopping)
 
-    def _stop_further(self) -> None:
-        """Take every open stop and pause one step further: TERM and CONT, grace, KILL until nobody is left."""
+    def _stop_at_rung(self) -> None:
+        """Stop the attempts of scripts that do not know where: when they have come to the length they were started for."""
+        if self._plan().stops_at_until:
+            return
         for run in self.sweep.alive():
-            key = (run.id, run.attempts[-1].number)
-            if run.state in (State.STOPPING, State.PAUSING):
-                self._clock(run)
-            if key in self._clocks:
-                self._push(run, self._clocks[key])
+            until = run.attempts[-1].until
+            if run.state is not State.RUNNING or run.is_range_test or until >= self._plan().horizon:
+                continue
+            if self._progress_of(run).level >= until:
+                number = run.attempts[-1].number
+                self.append(ev.RunPausing(run=run.id, attempt=number, why="it is at its rung"))
 
-    def _clock(self, run: Run, *, killed: bool = False) -> None:
-        clock = self._clocks.setdefault((run.id, run.attempts[-1].number), _Clock())
-        if killed and not clock.killed_at:
-            clock.asked, clock.killed_at = True, time.monotonic()
-
-    def _push(self, run: Run, clock: _Clock) -> None:
-        now = time.monotonic()
-        if not clock.asked:
-            self._send(run, signal.SIGTERM)
-            self._send(run, signal.SIGCONT)
-            clock.asked = True
-        elif clock.killed_at or now - clock.began > GRACE_SECONDS:
-            clock.killed_at = clock.killed_at or now
-            self._send(run, signal.SIGKILL)
-        if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:
-            clock.warned = True
-            self.warn("does not die of SIGKILL; its place stays taken", run.id)
+    def _watch_budget(self) -> None:
+        if not self._close_look or self.sweep.closed is not None:
+            return
+        running = sum(
+            self._progress_of(run).spent for run in self.sweep.alive() if run.attempts[-1].pid
+        )
+        why = overspent(self.sweep, running, time.time())
+        if why is not None:
+            self.append(*halted(self.sweep, running, why))
 
     # ── obey ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -333,19 +321,10 @@ class Supervisor:
         if self.sweep.n == self._decided_n:
             return  # a strategy sees nothing but the sweep
         self._decided_n = self.sweep.n
-        new: list[AnyEvent] = []
-        for decision in self.experiment.strategy.decide(self.sweep, self.space):
-            match decision:
-                case Start(setting=setting, seed=seed, until=until):
-                    number = len(self.sweep.runs) + len(new) + 1
-                    run = f"r{number:02d}"
-                    new.append(ev.RunQueued(run=run, setting=setting, seed=seed, until=until))
-                case Promote(run=run, until=until):
-                    new.append(ev.RunPromoted(run=run, until=until))
-                case Prune(run=run, why=why):
-                    attempt = len(self.sweep.runs[run].attempts)
-                    new.append(ev.RunEnded(run=run, attempt=attempt, kind="pruned", why=why))
-        self.append(*new)
+        if self.sweep.brake is None:
+            self.append(
+                *events_of(self.experiment.strategy.decide(self.sweep, self.space), self.sweep)
+            )
 
     def _data_ready(self) -> bool:
         """Tell whether the data is prepared; begin or follow its preparation where it is not."""
@@ -423,7 +402,8 @@ class Supervisor:
         if failed is not None:
             self.append(ev.SweepClosed(code=failed.code, why=failed.why))
         elif sweep.brake is not None or (sweep.runs and not unfinished):
-            self.append(exit_code(sweep))
+            closed = exit_code(sweep)
+            self.append(closed)
         self.preparation.failure = None
 
     def _opened(self, plan: ev.Plan) -> ev.SweepOpened:
@@ -453,7 +433,7 @@ class Supervisor:
     def _progress_of(self, run: Run) -> Progress:
         key = (run.id, run.attempts[-1].number)
         if key not in self._progress:
-            self._progress[key] = Progress(self._root(run), self._plan())
+            self._progress[key] = Progress(self._root(run), self._plan(), run)
         return self._progress[key]
 
     def _send(self, run: Run, number: int) -> None:

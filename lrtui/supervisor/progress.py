@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from lrtui import health
 from lrtui.events import Plan
 from lrtui.metrics import MetricLog
+from lrtui.sweep import Run
 
+_MOST_POINTS = 10_000
+"""Points kept of a range test's curve."""
 _BUDGET = 1 << 20
 """Bytes read from one run per tick: a flood of output does not starve the others."""
 
@@ -17,7 +21,7 @@ _BUDGET = 1 << 20
 class Progress:
     """The measurements of one attempt, boiled down."""
 
-    def __init__(self, root: Path, plan: Plan) -> None:
+    def __init__(self, root: Path, plan: Plan, run: Run) -> None:
         self._log = MetricLog(root, plan.unit, plan.parse)
         self._plan = plan
         self._losses: deque[float] = deque(maxlen=health.NAN_IN_A_ROW)
@@ -29,6 +33,12 @@ class Progress:
         """(level, value) of the latest evaluations of the objective."""
         self._best: tuple[float, float] | None = None
         self._val_loss: float | None = None
+        self.horizon = plan.horizon
+        self._until = run.attempts[-1].until
+        self._resumed_at = _resumed_at(run)
+        self._curve: list[tuple[float | None, float]] | None = [] if run.is_range_test else None
+        self.last_time = 0.0
+        """Seconds since the attempt began, at its last line."""
         self.more = False
         """Whether there was more to read."""
 
@@ -40,8 +50,10 @@ class Progress:
             if self.first_level is None:
                 self.first_level = measured.level
             values = measured.values
+            self.last_time = max(self.last_time, measured.time or 0.0)
             if self._plan.loss in values:
                 self._losses.append(values[self._plan.loss])
+                self._draw(values)
             if self._plan.metric in values:
                 self._take(measured.level, values[self._plan.metric])
             if math.isfinite(values.get("val_loss", math.nan)):
@@ -69,13 +81,57 @@ class Progress:
         """Return why the run has diverged, None while it has not."""
         return health.nan(tuple(self._losses), self._plan.loss)
 
+    @property
+    def spent(self) -> float:
+        """What the attempt has cost so far, in the plan's unit: a run that goes on is charged from where it goes on."""
+        return max(0.0, self.level - self.begun_at)
+
+    @property
+    def begun_at(self) -> float:
+        """The level from which the attempt went on; 0 where it began anew, whatever it was asked."""
+        first = self._resumed_at if self.first_level is None else self.first_level
+        return min(first, self._resumed_at) if first > 0.5 * self._resumed_at else 0.0
+
+    @property
+    def began_below(self) -> str | None:
+        """Return in words that the attempt was to go on from a checkpoint, and did not."""
+        if self.first_level is None or self.begun_at > 0 or self._resumed_at == 0:
+            return None
+        unit = self._plan.unit
+        return f"was to go on from {unit} {self._resumed_at:.4g} and began at {unit} {self.first_level:.4g}; charged in full"
+
+    def curve(self, run: Run) -> tuple[list[float], list[float]]:
+        """Return LRs and losses of a range test; a script that prints no lr is taken at its word that it raised it evenly."""
+        points = self._curve or []
+        rise = math.log(run.lr_to / run.setting.lr) / max(1, run.lr_steps - 1)
+        lrs = [
+            run.setting.lr * math.exp(rise * i) if lr is None else lr
+            for i, (lr, _) in enumerate(points)
+        ]
+        return lrs, [loss for _, loss in points]
+
+    def _draw(self, values: Mapping[str, float]) -> None:
+        if self._curve is not None and len(self._curve) < _MOST_POINTS:
+            self._curve.append((values.get("lr"), values[self._plan.loss]))
+
     def _take(self, level: float, value: float) -> None:
+        if level > self._until * (1 + 1e-9) and self._until < self.horizon:
+            return  # beyond its rung: a script that knows no {until} overshoots it
         self._values.append((level, value))
         if not math.isfinite(value):
             return
         sign = 1.0 if self._plan.goal == "max" else -1.0
         if self._best is None or sign * value > sign * self._best[1]:
             self._best = (level, value)
+
+
+def _resumed_at(run: Run) -> float:
+    """Return the level that the attempt's checkpoint had come to, as far as the journal knows; 0 for one from scratch."""
+    attempt = run.attempts[-1]
+    if attempt.resumed_from is None:
+        return 0.0
+    known = [each.level for each in run.reached if each.attempt <= attempt.resumed_from]
+    return max(known, default=0.0)
 
 
 def _kept(plan: Plan) -> int:

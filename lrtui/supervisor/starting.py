@@ -31,6 +31,8 @@ def write_run(folder: Path, run: Run, plan: Plan) -> None:
         "model": plan.model,
         "horizon": plan.horizon,
         "unit": plan.unit,
+        "lr_to": run.lr_to,
+        "lr_steps": run.lr_steps,
         "threads": plan.threads,
         "parent": run.parent,
     }
@@ -109,6 +111,8 @@ def _context(
         "port": _free_port(),
         "threads": plan.threads,
         "prepared": sweep.data.path if sweep.data else "",
+        "lr_to": run.lr_to or run.setting.lr,
+        "lr_steps": run.lr_steps,
     }
 
 

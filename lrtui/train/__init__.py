@@ -10,5 +10,6 @@ only `emit`, and it is the only part of lrtui that imports torch.
     prepare.py store.py     the data, once per machine: load, split, write; the format of the folder
     data.py         arrays -> batches
     loop.py         the training
+    range_test.py   instead of it: the LR raised step by step until the loss turns
     checkpoint.py   what is kept, and how it is read back
 """

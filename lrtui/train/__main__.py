@@ -1,7 +1,7 @@
 """`python -m lrtui.train`: the command line, then the training.
 
-Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written; 1 the checkpoint could not be read or
-written; 2 usage; 130 Ctrl-C.
+Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written (a range test writes none); 1 the
+checkpoint could not be read or written; 2 usage; 130 Ctrl-C.
 
 torch is imported only after the options are found good: it takes over a second. Until the training begins a SIGTERM
 ends the process at once: there is nothing to save.
@@ -38,9 +38,10 @@ def main() -> int:
 def _train(options: Options) -> int:
     from lrtui.train.checkpoint import CheckpointError  # torch
     from lrtui.train.loop import train  # torch
+    from lrtui.train.range_test import raise_lr  # torch
 
     try:
-        return train(options)
+        return raise_lr(options, options.test) if options.test else train(options)
     except CheckpointError as error:
         print(f"lrtui.train: {error}", file=sys.stderr)
         return 1

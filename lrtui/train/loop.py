@@ -52,9 +52,9 @@ def train(options: Options) -> int:
         CheckpointError: damaged checkpoints; or the last one could not be written.
 
     """
-    _settle(options)
+    settle(options)
     training = set_up(options)
-    _introduce(training, resume(training))
+    introduce(training, resume(training))
     training.window.since = time.monotonic()
     with Stop() as stop:
         reached = _run(training, stop)
@@ -66,7 +66,7 @@ def train(options: Options) -> int:
     return 0 if reached else stop.exit_code
 
 
-def _settle(options: Options) -> None:
+def settle(options: Options) -> None:
     """Set what holds for the whole process."""
     skip_compiler()
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
@@ -85,15 +85,15 @@ def _run(training: Training, stop: Stop) -> bool:
             return True
         if stop.asked:
             return False
-        _take_step(training)
+        take_step(training)
         if _line_due(training, every):
             training.grad_norm = _grad_norm(training)
             if not _evaluation_due(training):
                 _emit(training, _trained(training))
 
 
-def _take_step(training: Training) -> None:
-    """Take one optimizer step on the next batch, and add it to the window."""
+def take_step(training: Training) -> Tensor:
+    """Take one optimizer step on the next batch, and add it to the window; return the batch's mean loss, () on the device."""
     window = training.window
     inputs, labels = _next_batch(training)
     training.model.train()
@@ -109,6 +109,7 @@ def _take_step(training: Training) -> None:
     window.correct.add_((outputs.detach().argmax(1) == labels).sum())
     window.images += len(labels)
     window.timed_images += len(labels)
+    return loss.detach()
 
 
 def _next_batch(training: Training) -> tuple[Tensor, Tensor]:
@@ -234,7 +235,7 @@ def _save_if_due(training: Training) -> None:
         training.saved_at = time.monotonic()
 
 
-def _introduce(training: Training, note: str) -> None:
+def introduce(training: Training, note: str) -> None:
     """Print what runs, for the log."""
     options, about = training.options, training.data.about
     parameters = sum(parameter.numel() for parameter in training.model.parameters())

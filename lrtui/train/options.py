@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PRECISIONS = ("fp32", "bf16")
+LEAST_TEST_STEPS = 10
+"""With fewer a range test's curve has no shape."""
 
 
 class UsageError(Exception):
@@ -38,6 +40,16 @@ class Choice:
     def __str__(self) -> str:
         settings = ", ".join(f"{name} {value}" for name, value in self.options.items())
         return f"{self.name} ({settings})" if settings else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """An LR range test from `Options.lr`."""
+
+    to: float
+    """The LR of the last step."""
+    steps: int
+    """At most so many optimizer steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,8 @@ class Options:
     augment: bool
     val_every: float | None
     """None: at each end of an epoch."""
+    test: RangeTest | None = None
+    """What to do instead of training; `until`, `schedule`, `checkpoint` and `val_every` then mean nothing."""
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -80,8 +94,9 @@ def parse(argv: Sequence[str]) -> Options:
     horizon = raw.epochs if raw.epochs is not None else raw.steps
     if horizon is None or (raw.epochs is not None and raw.steps is not None):
         raise UsageError("give either --epochs or --steps: the horizon, which the schedule spans")
-    until = horizon if raw.until is None else raw.until
     _positive(raw, "lr", "batch_size", "epochs", "steps", "until", "threads", "data", "val_every")
+    test = _test(raw)
+    until = horizon if raw.until is None or test else raw.until
     if until > horizon:
         raise UsageError(f"--until {until:g} lies beyond the horizon of {horizon:g} {unit}")
     if raw.data > 1:
@@ -107,6 +122,7 @@ def parse(argv: Sequence[str]) -> Options:
         data=raw.data,
         augment=raw.augment,
         val_every=raw.val_every,
+        test=test,
     )
 
 
@@ -152,6 +168,23 @@ def _known(kind: str, name: str, options: dict[str, Any], table: Mapping[str, En
     return Choice(name, options)
 
 
+def _test(raw: argparse.Namespace) -> RangeTest | None:
+    """Return the range test that is asked for: none with 0 steps, whatever --lr-to says."""
+    if raw.lr_steps == 0:
+        return None
+    if raw.lr_steps < LEAST_TEST_STEPS:
+        raise UsageError(
+            f"--lr-steps is 0 (no range test) or at least {LEAST_TEST_STEPS} (found {raw.lr_steps})"
+        )
+    if raw.lr_to is None:
+        raise UsageError("--lr-steps needs --lr-to: the LR of the range test's last step")
+    if not (raw.lr_to > raw.lr and math.isfinite(raw.lr_to)):
+        raise UsageError(
+            f"--lr-to must be above --lr {raw.lr:g} and finite: a range test raises the LR (found {raw.lr_to:g})"
+        )
+    return RangeTest(raw.lr_to, raw.lr_steps)
+
+
 def _positive(raw: argparse.Namespace, *names: str) -> None:
     for name in names:
         value = getattr(raw, name)
@@ -180,6 +213,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--optimizer", default="adam", help=f"{', '.join(OPTIMIZERS)}; or JSON with options")
     add("--schedule", default="constant", help=f"{', '.join(SCHEDULES)}; or JSON with options")
     add("--lr", type=float, required=True)
+    add("--lr-to", type=float, help="range test: the LR of its last step; its first has --lr")
+    add("--lr-steps", type=int, default=0, help="range test: its steps; default 0: train instead")
     add("--batch-size", type=int, default=128)
     add("--epochs", type=float, help="the horizon, in epochs")
     add("--steps", type=int, help="the horizon, in optimizer steps")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.strategies import STRATEGIES, Grid, Listed, PerOptimizer, Random, Space, Start
+from lrtui.strategies import STRATEGIES, Auto, Grid, Listed, PerOptimizer, Random, Space, Start
 from lrtui.sweep import Run, State, Sweep
 
 SGD = '{"sgd":{"momentum":0.9}}'
@@ -42,7 +42,7 @@ def sweep_with(starts, origin="strategy", state=State.ENDED):
 
 
 def test_every_strategy_of_the_table_is_covered_here():
-    assert set(STRATEGIES.values()) == {Grid, Random}
+    assert set(STRATEGIES.values()) == {Grid, Random, Auto}
 
 
 @given(strategies, spaces)

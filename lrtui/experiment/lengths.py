@@ -1,0 +1,55 @@
+"""At which lengths settings are compared, from the horizon, the schedule and the grace."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from lrtui.events import Unit
+
+ETA = 3
+"""Each rung is so many times as long as the one before."""
+
+
+def rungs(horizon: float, unit: Unit, grace: float, decaying: bool) -> tuple[float, ...]:
+    """Return the rungs R/9, R/3 and R, as far as they are sensible; in whole epochs, steps or tokens.
+
+    Where the schedule decays, or nothing is known of it, the first lies at R/3: a high LR that has not decayed yet looks
+    worse than it finishes. None lies before twice the grace.
+    """
+    shares = (1 / ETA,) if decaying else (1 / ETA**2, 1 / ETA)
+    made = [_whole(horizon * share, unit) for share in shares]
+    kept = [rung for rung in made if 2 * grace <= rung < horizon]
+    return (*dict.fromkeys(kept), horizon)
+
+
+def decays(schedule: str) -> bool:
+    """Tell whether a schedule lowers the LR, or nothing is known of it."""
+    return _named(schedule)[0] != "constant"
+
+
+def warmup(schedule: str) -> float:
+    """Return the share of the horizon in which a schedule's LR rises; 0 where nothing says so."""
+    share = _named(schedule)[1].get("warmup", 0)
+    return float(share) if isinstance(share, int | float) and 0 <= share < 1 else 0.0
+
+
+def share_of(keep: str) -> float:
+    """Return what read_keep returned as a number: 1 for "all"."""
+    if keep == "all":
+        return 1.0
+    over, _, under = keep.partition("/")
+    return float(over) / float(under or 1)
+
+
+def _named(schedule: str) -> tuple[str, dict[str, object]]:
+    """Return the name and the options of a schedule as Setting spells it."""
+    if not schedule.startswith("{"):
+        return schedule, {}
+    name, options = next(iter(json.loads(schedule).items()), ("", {}))
+    return str(name), options if isinstance(options, dict) else {}
+
+
+def _whole(length: float, unit: Unit) -> float:
+    """Return a length that evaluations fall on: an epoch is not split, unless a run has none."""
+    return float(math.ceil(length - 1e-9)) if unit != "epoch" or length >= 1 else length

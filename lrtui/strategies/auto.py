@@ -1,0 +1,149 @@
+"""`lr = "auto"`: range test, bracket, halving, two more LRs when the best lies at an edge, further seeds for the finalists.
+
+A user's own bounds, `lr = { auto = 7, from = 1e-4, to = 1e-2 }`, take the place of the range test and are never left.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lrtui.events import Setting
+from lrtui.strategies.base import Decision, Space, Start, at, optimizer_name
+from lrtui.strategies.halving import finalists, race, seed_finalists
+from lrtui.strategies.range_test import missing_test, result_of
+from lrtui.strategies.rounding import readable
+from lrtui.sweep import Sweep, group_of, lr_text
+
+STEP_DECADES = 0.5
+COUNT = 7
+"""Valley ± 1.5 decades held the best LR in nine of nine measured curves."""
+SAFETY = 30.0
+"""The LR at which a range test diverges lies one to two and a half decades above the largest that trains."""
+USUAL_DECADES = 2.0
+WIDENINGS = 2
+WIDEN_BY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """`auto` LRs, half a decade apart around the valley of a range test, or log-even between the bounds."""
+
+    auto: int = COUNT
+    from_: float | None = None
+    to: float | None = None
+
+    @property
+    def count(self) -> int:
+        """How many LRs it begins with."""
+        return self.auto
+
+    def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
+        """Return what each group needs next: its test, its race, more LRs at an edge, more seeds."""
+        decisions: list[Decision] = []
+        for cell in space.cells():
+            own = self._decide_group(sweep, space, cell)
+            decisions += [decision for decision in own if decision not in decisions]
+        return decisions
+
+    def describe(self) -> str:
+        """Return the search in words."""
+        if self.from_ is not None and self.to is not None:
+            return f"auto: {self.auto} from {lr_text(self.from_)} to {lr_text(self.to)}, then the best go on"
+        return f"auto: {self.auto} around the valley of a range test, then the best go on"
+
+    def _decide_group(self, sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
+        bounded = self.from_ is not None and self.to is not None
+        if not bounded and space.can_range_test and result_of(sweep, space, cell) is None:
+            return missing_test(sweep, space, cell)
+        rates, ceiling = self._bracket(sweep, space, cell)
+        late = _late(sweep, space, cell, rates)
+        decisions = race(sweep, space, cell, rates, late)
+        if decisions is not None:
+            return decisions
+        if not bounded and len(late) < WIDENINGS * WIDEN_BY:
+            more = _beyond(sweep, space, cell, (*rates, *late), ceiling)
+            if more:
+                first = space.rungs_of(cell)[0]
+                return [Start(at(cell, lr), space.seed, first) for lr in more]
+        return seed_finalists(sweep, space, cell)
+
+    def _bracket(
+        self, sweep: Sweep, space: Space, cell: Setting
+    ) -> tuple[tuple[float, ...], float]:
+        """Return the LRs to begin with, ascending, and the LR that none may pass."""
+        if self.from_ is not None and self.to is not None:
+            return _even(self.from_, self.to, self.auto), self.to
+        tested = result_of(sweep, space, cell)
+        ceiling = math.inf
+        if tested is not None and tested.diverged is not None:
+            ceiling = tested.diverged / SAFETY
+        if tested is not None and tested.valley is not None:
+            half = (self.auto - 1) / 2
+            steps = [STEP_DECADES * (i - half) for i in range(self.auto)]
+            rates = [_round(tested.valley * 10**step) for step in steps]
+        else:
+            usual = space.usual.get(optimizer_name(cell.optimizer))
+            if usual is None:
+                return (), ceiling
+            centre, reach = math.sqrt(usual[0] * usual[1]), 10**USUAL_DECADES
+            count = round(2 * USUAL_DECADES / STEP_DECADES) + 1
+            rates = list(_even(_round(centre / reach), _round(centre * reach), count))
+        return tuple(rate for rate in rates if rate <= ceiling), ceiling
+
+
+def bracket_count(auto: Auto, space: Space) -> int:
+    """Return how many LRs the first rung of a group has at most."""
+    bounded = auto.from_ is not None
+    if bounded or space.can_range_test:
+        return auto.auto
+    return round(2 * USUAL_DECADES / STEP_DECADES) + 1
+
+
+def _late(sweep: Sweep, space: Space, cell: Setting, rates: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the LRs that were added to a group's race at an edge."""
+    group = group_of(cell)
+    return tuple(
+        run.setting.lr
+        for run in sweep.trained()
+        if run.origin == "strategy"
+        and run.seed == space.seed
+        and group_of(run.setting) == group
+        and run.setting.lr not in rates
+    )
+
+
+def _beyond(
+    sweep: Sweep, space: Space, cell: Setting, tried: tuple[float, ...], ceiling: float
+) -> tuple[float, ...]:
+    """Return two LRs beyond the edge at which the best LR lies; () where it lies inside."""
+    best = next(iter(finalists(sweep, space, cell)), None)
+    if best is None:
+        return ()
+    group = group_of(cell)
+    known = [
+        run.setting.lr
+        for run in sweep.trained()
+        if group_of(run.setting) == group and run.ending is not None and run.reached
+    ]
+    step = 10**STEP_DECADES
+    lr = best.setting.lr
+    if lr <= min((*known, *tried)):
+        more = [_round(lr / step**i) for i in range(1, WIDEN_BY + 1)]
+    elif lr >= max((*known, *tried)):
+        more = [_round(lr * step**i) for i in range(1, WIDEN_BY + 1)]
+    else:
+        return ()
+    return tuple(rate for rate in more if rate <= ceiling and rate not in tried)
+
+
+def _even(low: float, high: float, count: int) -> tuple[float, ...]:
+    """Return LRs that are even on the logarithm, both ends as given."""
+    step = math.log10(high / low) / (count - 1)
+    inner = [low * 10 ** (step * i) for i in range(1, count - 1)]
+    return (low, *sorted(readable(inner, low, high, taken=(low, high))), high)
+
+
+def _round(lr: float) -> float:
+    """Return an LR with two digits: neighbours are a factor of three apart."""
+    return float(f"{lr:.1e}")

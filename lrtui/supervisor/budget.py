@@ -1,0 +1,47 @@
+"""How much a sweep has spent, and what happens when its budget is: pure functions."""
+
+from __future__ import annotations
+
+from lrtui import events as ev
+from lrtui.events import AnyEvent
+from lrtui.sweep import State, Sweep
+
+
+def overspent(sweep: Sweep, running: float, now: float) -> str | None:
+    """Return why the budget is spent, None while it is not.
+
+    `running` is what the living attempts have cost so far, in the plan's unit; `now` is the wall clock.
+    """
+    plan = sweep.plan
+    if plan is None or sweep.budget_lifted or sweep.budget_reached is not None:
+        return None
+    spent = sweep.spent + running
+    if plan.budget is not None and spent >= plan.budget:
+        return f"the budget of {plan.budget:.10g} {plan.unit}s is spent"
+    if plan.budget_seconds is not None and sweep.active_seconds(now) >= plan.budget_seconds:
+        return f"the budget of {plan.budget_seconds / 3600:.3g} h is spent"
+    return None
+
+
+def halted(sweep: Sweep, running: float, why: str) -> list[AnyEvent]:
+    """Return what follows: nothing more is launched, and what runs writes its checkpoint."""
+    reached = ev.BudgetReached(spent=sweep.spent + running, why=why)
+    return [reached, ev.BrakeSet(on=True, why=why), *halt_runs(sweep, why)]
+
+
+def halt_runs(sweep: Sweep, why: str) -> list[AnyEvent]:
+    """Return how all living runs stop so that they can be gone on with: pausing, or killed where there is no checkpoint."""
+    events: list[AnyEvent] = []
+    can_pause = sweep.plan is not None and sweep.plan.checkpoints
+    for run in sweep.alive():
+        number = len(run.attempts)
+        if run.state in (State.STOPPING, State.PAUSING):
+            continue
+        if can_pause and not run.is_range_test:
+            events.append(ev.RunPausing(run=run.id, attempt=number, why=why, with_sweep=True))
+        else:
+            stopping = ev.RunStopping(
+                run=run.id, attempt=number, kind="killed", why=why, with_sweep=True
+            )
+            events.append(stopping)
+    return events
