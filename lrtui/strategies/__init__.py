@@ -2,13 +2,19 @@
 
 from lrtui.strategies.auto import Auto
 from lrtui.strategies.base import Close, Decision, Promote, Prune, Space, Start, Strategy
+from lrtui.strategies.bayes import Bayes
 from lrtui.strategies.grid import Grid
 from lrtui.strategies.listed import Listed
 from lrtui.strategies.per_optimizer import PerOptimizer
 from lrtui.strategies.random import Random
 from lrtui.strategies.range_test import RangeTest
 
-STRATEGIES: dict[str, type[Strategy]] = {"grid": Grid, "random": Random, "auto": Auto}
+STRATEGIES: dict[str, type[Strategy]] = {
+    "grid": Grid,
+    "random": Random,
+    "auto": Auto,
+    "bayes": Bayes,
+}
 """By the key that chooses it in `lr = { KEY = .. }`. A list or a number is Listed, "range" is RangeTest."""
 WORDS: dict[str, type[Strategy]] = {"auto": Auto, "range": RangeTest}
 """Those that a word alone chooses: `lr = "auto"`."""
@@ -18,7 +24,7 @@ def searches(strategy: Strategy) -> bool:
     """Tell whether a strategy stops the worse half by default: one that looks for the LR by itself."""
     if isinstance(strategy, PerOptimizer):
         return any(searches(each) for each in strategy.by_optimizer.values())
-    return isinstance(strategy, Auto)
+    return isinstance(strategy, Auto | Bayes)
 
 
 def needs_range(strategy: Strategy) -> bool:
@@ -34,6 +40,7 @@ __all__ = [
     "STRATEGIES",
     "WORDS",
     "Auto",
+    "Bayes",
     "Close",
     "Decision",
     "Grid",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lrtui.events import Setting
 from lrtui.strategies.base import Decision, Space, Start, at, optimizer_name
-from lrtui.strategies.halving import finalists, race, seed_finalists
+from lrtui.strategies.halving import finalists, joined, race, seed_finalists
 from lrtui.strategies.range_test import missing_test, result_of
 from lrtui.strategies.rounding import readable
 from lrtui.sweep import Sweep, group_of, lr_text
@@ -57,7 +57,7 @@ class Auto:
         if not bounded and space.can_range_test and result_of(sweep, space, cell) is None:
             return missing_test(sweep, space, cell)
         rates, ceiling = self._bracket(sweep, space, cell)
-        late = _late(sweep, space, cell, rates)
+        late = joined(sweep, space, cell, rates)
         decisions = race(sweep, space, cell, rates, late)
         if decisions is not None:
             return decisions
@@ -98,19 +98,6 @@ def bracket_count(auto: Auto, space: Space) -> int:
     if bounded or space.can_range_test:
         return auto.auto
     return round(2 * USUAL_DECADES / STEP_DECADES) + 1
-
-
-def _late(sweep: Sweep, space: Space, cell: Setting, rates: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the LRs that were added to a group's race at an edge."""
-    group = group_of(cell)
-    return tuple(
-        run.setting.lr
-        for run in sweep.trained()
-        if run.origin == "strategy"
-        and run.seed == space.seed
-        and group_of(run.setting) == group
-        and run.setting.lr not in rates
-    )
 
 
 def _beyond(

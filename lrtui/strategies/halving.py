@@ -55,7 +55,7 @@ def race(
     if missing:
         return [Start(at(cell, lr), space.seed, rungs[0]) for lr in missing]
     racing = [run for run in runs.values() if run is not None and run.origin == "strategy"]
-    joined = [run for run in racing if run.setting.lr not in rates]
+    added = [run for run in racing if run.setting.lr not in rates]
     contenders = [run for run in racing if run.setting.lr in rates]
     decisions: list[Decision] = []
     for rung, further in itertools.pairwise(rungs):
@@ -66,10 +66,25 @@ def race(
             close = _close(sweep, space, group, rung, contenders)
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
-        decisions += _hold_against(sweep, closed, further, joined)
+        decisions += _hold_against(sweep, closed, further, added)
         contenders = [run for run in contenders if run.id in closed.kept]
     over = not decisions and all(run.state is State.ENDED for run in racing)
     return None if over else decisions
+
+
+def joined(
+    sweep: Sweep, space: Space, cell: Setting, rates: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Return the LRs that joined a group's race after those that began it."""
+    group = group_of(cell)
+    return tuple(
+        run.setting.lr
+        for run in sweep.trained()
+        if run.origin == "strategy"
+        and run.seed == space.seed
+        and group_of(run.setting) == group
+        and run.setting.lr not in rates
+    )
 
 
 def seed_finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
@@ -213,11 +228,11 @@ def _carry_out(sweep: Sweep, closed: RungClosed | Close, further: float) -> list
 
 
 def _hold_against(
-    sweep: Sweep, closed: RungClosed, further: float, joined: list[Run]
+    sweep: Sweep, closed: RungClosed, further: float, added: list[Run]
 ) -> list[Decision]:
     """Return what follows for runs that joined late and wait at a rung that is closed."""
     decisions: list[Decision] = []
-    for run in joined:
+    for run in added:
         if run.state is not State.WAITING or not _same(run.until, closed.level):
             continue
         reached = value_at(run, closed.level)

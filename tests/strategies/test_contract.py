@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.strategies import STRATEGIES, Auto, Grid, Listed, PerOptimizer, Random, Space, Start
+from lrtui.strategies import (
+    STRATEGIES,
+    Auto,
+    Bayes,
+    Grid,
+    Listed,
+    PerOptimizer,
+    Random,
+    Space,
+    Start,
+)
 from lrtui.sweep import Run, State, Sweep
 
 SGD = '{"sgd":{"momentum":0.9}}'
@@ -42,7 +52,7 @@ def sweep_with(starts, origin="strategy", state=State.ENDED):
 
 
 def test_every_strategy_of_the_table_is_covered_here():
-    assert set(STRATEGIES.values()) == {Grid, Random, Auto}
+    assert set(STRATEGIES.values()) == {Grid, Random, Auto, Bayes}
 
 
 @given(strategies, spaces)

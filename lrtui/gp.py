@@ -1,0 +1,212 @@
+"""A Gaussian process over log10(lr): what a handful of noisy results say about all learning rates between them.
+
+The verdict asks it where the best LR lies and how sure that is; `bayes` asks it which LR to try next. A curve through every
+point would take one lucky seed for the optimum: this one knows how noisy each result is.
+
+Squared-exponential covariance, constant mean; length scale, signal variance and, where the noise is not known, the noise itself by
+marginal likelihood over a few values each (Rasmussen and Williams 2006, chapters 2 and 5). Pure Python: the supervisor and
+the monitor's start may not import numpy. With 12 points a fit takes 2 ms, 400 draws 6 ms.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import mul
+
+LENGTHS = (0.25, 0.35, 0.5, 0.75, 1.0)
+"""Length scales that are tried, in decades: below a quarter every point stands alone, above one nothing bends."""
+USUAL_LENGTH = 0.75
+"""Accuracy and loss bend slowly over LRs. A log-normal prior around it: with seven noisy points the likelihood alone often takes a
+quarter of a decade, which widened the verdict's intervals by a quarter and gained no coverage (tests/benchmarks/calibration.py)."""
+_LENGTH_SD = 0.5
+SIGNALS = (0.05, 0.15, 0.4, 1.0, 2.5, 6.0, 15.0)
+"""Signal variances that are tried, as multiples of the variance among the results."""
+_JITTER = 1e-9
+_ROOT_2PI = math.sqrt(2 * math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One result."""
+
+    x: float
+    """log10 of the LR."""
+    y: float
+    """Higher is better."""
+    variance: float
+    """Of the noise in y; 0 where it is known exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What is believed about the curve after the observations."""
+
+    observations: tuple[Observation, ...]
+    length: float
+    """In decades."""
+    signal: float
+    """Variance of the curve around its mean."""
+    noise: float
+    """Variance that was added to every observation's own."""
+    mean: float
+    likelihood: float
+    """Log marginal likelihood, up to a constant."""
+    factor: tuple[tuple[float, ...], ...]
+    """Lower Cholesky factor of the observations' covariance."""
+    weights: tuple[float, ...]
+
+    def at(self, x: float) -> tuple[float, float]:
+        """Return mean and standard deviation of the curve (without noise) at one place."""
+        shared = self._shared(x)
+        solved = _forward(self.factor, shared)
+        left = self.signal - sum(map(mul, solved, solved))
+        return self.mean + sum(map(mul, shared, self.weights)), math.sqrt(max(0.0, left))
+
+    def draws(self, xs: Sequence[float], count: int, seed: int = 0) -> list[list[float]]:
+        """Return `count` curves that are as likely as not, each at `xs`; the same ones for the same seed."""
+        rng = random.Random(seed)
+        shared = [self._shared(x) for x in xs]
+        means = [self.mean + sum(map(mul, row, self.weights)) for row in shared]
+        loads = _loadings(
+            xs, [_forward(self.factor, row) for row in shared], self.signal, self.length
+        )
+        rank = len(loads[0]) if loads else 0
+        curves = []
+        for _ in range((count + 1) // 2):
+            normal = [rng.gauss(0.0, 1.0) for _ in range(rank)]
+            parts = [sum(map(mul, load, normal)) for load in loads]
+            # Each with its mirror image: half the work, and means that do not wander.
+            curves.append([m + part for m, part in zip(means, parts, strict=True)])
+            curves.append([m - part for m, part in zip(means, parts, strict=True)])
+        return curves[:count]
+
+    def improvement(self, x: float, best: float) -> float:
+        """Return by how much a result at `x` is expected to exceed `best` (expected improvement)."""
+        mean, sd = self.at(x)
+        if sd <= 0:
+            return max(0.0, mean - best)
+        z = (mean - best) / sd
+        return (mean - best) * _below(z) + sd * math.exp(-z * z / 2) / _ROOT_2PI
+
+    def _shared(self, x: float) -> list[float]:
+        scale = -0.5 / self.length**2
+        return [self.signal * math.exp(scale * (x - o.x) ** 2) for o in self.observations]
+
+
+@functools.lru_cache(maxsize=256)
+def fit(observations: tuple[Observation, ...], noises: tuple[float, ...] = (0.0,)) -> Posterior:
+    """Return the most likely curve's posterior.
+
+    Args:
+        observations: at least one; several at one place are welcome.
+        noises: variances of which one is added to every observation, whichever makes the results most likely: several
+            where the noise is not known.
+
+    Raises:
+        ValueError: no observation, or one that is not finite.
+
+    """
+    if not observations:
+        raise ValueError("a curve needs at least one observation")
+    if not all(map(math.isfinite, (v for o in observations for v in (o.x, o.y, o.variance)))):
+        raise ValueError("observations are finite numbers")
+    ys = [o.y for o in observations]
+    centre = sum(ys) / len(ys)
+    spread = sum((y - centre) ** 2 for y in ys) / len(ys)
+    unit = spread or max(o.variance for o in observations) or 1.0
+    fits = [
+        _fit(observations, length, unit * share, noise, unit * _JITTER)
+        for length in (LENGTHS if len(observations) > 1 else LENGTHS[-1:])
+        for noise in noises
+        for share in SIGNALS
+    ]
+    return max(fits, key=lambda each: each.likelihood - _surprise(each.length))
+
+
+def _surprise(length: float) -> float:
+    return 0.5 * (math.log(length / USUAL_LENGTH) / _LENGTH_SD) ** 2
+
+
+def _fit(
+    observations: tuple[Observation, ...], length: float, signal: float, noise: float, jitter: float
+) -> Posterior:
+    """Return the posterior for these parameters, around the mean that makes the observations most likely."""
+    scale = -0.5 / length**2
+    xs, ys = [o.x for o in observations], [o.y for o in observations]
+    factor: list[list[float]] = []
+    for i, x in enumerate(xs):
+        row: list[float] = []
+        for j, other in enumerate(factor):
+            left = signal * math.exp(scale * (x - xs[j]) ** 2) - sum(map(mul, row, other))
+            row.append(left / other[j])
+        left = signal + observations[i].variance + noise + jitter - sum(map(mul, row, row))
+        row.append(math.sqrt(max(left, jitter)))
+        factor.append(row)
+    ones, seen = _forward(factor, [1.0] * len(ys)), _forward(factor, ys)
+    mean = sum(map(mul, ones, seen)) / sum(map(mul, ones, ones))
+    residue = [y - mean * one for y, one in zip(seen, ones, strict=True)]
+    likelihood = -0.5 * sum(map(mul, residue, residue))
+    likelihood -= sum(math.log(row[-1]) for row in factor)
+    return Posterior(
+        observations=observations,
+        length=length,
+        signal=signal,
+        noise=noise,
+        mean=mean,
+        likelihood=likelihood,
+        factor=tuple(map(tuple, factor)),
+        weights=tuple(_backward(factor, residue)),
+    )
+
+
+def _forward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+    """Solve L a = right."""
+    found: list[float] = []
+    for row, value in zip(factor, right, strict=True):
+        found.append((value - sum(map(mul, row, found))) / row[len(found)])
+    return found
+
+
+def _backward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+    """Solve L' a = right."""
+    found = list(right)
+    for i in reversed(range(len(found))):
+        found[i] /= factor[i][i]
+        for j in range(i):
+            found[j] -= factor[i][j] * found[i]
+    return found
+
+
+def _loadings(
+    xs: Sequence[float], solved: list[list[float]], signal: float, length: float
+) -> list[list[float]]:
+    """Return A with A A' = the curve's covariance at `xs`, a column for each direction in which it still can move.
+
+    Cholesky with pivots, ended when a thousandth of the standard deviation is left: neighbouring places move together, so
+    eight columns do for forty places, and five hundred curves cost 10 ms instead of 60.
+    """
+    scale = -0.5 / length**2
+    left = [max(0.0, signal - sum(map(mul, row, row))) for row in solved]
+    enough = 1e-6 * max(left, default=0.0)
+    loads: list[list[float]] = [[] for _ in xs]
+    while loads and len(loads[0]) < len(xs):
+        pivot = max(range(len(xs)), key=left.__getitem__)
+        if left[pivot] <= enough:
+            break
+        root, own, lead = math.sqrt(left[pivot]), solved[pivot], list(loads[pivot])
+        for i, x in enumerate(xs):
+            covariance = signal * math.exp(scale * (x - xs[pivot]) ** 2)
+            covariance -= sum(map(mul, own, solved[i])) + sum(map(mul, lead, loads[i]))
+            loads[i].append(covariance / root)
+            left[i] -= loads[i][-1] ** 2
+        left[pivot] = 0.0
+    return loads
+
+
+def _below(z: float) -> float:
+    """Return the probability that a standard normal number lies below z."""
+    return 0.5 * math.erfc(-z / math.sqrt(2))
