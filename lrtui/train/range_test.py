@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.emit import emit
 from lrtui.train.loop import introduce, settle, take_step
+from lrtui.train.options import Choice
 from lrtui.train.stop import Stop
 from lrtui.train.training import Training, set_up
 
@@ -36,7 +37,7 @@ def raise_lr(options: Options, test: RangeTest) -> int:
 
     """
     settle(options)
-    training = set_up(replace(options, checkpoint=None))
+    training = set_up(replace(options, schedule=Choice("constant", {}), checkpoint=None))
     introduce(
         training, f"range test: to lr {test.to:.2e} in {test.steps} steps; nothing of it is kept"
     )
