@@ -72,12 +72,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """CPU threads per run."""
     rungs: tuple[tuple[str, tuple[float, ...]], ...] = ()
     """Per schedule (as in Setting) the lengths at which its settings are compared, the last one the horizon; () where all are kept."""
+    planned: float = 0.0
+    """What all of it is expected to cost, in `unit`s, ties and widening left out."""
     budget: float | None = None
     """How much may be spent in all, in `unit`s."""
     budget_seconds: float | None = None
     """How long training may take in all."""
-    study: tuple[str, ...] = ()
-    """The factors of [study], in their order."""
+    study: tuple[tuple[str, Scalar], ...] = ()
+    """The factors of [study] in their order, each with its level in the base: the settings that the file itself names."""
     checkpoints: bool = True
     """Whether an attempt can go on from a checkpoint of an earlier one."""
     stops_at_until: bool = True
@@ -121,6 +123,8 @@ class DataPreparing(Event, frozen=True, kw_only=True):
 
     attempt: int
     token: str
+    dataset: str = ""
+    """Which one; "" in older journals: the plan's."""
 
 
 class DataPrepared(Event, frozen=True, kw_only=True):

@@ -114,10 +114,13 @@ def fit(observations: tuple[Observation, ...], noises: tuple[float, ...] = (0.0,
         raise ValueError("a curve needs at least one observation")
     if not all(map(math.isfinite, (v for o in observations for v in (o.x, o.y, o.variance)))):
         raise ValueError("observations are finite numbers")
+    # One order for all: whoever arrived first makes no difference, not even in the last digit.
+    observations = tuple(sorted(observations, key=lambda o: (o.x, o.y, o.variance)))
     ys = [o.y for o in observations]
     centre = sum(ys) / len(ys)
     spread = sum((y - centre) ** 2 for y in ys) / len(ys)
     unit = spread or max(o.variance for o in observations) or 1.0
+    unit = max(unit, 1e-18 * max(y * y for y in ys), 1e-100)  # no smaller than a float can tell
     fits = [
         _fit(observations, length, unit * share, noise, unit * _JITTER)
         for length in (LENGTHS if len(observations) > 1 else LENGTHS[-1:])

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import msgspec
 
 from lrtui import events as ev
+from lrtui import study
 from lrtui.client import ensure_supervisor
 from lrtui.metrics import RunSeries
 from lrtui.ranking import Standing
@@ -262,11 +263,13 @@ class _Words(_Log):
             if text:
                 self._out.write(f"{clean(text)}\n")
         if plan is not None:
-            found = verdict(snapshot.sweep, snapshot.standings)
+            found = verdict(snapshot.sweep)
             lines = ["", *leaderboard_text(snapshot.standings, plan, 160), "", found.headline(plan)]
             lines += [f"  {reason}" for reason in found.reasons]
             if found.not_tested:
                 lines.append(f"  not tested: {', '.join(found.not_tested)}")
+            for factor in study.study(snapshot.sweep):
+                lines += ["", *study.lines(factor)]
             self._out.writelines(f"{clean(line)}\n" for line in lines)
         self._out.flush()
 
@@ -305,7 +308,7 @@ class _Json(_Log):
         self._line({"event": "Noted", "text": text})
 
     def end(self, snapshot: Snapshot) -> None:
-        found = verdict(snapshot.sweep, snapshot.standings)
+        found = verdict(snapshot.sweep)
         self._line(
             {
                 "event": "LeaderboardRanked",
@@ -315,6 +318,8 @@ class _Json(_Log):
             }
         )
         self._line({"event": "VerdictGiven", **msgspec.to_builtins(found)})
+        for factor in study.study(snapshot.sweep):
+            self._line({"event": "FactorStudied", **msgspec.to_builtins(factor)})
         self._out.flush()
 
     def _line(self, content: dict[str, Any]) -> None:
@@ -353,7 +358,8 @@ def _opened(e: ev.SweepOpened, _: Sweep) -> str:
     what = " ".join(part for part in (plan.model, plan.dataset) if part)
     return (
         f"sweep {plan.name} opened: {what or 'your command'}, {plan.horizon:.10g} {plan.unit}"
-        f"{'' if plan.unit == 'tokens' else 's'}, {plan.goal} {plan.metric}, {plan.parallel} at a time"
+        f"{'' if plan.unit == 'tokens' else 's'}, {plan.goal} {plan.metric}, {plan.parallel} at a time; "
+        f"{plan.strategy}; about {plan.planned:.10g} {plan.unit}{'' if plan.unit == 'tokens' else 's'} in all"
     )
 
 
@@ -377,14 +383,22 @@ def _ended(e: ev.RunEnded, _: Sweep) -> str:
     return f"{e.kind}{how}{_because(e.why)}"
 
 
-def _ranged(e: ev.RangeTested, _: Sweep) -> str:
+def _ranged(e: ev.RangeTested, sweep: Sweep) -> str:
     """Say what the rules read from the curve of a range test."""
     if e.valley is None:
         return f"range test suggests nothing{_because(e.why)}"
     read = {"valley": e.valley, "steep": e.steep, "minimum/10": e.minimum, "slide": e.slide}
     said = ", ".join(f"{name} {lr:.1e}" for name, lr in read.items() if lr is not None)
     turned = "" if e.diverged is None else f"; the loss turned at {e.diverged:.1e}"
-    return f"range test: {said}{turned}. The valley brackets the search"
+    return f"range test: {said}{turned}. The valley brackets the search{_how_long(sweep)}"
+
+
+def _how_long(sweep: Sweep) -> str:
+    """Say about how long the rest takes, at the speed of what was trained so far."""
+    if sweep.plan is None or sweep.plan.planned <= 0 or sweep.spent <= 0 or sweep.seconds <= 0:
+        return ""
+    seconds = sweep.plan.planned * sweep.seconds / sweep.spent / max(1, sweep.parallel)
+    return f"; about {duration(seconds)} to go"
 
 
 def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
@@ -415,7 +429,7 @@ def _because(why: str) -> str:
 _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.SweepOpened: _opened,
     ev.ExperimentChanged: lambda e, _: f"experiment changed: {e.what}",
-    ev.DataPreparing: lambda _e, _: "preparing the data",
+    ev.DataPreparing: lambda e, _: f"preparing {e.dataset or 'the data'}",
     ev.DataPrepared: _prepared,
     ev.RunQueued: _queued,
     ev.RunLaunched: _launched,

@@ -74,7 +74,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
             unit="epoch",
             horizon=0,
         )
-    found = verdict(sweep, snapshot.standings)
+    found = verdict(sweep)
     made = {
         "version": VERSION,
         "experiment": plan.name,

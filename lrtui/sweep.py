@@ -17,7 +17,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from lrtui import events as ev
-from lrtui.events import AnyEvent, EndingKind, Event, Origin, Plan, Setting
+from lrtui.events import AnyEvent, EndingKind, Event, Origin, Plan, Scalar, Setting
 
 
 class State(StrEnum):
@@ -143,13 +143,34 @@ def lr_text(lr: float) -> str:
 def besides_lr(setting: Setting) -> list[str]:
     """Return what a setting has besides its LR, in words: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
     parts = [_in_words(setting.optimizer), _in_words(setting.schedule)]
-    parts += [f"{name}={value}" for name, value in setting.values.items()]
+    parts += [f"{name}={_level(name, value)}" for name, value in setting.values.items()]
     return [part for part in parts if part]
 
 
 def group_of(setting: Setting) -> str:
     """Return what a setting shares with those that differ only in their LR, in words; "" where nothing is named."""
     return ", ".join(besides_lr(setting))
+
+
+def differences(plan: Plan, setting: Setting) -> list[tuple[str, Scalar]]:
+    """Return the factors of a study in which a setting differs from the base, each with its level; [] for the base itself."""
+    found: list[tuple[str, Scalar]] = []
+    for factor, base in plan.study:
+        level = setting.optimizer if factor == "optimizer" else setting.values.get(factor, base)
+        if level != base:
+            found.append((factor, level))
+    return found
+
+
+def level_text(factor: str, level: Scalar) -> str:
+    """Return a level of a study in words: 64, 0.3, mlp width=64, sgd momentum=0.9."""
+    if factor in {"model", "optimizer"}:
+        return _in_words(str(level))
+    return f"{level:g}" if isinstance(level, float) else str(level)
+
+
+def _level(name: str, value: Scalar) -> Scalar:
+    return _in_words(value) if name == "model" and isinstance(value, str) else value
 
 
 def _in_words(text: str) -> str:
@@ -178,8 +199,14 @@ class Sweep:
     stopping: bool = False
     """Whether the user ends the sweep."""
     data: ev.DataPrepared | None = None
+    """The data set that the experiment names; the base of a study."""
+    datasets: Mapping[str, ev.DataPrepared] = field(default_factory=lambda: MappingProxyType({}))
+    """All that are prepared, by name."""
     data_attempt: int = 0
+    """The latest attempt at preparing one."""
     data_token: str = ""
+    data_wanted: str = ""
+    """Which data set that attempt prepares."""
     warnings: tuple[tuple[float, str | None, str], ...] = ()
     """(at, run, text), the latest 200."""
     commands: Mapping[str, ev.CommandDone | None] = field(
@@ -216,6 +243,15 @@ class Sweep:
     def spent(self) -> float:
         """What all ended attempts have cost, in the plan's unit."""
         return sum(run.spent for run in self.runs.values())
+
+    @property
+    def preparing(self) -> bool:
+        """Whether the latest preparation of a data set has not come to its end."""
+        return self.data_attempt > 0 and self.data_wanted not in self.datasets
+
+    def data_of(self, setting: Setting) -> ev.DataPrepared | None:
+        """Return the data that a setting trains on: a study may vary it."""
+        return self.datasets.get(str(setting.values.get("dataset", "")), self.data)
 
     def active_seconds(self, now: float) -> float:
         """Return how long the sweep has been open, the time between its ends and its reopenings left out."""
@@ -272,11 +308,14 @@ def _opened(sweep: Sweep, e: ev.SweepOpened) -> Sweep:
 
 
 def _data_preparing(sweep: Sweep, e: ev.DataPreparing) -> Sweep:
-    return replace(sweep, data_attempt=e.attempt, data_token=e.token)
+    wanted = e.dataset or (sweep.plan.dataset if sweep.plan else "")
+    return replace(sweep, data_attempt=e.attempt, data_token=e.token, data_wanted=wanted)
 
 
 def _data_prepared(sweep: Sweep, e: ev.DataPrepared) -> Sweep:
-    return replace(sweep, data=e)
+    base = sweep.data is None or sweep.data.dataset == e.dataset
+    datasets = MappingProxyType({**sweep.datasets, e.dataset: e})
+    return replace(sweep, data=e if base else sweep.data, datasets=datasets)
 
 
 def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:

@@ -22,6 +22,7 @@ from lrtui.experiment.placeholders import (
 )
 from lrtui.experiment.rates import check_count, read_rates
 from lrtui.experiment.reader import Reader, is_whole
+from lrtui.experiment.study import read_levels, read_study
 from lrtui.experiment.types import Experiment
 from lrtui.experiment.words import did_you_mean, found, show
 from lrtui.strategies import RangeTest, needs_range, searches
@@ -65,7 +66,9 @@ def parse(text: str, path: str) -> Experiment:
     )
     values = settings.read_values(reader) if not builtin else {}
     seeds = reader.whole("seeds", 1, 1, 1000, "3")
-    strategy, counts = read_rates(reader, optimizers)
+    levels = read_levels(reader, builtin=builtin)
+    every = dict.fromkeys((*optimizers, *map(str, levels.get("optimizer", ()))))
+    strategy, counts = read_rates(reader, tuple(every))
     check_count(reader, counts, _combinations(schedules, values), seeds)
     gpus, devices = settings.read_gpus(reader)
     placeholders = used(command or ())
@@ -113,6 +116,7 @@ def parse(text: str, path: str) -> Experiment:
         stops_at_until=builtin or "until" in placeholders,
         can_range_test=builtin or {"lr_to", "lr_steps"} <= placeholders,
     )
+    experiment = replace(experiment, study=read_study(reader, experiment, levels))
     _check_search(reader, experiment)
     if command:
         check_placeholders(reader, command, _known(experiment), _scalable(experiment))
@@ -125,7 +129,8 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
     """Note a search that would not know where to begin, or a budget that ends before it has an answer."""
     space = experiment.space()
     if needs_range(experiment.strategy) and not space.can_range_test:
-        unknown = [o for o in space.optimizers or ("",) if optimizer_name(o) not in space.usual]
+        optimizers = {optimizer_name(cell.optimizer) for cell in space.cells()}
+        unknown = [name for name in optimizers if name not in space.usual]
         if unknown or isinstance(experiment.strategy, RangeTest):
             what = "lr has no range to search: your command takes part in no range test"
             mend = (
@@ -196,7 +201,7 @@ def _model(reader: Reader, *, builtin: bool) -> str:
         return "cnn7" if builtin else ""
     value = reader.data["model"]
     if isinstance(value, list):
-        mend = "Name one; each model needs a file of its own in this version."
+        mend = 'Name one; several are compared one at a time: [study] model = ["mlp", "cnn3"]'
         reader.fault(("model",), f"model must be one model {found(value)}", mend)
         return ""
     one = read_named(reader, ("model",), value, MODELS if builtin else None)
@@ -259,6 +264,7 @@ def _unused(experiment: Experiment, placeholders: set[str]) -> list[str]:
         ("optimizer", len(experiment.optimizers) > 1),
         ("schedule", len(experiment.schedules) > 1),
         *((name, len(axis) > 1) for name, axis in experiment.values.items()),
+        *((name, True) for name in (experiment.study.levels if experiment.study else ())),
     ]
     return [
         f"the command has no {{{name}}}: your script must read LRTUI_{name.upper()} from its environment"

@@ -14,7 +14,7 @@ from lrtui.experiment.words import amount
 from lrtui.strategies import RangeTest, Start, needs_range
 from lrtui.strategies.halving import cost
 from lrtui.strategies.range_test import STEPS
-from lrtui.sweep import Sweep, lr_text
+from lrtui.sweep import Sweep, level_text, lr_text
 from lrtui.text import clean
 
 _RUNS_SHOWN = 40
@@ -29,6 +29,7 @@ def describe(experiment: Experiment) -> list[str]:
         ("trains", _task(experiment)),
         ("lr", experiment.strategy.describe()),
         *_axes(experiment),
+        *_study(experiment),
         ("length", f"{amount(experiment.horizon)} {unit} each"),
         ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
         ("at once", _parallel(experiment)),
@@ -105,6 +106,7 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
             f"values.{name}": [(type(each), each) for each in axis]
             for name, axis in experiment.values.items()
         },
+        "study": experiment.study,
         **{f"health.{rule}": value for rule, value in experiment.health.items()},
         "launcher": dict(experiment.launcher),
     }
@@ -149,6 +151,20 @@ def _axes(experiment: Experiment) -> list[tuple[str, str]]:
     return lines
 
 
+def _study(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return one line for each factor of a study, the base's level in brackets, and one for what all levels train for."""
+    study = experiment.study
+    if study is None:
+        return []
+    lines = []
+    for factor, levels in study.levels.items():
+        texts = ", ".join(level_text(factor, level) for level in levels)
+        own = level_text(factor, study.base[factor])
+        lines.append(("study", f"{factor} {texts} (beside {own}), one at a time"))
+    unit = ALIASES[experiment.unit]
+    return [*lines, ("held", f"{unit}: every level trains {amount(experiment.horizon)} of them")]
+
+
 def _choices(axis: tuple[Scalar, ...]) -> str:
     texts = ", ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in axis)
     return texts if len(axis) == 1 else f"{texts} (in all combinations)"
@@ -175,7 +191,8 @@ def _parallel(experiment: Experiment) -> str:
 
 def _runs(starts: list[Start]) -> list[str]:
     """Return one line per run, with what tells it from the others."""
-    columns = [_row(start) for start in starts]
+    names = list(dict.fromkeys(name for start in starts for name in start.setting.values))
+    columns = [_row(start, names) for start in starts]
     varied = [
         i
         for i in range(1, len(columns[0]) if columns else 0)
@@ -191,9 +208,13 @@ def _runs(starts: list[Start]) -> list[str]:
     return [*lines, *([f"  and {hidden} more"] * (hidden > 0))]
 
 
-def _row(start: Start) -> list[str]:
+def _row(start: Start, names: list[str]) -> list[str]:
+    """Return what a run has, in columns; "" where it has no value of a name, as the base of a study."""
     setting = start.setting
-    values = (f"{name}={value}" for name, value in setting.values.items())
+    values = (
+        f"{name}={level_text(name, setting.values[name])}" if name in setting.values else ""
+        for name in names
+    )
     return [
         f"lr {lr_text(setting.lr)}",
         setting.optimizer,

@@ -76,7 +76,7 @@ ALIASES = {
 
 
 def check_keys(reader: Reader, *, builtin: bool) -> None:
-    """Note the keys that do not exist, do not belong to this kind of experiment, or come later."""
+    """Note the keys that do not exist, or do not belong to this kind of experiment."""
     for key in reader.data:
         if key not in KEYS:
             _unknown(reader, key)
@@ -90,14 +90,6 @@ def check_keys(reader: Reader, *, builtin: bool) -> None:
             mend = f"Leave {key} out, or name your script: {_EXAMPLE}"
             reader.fault((key,), what, mend, key=True)
             reader.drop(key)
-    if reader.has("study"):
-        what = "[study] is not in this version yet"
-        reader.fault(
-            ("study",),
-            what,
-            "Leave it out; a list of optimizers or schedules is tried with every LR.",
-            key=True,
-        )
 
 
 def _unknown(reader: Reader, key: str) -> None:

@@ -44,7 +44,7 @@ def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tu
 
 
 def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> Named | None:
-    """Return a name with its options; None after a fault. The path's first part says what kind of thing it is."""
+    """Return a name with its options; None after a fault. The path's first part says what kind of thing it is, [study] aside."""
     if table is None:
         return _Free(reader, path).read(value)
     return _Known(reader, path, table).read(value)
@@ -59,7 +59,7 @@ class _Free:
 
     @property
     def kind(self) -> str:
-        return str(self.path[0])
+        return _kind(self.path)
 
     def read(self, value: Any) -> Named | None:
         if is_text(value):
@@ -87,7 +87,7 @@ class _Known:
 
     @property
     def kind(self) -> str:
-        return str(self.path[0])
+        return _kind(self.path)
 
     def read(self, value: Any) -> Named | None:
         if is_text(value) and value in self.table:
@@ -152,6 +152,10 @@ class _Known:
         elif key == "warmup" and not 0 <= value < 1:
             what = f"warmup is a share of the horizon, 0 to below 1 {found(value)}"
             self.reader.fault(path, what, "Try: warmup = 0.05, which is 5 % of the run")
+
+
+def _kind(path: Path) -> str:
+    return str(path[1] if path[0] == "study" else path[0])
 
 
 def _has_type(value: Any, types: tuple[type, ...]) -> bool:

@@ -36,6 +36,16 @@ class Named:
         return json.dumps({self.name: dict(sorted(self.options.items()))}, separators=(",", ":"))
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One factor varied at a time around the base: what the file itself names."""
+
+    levels: Mapping[str, tuple[Scalar, ...]]
+    """By factor: its levels beside the base's, in the order given."""
+    base: Mapping[str, Scalar]
+    """By factor: its level in the base."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One experiment file."""
@@ -103,6 +113,8 @@ class Experiment:
     """Whether the command has {until}; else the supervisor stops it at that length."""
     can_range_test: bool = False
     """Whether the command can raise its LR step by step: it has {lr_to} and {lr_steps}."""
+    study: Study | None = None
+    """[study], if the file has one."""
     notes: tuple[str, ...] = ()
     """What a reader of the file should know though it is no fault."""
 
@@ -135,6 +147,7 @@ class Experiment:
             decays=frozenset(text for text in self.schedules or ("",) if decays(text)),
             usual={name: optimizer.usual_lr for name, optimizer in OPTIMIZERS.items()},
             can_range_test=self.can_range_test,
+            study=self.study.levels if self.study else {},
         )
 
     def rungs(self, schedule: str) -> tuple[float, ...]:

@@ -48,10 +48,18 @@ class Space:
     can_range_test: bool = False
     """Whether the command can raise its LR step by step."""
     study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """[study]: each factor with its levels, varied one at a time."""
+    """[study]: each factor with its levels beside the base's, varied one at a time."""
+    just: str | None = None
+    """The name of the one optimizer, whatever its options, whose part of the space this is; None: all of it."""
 
     def cells(self) -> list[Setting]:
-        """Return every combination of what a setting has besides its LR, which is 0 here."""
+        """Return every combination of what a setting has besides its LR, which is 0 here; of a study the base comes first."""
+        every = self._every_cell()
+        if self.just is None:
+            return every
+        return [cell for cell in every if optimizer_name(cell.optimizer) == self.just]
+
+    def _every_cell(self) -> list[Setting]:
         names = list(self.values)
         axes = itertools.product(
             self.optimizers or ("",),
@@ -79,8 +87,7 @@ class Space:
 
     def only(self, optimizer: str) -> Space:
         """Return the part of the space that has this optimizer, whatever its options."""
-        named = tuple(text for text in self.optimizers if optimizer_name(text) == optimizer)
-        return replace(self, optimizers=named)
+        return replace(self, just=optimizer)
 
     def rungs_of(self, cell: Setting) -> tuple[float, ...]:
         """Return the lengths at which settings with this schedule are compared; the horizon alone where all are kept."""

@@ -26,7 +26,7 @@ LEAST_KEPT = 2
 NEAR_SE = 2.0
 """Values within so many standard errors of the cut are tied with it."""
 NEAR_MOST = 1
-"""So many ties beyond the cut go on at most: each costs as much as any other run."""
+"""So many ties beyond the cut go on at most, and none to the end: there it costs two thirds of a full run."""
 _CLOSE = 1e-6
 
 
@@ -63,7 +63,8 @@ def race(
         if closed is None:
             if not all(_is_judged(run, rung) for run in contenders):
                 return decisions
-            close = _close(sweep, space, group, rung, contenders)
+            spare = NEAR_MOST if further < rungs[-1] else 0
+            close = _close(sweep, space, group, rung, contenders, spare=spare)
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
         decisions += _hold_against(sweep, closed, further, added)
@@ -145,7 +146,9 @@ class _Judged:
     reached: Reached
 
 
-def _close(sweep: Sweep, space: Space, group: str, rung: float, contenders: list[Run]) -> Close:
+def _close(
+    sweep: Sweep, space: Space, group: str, rung: float, contenders: list[Run], *, spare: int
+) -> Close:
     """Return the decision of a rung at which all contenders have been judged."""
     waiting = [run for run in contenders if run.state is State.WAITING]
     seen = {run.id: value_at(run, rung) for run in waiting}
@@ -153,7 +156,7 @@ def _close(sweep: Sweep, space: Space, group: str, rung: float, contenders: list
     judged = [_Judged(run, reached) for run in waiting if (reached := seen[run.id]) is not None]
     sound = [each for each in judged if each.reached.value is not None]
     sound.sort(key=lambda each: _order(sweep, each.run, each.reached))
-    kept, cut, why = _kept(sweep, space, contenders, sound)
+    kept, cut, why = _kept(sweep, space, contenders, sound, spare)
     leaving = [each.run.id for each in sound if each not in kept]
     leaving += [each.run.id for each in judged if each.reached.value is None]
     if unseen:
@@ -169,9 +172,9 @@ def _close(sweep: Sweep, space: Space, group: str, rung: float, contenders: list
 
 
 def _kept(
-    sweep: Sweep, space: Space, contenders: list[Run], sound: list[_Judged]
+    sweep: Sweep, space: Space, contenders: list[Run], sound: list[_Judged], spare: int
 ) -> tuple[list[_Judged], float | None, str]:
-    """Return those that go on, the best first; the cut; and in words why so many."""
+    """Return those that go on, the best first, `spare` of them beyond the cut; the cut; and in words why so many."""
     count = max(LEAST_KEPT, math.ceil(len(contenders) * space.share - _CLOSE))
     kept, rest = sound[:count], sound[count:]
     cut = kept[-1].reached.value if kept else None
@@ -179,7 +182,7 @@ def _kept(
         return kept, cut, f"all {len(kept)} that were left go on" if kept else "none was left"
     near = [each for each in rest if _is_near(sweep, each, kept[-1])]
     beside = [each for each in _neighbours(sound) if each in rest and _is_beside(each, kept)]
-    further = (near or beside)[:NEAR_MOST]
+    further = (near or beside)[:spare]
     going = [each for each in sound if each in kept or each in further]
     said = "" if not further else ", one tied with the cut" if near else ", the leader's neighbour"
     return going, cut, f"{len(kept)} of {len(contenders)}{said}"

@@ -23,7 +23,7 @@ class PerOptimizer:
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
         """Return what each strategy decides in its part of the space; first seeds before second ones."""
-        names = dict.fromkeys(optimizer_name(text) for text in space.optimizers)
+        names = dict.fromkeys(optimizer_name(cell.optimizer) for cell in space.cells())
         decided = [
             decision
             for name in names

@@ -25,6 +25,7 @@ from lrtui.experiment import Experiment
 from lrtui.experiment.settings import budget_of
 from lrtui.layout import Layout
 from lrtui.opening import read_experiment, read_origin
+from lrtui.strategies.halving import cost
 from lrtui.supervisor.loop import TICK_SECONDS, Supervisor
 from lrtui.supervisor.machine import lend
 
@@ -120,8 +121,10 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         keep=experiment.keep,
         grace=experiment.grace_of(experiment.schedules[0] if experiment.schedules else ""),
         rungs=tuple(experiment.space().rungs.items()),
+        planned=cost(experiment.space(), experiment.strategy.count)[0],
         budget=budget_of(experiment.budget)[0],
         budget_seconds=budget_of(experiment.budget)[1],
+        study=tuple(experiment.study.base.items()) if experiment.study else (),
         health=dict(experiment.health),
         parse=experiment.parse,
         strategy=experiment.strategy.describe(),

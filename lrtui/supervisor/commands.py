@@ -205,7 +205,7 @@ def _reopen(sweep: Sweep) -> list[AnyEvent]:
             events.append(_queue_again(sweep, run, resume=resume, why="", origin=run.origin))
     if sweep.closed is None and not events:
         raise Refusal("the sweep is running")
-    if not events and not sweep.queued() and sweep.data is not None:
+    if not events and not sweep.queued() and sweep.data is not None and not sweep.preparing:
         raise Refusal("every run has ended", "restart one, or add one: lrtui add DIR --lr LR")
     return events
 

@@ -12,6 +12,7 @@ from lrtui.strategies.range_test import suggest
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import Run, State, Sweep
 from lrtui.text import clean, clean_lines
+from lrtui.verdict import verdict
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""
@@ -152,6 +153,20 @@ def exit_code(sweep: Sweep) -> ev.SweepClosed:
     if not any(_finished(run) for run in sweep.trained()):
         return _only_tested(sweep)
     return ev.SweepClosed(code=0, why=f"{kinds.count('finished')} of {len(kinds)} runs finished")
+
+
+def verdict_event(sweep: Sweep) -> ev.VerdictReached:
+    """Return the answer of a sweep that ends."""
+    found = verdict(sweep)
+    return ev.VerdictReached(
+        lr=found.lr,
+        group=found.group,
+        low=found.low,
+        high=found.high,
+        equal=found.equal,
+        provisional=found.provisional,
+        why=found.reasons,
+    )
 
 
 def _finished(run: Run) -> bool:

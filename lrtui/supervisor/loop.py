@@ -27,10 +27,11 @@ from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin
 from lrtui.supervisor import commands, slots, starting
 from lrtui.supervisor.budget import halted, overspent
-from lrtui.supervisor.conclusion import conclude, exit_code, is_fast_failure
+from lrtui.supervisor.conclusion import conclude, exit_code, is_fast_failure, verdict_event
 from lrtui.supervisor.deciding import events_of
 from lrtui.supervisor.inbox import Inbox, Letter
 from lrtui.supervisor.journal import Journal
+from lrtui.supervisor.judging import chance_in, judged
 from lrtui.supervisor.preparation import Preparation
 from lrtui.supervisor.progress import Progress
 from lrtui.supervisor.stops import Stops
@@ -220,27 +221,29 @@ class Supervisor:
     # ── read and judge ────────────────────────────────────────────────────────────────────────────
 
     def _read(self) -> None:
+        now = time.monotonic()
         for run in self.sweep.alive() if self._close_look else ():
             if run.attempts[-1].pid is not None:
-                self._progress_of(run).read()
+                progress = self._progress_of(run)
+                if progress.read():
+                    progress.signs.hear(now)
 
     def _judge(self) -> None:
-        """Let the health rules speak; a run that the user added or restarted is only flagged."""
-        rule_on = self._plan().health.get("nan", True) is not False
-        for run in self.sweep.alive():
-            progress = self._progress.get((run.id, run.attempts[-1].number))
-            if progress is None or run.state not in (State.RUNNING, State.FROZEN) or not rule_on:
-                continue
-            why = progress.nan()
-            if why is None or any(rule == "nan" for rule, _ in run.flags):
-                continue
-            number = run.attempts[-1].number
-            flagged = ev.RunFlagged(run=run.id, attempt=number, rule="nan", why=why)
-            if run.origin == "user":
-                self.append(flagged)
-            else:
-                stopping = ev.RunStopping(run=run.id, attempt=number, kind="diverged", why=why)
-                self.append(flagged, stopping)
+        """Let the health rules speak."""
+        if not self._close_look:
+            return
+        known = {
+            run.id: (run, self._progress.get((run.id, len(run.attempts))))
+            for run in self.sweep.alive()
+        }
+        signs = {run_id: progress.signs for run_id, (_, progress) in known.items() if progress}
+        now = time.monotonic()
+        for run, progress in known.values():
+            self.append(*judged(self.sweep, run, signs, now))
+            below = progress.began_below if progress else None
+            if below and "resume" not in {rule for rule, _ in run.flags}:
+                number = len(run.attempts)
+                self.append(ev.RunFlagged(run=run.id, attempt=number, rule="resume", why=below))
 
     def _stop_at_rung(self) -> None:
         """Stop the attempts of scripts that do not know where: when they have come to the length they were started for."""
@@ -328,7 +331,7 @@ class Supervisor:
 
     def _data_ready(self) -> bool:
         """Tell whether the data is prepared; begin or follow its preparation where it is not."""
-        if self.sweep.data is not None or not self._plan().builtin:
+        if not self.preparation.missing(self.sweep):
             return True
         self.append(*self.preparation.further(self.sweep))
         return False
@@ -403,7 +406,7 @@ class Supervisor:
             self.append(ev.SweepClosed(code=failed.code, why=failed.why))
         elif sweep.brake is not None or (sweep.runs and not unfinished):
             closed = exit_code(sweep)
-            self.append(closed)
+            self.append(verdict_event(sweep), closed)
         self.preparation.failure = None
 
     def _opened(self, plan: ev.Plan) -> ev.SweepOpened:
@@ -433,8 +436,17 @@ class Supervisor:
     def _progress_of(self, run: Run) -> Progress:
         key = (run.id, run.attempts[-1].number)
         if key not in self._progress:
-            self._progress[key] = Progress(self._root(run), self._plan(), run)
+            self._progress[key] = self._progress_from(run, len(run.attempts))
         return self._progress[key]
+
+    def _progress_from(self, run: Run, number: int) -> Progress:
+        """Return the measurements of an attempt, and of those that it goes on from."""
+        attempt = run.attempts[number - 1]
+        root, chance = self.layout.attempt(run.folder, number), chance_in(self.sweep)
+        progress = Progress(root, self._plan(), run, attempt, chance)
+        if attempt.resumed_from is not None and 0 < attempt.resumed_from < number:
+            progress.go_on_from(self._progress_from(run, attempt.resumed_from))
+        return progress
 
     def _send(self, run: Run, number: int) -> None:
         self.launcher.send(self._root(run), run.attempts[-1].token, number)

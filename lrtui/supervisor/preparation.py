@@ -1,4 +1,7 @@
-"""The preparation of the data: an attempt like any other, in data/aN, before the first launch."""
+"""The preparation of the data: an attempt like any other, in data/aN, before the first launch.
+
+A study of data sets needs several: they are prepared one after the other, that of the base first.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class _Prepared(msgspec.Struct, frozen=True):
 
 
 class Preparation:
-    """Follows the preparation of one experiment's data."""
+    """Follows the preparation of one experiment's data sets."""
 
     def __init__(
         self, layout: Layout, experiment: Experiment, origin: Origin, launcher: Launcher
@@ -62,30 +65,40 @@ class Preparation:
 
     def further(self, sweep: Sweep) -> list[AnyEvent]:
         """Take the preparation one step further and return what happened."""
-        if sweep.brake is not None or self.failure is not None:
+        missing = self.missing(sweep)
+        if not missing or sweep.brake is not None or self.failure is not None:
             return []
-        if sweep.data_attempt == 0 or self._must_repeat(sweep):
-            number = sweep.data_attempt + 1
-            return [ev.DataPreparing(attempt=number, token=secrets.token_hex(16))]
+        begun = sweep.data_attempt > 0 and sweep.data_wanted == missing[0]
+        if not begun or self._must_repeat(sweep):
+            number, token = sweep.data_attempt + 1, secrets.token_hex(16)
+            return [ev.DataPreparing(attempt=number, token=token, dataset=missing[0])]
         root = self._folder / f"a{sweep.data_attempt}"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         condition = self._launcher.look(root, sweep.data_token)
         match condition:
             case Unclaimed():
-                self._launch(root, sweep.data_token)
+                self._launch(root, sweep.data_token, missing[0])
                 self._begun = sweep.data_attempt
             case Over(code=0) if (prepared := self._result(root)) is not None:
-                return [prepared]
+                return [msgspec.structs.replace(prepared, dataset=missing[0])]
             case Over():
                 self.failure = _failure(condition, AttemptLayout(root))
             case Gone():
                 self._begun = -1
         return []
 
+    def missing(self, sweep: Sweep) -> list[str]:
+        """Return the data sets that are not prepared yet, the base's first; [] for own scripts."""
+        if self._experiment.command is not None:
+            return []
+        study = self._experiment.study
+        further = study.levels.get("dataset", ()) if study else ()
+        wanted = [self._experiment.dataset, *map(str, further)]
+        return [name for name in wanted if name not in sweep.datasets]
+
     def alive(self, sweep: Sweep) -> bool:
         """Tell whether the preparation goes on."""
-        waiting = sweep.data is None and sweep.brake is None and self.failure is None
-        return self._experiment.command is None and waiting
+        return bool(self.missing(sweep)) and sweep.brake is None and self.failure is None
 
     def _must_repeat(self, sweep: Sweep) -> bool:
         """Tell whether the last attempt failed under an earlier supervisor, or was killed."""
@@ -96,13 +109,13 @@ class Preparation:
         failed = isinstance(condition, Over) and (condition.code != 0 or self._result(root) is None)
         return failed or isinstance(condition, Gone)
 
-    def _launch(self, root: Path, token: str) -> None:
+    def _launch(self, root: Path, token: str, dataset: str) -> None:
         data_dir = Path(self._origin.cwd, self._experiment.data_dir or "data")
         words = [
             sys.executable,
             "-m",
             "lrtui.train.prepare",
-            f"--dataset={self._experiment.dataset}",
+            f"--dataset={dataset}",
             f"--data-dir={data_dir}",
         ]
         content = {"argv": words, "cwd": self._origin.cwd}

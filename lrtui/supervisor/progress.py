@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from lrtui import health
 from lrtui.events import Plan
+from lrtui.health import Chance, Signs
 from lrtui.metrics import MetricLog
-from lrtui.sweep import Run
+from lrtui.sweep import Attempt, Run
 
 _MOST_POINTS = 10_000
 """Points kept of a range test's curve."""
@@ -21,10 +21,12 @@ _BUDGET = 1 << 20
 class Progress:
     """The measurements of one attempt, boiled down."""
 
-    def __init__(self, root: Path, plan: Plan, run: Run) -> None:
+    def __init__(
+        self, root: Path, plan: Plan, run: Run, attempt: Attempt, chance: Chance | None
+    ) -> None:
         self._log = MetricLog(root, plan.unit, plan.parse)
         self._plan = plan
-        self._losses: deque[float] = deque(maxlen=health.NAN_IN_A_ROW)
+        self.signs = Signs(plan, chance)
         self.level = 0.0
         """The furthest level seen, in the plan's unit."""
         self.first_level: float | None = None
@@ -34,16 +36,17 @@ class Progress:
         self._best: tuple[float, float] | None = None
         self._val_loss: float | None = None
         self.horizon = plan.horizon
-        self._until = run.attempts[-1].until
-        self._resumed_at = _resumed_at(run)
+        self._until = attempt.until
+        self._resumed_at = _resumed_at(run, attempt)
         self._curve: list[tuple[float | None, float]] | None = [] if run.is_range_test else None
         self.last_time = 0.0
         """Seconds since the attempt began, at its last line."""
         self.more = False
         """Whether there was more to read."""
 
-    def read(self) -> None:
-        """Take in what the attempt has written since the last call."""
+    def read(self) -> bool:
+        """Take in what the attempt has written since the last call; return whether there was anything."""
+        before = self.lines
         for measured in self._log.poll(_BUDGET):
             self.lines += 1
             self.level = max(self.level, measured.level)
@@ -52,13 +55,19 @@ class Progress:
             values = measured.values
             self.last_time = max(self.last_time, measured.time or 0.0)
             if self._plan.loss in values:
-                self._losses.append(values[self._plan.loss])
                 self._draw(values)
+            self.signs.take(measured.level, values)
             if self._plan.metric in values:
                 self._take(measured.level, values[self._plan.metric])
             if math.isfinite(values.get("val_loss", math.nan)):
                 self._val_loss = values["val_loss"]
         self.more = self._log.more
+        return self.lines > before
+
+    def go_on_from(self, earlier: Progress) -> None:
+        """Remember what an earlier attempt measured, from whose checkpoint this one goes on."""
+        earlier.read_all()
+        self.signs = earlier.signs
 
     def read_all(self) -> None:
         """Take in everything that is left; the worker has ended."""
@@ -76,10 +85,6 @@ class Progress:
         elif self._plan.value.startswith("mean"):
             value = sum(v for _, v in self._values) / len(self._values)
         return level, value if math.isfinite(value) else None, self._val_loss
-
-    def nan(self) -> str | None:
-        """Return why the run has diverged, None while it has not."""
-        return health.nan(tuple(self._losses), self._plan.loss)
 
     @property
     def spent(self) -> float:
@@ -125,9 +130,8 @@ class Progress:
             self._best = (level, value)
 
 
-def _resumed_at(run: Run) -> float:
+def _resumed_at(run: Run, attempt: Attempt) -> float:
     """Return the level that the attempt's checkpoint had come to, as far as the journal knows; 0 for one from scratch."""
-    attempt = run.attempts[-1]
     if attempt.resumed_from is None:
         return 0.0
     known = [each.level for each in run.reached if each.attempt <= attempt.resumed_from]

@@ -39,6 +39,8 @@ class Dataset(Entry):
     flip: bool = False
     """Whether a mirrored image keeps its meaning (a mirrored digit does not)."""
     synthetic: bool = False
+    train: int
+    """How many training images there are, those for validation left out."""
     validation: int
     """How many training images are held out for validation."""
 

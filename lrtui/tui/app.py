@@ -22,11 +22,11 @@ from typing_extensions import override
 
 from lrtui.errors import UserError
 from lrtui.tui import steering
-from lrtui.tui.arrange import arrange
+from lrtui.tui.arrange import arrange, beside
 from lrtui.tui.frames import Frames
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.marks import Marks
-from lrtui.tui.panels import Alert, Chart, Keys, Leaderboard, Output, Settings, Status
+from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.reader import PagesRead, Reader, ReaderFailed, SnapshotTaken
 from lrtui.tui.scene import Notice, Scene, View
@@ -73,7 +73,7 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         self._said_at = time.monotonic()
         self._marks = Marks()
         self._reader = Reader(directory, self.post_message)
-        self._shape: tuple[int, ...] = ()
+        self._shape: tuple[object, ...] = ()
         self.set_reactive(Monitor.scene, Scene(notice=Notice(notice)))
 
     @override
@@ -88,12 +88,12 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
             with Container(id="charts"):
                 for slot in range(CHARTS):
                     yield Chart(slot).data_bind(**scene)
-            yield Output("large-output").data_bind(**scene)
-            yield Settings("large-settings").data_bind(**scene)
+            for name, panel in LARGE.items():
+                yield panel(f"large-{name}").data_bind(**scene)
         yield Leaderboard().data_bind(**scene)
         with Container(id="below"):
-            yield Output("output").data_bind(**scene)
-            yield Settings("settings").data_bind(**scene)
+            for name, panel in LARGE.items():
+                yield panel(name).data_bind(**scene)
         yield Alert("alert").data_bind(**scene)
         yield Keys("keys").data_bind(**scene)
 
@@ -141,9 +141,11 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         before = self.scene.snapshot
         first = before is None
         runs = snapshot.sweep.runs
-        marks = self._marks.of((run.id, run.setting.lr) for run in runs.values())
+        marks = self._marks.of((run.id, run.setting.lr) for run in snapshot.sweep.trained())
         why = snapshot.view_only or ("you asked only to look" if self._looked_only else "")
-        scene = replace(self.scene, snapshot=snapshot, marks=marks, view_only=why)
+        scene = replace(
+            self.scene, snapshot=snapshot, judgement=message.judgement, marks=marks, view_only=why
+        )
         happened = before is not None and before.sweep.n != snapshot.sweep.n
         if happened and time.monotonic() - self._said_at > ANSWER_SECONDS:
             scene = replace(scene, notice=Notice())
@@ -168,7 +170,7 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         """Keep sizes and the reader in step with what is shown."""
         self._lay_out()
         standings = scene.snapshot.standings if scene.snapshot else []
-        self._reader.show(scene.view.selected, standings[0].runs[0] if standings else "")
+        self._reader.show(scene.run.id if scene.run else "", standings[0].runs[0] if standings else "")
 
     # ------------------------------------------------ sizes
 
@@ -183,7 +185,8 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         view, snapshot = self.scene.view, self.scene.snapshot
         rows = len(snapshot.standings) if snapshot else 8
         width, height = self.size
-        shape = (width, height, rows, view.charts, hash(view.pane))
+        panes = beside(self.scene, width)
+        shape = (width, height, rows, view.charts, view.pane, panes)
         if shape == self._shape:
             return
         self._shape = shape
@@ -202,8 +205,9 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
             widget.set_class(size == 0, "gone")
             widget.styles.height = size
         main.query_one("#charts").set_class(view.pane != "charts", "gone")
-        main.query_one("#large-output").set_class(view.pane != "output", "gone")
-        main.query_one("#large-settings").set_class(view.pane != "settings", "gone")
+        for pane in LARGE:
+            main.query_one(f"#large-{pane}").set_class(view.pane != pane, "gone")
+            main.query_one(f"#{pane}").set_class(pane not in panes or not at.below, "gone")
         grid = main.query_one("#charts")
         grid.styles.grid_size_columns = min(2, at.charts)
         grid.styles.grid_size_rows = 2 if at.charts > 2 else 1

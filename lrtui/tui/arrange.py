@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lrtui.tui.scene import Pane, Scene
 
 SMALL = (60, 16)
 """Below this the leaderboard stands alone, with the line of answers."""
 LARGE = (120, 30)
-"""From here on two charts stand side by side, and output and settings below the leaderboard."""
+"""From here on two charts stand side by side, and further panes below the leaderboard."""
+WIDE = 150
+"""From here on three panes stand there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +25,7 @@ class Arrangement:
     """Charts, or what replaces them."""
     leaderboard: int
     below: int
-    """Output and settings, side by side."""
+    """The panes that `beside` names."""
     alert: int
     keys: int
     charts: int
@@ -35,7 +41,17 @@ def arrange(width: int, height: int, rows: int, charts: int) -> Arrangement:
     if width < LARGE[0] or height < LARGE[1]:
         table = min(max(rows, 8) + 1, max(6, body - 11))
         return Arrangement(1, body - table, table, 0, 1, 1, 1)
-    below = min(12, max(6, body // 5))
+    below = min(14, max(6, body // 4))
     table = min(max(rows, 4) + 1, (body - below) * 2 // 5)
     shown = charts if charts < 4 or body - below - table >= 20 else 2
     return Arrangement(1, body - below - table, table, below, 1, 1, shown)
+
+
+def beside(scene: Scene, width: int) -> tuple[Pane, ...]:
+    """Return the panes below the leaderboard: the first two or three that have something to say."""
+    from lrtui.tui.sensitivity import has_points
+
+    chart: list[Pane] = ["sensitivity"] if has_points(scene) else ["range"] if scene.tests else []
+    search: list[Pane] = ["search"] if scene.is_search else []
+    panes: list[Pane] = ["output", *chart, *search, "settings"]
+    return tuple(panes[: 3 if width >= WIDE else 2])

@@ -8,6 +8,7 @@ so the pictures do not differ. Called in a thread; plotext is imported by the fi
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import threading
@@ -45,6 +46,27 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Glyph:
+    """A place that is marked by characters, drawn over the curves; the first character stands at the place."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the x axis that is drawn with a character of its own."""
+
+    low: float
+    high: float
+    char: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """What a chart shows; equal pictures look the same, so they are not drawn twice."""
 
@@ -58,6 +80,8 @@ class Picture:
     """(text, colour), cold to hot."""
     note: str = ""
     """Written in the middle where there is no curve."""
+    glyphs: tuple[Glyph, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 class Point(NamedTuple):
@@ -70,7 +94,7 @@ class Point(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A character and the number of the curve that it belongs to; -1 for none."""
+    """A character and the number of the curve that it belongs to, glyphs numbered behind the curves; -1 for none."""
 
     char: str
     owner: int
@@ -96,6 +120,7 @@ def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> l
     canvas = paint(lines, columns - _LETTERS, rows, quick=quick)
     canvas = [row + [_EMPTY] * (columns - len(row)) for row in canvas]
     _write_letters(canvas, picture, lines)
+    _write_glyphs(canvas, picture)
     if picture.note:
         _write_note(canvas, picture)
     body = [
@@ -211,6 +236,24 @@ def _write_letters(canvas: Canvas, picture: Picture, lines: list[list[Point]]) -
             canvas[row][column + offset] = Cell(char, number)
 
 
+def _write_glyphs(canvas: Canvas, picture: Picture) -> None:
+    """Write the glyphs; what one adds behind its place gives way to another's."""
+    rows, columns = len(canvas), len(canvas[0])
+    heads: set[tuple[int, int]] = set()
+    tails: list[tuple[int, int, Cell]] = []
+    for number, glyph in enumerate(picture.glyphs, len(picture.curves)):
+        across, up = _part(glyph.x, picture.x_limits), _part(glyph.y, picture.y_limits)
+        if across is None or up is None or not glyph.text:
+            continue
+        row, column = round((1 - up) * (rows - 1)), round(across * (columns - _LETTERS - 1))
+        canvas[row][column] = Cell(glyph.text[0], number)
+        heads.add((row, column))
+        tails += [(row, column + i, Cell(char, number)) for i, char in enumerate(glyph.text) if i]
+    for row, column, cell in tails:
+        if (row, column) not in heads and column < columns:
+            canvas[row][column] = cell
+
+
 def _write_note(canvas: Canvas, picture: Picture) -> None:
     row = len(canvas) // 2
     start = max(0, (len(canvas[0]) - len(picture.note)) // 2)
@@ -229,8 +272,9 @@ def _cells(cells: list[Cell], picture: Picture) -> Iterator[Segment]:
         if owner < 0:
             yield Segment(text, style(FAINT))
         else:
-            curve = picture.curves[owner]
-            yield Segment(text, style(curve.colour, bold=curve.bold))
+            curves = len(picture.curves)
+            pen = picture.curves[owner] if owner < curves else picture.glyphs[owner - curves]
+            yield Segment(text, style(pen.colour, bold=pen.bold))
         start = index
 
 
@@ -286,7 +330,22 @@ def _bottom(picture: Picture, columns: int, gutter: int) -> list[Strip]:
         labels[start : start + len(tick.label)] = tick.label
         free = start + len(tick.label) + 1
     pad = Segment(" " * gutter, style(FAINT))
+    line = _coloured_axis(axis, picture, columns)
     return [
-        Strip([pad, ink("└" + "".join(axis) + "┘", RULE)]),
+        Strip([pad, ink("└", RULE), *line, ink("┘", RULE)]),
         Strip([ink("".join(labels)[: gutter + columns + 2], FAINT)]),
     ]
+
+
+def _coloured_axis(axis: list[str], picture: Picture, columns: int) -> Iterator[Segment]:
+    """Yield the x axis, its spans in their own characters and colours."""
+    colours = [RULE] * columns
+    for span in picture.spans:
+        low, high = _part(span.low, picture.x_limits), _part(span.high, picture.x_limits)
+        if low is None or high is None:
+            continue
+        first, last = (round(part * (columns - _LETTERS - 1)) for part in (low, high))
+        for column in range(first, last + 1):
+            axis[column], colours[column] = span.char, span.colour
+    for colour, cells in itertools.groupby(zip(colours, axis, strict=True), key=lambda c: c[0]):
+        yield ink("".join(char for _, char in cells), colour)

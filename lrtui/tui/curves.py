@@ -35,13 +35,21 @@ class Framing:
     x: dict[str, float] = field(default_factory=dict)
 
 
+def measured(scene: Scene) -> dict[str, RunSeries]:
+    """Return what each run measured, range tests left out: their lines stand at no common length."""
+    if scene.snapshot is None:
+        return {}
+    known = scene.snapshot.series
+    return {run.id: known[run.id] for run in scene.snapshot.sweep.trained() if run.id in known}
+
+
 def metric_names(scene: Scene) -> list[str]:
     """Return every metric that some run has measured, those that are looked at most first."""
     if scene.snapshot is None or scene.snapshot.sweep.plan is None:
         return []
     plan = scene.snapshot.sweep.plan
     names: dict[str, None] = {}
-    for series in scene.snapshot.series.values():
+    for series in measured(scene).values():
         names.update(dict.fromkeys(series.names()))
     first = [n for n in dict.fromkeys((*_USUAL, plan.metric, plan.loss)) if n in names]
     last = [n for n in _SPARE if n in names and n not in first]
@@ -70,7 +78,7 @@ def axis_for(scene: Scene) -> Axis:
     if snapshot is None or snapshot.sweep.plan is None:
         return "level"
     given: set[str] = set()
-    for series in snapshot.series.values():
+    for series in measured(scene).values():
         given.update(series.axes())
     others: tuple[Axis, ...] = ("epoch", "step", "time")
     ring: list[Axis] = [
@@ -85,7 +93,7 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
     snapshot, view = scene.snapshot, scene.view
     if snapshot is None:
         return ()
-    versions = tuple((run, series.version) for run, series in snapshot.series.items())
+    versions = tuple((run, series.version) for run, series in measured(scene).items())
     smooth = view.weight if view.smooth else 0.0
     shown = (view.hidden, view.pinned, view.selected)
     return (
@@ -101,7 +109,7 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
 
 
 def _states(scene: Scene) -> tuple[object, ...]:
-    return tuple(run.state for run in scene.snapshot.sweep.runs.values()) if scene.snapshot else ()
+    return tuple(run.state for run in scene.snapshot.sweep.trained()) if scene.snapshot else ()
 
 
 def picture(
@@ -144,7 +152,7 @@ def _ordered(scene: Scene) -> list[str]:
     if scene.snapshot is None:
         return []
     sweep, view = scene.snapshot.sweep, scene.view
-    runs = [run for run in sweep.runs.values() if run.id in scene.snapshot.series]
+    runs = [run for run in sweep.trained() if run.id in scene.snapshot.series]
     runs.sort(key=lambda r: (r.id == view.selected, r.id == view.pinned, r.setting.lr))
     return [run.id for run in runs]
 
@@ -152,7 +160,7 @@ def _ordered(scene: Scene) -> list[str]:
 def _legend(scene: Scene) -> tuple[tuple[str, str], ...]:
     if scene.snapshot is None:
         return ()
-    runs = sorted(scene.snapshot.sweep.runs.values(), key=lambda run: run.setting.lr)
+    runs = sorted(scene.snapshot.sweep.trained(), key=lambda run: run.setting.lr)
     return tuple(
         (f"{scene.mark(run.id).letter} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
         for run in runs
@@ -209,7 +217,7 @@ def _x_end(scene: Scene, axis: Axis, curves: Iterable[Curve], framing: Framing) 
     plan = snapshot.sweep.plan if snapshot else None
     if snapshot is None or plan is None:
         return 1.0
-    furthest = max((s.level for s in snapshot.series.values()), default=0.0)
+    furthest = max((s.level for s in measured(scene).values()), default=0.0)
     if axis == "level":
         return max(plan.horizon, furthest) or 1.0
     end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from typing_extensions import override
 
+from lrtui.tui.judgement import Judgement, judge
 from lrtui.tui.scene import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lrtui.sweep import Sweep
     from lrtui.watcher import Snapshot, Watcher
 
 LIVE, QUIET = 0.25, 1.0
@@ -28,10 +30,11 @@ _PATIENCE = 40
 
 
 class SnapshotTaken(Message, bubble=False):
-    """The directory as it is now."""
+    """The directory as it is now, and what it says about learning rates."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, judgement: Judgement) -> None:
         self.snapshot = snapshot
+        self.judgement = judgement
         super().__init__()
 
     @override
@@ -71,6 +74,9 @@ class Reader(threading.Thread):
         self._wanted = ("", "")
         """Runs whose pages are shown: the one under the cursor and the leader."""
         self._told: tuple[object, ...] = ()
+        self._judged: Sweep | None = None
+        """The sweep that the judgement is of."""
+        self._judgement = Judgement()
         self._pages = Pages()
         self._calm = 0
 
@@ -109,7 +115,8 @@ class Reader(threading.Thread):
         news = told != self._told
         if news:
             self._told = told
-            self._post(SnapshotTaken(snapshot))
+            self._post(SnapshotTaken(snapshot, self._judgement))
+        self._judge(snapshot)
         if not snapshot.reading:
             pages = self._read_pages(watcher, snapshot)
             if pages != self._pages:
@@ -118,6 +125,16 @@ class Reader(threading.Thread):
                 self._post(PagesRead(pages))
         self._calm = 0 if news else self._calm + 1
         return bool(snapshot.reading)
+
+    def _judge(self, snapshot: Snapshot) -> None:
+        """Tell what follows from the sweep where it has changed: behind the snapshot, which need not wait for it."""
+        if snapshot.sweep is self._judged:
+            return
+        self._judged = snapshot.sweep
+        judgement = judge(snapshot.sweep)
+        if judgement != self._judgement:
+            self._judgement = judgement
+            self._post(SnapshotTaken(snapshot, judgement))
 
     def _wait(self, reading: bool) -> None:
         seconds = 0.01 if reading else LIVE if self._calm < _PATIENCE else QUIET

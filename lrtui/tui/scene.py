@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from lrtui.sweep import group_of
+from lrtui.tui.judgement import Judgement
 from lrtui.tui.marks import Mark
 
 if TYPE_CHECKING:
+    from lrtui.events import Setting
     from lrtui.sweep import Run
     from lrtui.watcher import Snapshot
 
-Pane = Literal["charts", "output", "settings"]
-PANES: tuple[Pane, ...] = ("charts", "output", "settings")
+Pane = Literal["charts", "sensitivity", "range", "search", "output", "settings"]
+PANES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "search", "output", "settings")
 SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
@@ -49,7 +52,9 @@ class View:
     """What stands in the large area."""
     charts: int = 2
     scroll: int = 0
-    """Lines from the end of the output, or from the top of the settings."""
+    """Lines from the end of the output, or from the top of the settings or the search."""
+    test: str = ""
+    """The range test that `t` has turned to; "" for that of the run under the cursor."""
     follow: bool = True
 
 
@@ -79,16 +84,62 @@ class Scene:
     snapshot: Snapshot | None = None
     view: View = View()
     marks: Mapping[str, Mark] = field(default_factory=lambda: MappingProxyType({}))
+    judgement: Judgement = field(default_factory=Judgement)
     pages: Pages = Pages()
     notice: Notice = Notice()
     view_only: str = ""
     """Why nothing can be asked of the supervisor; "" where it can."""
 
     def mark(self, run: str) -> Mark:
-        """Return a run's letter and colour."""
-        return self.marks.get(run, UNMARKED)
+        """Return a run's letter and colour; a range test goes by its id."""
+        known = self.marks.get(run)
+        if known is None and self.snapshot and run in self.snapshot.sweep.runs:
+            return Mark(run, UNMARKED.colour)
+        return known or UNMARKED
 
     @property
     def run(self) -> Run | None:
-        """The run under the cursor."""
-        return self.snapshot.sweep.runs.get(self.view.selected) if self.snapshot else None
+        """The run under the cursor; the range test while it is looked at, or while there is nothing else."""
+        under = self.snapshot.sweep.runs.get(self.view.selected) if self.snapshot else None
+        return self.test or under if self.view.pane == "range" else under or self.test
+
+    @property
+    def tests(self) -> list[Run]:
+        """All range tests, in the journal's order."""
+        runs = self.snapshot.sweep.runs.values() if self.snapshot else ()
+        return [run for run in runs if run.is_range_test]
+
+    @property
+    def test(self) -> Run | None:
+        """The range test that is looked at: the one chosen, the one behind the run under the cursor, else the latest."""
+        tests = self.tests
+        chosen = [run for run in tests if run.id == self.view.test]
+        under = self.snapshot.sweep.runs.get(self.view.selected) if self.snapshot else None
+        if under is not None:
+            chosen += [run for run in tests if _shares(run.setting, under.setting)]
+        return next(iter([*chosen, *reversed(tests)]), None)
+
+    @property
+    def group(self) -> str:
+        """What the settings that are compared with the run under the cursor share besides their LR."""
+        runs = self.snapshot.sweep.runs if self.snapshot else {}
+        if self.view.selected in runs:
+            return group_of(runs[self.view.selected].setting)
+        return next(iter(self.judgement.groups), "")
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the sweep decides as it goes, so that there is something to tell about it."""
+        sweep = self.snapshot.sweep if self.snapshot else None
+        return sweep is not None and bool((sweep.plan and sweep.plan.rungs) or self.tests)
+
+    @property
+    def panes(self) -> list[Pane]:
+        """The panes that have something to show, in the order of the key Tab."""
+        without = {"range": not self.tests, "search": not self.is_search}
+        return [pane for pane in PANES if not without.get(pane)]
+
+
+def _shares(test: Setting, setting: Setting) -> bool:
+    """Tell whether a range test stands for a setting: schedules share one."""
+    return (test.optimizer, test.values) == (setting.optimizer, setting.values)

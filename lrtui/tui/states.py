@@ -20,6 +20,8 @@ class Look:
 
 
 OK, GO, REST, WARN, BAD = "#8fd694", "#e6edf3", "#8b98a5", "#ffc857", "#ff7b72"
+HELD, CUT = "#79c0ff", "#c3a6e8"
+"""Of what waits for a decision, and of what a decision has stopped."""
 
 LOOKS: dict[str, Look] = {
     "running": Look("●", "running", "running", GO, "running"),
@@ -28,10 +30,10 @@ LOOKS: dict[str, Look] = {
     "pausing": Look("◍", "pausing", "pausing", WARN, "running"),
     "frozen": Look("■", "frozen", "frozen", WARN, "frozen"),
     "paused": Look("=", "paused", "paused", WARN, "paused"),
-    "waiting": Look("◔", "waits at rung", "waits", REST, "waiting"),
+    "waiting": Look("◔", "waits at rung", "waits", HELD, "waiting"),
     "queued": Look("○", "queued", "queued", REST, "queued"),
     "finished": Look("✓", "finished", "finished", OK, "finished"),
-    "pruned": Look("▽", "stopped by rule", "by rule", REST, "by rule"),
+    "pruned": Look("▽", "stopped by rule", "by rule", CUT, "by rule"),
     "killed": Look("x", "killed by you", "killed", REST, "killed"),
     "diverged": Look("∞", "diverged", "diverged", BAD, "diverged"),
     "failed": Look("!", "failed", "failed", BAD, "failed"),

@@ -9,14 +9,20 @@ from lrtui.events import AnyCommand, StopSweep
 from lrtui.sweep import lr_text
 from lrtui.tui import intents
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
-from lrtui.tui.scene import PANES, SORTS, USUAL_WEIGHT, WEIGHTS
+from lrtui.tui.panels.search import lines_of
+from lrtui.tui.scene import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from textual.geometry import Size
+
     from lrtui.sweep import Run
     from lrtui.tui.scene import Scene
+
+_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range")
+"""Panes with nothing to scroll: there the keys that scroll move the cursor."""
 
 
 class Steering:
@@ -30,6 +36,7 @@ class Steering:
     exit: Callable[..., None]
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
+    size: Size
     push_screen: Callable[..., Any]
 
     @property
@@ -47,6 +54,9 @@ class Steering:
             self.say(why, bad=True)
             return None
         rows = ordered(scene)
+        test = scene.test
+        if test is not None and (scene.view.pane == "range" or not rows):
+            return test
         if scene.snapshot is None or not rows:
             self.say("there is no run yet", bad=True)
             return None
@@ -204,27 +214,48 @@ class Steering:
 
     # ------------------------------------------------ panes
 
+    def _turn_to(self, pane: Pane) -> None:
+        """Show a pane in the place of the charts, or the charts again."""
+        self.look(pane="charts" if self.scene.view.pane == pane else pane, scroll=0)
+
     def action_output(self) -> None:
-        pane = self.scene.view.pane
-        self.look(pane="charts" if pane == "output" else "output", scroll=0)
+        self._turn_to("output")
 
     def action_settings(self) -> None:
-        pane = self.scene.view.pane
-        self.look(pane="charts" if pane == "settings" else "settings", scroll=0)
+        self._turn_to("settings")
+
+    def action_sensitivity(self) -> None:
+        self._turn_to("sensitivity")
+
+    def action_search(self) -> None:
+        self._turn_to("search")
+
+    def action_range(self) -> None:
+        """Show the range test behind the run; then those after it; then the charts."""
+        tests = [run.id for run in self.scene.tests]
+        if not tests:
+            self.say("this sweep has no range test", bad=True)
+            return
+        if self.scene.view.pane != "range" or self.scene.test is None:
+            self.look(pane="range", test="")
+            return
+        rest = tests[tests.index(self.scene.test.id) + 1 :]
+        self.look(pane="range" if rest else "charts", test=rest[0] if rest else "")
 
     def action_charts_back(self) -> None:
         self.look(pane="charts", scroll=0)
 
     def action_pane(self, step: int) -> None:
-        at = PANES.index(self.scene.view.pane)
-        self.look(pane=PANES[(at + step) % len(PANES)], scroll=0)
+        panes = self.scene.panes
+        at = panes.index(self.scene.view.pane) if self.scene.view.pane in panes else 0
+        self.look(pane=panes[(at + step) % len(panes)], scroll=0)
 
     def action_follow(self) -> None:
         self.look(pane="output", scroll=0)
 
     def action_scroll_to(self, end: int) -> None:
         view = self.scene.view
-        if view.pane == "charts":
+        if view.pane in _PICTURES:
             rows = ordered(self.scene)
             if rows:
                 self.look(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
@@ -234,16 +265,21 @@ class Steering:
 
     def action_page(self, step: int) -> None:
         view = self.scene.view
-        if view.pane == "charts":
+        if view.pane in _PICTURES:
             self.action_move(step * 5)
             return
-        pages = self.scene.pages
-        lines = len(pages.output if view.pane == "output" else pages.settings)
-        most = max(0, lines - self.pane_rows)
+        most = max(0, self._lines() - self.pane_rows)
         change = -step if view.pane == "output" else step
         self.look(
             scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most))
         )
+
+    def _lines(self) -> int:
+        """Return how many lines the text in the large area has."""
+        view, pages = self.scene.view, self.scene.pages
+        if view.pane == "search":
+            return lines_of(self.scene, self.size.width)
+        return len(pages.output if view.pane == "output" else pages.settings)
 
     # ------------------------------------------------ monitor
 

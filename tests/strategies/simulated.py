@@ -22,6 +22,7 @@ class Simulation:
     measure: Measure
     ranged: Callable[[Run], ev.RangeTested] | None = None
     goal: str = "max"
+    unit: str = "epoch"
     range_cost: float = 0.0
     val_images: int = 0
     dies: Callable[[Run, float], str | None] = lambda run, level: None
@@ -41,7 +42,7 @@ class Simulation:
     def open(self) -> None:
         plan = ev.Plan(
             name="simulated", source="", metric="val_acc" if self.goal == "max" else "val_loss",
-            goal=self.goal, loss="train_loss", unit="epoch", horizon=self.space.horizon, keep="1/3",
+            goal=self.goal, loss="train_loss", unit=self.unit, horizon=self.space.horizon, keep="1/3",
             rungs=tuple(self.space.rungs.items()), seeds=self.space.seeds, parallel=self.parallel,
         )  # fmt: skip
         self.say(ev.SweepOpened(plan=plan))

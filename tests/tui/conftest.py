@@ -13,7 +13,8 @@ import pytest
 from lrtui.events import Answer, AnyCommand
 from lrtui.tui import app as app_module
 from lrtui.tui.app import Monitor
-from lrtui.tui.panels import Chart
+from lrtui.tui.judgement import judge
+from lrtui.tui.panels.drawn import Drawn
 from lrtui.tui.reader import PagesRead, SnapshotTaken
 from lrtui.tui.scene import Pages
 from lrtui.watcher import Snapshot
@@ -31,7 +32,8 @@ class ToldReader:
 
     def start(self) -> None:
         if type(self).snapshot is not None:
-            self.post(SnapshotTaken(type(self).snapshot))
+            snapshot = type(self).snapshot
+            self.post(SnapshotTaken(snapshot, judge(snapshot.sweep)))
 
     def show(self, run: str, leader: str) -> None:
         if getattr(self, "shown", None) != (run, leader) and run:
@@ -86,15 +88,18 @@ def monitor(told: type[ToldReader], sent: list[AnyCommand]) -> Monitor:
     return Monitor(Path("runs/cifar100"))
 
 
+def _is_shown(chart: Drawn) -> bool:
+    return bool(chart.size) and all(node.display for node in chart.ancestors_with_self)
+
+
 async def settled(pilot) -> None:
     """Wait until every chart is drawn and no thread is at work."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         await pilot.pause(0.02)
         app = pilot.app
-        charts = app.screen_stack[0].query(Chart)
-        drawing = any(c._busy or (c.display and c.size and not c._strips) for c in charts)
-        drawing = drawing and app.scene.view.pane == "charts" and app.size.width >= 60
+        charts = app.screen_stack[0].query(Drawn)
+        drawing = any(c._busy or (_is_shown(c) and not c._strips) for c in charts)
         if not drawing and not any(w.is_running for w in app.workers) and app.scene.snapshot:
             await pilot.pause(0.02)
             return

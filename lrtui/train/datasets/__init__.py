@@ -13,12 +13,14 @@ DATASETS: dict[str, Dataset] = {
         where="lrtui.train.datasets.digits:digits",
         what="1,797 handwritten digits of 8x8, from scikit-learn; needs no network",
         classes=10,
+        train=1_000,
         validation=400,
     ),
     "mnist": Dataset(
         where="lrtui.train.datasets.vision:mnist",
         what="70,000 handwritten digits of 28x28",
         classes=10,
+        train=50_000,
         validation=10_000,
     ),
     "fashion_mnist": Dataset(
@@ -26,6 +28,7 @@ DATASETS: dict[str, Dataset] = {
         what="70,000 pieces of clothing of 28x28; taken from Debian's package where installed",
         classes=10,
         flip=True,
+        train=50_000,
         validation=10_000,
     ),
     "cifar10": Dataset(
@@ -33,6 +36,7 @@ DATASETS: dict[str, Dataset] = {
         what="60,000 colour photographs of 32x32 in 10 classes",
         classes=10,
         flip=True,
+        train=45_000,
         validation=5_000,
     ),
     "cifar100": Dataset(
@@ -40,6 +44,7 @@ DATASETS: dict[str, Dataset] = {
         what="60,000 colour photographs of 32x32 in 100 classes",
         classes=100,
         flip=True,
+        train=45_000,
         validation=5_000,
     ),
     "synthetic": Dataset(
@@ -48,6 +53,7 @@ DATASETS: dict[str, Dataset] = {
         classes=10,
         flip=True,
         synthetic=True,
+        train=18_000,
         validation=2_000,
     ),
 }

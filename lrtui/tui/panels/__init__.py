@@ -1,14 +1,29 @@
 """What the monitor is made of: each panel draws lines from a `Scene` and knows nothing else.
 
-To add a panel: one file here, one line in this table, and its place in `lrtui.tui.arrange`.
+To add one that takes turns with the charts: one file here, one line in LARGE, and its name in `lrtui.tui.scene.Pane`. Others
+have their place in `lrtui.tui.arrange`.
 """
 
 from lrtui.tui.panels.alert import Alert
 from lrtui.tui.panels.chart import Chart
 from lrtui.tui.panels.keys import Keys
 from lrtui.tui.panels.leaderboard import Leaderboard
+from lrtui.tui.panels.lines import Lines
 from lrtui.tui.panels.output import Output
+from lrtui.tui.panels.range_test import RangeTest
+from lrtui.tui.panels.search import Search
+from lrtui.tui.panels.sensitivity import Sensitivity
 from lrtui.tui.panels.settings import Settings
 from lrtui.tui.panels.status import Status
+from lrtui.tui.scene import Pane
 
-__all__ = ["Alert", "Chart", "Keys", "Leaderboard", "Output", "Settings", "Status"]
+LARGE: dict[Pane, type[Lines]] = {
+    "output": Output,
+    "sensitivity": Sensitivity,
+    "range": RangeTest,
+    "search": Search,
+    "settings": Settings,
+}
+"""What can stand in the place of the charts, and side by side below the leaderboard."""
+
+__all__ = ["LARGE", "Alert", "Chart", "Keys", "Leaderboard", "Lines", "Status"]

@@ -1,0 +1,42 @@
+"""The search as it happens: verdict, range tests, rungs, budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.tui.ink import FAINT, ink, line
+from lrtui.tui.panels.lines import Lines, rule
+from lrtui.tui.search import budget, rows, wrap
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.scene import Scene
+
+
+class Search(Lines):
+    """A titled pane; what does not fit is reached by PgDn while it is the large one."""
+
+    @override
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        if scene.snapshot is None:
+            return [rule("search", width)]
+        lines = [words for row in rows(scene) for words in wrap(row, width - 2)]
+        body = height - 1
+        top = scene.view.scroll if scene.view.pane == "search" else 0
+        top = max(0, min(top, len(lines) - body))
+        below = len(lines) - top - body
+        spent = budget(scene.snapshot)
+        note = f"{spent} · {below} lines below" if below > 0 else spent
+        strips = [
+            line(ink(" "), *(ink(word.text, word.colour) for word in words))
+            for words in lines[top : top + body]
+        ]
+        return [rule("search", width, note), *(strips or [line(ink(" nothing yet", FAINT))])]
+
+
+def lines_of(scene: Scene, width: int) -> int:
+    """Return how many lines there are to scroll through."""
+    return sum(len(wrap(row, width - 2)) for row in rows(scene))

@@ -1,0 +1,29 @@
+"""The sensitivity chart: what the learning rate does to the final metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.tui.panels.drawn import Drawn
+from lrtui.tui.sensitivity import inputs, picture
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.scene import Scene
+
+
+class Sensitivity(Drawn):
+    """The LRs of the group under the cursor."""
+
+    @override
+    def inputs(self, scene: Scene) -> tuple[object, ...]:
+        return inputs(scene)
+
+    @override
+    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        from lrtui.tui import charts  # numpy comes with the first chart
+
+        return charts.draw(picture(scene, width, height), width, height, quick=True)

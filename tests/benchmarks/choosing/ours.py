@@ -1,0 +1,135 @@
+"""lrtui's own search, replayed on a table: the real strategy, the real fold, the real verdict; only the training is looked up."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from lrtui import events as ev
+from lrtui.experiment import parse
+from lrtui.strategies.range_test import suggest
+from lrtui.sweep import Run, Sweep
+from lrtui.verdict import verdict
+from tests.benchmarks.choosing.workloads import WORKLOADS, Table, Workload
+from tests.strategies.simulated import Simulation
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method picked, and at what cost."""
+
+    lr: float | None
+    spent: float
+    """In the unit of the horizon."""
+    legs: tuple[tuple[float, ...], ...] = ()
+    """Seconds of the trainings, in stages; those of one stage may run at the same time."""
+
+
+def search(table: Table, seed: int, order: int = 0) -> Found:
+    """Return what `lr = "auto"` picks with one seed, the range test's cost included."""
+    sweep = simulate(table, seed, order)
+    found = verdict(sweep)
+    return Found(found.lr, sweep.spent, stages(table, sweep))
+
+
+def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
+    """Return the ended sweep."""
+    workload = WORKLOADS[table.name]
+    experiment = parse(_toml(workload, seed), f"{table.name}.toml")
+    lrs, losses, cost = table.range_curve(seed)
+    curve = suggest(lrs, losses)
+
+    def ranged(run: Run) -> ev.RangeTested:
+        return ev.RangeTested(
+            run=run.id, valley=curve.valley, steep=curve.steep, minimum=curve.minimum,
+            slide=curve.slide, diverged=curve.diverged, points=len(lrs), why=curve.why,
+        )  # fmt: skip
+
+    simulation = Simulation(
+        strategy=experiment.strategy,
+        space=experiment.space(),
+        measure=lambda setting, seed, level: (
+            table.value(setting.lr, seed, level),
+            table.val_loss(setting.lr, seed, level),
+        ),
+        ranged=ranged,
+        goal=table.goal,
+        unit=experiment.unit,
+        range_cost=cost,
+        val_images=table.data["val_images"],
+        order=random.Random(order),
+    )
+    return simulation.run()
+
+
+def stages(table: Table, sweep: Sweep) -> tuple[tuple[float, ...], ...]:
+    """Return how long each stretch of training takes, grouped by the rung that ends it."""
+    per_unit = {
+        run.id: table.run_seconds(run.setting.lr) / table.horizon for run in sweep.trained()
+    }
+    tests = tuple(run.spent * _mean(per_unit) for run in sweep.runs.values() if run.is_range_test)
+    by_rung: dict[float, list[float]] = {}
+    for run in sweep.trained():
+        before = 0.0
+        for attempt in run.attempts:
+            by_rung.setdefault(attempt.until, []).append(
+                (attempt.until - before) * per_unit[run.id]
+            )
+            before = attempt.until
+    return (tests, *(tuple(by_rung[level]) for level in sorted(by_rung)))
+
+
+def wall_clock(legs: tuple[tuple[float, ...], ...], devices: int) -> float:
+    """Return the seconds of all stages on so many devices: the longest training first, each on the device that is free first."""
+    total = 0.0
+    for stage in legs:
+        busy = [0.0] * devices
+        for seconds in sorted(stage, reverse=True):
+            first = busy.index(min(busy))
+            busy[first] += seconds
+        total += max(busy)
+    return total
+
+
+def _toml(workload: Workload, seed: int) -> str:
+    """Return the experiment file that a user would write."""
+    lines = [
+        f"{workload.unit} = {workload.horizon}",
+        f'metric = "{workload.goal} {workload.metric}"',
+        f"optimizer = {_table(workload.optimizer)}",
+        f"schedule = {_table(workload.schedule)}",
+        f"seed = {seed}",
+        'lr = "auto"',
+    ]
+    if workload.script:
+        words = (
+            "python",
+            workload.script,
+            "{lr}",
+            "{lr_to}",
+            "{lr_steps}",
+            "{until}",
+            "{checkpoint}",
+            "{seed}",
+        )
+        return "\n".join([f"command = {json.dumps(words)}", *lines])
+    return "\n".join([f'dataset = "{workload.dataset}"', 'model = "cnn3"', *lines])
+
+
+def _table(text: str) -> str:
+    """Return a name, or the JSON of a table, as TOML."""
+    if not text.startswith("{"):
+        return json.dumps(text)
+    return _inline(json.loads(text))
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_inline(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
+
+
+def _mean(values: dict[str, float]) -> float:
+    return sum(values.values()) / len(values) if values else 0.0

@@ -1,0 +1,132 @@
+"""Searches by a real supervisor over real processes: halving, resuming, scripts that can do less, budgets, kills in between."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrtui import events as ev
+from lrtui.client import ensure_supervisor
+from lrtui.layout import Layout
+from lrtui.opening import open_experiment
+from tests.supervisor.chaos import supervisor_pid
+from tests.supervisor.lab import Lab
+from tests.until import until
+
+CURVE = Path(__file__).parent.parent / "curve.py"
+FULL = "--until={until} --steps={horizon} --checkpoint={checkpoint} --lr-to={lr_to} --lr-steps={lr_steps}"
+
+
+def search(lab: Lab, words=FULL, lr='"auto"', extra="", pause=0.005) -> Lab:
+    argv = [sys.executable, str(CURVE), "{lr}", *words.split(), f"--pause={pause}"]
+    command = ", ".join(f"'{word}'" for word in argv)
+    file = lab.folder / "lab.toml"
+    file.write_text(
+        f'command = [{command}]\nsteps = 27\nmetric = "max val_acc"\noptimizer = "adam"\nschedule = "constant"\n'
+        f"lr = {lr}\nparallel = 3\n{extra}\n"
+    )
+    open_experiment(file, {}, under=lab.directory, new=False)
+    ensure_supervisor(lab.directory)
+    return lab
+
+
+def kinds(lab: Lab) -> dict[float, str]:
+    return {run.setting.lr: run.ending.kind for run in lab.sweep.trained() if run.ending}
+
+
+def test_auto_finds_the_peak_and_says_at_what_cost(lab):
+    search(lab)
+    assert lab.closed(120).code == 0
+    sweep = lab.sweep
+    tested = sweep.ranges["t01"]
+    assert 3e-4 < tested.valley < 3e-2
+    assert tested.diverged is not None
+    assert [rung.level for rung in sweep.rungs] == [3, 9]
+    assert sorted(kinds(lab).values()).count("finished") == 2
+    assert sweep.verdict.lr == min(
+        kinds(lab), key=lambda lr: abs(lr / 1e-2 - 1) if kinds(lab)[lr] == "finished" else 9e9
+    )
+    for run in sweep.trained():
+        told = [attempt.resumed_from for attempt in run.attempts]
+        assert told == [None, *range(1, len(told))], "a promoted run goes on from its checkpoint"
+        assert run.spent == pytest.approx(run.attempts[-1].until)
+    assert sweep.spent == pytest.approx(100 + sum(run.spent for run in sweep.trained()))
+
+
+def test_a_script_that_cannot_resume_runs_again_and_is_charged(lab):
+    search(lab, words="--until={until} --steps={horizon}", lr="{ auto = 5, from = 1e-4, to = 1 }")
+    assert lab.closed(120).code == 0
+    finished = [run for run in lab.sweep.trained() if run.ending.kind == "finished"]
+    assert len(finished) == 2
+    assert all(run.spent == pytest.approx(3 + 9 + 27) for run in finished)
+
+
+def test_a_script_that_knows_no_until_is_stopped_at_the_rung_and_not_judged_beyond_it(lab):
+    words = "--steps={horizon} --checkpoint={checkpoint}"
+    search(lab, words=words, lr="{ auto = 5, from = 1e-4, to = 1 }", pause=0.15)
+    assert lab.closed(180).code == 0
+    assert sorted(kinds(lab).values()).count("finished") == 2
+    for run in lab.sweep.trained():
+        untils = {attempt.number: attempt.until for attempt in run.attempts}
+        assert all(reached.level <= untils[reached.attempt] for reached in run.reached)
+
+
+def test_the_supervisor_is_killed_in_the_middle_and_nothing_changes(lab):
+    search(lab, pause=0.03)
+    for rung in range(2):
+        until(lambda rung=rung: len(lab.sweep.rungs) > rung or lab.sweep.closed, 60)
+        pid = supervisor_pid(lab.directory)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        lab.revive()
+    assert lab.closed(120).code == 0
+    sweep = lab.sweep
+    assert [rung.level for rung in sweep.rungs] == [3, 9]
+    assert sorted(kinds(lab).values()).count("finished") == 2
+    assert abs(sweep.verdict.lr / 1e-2 - 1) < 1.5
+
+
+def test_a_failed_range_test_gives_way_to_the_usual_lr(lab):
+    search(lab, words=f"{FULL} --no-range")
+    assert lab.closed(120).code == 0
+    sweep = lab.sweep
+    assert sweep.runs["t01"].ending.kind == "failed"
+    assert "no range test" in sweep.runs["t01"].ending.why
+    assert len(sweep.trained()) >= 9
+
+
+def test_a_budget_ends_the_sweep_with_a_provisional_answer_and_resume_goes_on(lab):
+    search(lab, lr="{ auto = 7, from = 1e-4, to = 1 }", extra='budget = "30 steps"', pause=0.1)
+    closed = lab.closed(120)
+    assert closed.code == 0
+    assert "budget of 30 steps" in closed.why
+    sweep = lab.sweep
+    assert 21 <= sweep.spent <= 45
+    assert sweep.verdict.provisional
+    lab.revive()
+    answer = lab.send(ev.ReopenSweep())
+    assert answer.ok, answer
+    until(lambda: lab.sweep.closed and lab.sweep.n > sweep.n + 10 and lab.sweep.closed, 120)
+    assert sorted(kinds(lab).values()).count("finished") == 2
+    assert not lab.sweep.verdict.provisional
+
+
+def test_a_beaten_run_that_is_restarted_trains_to_the_end(lab):
+    search(lab, lr="{ auto = 5, from = 1e-4, to = 1 }")
+    lab.closed(120)
+    beaten = next(run for run in lab.sweep.trained() if run.ending.kind == "pruned")
+    assert beaten.why.startswith("beaten: ")
+    if not Layout(lab.directory).beat.exists():
+        lab.revive()
+    assert lab.send(ev.RestartRun(run=beaten.id)).ok
+    until(lambda: (run := lab.run(beaten.id)) and run.ending and run.ending.kind == "finished", 60)
+
+
+def test_the_range_test_alone_answers_with_a_bracket(lab):
+    search(lab, lr='"range"')
+    closed = lab.closed(60)
+    assert closed.code == 0
+    assert "a bracket, not an answer" in closed.why
+    assert lab.sweep.trained() == []
