@@ -11,14 +11,12 @@ ETA = 3
 """Each rung is so many times as long as the one before."""
 
 
-def rungs(horizon: float, unit: Unit, grace: float, decaying: bool) -> tuple[float, ...]:
+def rungs(horizon: float, unit: Unit, grace: float) -> tuple[float, ...]:
     """Return the rungs R/9, R/3 and R, as far as they are sensible; in whole epochs, steps or tokens.
 
-    Where the schedule decays, or nothing is known of it, the first lies at R/3: a high LR that has not decayed yet looks
-    worse than it finishes. None lies before twice the grace.
+    None lies before twice the grace.
     """
-    shares = (1 / ETA,) if decaying else (1 / ETA**2, 1 / ETA)
-    made = [_whole(horizon * share, unit) for share in shares]
+    made = [_whole(horizon / ETA**power, unit) for power in (2, 1)]
     kept = [rung for rung in made if 2 * grace <= rung < horizon]
     return (*dict.fromkeys(kept), horizon)
 

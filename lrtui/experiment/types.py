@@ -154,7 +154,7 @@ class Experiment:
         """Return the lengths at which settings with a schedule are compared, the horizon last; it alone where all are kept."""
         if self.keep == "all":
             return (self.horizon,)
-        return rungs(self.horizon, self.unit, self.grace_of(schedule), decays(schedule))
+        return rungs(self.horizon, self.unit, self.grace_of(schedule))
 
     def grace_of(self, schedule: str) -> float:
         """Return the length before which no rule stops a run: as said, else the warm-up, else 5 % of the horizon."""

@@ -4,6 +4,8 @@ Nothing depends on the order in which runs arrive: a rung is decided when all ha
 arrival order lose 0.3 to 89 points on the same eight LRs, shuffled.) A run that waits holds no process; it goes on from its
 checkpoint. What a rung decided stands in the journal and is never decided again.
 
+Where the schedule decays, or nothing is known of it, the first rung only sieves: LRs far below its leader are out.
+
 A group is what settings share besides their LR. Runs that a user added or restarted are no contenders: they train to the
 end, and hold nobody up.
 
@@ -63,8 +65,10 @@ def race(
         if closed is None:
             if not all(_is_judged(run, rung) for run in contenders):
                 return decisions
-            spare = NEAR_MOST if further < rungs[-1] else 0
-            close = _close(sweep, space, group, rung, contenders, spare=spare)
+            last = further == rungs[-1]
+            sieve = cell.schedule in space.decays and not last
+            share = 1.0 if sieve else space.share
+            close = _close(sweep, group, rung, contenders, _Rule(share, 0 if last else NEAR_MOST))
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
         decisions += _hold_against(sweep, closed, further, added)
@@ -122,9 +126,12 @@ def cost(space: Space, count: int) -> tuple[float, float]:
     cells = space.cells()
     for cell in cells:
         left, before = count, 0.0
-        for rung in space.rungs_of(cell):
+        rungs = space.rungs_of(cell)
+        for rung, further in itertools.pairwise((*rungs, math.inf)):
             spent += left * (rung - before)
-            left, before = max(min(left, LEAST_KEPT), math.ceil(left * space.share - _CLOSE)), rung
+            sieve = cell.schedule in space.decays and further < rungs[-1]
+            share = (1 + space.share) / 2 if sieve else space.share
+            left, before = max(min(left, LEAST_KEPT), math.ceil(left * share - _CLOSE)), rung
         seeded = min(count, LEAST_KEPT) if space.share < 1 else count
         spent += seeded * (space.seeds - 1) * space.horizon
     return spent, float(len(cells) * count * space.horizon)
@@ -141,14 +148,22 @@ def value_at(run: Run, rung: float) -> Reached | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rule:
+    """How many go on."""
+
+    share: float
+    """1: only LRs far below the leader are out."""
+    spare: int
+    """So many beyond the cut."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Judged:
     run: Run
     reached: Reached
 
 
-def _close(
-    sweep: Sweep, space: Space, group: str, rung: float, contenders: list[Run], *, spare: int
-) -> Close:
+def _close(sweep: Sweep, group: str, rung: float, contenders: list[Run], rule: _Rule) -> Close:
     """Return the decision of a rung at which all contenders have been judged."""
     waiting = [run for run in contenders if run.state is State.WAITING]
     seen = {run.id: value_at(run, rung) for run in waiting}
@@ -156,7 +171,7 @@ def _close(
     judged = [_Judged(run, reached) for run in waiting if (reached := seen[run.id]) is not None]
     sound = [each for each in judged if each.reached.value is not None]
     sound.sort(key=lambda each: _order(sweep, each.run, each.reached))
-    kept, cut, why = _kept(sweep, space, contenders, sound, spare)
+    kept, cut, why = _kept(sweep, contenders, sound, rule)
     leaving = [each.run.id for each in sound if each not in kept]
     leaving += [each.run.id for each in judged if each.reached.value is None]
     if unseen:
@@ -172,20 +187,44 @@ def _close(
 
 
 def _kept(
-    sweep: Sweep, space: Space, contenders: list[Run], sound: list[_Judged], spare: int
+    sweep: Sweep, contenders: list[Run], sound: list[_Judged], rule: _Rule
 ) -> tuple[list[_Judged], float | None, str]:
-    """Return those that go on, the best first, `spare` of them beyond the cut; the cut; and in words why so many."""
-    count = max(LEAST_KEPT, math.ceil(len(contenders) * space.share - _CLOSE))
+    """Return those that go on, the best first; the cut; and in words why so many."""
+    if rule.share >= 1:
+        return _sieved(sound)
+    count = max(LEAST_KEPT, math.ceil(len(contenders) * rule.share - _CLOSE))
     kept, rest = sound[:count], sound[count:]
     cut = kept[-1].reached.value if kept else None
     if not rest:
         return kept, cut, f"all {len(kept)} that were left go on" if kept else "none was left"
     near = [each for each in rest if _is_near(sweep, each, kept[-1])]
     beside = [each for each in _neighbours(sound) if each in rest and _is_beside(each, kept)]
-    further = (near or beside)[:spare]
+    further = (near or beside)[: rule.spare]
     going = [each for each in sound if each in kept or each in further]
     said = "" if not further else ", one tied with the cut" if near else ", the leader's neighbour"
     return going, cut, f"{len(kept)} of {len(contenders)}{said}"
+
+
+def _sieved(sound: list[_Judged]) -> tuple[list[_Judged], float | None, str]:
+    """Return those that a schedule which still has to decay may bring to the top: none far below the leader.
+
+    A high LR looks worse before it decays than it finishes, a low one never looks worse than it is.
+    """
+    below = (
+        [each for each in _neighbours(sound)[:1] if each.run.setting.lr < sound[0].run.setting.lr]
+        if sound
+        else []
+    )
+    least = min((each.run.setting.lr for each in (*below, *sound[:1])), default=0.0)
+    kept = [each for each in sound if each.run.setting.lr >= least]
+    if len(kept) < LEAST_KEPT:
+        kept = sound[:LEAST_KEPT]
+    why = (
+        ""
+        if len(kept) == len(sound)
+        else f"; the schedule has yet to decay, so only LRs below {least:.1e} are out"
+    )
+    return kept, None, f"{len(kept)} of {len(sound)}{why}"
 
 
 def _neighbours(sound: list[_Judged]) -> list[_Judged]:

@@ -339,16 +339,15 @@ def _add(score: Score, truth: Truth, sweep: Sweep, sweeps: int) -> None:
     began = time.perf_counter()
     found = verdict(sweep)
     score.milliseconds += (time.perf_counter() - began) * 1000 / sweeps
-    assert found.lr is not None
-    assert found.low is not None
-    assert found.high is not None
-    best = 10**truth.optimum
     score.sweeps += 1
+    if found.lr is None or found.low is None or found.high is None:
+        return  # nothing to compare it with: an interval that was not given held nothing
+    best = 10**truth.optimum
     score.held += found.low <= best * (1 + 1e-9) and best <= found.high * (1 + 1e-9)
     score.held_near += truth.regret_in(found.low, found.high) <= 0.1
     score.width += math.log10(found.high / found.low) / sweeps
     lrs = {run_.setting.lr for run_ in sweep.runs.values()}
-    tried = [math.log10(lr) for lr in lrs if truth.at(math.log10(lr)).dead == 0]
+    tried = [math.log10(lr) for lr in lrs if truth.at(math.log10(lr)).dead < 1]
     score.regrets += (truth.regret(math.log10(found.lr), tried),)
     score.highest += (truth.regret(math.log10(_highest(sweep)), tried),)
     if found.equal is not None and found.within is not None:

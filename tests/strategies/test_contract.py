@@ -27,7 +27,24 @@ grids = st.builds(lambda n, pair: Grid(n, *pair), st.integers(2, 6), bounds)
 randoms = st.builds(lambda n, pair: Random(n, *pair), st.integers(1, 6), bounds)
 simple = listed | grids | randoms
 strategies = simple | st.builds(lambda a, b: PerOptimizer({"adam": a, "sgd": b}), simple, simple)
-spaces = st.builds(
+studies = st.builds(
+    Space,
+    optimizers=st.just(("adam",)),
+    schedules=st.just(("constant",)),
+    values=st.just({}),
+    seeds=st.integers(1, 2),
+    seed=st.just(0),
+    horizon=st.just(20.0),
+    study=st.fixed_dictionaries(
+        {},
+        optional={
+            "batch_size": st.sampled_from([(8,), (8, 512)]),
+            "data": st.just((0.1, 0.3)),
+            "optimizer": st.just((SGD,)),
+        },
+    ),
+)
+spaces = studies | st.builds(
     Space,
     optimizers=st.sampled_from([("adam",), ("adam", SGD), (SGD, "adam")]),
     schedules=st.sampled_from([(), ("constant",), ("constant", "cosine")]),
@@ -101,3 +118,28 @@ def test_other_runs_of_the_user_change_nothing(strategy):
     every = strategy.decide(Sweep(), space)
     others = Listed((0.5, 0.25)).decide(Sweep(), space)
     assert strategy.decide(sweep_with(others, "user"), space) == every
+
+
+def test_a_study_varies_one_factor_at_a_time_around_the_base_which_comes_first():
+    study = {"batch_size": (8, 512), "optimizer": (SGD,), "data": (0.1,)}
+    space = Space(("adam",), ("cosine",), {"wd": (0.1,)}, 1, 0, 10, study=study)
+    assert [(cell.optimizer, cell.values) for cell in space.cells()] == [
+        ("adam", {"wd": 0.1}),
+        ("adam", {"wd": 0.1, "batch_size": 8}),
+        ("adam", {"wd": 0.1, "batch_size": 512}),
+        (SGD, {"wd": 0.1}),
+        ("adam", {"wd": 0.1, "data": 0.1}),
+    ]
+    assert {cell.schedule for cell in space.cells()} == {"cosine"}
+
+
+def test_in_a_study_of_optimizers_each_has_its_own_learning_rates():
+    space = Space(("adam",), (), {}, 1, 0, 10, study={"optimizer": (SGD,), "data": (0.1,)})
+    strategy = PerOptimizer({"adam": Listed((1e-3,)), "sgd": Listed((1e-1, 1.0))})
+    starts = [start.setting for start in strategy.decide(Sweep(), space)]
+    assert [(each.optimizer, each.lr, each.values) for each in starts] == [
+        ("adam", 1e-3, {}),
+        ("adam", 1e-3, {"data": 0.1}),
+        (SGD, 1e-1, {}),
+        (SGD, 1.0, {}),
+    ]

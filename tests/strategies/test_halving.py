@@ -246,17 +246,25 @@ def test_a_grid_that_keeps_all_is_never_judged():
 
 
 def test_rungs_lie_at_a_ninth_and_a_third_unless_grace_or_schedule_forbid_it():
-    assert rungs(27, "epoch", 1.35, False) == (3, 9, 27)
-    assert rungs(20, "epoch", 1, False) == (3, 7, 20)
-    assert rungs(27, "epoch", 2, False) == (9, 27)
-    assert rungs(27, "epoch", 1, True) == (9, 27)
-    assert (
-        rungs(1, "epoch", 0.05, False) == (1 / 9, 1 / 3, 1)
-        or rungs(1, "epoch", 0.05, False)[-1] == 1
+    assert rungs(27, "epoch", 1.35) == (3, 9, 27)
+    assert rungs(20, "epoch", 1) == (3, 7, 20)
+    assert rungs(27, "epoch", 2) == (9, 27)
+    assert rungs(600, "step", 30) == (67, 200, 600)
+    assert rungs(2, "step", 0) == (1, 2)
+    assert rungs(27, "epoch", 20) == (27,)
+
+
+def test_a_schedule_that_decays_is_only_sieved_at_first():
+    """High LRs look worse before they decay than they finish; those far below the leader are out."""
+    space = Space(
+        ("adam",), ("cosine",), {}, 1, 0, R, {"cosine": (3.0, 9.0, R)}, 1 / 3, frozenset({"cosine"})
     )
-    assert rungs(600, "step", 30, False) == (67, 200, 600)
-    assert rungs(2, "step", 0, False) == (1, 2)
-    assert rungs(27, "epoch", 20, False) == (27,)
+    sweep = Simulation(SEVEN, space, peak(-2.5)).run()
+    first, second = sweep.rungs
+    kept = sorted(sweep.runs[run].setting.lr for run in first.kept)
+    assert kept == [3e-3, 1e-2, 3e-2, 1e-1]
+    assert "yet to decay" in first.why
+    assert len(second.kept) == 2
 
 
 def test_what_a_schedule_says_of_itself():

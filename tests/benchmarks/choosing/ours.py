@@ -9,6 +9,7 @@ from typing import Any
 
 from lrtui import events as ev
 from lrtui.experiment import parse
+from lrtui.health import chance_of, learns
 from lrtui.strategies.range_test import suggest
 from lrtui.sweep import Run, Sweep
 from lrtui.verdict import verdict
@@ -58,10 +59,30 @@ def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
         goal=table.goal,
         unit=experiment.unit,
         range_cost=cost,
+        dies=lambda run, level: _dies(table, run, level),
         val_images=table.data["val_images"],
         order=random.Random(order),
     )
     return simulation.run()
+
+
+def _dies(table: Table, run: Run, level: float) -> str | None:
+    """Return what the health rules end a run as by the time it comes to a rung: not finite, or at chance while a lower LR learns."""
+    value = table.value(run.setting.lr, run.seed, level)
+    if value is None:
+        return "diverged"
+    chance = chance_of(PLAN, table.data["classes"], table.data["val_images"])
+    if table.goal == "min" or chance is None or learns(value, chance):
+        return None
+    lower = [table.value(lr, run.seed, level) for lr in table.lrs if lr < run.setting.lr / 2]
+    return (
+        "pruned" if any(v is not None and learns(v, chance, clearly=True) for v in lower) else None
+    )
+
+
+PLAN = ev.Plan(
+    name="", source="", metric="val_acc", goal="max", loss="train_loss", unit="epoch", horizon=1
+)
 
 
 def stages(table: Table, sweep: Sweep) -> tuple[tuple[float, ...], ...]:

@@ -210,7 +210,7 @@ class Table:
     def regret(self, lr: float) -> float:
         """Return how many points the mean test value at `lr` is worse than the best LR's."""
         lost = self._sign() * (self.mean_test(lr) - self.mean_test(self.best_lr()))
-        return lost / float(self.data["point"])
+        return lost / float(self.data["point"]) + 0.0  # no -0.0
 
     def equal(self, points: float) -> list[float]:
         """Return the LRs whose mean test value is at most so many points worse than the best."""

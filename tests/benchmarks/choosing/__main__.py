@@ -1,0 +1,162 @@
+"""The comparison: `python -m tests.benchmarks.choosing [NAME ...] [--repeats 200] [--no-optuna]`.
+
+Prints Markdown: the measured truth, what each method spends and loses, and the wall-clock on one and four devices.
+
+Spent: trained length in percent of grid-8's, range tests included. Regret: best mean test value of the dense grid minus the
+mean test value at the picked LR, in points (0.01 of an accuracy; 0.01 nats for LM), mean (worst) over the repeats.
+Off: percent of the picks that lose more than 5 points. Methods that draw nothing are replayed once for each measured seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.choosing import ours
+from tests.benchmarks.choosing.peers import GRID, METHODS, Method, Pick
+from tests.benchmarks.choosing.workloads import WORKLOADS, Table, load, measured
+
+OFF = 5.0
+"""Points that nobody would call a good pick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One method on one workload."""
+
+    spent: float
+    """Percent of grid-8."""
+    regrets: tuple[float, ...]
+    seconds: tuple[float, float]
+    """On one device and on four: means."""
+
+    @property
+    def off(self) -> float:
+        """The percentage of picks that are far off."""
+        return 100 * sum(regret > OFF for regret in self.regrets) / len(self.regrets)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"{', '.join(WORKLOADS)}; default: all measured")
+    parser.add_argument("--repeats", type=int, default=200, help="of methods that draw at random")
+    parser.add_argument("--no-optuna", action="store_true", help="without Optuna's methods")
+    options = parser.parse_args()
+    tables = [load(name) for name in options.names or measured()]
+    methods = [Method("**lrtui auto**", searched), *METHODS]
+    if options.no_optuna:
+        methods = [method for method in methods if "Optuna" not in method.name]
+    scores = {
+        (method.name, table.name): score(method, table, options.repeats)
+        for method in methods
+        for table in tables
+    }
+    print(truth(tables))
+    print(comparison(tables, [method.name for method in methods], scores))
+    print(wall_clock(tables, [method.name for method in methods], scores))
+
+
+def searched(table: Table, seed: int) -> Pick:
+    """Return what lrtui's own search picks."""
+    found = ours.search(table, seed)
+    return Pick(found.lr, found.spent, found.legs)
+
+
+def score(method: Method, table: Table, repeats: int) -> Score:
+    """Replay a method."""
+    count = repeats if method.chance else len(table.seeds)
+    picks = [method.pick(table, seed) for seed in range(count)]
+    full = GRID * table.horizon
+    return Score(
+        100 * statistics.fmean(pick.spent for pick in picks) / full,
+        tuple(lost(table, pick.lr) for pick in picks),
+        (_mean(picks, 1), _mean(picks, 4)),
+    )
+
+
+def lost(table: Table, lr: float | None) -> float:
+    """Return the regret of a pick; no pick at all is as bad as the worst LR."""
+    return max(map(table.regret, table.lrs)) if lr is None else table.regret(lr)
+
+
+def truth(tables: Sequence[Table]) -> str:
+    """Return what was measured."""
+    lines = []
+    for table in tables:
+        best = table.best_lr()
+        values = [table.test(best, seed) for seed in table.seeds]
+        lines.append([
+            f"{table.name}{'*' if table.data['held_out'] else ''}",
+            f"{table.data['title']}, {table.horizon:g} {table.data['unit']}",
+            f"{best:.1e}",
+            f"{statistics.fmean(values):.4f} ± {statistics.stdev(values):.4f}",
+            _span(table, 0.5),
+            _span(table, 1.0),
+        ])  # fmt: skip
+    head = ["", "workload", "best lr", "test ± sd", "within 0.5 points", "within 1 point"]
+    return (
+        markdown(head, lines)
+        + "\n\\* held out: lrtui's constants were frozen before it was looked at.\n"
+    )
+
+
+def comparison(
+    tables: Sequence[Table], names: Sequence[str], scores: dict[tuple[str, str], Score]
+) -> str:
+    """Return the comparison: spent / regret mean (worst) / off."""
+    head = ["spent % / regret mean (worst) / off %", *(table.name for table in tables)]
+
+    def cell(found: Score) -> str:
+        mean, worst = statistics.fmean(found.regrets), max(found.regrets)
+        return f"{found.spent:.1f} / {mean:.2f} ({worst:.1f}) / {found.off:.0f}"
+
+    return markdown(head, _rows(tables, names, scores, cell))
+
+
+def wall_clock(
+    tables: Sequence[Table], names: Sequence[str], scores: dict[tuple[str, str], Score]
+) -> str:
+    """Return the time to the pick: one device / four, processes' starts included."""
+    head = ["wall-clock s, 1 device / 4", *(table.name for table in tables)]
+    return markdown(
+        head,
+        _rows(tables, names, scores, lambda s: f"{s.seconds[0]:.0f} / {s.seconds[1]:.0f}"),
+    )
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, its columns aligned for people who read the text."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in [head, ["-" * width for width in widths], *rows]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(
+    tables: Sequence[Table],
+    names: Sequence[str],
+    scores: dict[tuple[str, str], Score],
+    cell: Callable[[Score], str],
+) -> list[list[str]]:
+    return [[name, *(cell(scores[name, table.name]) for table in tables)] for name in names]
+
+
+def _mean(picks: Sequence[Pick], devices: int) -> float:
+    return statistics.fmean(ours.wall_clock(pick.legs, devices) for pick in picks)
+
+
+def _span(table: Table, points: float) -> str:
+    """Return the LRs within so many points of the best: an interval, or a list where it has gaps."""
+    equal = table.equal(points)
+    places = [table.lrs.index(lr) for lr in equal]
+    if places[-1] - places[0] == len(places) - 1:
+        return f"{equal[0]:.1e}" if len(equal) == 1 else f"{equal[0]:.1e}..{equal[-1]:.1e}"
+    return ", ".join(f"{lr:.1e}" for lr in equal)
+
+
+if __name__ == "__main__":
+    main()
