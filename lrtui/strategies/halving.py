@@ -251,11 +251,13 @@ def _is_near(sweep: Sweep, each: _Judged, last: _Judged) -> bool:
 
 
 def _standard_error(sweep: Sweep, value: float) -> float:
-    """Return the binomial standard error of an accuracy measured on the validation images; 0 where that is not known."""
+    """Return the binomial standard error of an accuracy (also in percent) on the validation images; 0 where it is unknown."""
     plan, data = sweep.plan, sweep.data
     if plan is None or data is None or data.val <= 0 or "acc" not in plan.metric:
         return 0.0
-    return math.sqrt(value * (1 - value) / data.val) if 0 <= value <= 1 else 0.0
+    scale = 100.0 if value > 1 else 1.0
+    share = value / scale
+    return scale * math.sqrt(share * (1 - share) / data.val) if 0 <= share <= 1 else 0.0
 
 
 def _carry_out(sweep: Sweep, closed: RungClosed | Close, further: float) -> list[Decision]:

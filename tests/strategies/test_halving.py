@@ -101,6 +101,15 @@ def test_a_value_within_two_standard_errors_of_the_cut_goes_on_too():
     )
 
 
+def test_accuracies_in_percent_are_judged_like_fractions():
+    def ran(scale):
+        measure = lambda s, seed, level: (scale * peak(-2.2, noise=0.02)(s, seed, level)[0], 1.0)  # noqa: E731
+        sweep = Simulation(SEVEN, SPACE, measure, val_images=100).run()
+        return [(r.level, r.kept, r.why) for r in sweep.rungs], ended(sweep)
+
+    assert ran(1) == ran(100)
+
+
 def test_equal_values_are_told_apart_by_the_loss_and_then_by_the_lower_lr():
     loss = {1e-4: 5.0, 3e-4: 1.0, 1e-3: 2.0, 3e-3: 2.0, 1e-2: 2.0, 3e-2: 9.0, 1e-1: 9.0}
     sweep = Simulation(SEVEN, SPACE, lambda s, *_: (0.5, loss[s.lr])).run()
