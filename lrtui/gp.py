@@ -21,7 +21,7 @@ LENGTHS = (0.25, 0.35, 0.5, 0.75, 1.0)
 """Length scales that are tried, in decades: below a quarter every point stands alone, above one nothing bends."""
 USUAL_LENGTH = 0.75
 """Accuracy and loss bend slowly over LRs. A log-normal prior around it: with seven noisy points the likelihood alone often takes a
-quarter of a decade, which widened the verdict's intervals by a quarter and gained no coverage (tests/benchmarks/calibration.py)."""
+quarter of a decade, which widened the verdict's intervals by a tenth to a quarter and gained little coverage."""
 _LENGTH_SD = 0.5
 SIGNALS = (0.05, 0.15, 0.4, 1.0, 2.5, 6.0, 15.0)
 """Signal variances that are tried, as multiples of the variance among the results."""

@@ -14,11 +14,12 @@ Beside batch sizes stand the two rules that are handed down: the linear one (Goy
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lrtui.events import Plan, Scalar, Setting
-from lrtui.sweep import Sweep, differences, group_of, level_text, lr_text
+from lrtui.sweep import Sweep, differences, group_of, level_text
 from lrtui.text import clean
 from lrtui.verdict import Verdict, number, sensitivity, verdicts
 
@@ -108,8 +109,8 @@ def study(sweep: Sweep) -> list[Factor]:
     plan = sweep.plan
     if plan is None or not plan.study:
         return []
-    found = {each.group: each for each in verdicts(sweep)}
     cells = _cells(sweep, plan)
+    found = _verdicts(sweep, cells.values())
     return [_factor(sweep, plan, factor, cells, found) for factor, _ in plan.study]
 
 
@@ -147,6 +148,17 @@ def _cells(sweep: Sweep, plan: Plan) -> dict[tuple[str, Scalar], Setting]:
     return cells
 
 
+def _verdicts(sweep: Sweep, settings: Collection[Setting]) -> dict[str, Verdict]:
+    """Return each group's verdict; what is noise and what is chance is a matter of its own data set."""
+    found: dict[str, Verdict] = {}
+    for name in dict.fromkeys(setting.values.get("dataset") for setting in settings):
+        own = [each for each in settings if each.values.get("dataset") == name]
+        groups = {group_of(each) for each in own}
+        judged = verdicts(replace(sweep, data=sweep.data_of(own[0])))
+        found |= {each.group: each for each in judged if each.group in groups}
+    return found
+
+
 def _factor(
     sweep: Sweep,
     plan: Plan,
@@ -157,7 +169,7 @@ def _factor(
     own = dict(plan.study)[name]
     numeric = name in {"data", "batch_size"}
     levels = [
-        _level(sweep, name, own if not factor else level, group_of(setting), found, base=not factor)
+        _level(sweep, name, own if not factor else level, setting, found, base=not factor)
         for (factor, level), setting in cells.items()
         if factor in {"", name}
     ]
@@ -170,16 +182,23 @@ def _factor(
         levels=tuple(levels),
         numeric=numeric,
         held=_held(plan, name),
-        provisional=any(each.provisional for each in levels),
+        provisional=not levels or any(each.provisional for each in levels),
     )
     factor = _fitted(factor) if numeric and _fits(factor) else _compared(factor)
     return replace(factor, why=(*factor.why, *_doubts(factor)), excluded=_excluded(factor, base))
 
 
 def _level(
-    sweep: Sweep, name: str, level: Scalar, group: str, found: dict[str, Verdict], *, base: bool
+    sweep: Sweep,
+    name: str,
+    level: Scalar,
+    setting: Setting,
+    found: dict[str, Verdict],
+    *,
+    base: bool,
 ) -> Level:
     """Return a level with what its group's verdict says."""
+    group = group_of(setting)
     blank = Level(level, level_text(name, level), base, group)
     verdict = found.get(group)
     if verdict is None:
@@ -194,7 +213,7 @@ def _level(
         low=verdict.low,
         high=verdict.high,
         by_noise=verdict.by_noise,
-        edges=_edges(sweep, group, verdict.lr),
+        edges=_edges(replace(sweep, data=sweep.data_of(setting)), group, verdict.lr),
         value=verdict.value,
     )
 
@@ -391,7 +410,7 @@ def _row(level: Level) -> tuple[str, ...]:
         reach = f"({chance}: {low}..{high})"
     rules = ""
     if level.linear is not None and level.root is not None and not level.base:
-        rules = f"linear {lr_text(_two(level.linear))}, square-root {lr_text(_two(level.root))}"
+        rules = f"linear {level.linear:.1e}, square-root {level.root:.1e}"
     return own, f"{level.lr:.1e}", reach, number(level.value), rules
 
 
@@ -407,7 +426,3 @@ def _rules(factor: Factor) -> list[str]:
             return ["the data exclude the square-root rule, and not the linear rule"]
         case _:
             return ["the data exclude neither the linear nor the square-root rule"]
-
-
-def _two(lr: float) -> float:
-    return float(f"{lr:.1e}")

@@ -10,20 +10,55 @@ import sys
 
 import pytest
 
+from lrtui import events as ev
 from lrtui import report
 from lrtui.errors import MachineError
 from lrtui.verdict import verdict
 from lrtui.watcher import Snapshot, Watcher
-from tests.recorded import STATES, make
+from tests import recorded
+from tests.recorded import STATES
 
 
 def look(directory) -> Snapshot:
     return Watcher(directory).look(10)
 
 
+def make(directory, states, **kwargs):
+    """Return a recorded directory whose finished runs have journalled their last value, as a supervisor does."""
+    recorded.make(directory, states, **kwargs)
+    runs = look(directory).sweep.runs
+    journal, told = directory / "journal.jsonl", []
+    for line in journal.read_bytes().splitlines():
+        event = ev.decode_event(line)
+        if isinstance(event, ev.RunEnded) and event.kind == "finished":
+            told += _reached(directory / runs[event.run].folder / f"a{event.attempt}", event)
+        told.append(event)
+    lines = []
+    for n, event in enumerate(told, 1):
+        fields = {name: getattr(event, name) for name in event.__struct_fields__}
+        lines.append(ev.encode(type(event)(**fields | {"v": 1, "n": n})) + b"\n")
+    journal.write_bytes(b"".join(lines))
+    return directory
+
+
+def _reached(folder, ended):
+    lines = (folder / "metrics.jsonl").read_bytes().splitlines()
+    last = json.loads(next(line for line in reversed(lines) if b"val_loss" in line))
+    metric = json.loads((folder.parents[1] / "journal.jsonl").read_bytes().splitlines()[0])["plan"][
+        "metric"
+    ]
+    if metric not in last:
+        return []
+    return [
+        ev.RunReached(
+            run=ended.run, attempt=ended.attempt, level=last["epoch"], value=last[metric],
+            val_loss=last["val_loss"], at=ended.at,
+        )
+    ]  # fmt: skip
+
+
 def judge(tmp_path, states, **kwargs):
-    snapshot = look(make(tmp_path / "sweep", states, **kwargs))
-    return verdict(snapshot.sweep, snapshot.standings)
+    return verdict(look(make(tmp_path / "sweep", states, **kwargs)).sweep)
 
 
 def refuse(word):
@@ -54,7 +89,7 @@ def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
     assert {"python", "lrtui"} <= set(made["versions"])
     assert made["reproduce"] == ["cd /", "lrtui cifar100.toml --new"]
     text = paths[0].read_text()
-    assert "**use lr = 3.2e-05 (val_acc 0.3823)**" in text
+    assert "**use lr = 3.2e-05 (1.8e-05..5.7e-05: noise unknown)**" in text
     assert "| 1 | r02 | 3.2e-05 | adam constant | finished | 0.3823 | epoch 20 |" in text
     assert report.write(directory, look(directory)) == paths  # again, over the old one
 
@@ -105,7 +140,9 @@ def test_only_what_was_trained_to_the_end_is_recommended(tmp_path):
     found = judge(tmp_path, ["finished", "running", "pruned"])
     assert found.lr == 1e-05
     assert found.provisional
-    assert "nothing to compare it with: no other setting was trained to the end" in found.reasons
+    assert (
+        "nothing to compare it with: no other learning rate was trained to the end" in found.reasons
+    )
     assert "provisional: 1 run not ended" in found.reasons
     assert found.not_tested == ("< 1e-05", "> 1e-04", "3.2e-05 (running)")
 
@@ -132,7 +169,10 @@ def test_seeds_give_the_noise(tmp_path):
 @pytest.mark.parametrize(
     ("states", "said"),
     [
-        (["diverged", "diverged"], "every learning rate diverged: try lower than 1e-05"),
+        (
+            ["diverged", "diverged"],
+            "every learning rate diverged: try lower than 1e-05 (1e-05 to 3.2e-05 were tried)",
+        ),
         (["failed", "failed"], "r01 failed: exit code 1; mend that first"),
         (["killed"], "restart a run that was killed"),
         (["running", "queued"], "wait: 2 runs not ended"),

@@ -1,4 +1,6 @@
-"""`lr = "auto"`: range test, bracket, halving, two more LRs when the best lies at an edge, further seeds for the finalists.
+"""`lr = "auto"`: range test, bracket, halving, two more LRs where the best lies at an edge, further seeds for the finalists.
+
+The edge is looked at twice: when the first rung is decided (one more LR joins the race) and when the race is over.
 
 A user's own bounds, `lr = { auto = 7, from = 1e-4, to = 1e-2 }`, take the place of the range test and are never left.
 """
@@ -13,7 +15,7 @@ from lrtui.strategies.base import Decision, Space, Start, at, optimizer_name
 from lrtui.strategies.halving import finalists, joined, race, seed_finalists
 from lrtui.strategies.range_test import missing_test, result_of
 from lrtui.strategies.rounding import readable
-from lrtui.sweep import Sweep, group_of, lr_text
+from lrtui.sweep import Run, Sweep, group_of, lr_text
 
 STEP_DECADES = 0.5
 COUNT = 7
@@ -58,13 +60,20 @@ class Auto:
             return missing_test(sweep, space, cell)
         rates, ceiling = self._bracket(sweep, space, cell)
         late = joined(sweep, space, cell, rates)
+        may_widen = not bounded and len(late) < WIDENINGS * WIDEN_BY
+        first = space.rungs_of(cell)[0]
+        early = sweep.rung(group_of(cell), first)
+        if may_widen and not late and early is not None and early.kept:
+            next_one = _beyond(sweep, cell, sweep.runs[early.kept[0]], rates, ceiling)[:1]
+            if next_one:
+                return [Start(at(cell, lr), space.seed, first) for lr in next_one]
         decisions = race(sweep, space, cell, rates, late)
         if decisions is not None:
             return decisions
-        if not bounded and len(late) < WIDENINGS * WIDEN_BY:
-            more = _beyond(sweep, space, cell, (*rates, *late), ceiling)
+        best = next(iter(finalists(sweep, space, cell)), None)
+        if may_widen and best is not None:
+            more = _beyond(sweep, cell, best, (*rates, *late), ceiling)
             if more:
-                first = space.rungs_of(cell)[0]
                 return [Start(at(cell, lr), space.seed, first) for lr in more]
         return seed_finalists(sweep, space, cell)
 
@@ -101,27 +110,22 @@ def bracket_count(auto: Auto, space: Space) -> int:
 
 
 def _beyond(
-    sweep: Sweep, space: Space, cell: Setting, tried: tuple[float, ...], ceiling: float
+    sweep: Sweep, cell: Setting, best: Run, tried: tuple[float, ...], ceiling: float
 ) -> tuple[float, ...]:
     """Return two LRs beyond the edge at which the best LR lies; () where it lies inside."""
-    best = next(iter(finalists(sweep, space, cell)), None)
-    if best is None:
-        return ()
-    group = group_of(cell)
-    known = [
-        run.setting.lr
-        for run in sweep.trained()
-        if group_of(run.setting) == group and run.ending is not None and run.reached
+    group, lr = group_of(cell), best.setting.lr
+    others = [
+        run.setting.lr for run in sweep.trained() if group_of(run.setting) == group and run.reached
     ]
+    known = (*others, *tried)
     step = 10**STEP_DECADES
-    lr = best.setting.lr
-    if lr <= min((*known, *tried)):
+    if lr <= min(known):
         more = [_round(lr / step**i) for i in range(1, WIDEN_BY + 1)]
-    elif lr >= max((*known, *tried)):
+    elif lr >= max(known):
         more = [_round(lr * step**i) for i in range(1, WIDEN_BY + 1)]
     else:
         return ()
-    return tuple(rate for rate in more if rate <= ceiling and rate not in tried)
+    return tuple(rate for rate in more if rate <= ceiling and rate not in known)
 
 
 def _even(low: float, high: float, count: int) -> tuple[float, ...]:

@@ -48,8 +48,8 @@ def race(
 ) -> list[Decision] | None:
     """Return what is to be done in the race of one group; None when it is over.
 
-    The LRs in `rates` begin together; those in `late` join when the others are through, and are held against the cuts
-    of the rungs.
+    The LRs in `rates` begin together; those in `late` join later: they are held against the cuts of the rungs that are
+    decided, and are contenders at those that are not.
     """
     group, rungs = group_of(cell), space.rungs_of(cell)
     runs = {lr: find(sweep, at(cell, lr), space.seed) for lr in (*rates, *late)}
@@ -72,7 +72,9 @@ def race(
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
         decisions += _hold_against(sweep, closed, further, added)
-        contenders = [run for run in contenders if run.id in closed.kept]
+        kept = [run for run in racing if run.id in closed.kept]
+        late_ones = [run for run in added if run not in kept and not _ended_by(run, rung)]
+        contenders = [*kept, *late_ones]
     over = not decisions and all(run.state is State.ENDED for run in racing)
     return None if over else decisions
 
@@ -277,6 +279,8 @@ def _hold_against(
     """Return what follows for runs that joined late and wait at a rung that is closed."""
     decisions: list[Decision] = []
     for run in added:
+        if run.id in closed.kept or run.id in closed.pruned:
+            continue
         if run.state is not State.WAITING or not _same(run.until, closed.level):
             continue
         reached = value_at(run, closed.level)
@@ -308,6 +312,11 @@ def _is_judged(run: Run, rung: float) -> bool:
     if run.state is State.ENDED or run.until > rung * (1 + _CLOSE):
         return True
     return run.state is State.WAITING and _same(run.until, rung)
+
+
+def _ended_by(run: Run, rung: float) -> bool:
+    """Tell whether a run ended at a rung or before it."""
+    return run.state is State.ENDED and run.until <= rung * (1 + _CLOSE)
 
 
 def _beats(sweep: Sweep, reached: Reached, cut: float | None) -> bool:
