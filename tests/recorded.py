@@ -104,9 +104,9 @@ def make(
             _queue(recording, f"r{number:02}", setting, seed, epochs * _UNTIL.get(state, 1.0))
     for index, run in enumerate(list(recording.sweep.runs.values())):
         state = states[index // seeds]
-        _live(recording, run, state, attempts, hostile)
+        last: dict[str, float] = {}
         if state != "queued":
-            _measure(
+            last = _measure(
                 recording,
                 run.id,
                 state,
@@ -115,6 +115,7 @@ def make(
                 attempts=attempts,
                 hostile=hostile,
             )
+        _live(recording, run, state, attempts, hostile, last)
     if hostile:
         recording.add(ev.Warned(text=f"warning {HOSTILE}"))
     if closed is not None:
@@ -159,7 +160,9 @@ def _queue(
     recording.add(ev.RunQueued(run=run, setting=setting, seed=seed, until=until, **more))
 
 
-def _live(recording: Recording, run: Run, state: str, attempts: int, hostile: bool) -> None:
+def _live(
+    recording: Recording, run: Run, state: str, attempts: int, hostile: bool, last: dict[str, float]
+) -> None:
     """Add the events that bring a queued run into `state`."""
     if state == "queued":
         return
@@ -187,11 +190,20 @@ def _live(recording: Recording, run: Run, state: str, attempts: int, hostile: bo
         case "stopping":
             add(ev.RunStopping(run=name, attempt=attempts, kind="killed", why="killed by you"))
         case _ if state in _ENDED:
-            _end(recording, name, state, attempts, why)
+            _end(recording, name, state, attempts, why, last)
 
 
-def _end(recording: Recording, run: str, kind: str, attempt: int, hostile: str) -> None:
+def _end(
+    recording: Recording, run: str, kind: str, attempt: int, hostile: str, last: dict[str, float]
+) -> None:
     why, code = _ENDED[kind]
+    metric = recording.plan.metric
+    if kind == "finished" and metric in last:
+        recording.add(
+            ev.RunReached(
+                run=run, attempt=attempt, level=last["epoch"], value=last[metric], val_loss=last["val_loss"]
+            ), 0
+        )  # fmt: skip
     if kind == "pruned":
         until = recording.sweep.runs[run].until
         recording.add(ev.RunReached(run=run, attempt=attempt, level=until, value=0.2, val_loss=2.0))
@@ -215,13 +227,14 @@ _SHARE = {
 
 def _measure(
     recording: Recording, name: str, state: str, index: int, *, per_epoch: int, attempts: int, hostile: bool
-) -> None:  # fmt: skip
-    """Write run.json and each attempt's files."""
+) -> dict[str, float]:  # fmt: skip
+    """Write run.json and each attempt's files; return its last evaluation."""
     plan, run = recording.plan, recording.sweep.runs[name]
     folder = recording.directory / run.folder
     share = max(0.0, _SHARE.get(state, 0.4) - (0.04 * (index % 3) if state == "running" else 0.0))
     last = int(share * plan.horizon)
     first = 1
+    lines: list[bytes] = []
     for number in range(1, attempts + 1):
         files = AttemptLayout(folder / f"a{number}")
         files.root.mkdir(parents=True, mode=0o700)
@@ -236,6 +249,7 @@ def _measure(
     setting = {"run": name, "lr": run.setting.lr, "optimizer": "adam", "seed": run.seed}
     setting |= {"schedule": "constant", "note": HOSTILE} if hostile else {}
     (folder / "run.json").write_text(json.dumps(setting))
+    return json.loads(lines[-1]) if lines else {}
 
 
 def _lines(run: Run, state: str, epochs: range, per_epoch: int) -> list[bytes]:
