@@ -106,9 +106,9 @@ def optuna_study(
 ) -> Callable[[Table, int], Pick]:
     """Return the method `study.optimize(objective, n_trials=count)`.
 
-    sampler: "random", "tpe" (its first 10 trials are random unless told: here 4), or "grid" with the grid's 8 LRs in `order`
-    "up", "down" or "shuffled". pruner: "halving" or "hyperband", with reduction 3 and the first rung where lrtui has its own
-    (with Optuna's default, after 1 epoch, the digits lose more). A pruned trial's epochs up to there are counted.
+    sampler: "random" or "tpe" (its first 10 trials are random unless told: here 4). order: the grid's 8 LRs are tried "up",
+    "down" or "shuffled" instead. pruner: "halving" or "hyperband", with reduction 3 and the first rung at R/9, as lrtui has
+    it. A pruned trial is charged up to where it was pruned.
     """
 
     def pick(table: Table, seed: int) -> Pick:
@@ -157,8 +157,7 @@ def _sampler(optuna: Any, name: str, seed: int) -> Any:
 
 
 def _pruner(optuna: Any, name: str, table: Table) -> Any:
-    share = 9 if table.data["schedule"] == "constant" else 3
-    first, last = len(table.levels) // share, len(table.levels)
+    first, last = len(table.levels) // 9, len(table.levels)
     if name == "halving":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
     if name == "hyperband":
