@@ -139,7 +139,10 @@ def _open(options: argparse.Namespace) -> int:
 
         code = headless.run(directory, json=options.json)
         if code != INTERRUPTED_EXIT and not why_view:
-            print(f"report: {look.write_report(directory)[0]}", file=sys.stderr)
+            written = look.write_report(directory)
+            print(f"report: {written.paths[0]}", file=sys.stderr)
+            if written.missing:
+                print(f"lrtui: {written.missing}", file=sys.stderr)
         return code
     return attach.monitor(directory, why_view)
 
@@ -175,15 +178,32 @@ def _status(options: argparse.Namespace) -> int:
 
 def _add_report(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("directory", type=Path, metavar="DIR")
+    for form, what in _REPORTS.items():
+        verb.add_argument(f"--{form}", action="store_true", help=what)
     verb.set_defaults(run=_report)
+
+
+_REPORTS = {
+    "md": "report.md: for people, as text",
+    "json": "report.json: for programs; docs/report.md describes it",
+    "html": "report.html: for people, with charts, one file",
+    "csv": "report.csv, a row per run, and curves.csv",
+    "svg": "the charts: sensitivity.svg, curves.svg, ranges.svg",
+    "png": "the charts: sensitivity.png, curves.png, ranges.png",
+}
+"""Those named are written; without any md, json, html and csv."""
 
 
 def _report(options: argparse.Namespace) -> int:
     from lrtui import look
 
-    for path in look.write_report(options.directory):
+    asked = [form for form in _REPORTS if getattr(options, form)]
+    written = look.write_report(options.directory, asked)
+    for path in written.paths:
         print(path)
-    return 0
+    if written.missing:
+        print(f"lrtui: {written.missing}", file=sys.stderr)
+    return MachineError.exit_code if written.missing and asked else 0
 
 
 def _add_ls(verb: argparse.ArgumentParser) -> None:
@@ -315,6 +335,6 @@ _VERBS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "add": (_add_add, "add a run with another learning rate"),
     "parallel": (_add_parallel, "set how many runs at once"),
     "explain": (_add_explain, "say why a run waits or ended"),
-    "report": (_add_report, "write report.md and report.json"),
+    "report": (_add_report, "write the report: md, json, html, csv, and charts as svg and png"),
     "ls": (_add_ls, "the experiments under runs/"),
 }

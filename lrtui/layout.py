@@ -36,6 +36,13 @@ class Layout:
         """What the supervisor itself has to say."""
         self.report_md = root / "report.md"
         self.report_json = root / "report.json"
+        self.report_html = root / "report.html"
+        self.report_csv = root / "report.csv"
+        self.curves_csv = root / "curves.csv"
+
+    def chart(self, name: str, kind: str) -> Path:
+        """Return the file of one of the report's charts: sensitivity.svg."""
+        return self.root / f"{name}.{kind}"
 
     def attempt(self, folder: str, number: int) -> Path:
         """Return the directory of one attempt of the run in `folder`."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +16,9 @@ from lrtui.journal import JournalTail
 from lrtui.layout import Layout
 from lrtui.sweep import Run, State, Sweep, fold, lr_text
 from lrtui.text import clean
+
+if TYPE_CHECKING:
+    from lrtui.report import Written
 
 _ENOUGH_SECONDS = 3600.0
 
@@ -117,12 +122,13 @@ def _why_queued(sweep: Sweep, run: Run) -> str:
     return f"number {place} in the queue; {taken}{again}"
 
 
-def write_report(directory: Path) -> list[Path]:
-    """Write report.md and report.json and return their paths."""
+def write_report(directory: Path, formats: Collection[str] = ()) -> Written:
+    """Write the report in the forms that are named, by default all but the charts as files of their own."""
     from lrtui import report
     from lrtui.watcher import Watcher
 
-    return report.write(directory, Watcher(existing(directory)).look(_ENOUGH_SECONDS))
+    snapshot = Watcher(existing(directory)).look(_ENOUGH_SECONDS)
+    return report.write(directory, snapshot, formats or report.USUAL)
 
 
 def ls(under: Path) -> int:

@@ -306,7 +306,7 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ('[launcher]\nkind = "slurm"', 'unknown launcher "slurm"', "Known launchers: local"),
         ("[launcher]\nkind = 3", "unknown launcher 3", "local"),
         ("[launcher]\nqueue = 3", "unknown key queue in [launcher]", "kind"),
-        ("[study]\ndata = [0.1, 1.0]", "[study] is not in this version yet", "Leave it out"),
+        ("[study]\ndata = 0.1", "data must be a list of levels (found 0.1)", "data = [0.1, 0.3, 1.0]"),
         ('durability = "hard"', 'durability must be "normal" or "strict"', ""),
         ('data_dir = ""', "data_dir must be a string that is not empty", '"/data"'),
         ('workdir = "a\\u0000b"', "workdir must be a string", ""),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lrtui import events as ev
 from lrtui.events import Plan, Setting, decode_event, encode
-from lrtui.sweep import ALIVE, State, Sweep, apply, fold, lr_text
+from lrtui.sweep import ALIVE, State, Sweep, apply, differences, fold, group_of, lr_text
 
 PLAN = Plan(
     name="x",
@@ -180,3 +180,50 @@ def test_learning_rates_have_one_text(lr, text):
 @given(st.floats(min_value=1e-12, max_value=1e6))
 def test_the_text_of_a_learning_rate_is_exact(lr):
     assert float(lr_text(lr)) == lr
+
+
+STUDIED = msgspec.structs.replace(
+    PLAN, dataset="digits", study=(("dataset", "digits"), ("optimizer", "adam"))
+)
+
+
+def test_the_data_sets_of_a_study_are_kept_by_name_and_a_setting_finds_its_own():
+    events = numbered(
+        [
+            ev.SweepOpened(plan=STUDIED),
+            ev.DataPreparing(attempt=1, token="a", dataset="digits"),
+            ev.DataPrepared(dataset="digits", path="/d", classes=10),
+            ev.DataPreparing(attempt=2, token="b", dataset="cifar100"),
+        ]
+    )
+    between = fold(events)
+    assert between.preparing
+    assert between.data_wanted == "cifar100"
+    assert between.data.path == "/d"
+    sweep = fold(numbered([ev.DataPrepared(dataset="cifar100", path="/c", classes=100)]), between)
+    assert not sweep.preparing
+    assert sweep.data.path == sweep.data_of(Setting(1e-3)).path == "/d"
+    assert sweep.data_of(Setting(1e-3, values={"dataset": "cifar100"})).classes == 100
+    assert sweep.data_of(Setting(1e-3, values={"batch_size": 8})).path == "/d"
+
+
+def test_a_journal_that_names_no_data_set_in_its_preparation_means_the_plans():
+    old = b'{"event":"DataPreparing","v":1,"n":2,"at":2,"attempt":1,"token":"a"}'
+    sweep = fold([*numbered([ev.SweepOpened(plan=STUDIED)]), decode_event(old)])
+    assert sweep.data_wanted == "digits"
+    assert not fold([ev.DataPrepared(dataset="digits", v=1, n=3, at=3.0)], sweep).preparing
+
+
+def test_a_setting_differs_from_the_base_of_a_study_in_what_it_names():
+    assert differences(STUDIED, Setting(1e-3, "adam", "constant")) == []
+    mnist = {"dataset": "mnist", "other": 3}
+    assert differences(STUDIED, Setting(1e-3, "adam", values=mnist)) == [("dataset", "mnist")]
+    assert differences(STUDIED, Setting(1e-3, "sgd", values=mnist)) == [
+        ("dataset", "mnist"),
+        ("optimizer", "sgd"),
+    ]
+
+
+def test_a_group_names_its_model_in_words():
+    setting = Setting(1e-3, "adam", values={"model": '{"mlp":{"width":64}}', "batch_size": 8})
+    assert group_of(setting) == "adam, model=mlp width=64, batch_size=8"

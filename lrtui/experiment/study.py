@@ -99,7 +99,8 @@ def _read_factor(reader: Reader, factor: str, value: Any, *, builtin: bool) -> t
     """Return the levels of a factor, each once, in the order given."""
     path = ("study", factor)
     if not isinstance(value, list) or not value:
-        what = f"{factor} must be a list of levels {found(value)}"
+        is_empty = f"{factor} is an empty list"
+        what = is_empty if value == [] else f"{factor} must be a list of levels {found(value)}"
         reader.fault(path, what, f"Try: {factor} = {FACTORS[factor]}")
         return ()
     if not reader.is_short(path, value):

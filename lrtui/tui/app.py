@@ -170,7 +170,9 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         """Keep sizes and the reader in step with what is shown."""
         self._lay_out()
         standings = scene.snapshot.standings if scene.snapshot else []
-        self._reader.show(scene.run.id if scene.run else "", standings[0].runs[0] if standings else "")
+        self._reader.show(
+            scene.run.id if scene.run else "", standings[0].runs[0] if standings else ""
+        )
 
     # ------------------------------------------------ sizes
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrtui.sweep import besides_lr, lr_text
+from lrtui.sweep import State, besides_lr, group_of, lr_text
 from lrtui.tui.ink import FAINT, TEXT, amount, clock, number
 from lrtui.tui.states import look
 
@@ -80,13 +80,20 @@ def _lr(row: Row) -> Text:
 
 
 def _state(row: Row) -> Text:
-    face = look(row.standing.state)
-    return face.word, face.colour
+    face, rung = look(row.standing.state), _rung(row)
+    return f"waits @{rung}" if rung else face.word, face.colour
 
 
 def _state_short(row: Row) -> Text:
-    face = look(row.standing.state)
-    return face.short, face.colour
+    face, rung = look(row.standing.state), _rung(row)
+    return f"wait@{rung}" if rung else face.short, face.colour
+
+
+def _rung(row: Row) -> str:
+    """Return the length at which a waiting run stands; "" for any other."""
+    runs = row.scene.snapshot.sweep.runs if row.scene.snapshot else {}
+    waits = row.standing.state == "waiting" and row.run in runs
+    return amount(runs[row.run].until) if waits else ""
 
 
 def _level(row: Row) -> Text:
@@ -140,7 +147,25 @@ def _settings_differ(rows: Sequence[Standing]) -> bool:
 
 
 def _why(row: Row) -> Text:
-    return row.standing.why, FAINT
+    rung = _rung(row)
+    if not rung or row.scene.snapshot is None:
+        return row.standing.why, FAINT
+    sweep = row.scene.snapshot.sweep
+    run = sweep.runs[row.run]
+    late = [
+        row.scene.mark(other.id).letter
+        for other in sweep.trained()
+        if (other.alive or other.state is State.QUEUED)
+        and other.until <= run.until
+        and other.origin == "strategy"
+        and group_of(other.setting) == group_of(run.setting)
+    ]
+    others = f"for {' '.join(late)}" if late else "for the decision"
+    return f"waits at {_unit(row.scene)} {rung} {others}", FAINT
+
+
+def _reasons_are_long(rows: Sequence[Standing]) -> bool:
+    return any(len(s.why) > 20 for s in rows)
 
 
 _WIDE = (
@@ -165,7 +190,8 @@ _WIDE = (
     Column(_name("speed"), _rate, 8, 8, right=True),
     Column(_name("ETA"), _eta, 6, 1, right=True),
     Column(_name("trend"), lambda r: (r.trend(r.scene, r.run), r.scene.mark(r.run).colour), 12, 7),
-    Column(_name("why"), _why, 12, 1, grows=True),
+    Column(_name("why"), _why, 30, 1, wants=_reasons_are_long, grows=True),
+    Column(_name("why"), _why, 12, 1, wants=lambda rows: not _reasons_are_long(rows), grows=True),
 )
 _NARROW = (
     Column(_name("#"), lambda r: (str(r.standing.rank), FAINT), 2, 0, right=True),

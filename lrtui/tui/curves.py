@@ -104,6 +104,7 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
         view.axis,
         shown,
         len(scene.marks),
+        bool(scene.tests),
         _states(scene),
     )
 
@@ -143,8 +144,16 @@ def picture(
     y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
     unit = plan.unit if axis == "level" else axis
     title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
-    note = "" if curves else ("reading ..." if snapshot.reading else f"no {clean(metric)} yet")
+    note = "" if curves else _why_empty(scene, metric)
     return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, _legend(scene), note)
+
+
+def _why_empty(scene: Scene, metric: str) -> str:
+    if scene.snapshot is not None and scene.snapshot.reading:
+        return "reading ..."
+    if scene.tests and not measured(scene):
+        return "a range test comes first: t shows its curve"
+    return f"no {clean(metric)} yet"
 
 
 def _ordered(scene: Scene) -> list[str]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from lrtui.verdict import Point, Verdict
 
 
+_LEAST, _MOST = 1e-30, 1e30
+"""LRs beyond are no LRs, but a journal may come from a stranger, and the logarithm of 0 would end the monitor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The verdicts at one moment."""
@@ -31,13 +35,21 @@ def judge(sweep: Sweep) -> Judgement:
     """Return what is known now; of a sweep that has ended, what its journal says."""
     from lrtui.verdict import sensitivity, verdict, verdicts  # not before the first paint
 
+    sound = {run.id: run for run in sweep.runs.values() if _LEAST < run.setting.lr < _MOST}
+    sweep = replace(sweep, runs=MappingProxyType(sound))
     if not sweep.trained():
         return Judgement()
     overall, groups = verdict(sweep), {each.group: each for each in verdicts(sweep)}
     said = sweep.verdict if sweep.closed is not None else None
     if said is not None and said.group in groups:
-        told = {"lr": said.lr, "low": said.low, "high": said.high, "equal": said.equal}
-        groups[said.group] = replace(groups[said.group], **told, provisional=said.provisional)
+        groups[said.group] = replace(
+            groups[said.group],
+            lr=said.lr,
+            low=said.low,
+            high=said.high,
+            equal=said.equal,
+            provisional=said.provisional,
+        )
         overall = replace(groups[said.group], spent=overall.spent, grid=overall.grid)
         overall = replace(overall, reasons=said.why)
     points = {group: tuple(sensitivity(sweep, group)) for group in groups}

@@ -1,6 +1,6 @@
 """The curve of a range test: the loss against log10(lr), with what the four rules suggest.
 
-The bare batch losses are faint, their smoothed mean (that of the rules) is bright, and a loss that explodes leaves at the top.
+The bare batch losses are faint, with gaps where they leave the chart; their smoothed mean, which the rules read, is bright.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MOST = 400
 """Points that are drawn."""
 _SMOOTHING = 0.98
+_ROOMY = 70
+"""Cells from which on a title may be long."""
 RULES = (("valley", "v", OK), ("steep", "s", WARN), ("minimum", "m", ACCENT), ("slide", "i", WARN))
 """(rule, its letter on the chart, its colour)"""
 
@@ -84,9 +86,10 @@ def picture(scene: Scene, width: int, height: int) -> Picture:
     x, loss = points(plan, run, snapshot.series.get(run.id))
     mean = smoothed(_as_series(x, loss), _MOST, _SMOOTHING)[1]
     tested = snapshot.sweep.ranges.get(run.id)
-    xs = _limits(run)
-    ys = _roofed(mean)
-    curves = [Curve("", RULE, x, loss), Curve("", run_colour(scene, run), x, mean, bold=True)]
+    xs = _stretch(run)
+    ys = _limits_of(mean, loss)
+    bare = [value if ys.low <= value <= ys.high else math.nan for value in loss]
+    curves = [Curve("", RULE, x, bare), Curve("", run_colour(scene, run), x, mean, bold=True)]
     glyphs: list[Glyph] = []
     if tested is not None:
         for rule, lr, letter, colour in reversed(suggestions(tested)):
@@ -95,7 +98,7 @@ def picture(scene: Scene, width: int, height: int) -> Picture:
                 curves.insert(0, Curve("", colour, [at, at], [ys.low, ys.high]))
             glyphs.append(Glyph(at, _at(x, mean, at, ys), letter, colour, bold=True))
     return Picture(
-        title=_title(scene, run, plan),
+        title=_title(scene, run, plan, width),
         curves=tuple(curves) if x else (),
         x_limits=xs,
         y_limits=ys,
@@ -118,19 +121,21 @@ def _as_series(x: Sequence[float], y: Sequence[float]) -> Series:
     return Series("loss", array("d", x), array("d", y))
 
 
-def _limits(run: Run) -> Limits:
+def _stretch(run: Run) -> Limits:
     if not 0 < run.setting.lr < run.lr_to < math.inf:
         return Limits(-7.0, 1.0)
     return Limits(math.log10(run.setting.lr), math.log10(run.lr_to))
 
 
-def _roofed(mean: Sequence[float]) -> Limits:
+def _limits_of(mean: Sequence[float], loss: Sequence[float]) -> Limits:
     """Return limits of the loss in which its fall fills the chart, however far it rose in the end."""
     finite = [value for value in mean if math.isfinite(value)]
     if not finite:
         return Limits(0.0, 1.0)
+    bare = sorted(value for value in loss if math.isfinite(value))
     low, start = min(finite), finite[0]
-    return axes.stepped(low, min(max(finite), max(start, low) + max(start - low, abs(start) / 4)))
+    roof = max(start, low) + max(start - low, abs(start) / 4)
+    return axes.stepped(min(low, bare[len(bare) // 20]), min(max(finite), roof))
 
 
 def _at(x: Sequence[float], mean: Sequence[float], place: float, ys: Limits) -> float:
@@ -139,10 +144,15 @@ def _at(x: Sequence[float], mean: Sequence[float], place: float, ys: Limits) -> 
     return mean[near] if near is not None and math.isfinite(mean[near]) else ys.low
 
 
-def _title(scene: Scene, run: Run, plan: Plan) -> str:
+def _title(scene: Scene, run: Run, plan: Plan, width: int) -> str:
     many = f" {run.id}" if len(scene.tests) > 1 else ""
-    going = f", step {steps_done(scene, run)}" if run.alive else ""
-    return f"range test{many}: {clean(plan.loss)} against lr{going}"
+    if run.alive:
+        return f"range test{many}: step {steps_done(scene, run)}"
+    return (
+        f"range test{many}: {clean(plan.loss, 20)} against lr"
+        if width >= _ROOMY
+        else f"range test{many}"
+    )
 
 
 def _legend(tested: RangeTested | None) -> tuple[tuple[str, str], ...]:

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from lrtui.ranking import shown_state
 from lrtui.sweep import State, group_of, lr_text
 from lrtui.text import clean
 from lrtui.tui.ink import FAINT, TEXT, amount, duration, number, width_of
-from lrtui.tui.panels.status import state_of
 from lrtui.tui.range_curve import steps_done, suggestions
 from lrtui.tui.states import BAD, OK, WARN, look
 
@@ -77,7 +77,7 @@ def budget(snapshot: Snapshot) -> str:
     else:
         said = f"{amount(_tenths(spent))} {plan.unit}s"
         if plan.planned:
-            said += f" of about {amount(_tenths(plan.planned))}"
+            said += f", about {amount(_tenths(plan.planned))} planned"
     if plan.budget_seconds is not None:
         seconds = snapshot.sweep.active_seconds(snapshot.read_at)
         left = max(0.0, plan.budget_seconds - seconds)
@@ -108,9 +108,11 @@ def _verdict(scene: Scene, plan: Plan) -> list[Row]:
     if found is None:
         return []
     if found.lr is None:
-        return [Row("verdict", (Word("none yet", FAINT),))] if found.provisional else [
-            Row("verdict", (Word(found.headline(plan), BAD),))
-        ]
+        return (
+            [Row("verdict", (Word("none yet", FAINT),))]
+            if found.provisional
+            else [Row("verdict", (Word(found.headline(plan), BAD),))]
+        )
     said = [Row("verdict", (Word(found.headline(plan), OK),))]
     if found.equal is not None:
         low, high = (f"{lr:.1e}" for lr in found.equal)
@@ -126,7 +128,7 @@ def _tested(scene: Scene, run: Run) -> Row:
     if run.alive:
         return Row(label, (Word(f"step {steps_done(scene, run)}"),))
     if tested is None:
-        return Row(label, (Word(run.why or state_of(run), FAINT),))
+        return Row(label, (Word(run.why or shown_state(run), FAINT),))
     words = [Word(f"{rule} {lr:.1e}", colour) for rule, lr, _, colour in suggestions(tested)]
     turned = f"turned at {tested.diverged:.1e}" if tested.diverged else "the loss never turned"
     return Row(label, (*words, Word(tested.why or turned, FAINT)))
@@ -138,7 +140,7 @@ def _rungs(scene: Scene, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
     first = min((run.seed for run in runs), default=0)
     runs = [run for run in runs if run.seed == first and run.origin == "strategy"]
     levels = {closed.level for closed in sweep.rungs if closed.group == group}
-    levels |= {run.until for run in runs if _is_under_way(run)}
+    levels |= {run.until for run in runs if run.state is not State.ENDED}
     schedule = runs[0].setting.schedule if runs else ""
     levels |= {level for text, planned in plan.rungs if text == schedule for level in planned}
     for level in sorted(levels):
@@ -162,12 +164,12 @@ def _decided(scene: Scene, sweep: Sweep, closed: RungClosed) -> list[Word]:
 
 
 def _under_way(scene: Scene, runs: Sequence[Run], closed: RungClosed | None) -> list[Word]:
-    """Return those that wait at a rung or train towards it; whoever was decided on is told already."""
+    """Return those that wait at a rung, train towards it, or ended there otherwise; whom it decided on is told already."""
     told = {*closed.kept, *closed.pruned} if closed else set()
     return [
-        Word(f"{look(state_of(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
+        Word(f"{look(shown_state(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
         for run in runs
-        if run.id not in told and (_is_under_way(run) or _died(run))
+        if run.id not in told and (run.ending is None or run.ending.kind != "finished")
     ]
 
 
@@ -188,19 +190,34 @@ def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
     late = [run for run in own if closed and run.seed == first and _joined_after(run, closed.at)]
     seeds = [run for run in own if run.seed != first]
     if late:
-        words = [Word(f"{_short(scene, run)} {lr_text(run.setting.lr)}", scene.mark(run.id).colour) for run in late]
+        words = [
+            Word(f"{_short(scene, run)} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
+            for run in late
+        ]
         yield Row("wider", (*words, Word("(the best lay at the edge)", FAINT)))
     if seeds:
-        yield Row("seeds", tuple(
-            Word(f"{look(state_of(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
-            for run in seeds
-        ))
+        yield Row(
+            "seeds",
+            tuple(
+                Word(
+                    f"{look(shown_state(run)).symbol} {_short(scene, run)}",
+                    scene.mark(run.id).colour,
+                )
+                for run in seeds
+            ),
+        )
     added = [run for run in runs if run.origin == "user"]
     if added:
-        yield Row("yours", tuple(
-            Word(f"{look(state_of(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
-            for run in added
-        ))
+        yield Row(
+            "yours",
+            tuple(
+                Word(
+                    f"{look(shown_state(run)).symbol} {_short(scene, run)}",
+                    scene.mark(run.id).colour,
+                )
+                for run in added
+            ),
+        )
 
 
 def _other_groups(scene: Scene, plan: Plan, group: str) -> Iterable[Row]:
@@ -212,7 +229,10 @@ def _other_groups(scene: Scene, plan: Plan, group: str) -> Iterable[Row]:
         said = found.headline(plan)
         at = "" if found.value is None else f"{clean(plan.metric)} {number(found.value)}"
         colour = TEXT if name == group else FAINT
-        yield Row("" if name != group else "here", (Word(f"{clean(name)}:", colour), Word(said, colour), Word(at, FAINT)))
+        yield Row(
+            "" if name != group else "here",
+            (Word(f"{clean(name)}:", colour), Word(said, colour), Word(at, FAINT)),
+        )
 
 
 def _reasons(scene: Scene) -> Iterable[Row]:
@@ -248,14 +268,6 @@ def _short(scene: Scene, run: Run) -> str:
     value = run.reached[-1].value if run.reached else None
     letter = scene.mark(run.id).letter
     return letter if value is None else f"{letter} {number(value)}"
-
-
-def _is_under_way(run: Run) -> bool:
-    return run.state is not State.ENDED
-
-
-def _died(run: Run) -> bool:
-    return run.ending is not None and run.ending.kind in ("diverged", "failed", "lost", "killed")
 
 
 def _joined_after(run: Run, at: float) -> bool:

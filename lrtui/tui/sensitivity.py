@@ -14,7 +14,7 @@ from lrtui.text import clean
 from lrtui.tui import axes
 from lrtui.tui.axes import Limits
 from lrtui.tui.charts import Curve, Glyph, Picture, Span
-from lrtui.tui.ink import FAINT, RULE
+from lrtui.tui.ink import FAINT
 from lrtui.tui.states import BAD, OK
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _MARGIN = 0.25
 """Decades left free at both ends."""
 _FRAME = 10
 """Cells that gutter, frame and gaps take of a chart's width."""
+_ROOMY = 70
+"""Cells from which on the legend may be long."""
 
 
 def inputs(scene: Scene) -> tuple[object, ...]:
@@ -62,7 +64,7 @@ def picture(scene: Scene, width: int, height: int) -> Picture:
         y_limits=ys,
         x_ticks=axes.log_ticks(xs, max(2, width // 10)),
         y_ticks=axes.ticks(ys, max(3, height // 3)),
-        legend=_legend(verdict),
+        legend=_legend(verdict, width),
         note="" if values or any(p.dead for p in points) else "no value to compare yet",
         glyphs=tuple(_glyph(scene, point, verdict, ys) for point in points if _is_shown(point)),
         spans=_spans(verdict),
@@ -92,7 +94,9 @@ def _is_shown(point: Point) -> bool:
 
 def _line(points: Sequence[Point]) -> list[Curve]:
     """Return the faint line through what was trained to the end."""
-    full = [(math.log10(p.lr), p.mean) for p in points if p.full and not p.dead and p.mean is not None]
+    full = [
+        (math.log10(p.lr), p.mean) for p in points if p.full and not p.dead and p.mean is not None
+    ]
     return [Curve("", FAINT, [x for x, _ in full], [y for _, y in full])] if len(full) > 1 else []
 
 
@@ -120,7 +124,7 @@ def _spans(verdict: Verdict | None) -> tuple[Span, ...]:
         return ()
     spans = []
     if verdict.low and verdict.high:
-        spans.append(Span(math.log10(verdict.low), math.log10(verdict.high), "═", RULE))
+        spans.append(Span(math.log10(verdict.low), math.log10(verdict.high), "═", FAINT))
     if verdict.equal and verdict.equal[0] > 0:
         low, high = verdict.equal
         spans.append(Span(math.log10(low), math.log10(high), "━", OK))
@@ -128,19 +132,28 @@ def _spans(verdict: Verdict | None) -> tuple[Span, ...]:
 
 
 def _title(scene: Scene, verdict: Verdict | None, width: int) -> str:
-    """Return the fullest title that fits."""
+    """Return the fullest title that fits beside the legend."""
     plan = scene.snapshot.sweep.plan if scene.snapshot else None
-    name = f"{clean(plan.metric) if plan else 'value'} against lr"
+    name = f"{clean(plan.metric, 30) if plan else 'value'} against lr"
     equal = verdict.equal if verdict is not None else None
-    told = ""
+    told = short = ""
     if equal and equal[0] > 0:
-        told = f", equal over {math.log10(equal[1] / equal[0]):.1f} decades"
+        decades = f"{math.log10(equal[1] / equal[0]):.1f}"
+        told, short = f", equal over {decades} decades", f", equal {decades} dec"
     group = f" · {clean(scene.group)}" if len(scene.judgement.groups) > 1 else ""
-    forms = (f"sensitivity: {name}{told}{group}", f"{name}{told}{group}", f"{name}{told}", name)
-    return next((form for form in forms if len(form) <= width - _FRAME), name[: max(0, width - _FRAME)])
+    room = width - _FRAME - sum(len(text) + 1 for text, _ in _legend(verdict, width))
+    forms = (
+        f"sensitivity: {name}{told}{group}",
+        f"{name}{told}{group}",
+        f"{name}{told}",
+        f"{name}{short}",
+        name,
+    )
+    return next((form for form in forms if len(form) <= room), name[: max(0, width - _FRAME)])
 
 
-def _legend(verdict: Verdict | None) -> tuple[tuple[str, str], ...]:
+def _legend(verdict: Verdict | None, width: int) -> tuple[tuple[str, str], ...]:
     if verdict is None or verdict.lr is None:
         return ()
-    return ((f"◆ {lr_text(verdict.lr)}{' so far' if verdict.provisional else ''}", OK),)
+    so_far = " so far" if verdict.provisional and width >= _ROOMY else ""
+    return ((f"◆ {lr_text(verdict.lr)}{so_far}", OK),)

@@ -65,3 +65,20 @@ def test_a_finished_sweep_with_its_verdict(snap_compare, monitor, told) -> None:
 def test_nothing_there_yet(snap_compare, monitor, told) -> None:
     told.snapshot = recordings.snapshot(recordings.journal()[:1])
     assert snap_compare(monitor, terminal_size=(80, 24), run_before=picture())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 45)])
+def test_a_search_behind_its_first_rung(snap_compare, monitor, told, size) -> None:
+    told.snapshot = recordings.search_snapshot()
+    assert snap_compare(monitor, terminal_size=size, run_before=picture())
+
+
+def test_a_range_test_runs(snap_compare, monitor, told) -> None:
+    told.snapshot = recordings.search_snapshot(recordings.range_testing(), 60)
+    assert snap_compare(monitor, terminal_size=(160, 45), run_before=picture())
+
+
+@pytest.mark.parametrize("key", ["S", "r", "t"])
+def test_what_a_search_can_show_in_the_place_of_the_chart(snap_compare, monitor, told, key) -> None:
+    told.snapshot = recordings.search_snapshot(recordings.search(whole=True))
+    assert snap_compare(monitor, terminal_size=(80, 24), run_before=picture(key))

@@ -12,6 +12,8 @@ from lrtui import events as ev
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.ranking import rank
 from lrtui.sweep import Sweep, fold
+from lrtui.tui.judgement import Judgement
+from lrtui.verdict import Verdict, groups, sensitivity
 from lrtui.watcher import Snapshot
 
 NOW = 1_790_000_000.0
@@ -110,3 +112,194 @@ def snapshot(events: list[ev.AnyEvent] | None = None, **changes: object) -> Snap
         read_at=NOW,
     )
     return replace(made, **changes)
+
+
+# ---------------------------------------------------------------- a search
+
+SEARCH_LRS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+AT_RUNG = (0.21, 0.34, 0.48, 0.55, 0.52, 0.12)
+"""The values at epoch 4; the last LR diverged before."""
+RUNGS = (4.0, 12.0, 36.0)
+
+
+def range_testing() -> list[ev.AnyEvent]:
+    """The beginning of a search: its range test runs."""
+    opened = ev.SweepOpened(
+        plan=plan(
+            horizon=36.0, rungs=(("cosine", RUNGS), ("constant", RUNGS)), planned=76.0, keep="1/3"
+        ),
+        host="box",
+    )
+    test = ev.Setting(lr=1e-7, optimizer="adam", schedule="constant")
+    return _numbered([
+        opened,
+        ev.DataPrepared(path="data", dataset="cifar100", classes=100, val=5000),
+        ev.RunQueued(run="t01", setting=test, seed=1, until=36.0, lr_to=10.0, lr_steps=100),
+        ev.RunLaunched(run="t01", attempt=1, token="t", until=36.0),
+        ev.RunStarted(run="t01", attempt=1, pid=3999),
+    ])  # fmt: skip
+
+
+def search(*, whole: bool = False) -> list[ev.AnyEvent]:
+    """A search behind its first rung: of three promoted runs one waits, one runs, one is queued; or all of it."""
+    events = range_testing()
+    events += [
+        ev.RunCharged(run="t01", attempt=1, spent=1.0, seconds=20.0),
+        ev.RangeTested(
+            run="t01", valley=3e-3, steep=2e-2, minimum=1e-2, slide=1e-1, diverged=2.0, points=100
+        ),
+        ev.RunEnded(run="t01", attempt=1, kind="finished", why="valley 3.0e-03", code=0),
+    ]
+    ids = [f"r{i + 1:02d}" for i in range(len(SEARCH_LRS))]
+    for run, lr in zip(ids, SEARCH_LRS, strict=True):
+        setting = ev.Setting(lr=lr, optimizer="adam", schedule="cosine")
+        events.append(ev.RunQueued(run=run, setting=setting, seed=1, until=4.0))
+    for run, value in zip(ids, AT_RUNG, strict=False):
+        events += _trained(run, 1, 4.0, value, 4.0)
+        events.append(ev.RunWaiting(run=run))
+    why = "nan: three values of train_loss were not finite"
+    events += [
+        *_launched("r07", 1, 4.0),
+        ev.RunStopping(run="r07", attempt=1, kind="diverged", why=why),
+        ev.RunCharged(run="r07", attempt=1, spent=2.0, seconds=20.0),
+        ev.RunEnded(run="r07", attempt=1, kind="diverged", why=why),
+        ev.RungClosed(
+            group="adam, cosine",
+            level=4.0,
+            kept=("r04", "r05", "r03"),
+            pruned=("r02", "r01", "r06"),
+            cut=0.48,
+            why="3 of 7",
+        ),
+    ]
+    for place, (run, value) in enumerate((("r02", 0.34), ("r01", 0.21), ("r06", 0.12)), 4):
+        why = f"beaten: {place}th of 6 at epoch 4 (val_acc {value}, cut 0.48)"
+        events.append(ev.RunEnded(run=run, attempt=1, kind="pruned", why=why))
+    events += [ev.RunPromoted(run=run, until=12.0) for run in ("r04", "r05", "r03")]
+    events += [*_trained("r04", 2, 12.0, 0.61, 8.0, 1), ev.RunWaiting(run="r04")]
+    events += _launched("r05", 2, 12.0, 1)
+    if whole:
+        events += _end_of_search()
+    return _numbered(events)
+
+
+def _end_of_search() -> list[ev.AnyEvent]:
+    events = _trained("r05", 2, 12.0, 0.60, 8.0, 1, launched=True)
+    events += [ev.RunWaiting(run="r05"), *_trained("r03", 2, 12.0, 0.52, 8.0, 1)]
+    events += [
+        ev.RunWaiting(run="r03"),
+        ev.RungClosed(
+            group="adam, cosine", level=12.0, kept=("r04", "r05"), pruned=("r03",), cut=0.6, why="2 of 3"
+        ),
+        ev.RunPromoted(run="r04", until=36.0),
+        ev.RunPromoted(run="r05", until=36.0),
+        ev.RunEnded(run="r03", attempt=2, kind="pruned", why="beaten: 3rd of 3 at epoch 12"),
+    ]  # fmt: skip
+    for run, value in (("r04", 0.66), ("r05", 0.64)):
+        events += _trained(run, 3, 36.0, value, 24.0, 2)
+        events.append(ev.RunEnded(run=run, attempt=3, kind="finished", code=0))
+    setting = ev.Setting(lr=3e-3, optimizer="adam", schedule="cosine")
+    events.append(ev.RunQueued(run="r08", setting=setting, seed=2, until=36.0))
+    events += _trained("r08", 1, 36.0, 0.62, 36.0)
+    events.append(ev.RunEnded(run="r08", attempt=1, kind="finished", code=0))
+    verdict = ev.VerdictReached(
+        lr=3e-3,
+        group="adam, cosine",
+        low=1.4e-3,
+        high=8e-3,
+        equal=(2e-3, 6e-3),
+        why=("2 seeds",),
+    )
+    return [*events, verdict, ev.SweepClosed(code=0, why="all runs finished")]
+
+
+def _launched(run: str, attempt: int, until: float, resumed: int | None = None) -> list:
+    return [
+        ev.RunLaunched(run=run, attempt=attempt, token="t", until=until, resumed_from=resumed),
+        ev.RunStarted(run=run, attempt=attempt, pid=4000),
+    ]
+
+
+def _trained(  # noqa: PLR0917
+    run: str,
+    attempt: int,
+    until: float,
+    value: float,
+    spent: float,
+    resumed: int | None = None,
+    *,
+    launched: bool = False,
+) -> list:
+    before = [] if launched else _launched(run, attempt, until, resumed)
+    return [
+        *before,
+        ev.RunReached(run=run, attempt=attempt, level=until, value=value, val_loss=1 - value),
+        ev.RunCharged(run=run, attempt=attempt, spent=spent, seconds=spent * 10),
+    ]
+
+
+def _numbered(events: list[ev.AnyEvent]) -> list[ev.AnyEvent]:
+    return [ev.msgspec.structs.replace(e, n=n, at=NOW - 600 + n) for n, e in enumerate(events, 1)]
+
+
+def range_curve(steps: int = 100) -> list[Measurement]:
+    """A loss that falls from 1e-4 on, is lowest at 0.1 and turns."""
+    found = []
+    for i in range(1, steps + 1):
+        decade = -7 + 8 * (i - 1) / 99
+        fall = 2.5 / (1 + math.exp(-2 * (decade + 2.5)))
+        loss = 4.6 - fall + (10 ** (decade + 1) if decade > -1 else 0)
+        values = {"lr": 10**decade, "train_loss": loss + 0.05 * math.sin(9.0 * i)}
+        found.append(
+            Measurement(
+                level=i / 98, step=float(i), epoch=i / 98, tokens=None, time=i * 0.2, values=values
+            )
+        )
+    return found
+
+
+def search_snapshot(
+    events: list[ev.AnyEvent] | None = None, steps: int = 100, **changes: object
+) -> Snapshot:
+    """A snapshot of a search; curves end where the journal says that the runs are."""
+    sweep = fold(events or search())
+    measured: dict[str, RunSeries] = {}
+    for index, run in enumerate(sweep.runs.values()):
+        if not run.attempts:
+            continue
+        measured[run.id] = RunSeries()
+        if run.is_range_test:
+            measured[run.id].extend(1, range_curve(steps))
+            continue
+        level = max((reached.level for reached in run.reached), default=2.0)
+        level += 3 if run.alive else 0
+        measured[run.id].extend(1, curve(index - 1, int(level)))
+    return snapshot(
+        events or search(),
+        sweep=sweep,
+        series=MappingProxyType(measured),
+        standings=rank(sweep, measured),
+        **changes,
+    )
+
+
+def judgement(sweep: Sweep) -> Judgement:
+    """Verdicts made by hand, so that the screens do not change with every constant of the real ones."""
+    points = {group: tuple(sensitivity(sweep, group)) for group in groups(sweep)}
+    made = {group: Verdict(group=group, reasons=("no LR was compared",)) for group in points}
+    if "adam, cosine" in made:
+        made["adam, cosine"] = Verdict(
+            lr=3e-3,
+            group="adam, cosine",
+            value=0.62,
+            low=1.4e-3,
+            high=8e-3,
+            by_noise=True,
+            equal=(2e-3, 6e-3),
+            within=0.005,
+            provisional=sweep.closed is None,
+            reasons=("best of 3 learning rates", "1 seed: noise unknown"),
+            not_tested=("< 1e-04", "> 1e-01"),
+        )
+    overall = next(iter(made.values()), None)
+    return Judgement(overall, MappingProxyType(made), MappingProxyType(points))

@@ -1,5 +1,6 @@
 """Names and lines from workers are shown as text: no control bytes, no markup, no crash."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,11 +30,20 @@ HOSTILE = (
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("size", [(160, 45), (80, 24), (58, 14)])
 async def test_hostile_text_stays_text(monitor, told, text, size) -> None:
-    events = recordings.journal(name=text, metric="val_acc", source=text)
+    odd = (("adam", (3.0, 30.0)),)
+    events = recordings.journal(name=text, metric="val_acc", source=text, loss=text, rungs=odd)
+    test = ev.Setting(lr=1e-7, optimizer=text, schedule=text)
     end = [
         ev.RunEnded(run="r04", attempt=1, kind="failed", why=text, code=1),
         ev.Warned(text=text, run="r02"),
         ev.RunFlagged(run="r03", attempt=1, rule=text, why=text),
+        ev.RunQueued(run="t01", setting=test, seed=1, until=30.0, lr_to=10.0, lr_steps=9),
+        ev.RangeTested(run="t01", why=text),
+        ev.RunQueued(run=text, setting=test, seed=1, until=30.0),
+        ev.RunEnded(run=text, attempt=0, kind="killed", why=text),
+        ev.RungClosed(group="adam", level=3.0, kept=("r04", text), pruned=("no such",), why=text),
+        ev.RunReached(run="r03", attempt=1, level=30.0, value=0.5),
+        ev.RunEnded(run="r03", attempt=1, kind="finished", why=text),
         ev.VerdictReached(lr=1e-3, why=(text,)),
     ]
     made = recordings.snapshot([*events, *end], directory=Path(text), problem=text)
@@ -51,15 +61,16 @@ async def test_hostile_text_stays_text(monitor, told, text, size) -> None:
             ["l"],
             ["enter"],
             ["m"],
+            ["S"],
+            ["r"],
+            ["t"],
             ["escape"],
             ["K", "n"],
             ["e", "escape"],
             ["q", "c"],
         ):
             await pilot.press(*keys)
-            monitor.scene = type(monitor.scene)(
-                monitor.scene.snapshot, monitor.scene.view, monitor.scene.marks, pages
-            )
+            monitor.scene = replace(monitor.scene, pages=pages)
             await pilot.pause()
             _check(monitor)
         monitor.say(text, bad=True)

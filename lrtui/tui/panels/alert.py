@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.sweep import State, lr_text
-from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
+from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line
 from lrtui.tui.panels.lines import Lines
+from lrtui.tui.search import headline
 from lrtui.tui.states import BAD, OK, WARN, look
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
+    from lrtui.sweep import Sweep
     from lrtui.tui.scene import Scene
 
 
@@ -37,7 +39,7 @@ def message(scene: Scene) -> tuple[str, str, str]:
     sweep = snapshot.sweep
     if snapshot.problem:
         return ("!", snapshot.problem, BAD)
-    if sweep.verdict:
+    if sweep.verdict and sweep.closed is not None:
         return ("✓", " ".join(verdict_words(scene)), OK)
     if sweep.brake:
         return ("!", f"no run is launched: {sweep.brake}", WARN)
@@ -56,11 +58,35 @@ def verdict_words(scene: Scene) -> list[str]:
     if verdict is None:
         return []
     head = f"use lr = {lr_text(verdict.lr)};" if verdict.lr is not None else "no answer:"
+    found = scene.judgement.overall
+    if found is not None and found.lr is not None and found.lr == verdict.lr:
+        head = f"{headline(scene)};"
     return [head, "; ".join(verdict.why)]
 
 
+def _steps(scene: Scene, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]]]:
+    """Return what the search did last, with the verdict so far."""
+    steps: list[tuple[float, str]] = [
+        (tested.at, f"range test: {tested.why or f'valley {tested.valley:.1e}'}")
+        for tested in list(sweep.ranges.values())[-1:]
+        if tested.why or tested.valley is not None
+    ]
+    unit = sweep.plan.unit if sweep.plan else "rung"
+    for rung in sweep.rungs[-1:]:
+        letters = " ".join(scene.mark(run).letter for run in rung.kept)
+        steps.append((rung.at, f"{unit} {amount(rung.level)}: {letters} go on ({rung.why})"))
+    finished = [r.ending.at for r in sweep.trained() if r.ending and r.ending.kind == "finished"]
+    so_far = headline(scene)
+    if so_far and finished:
+        steps.append((max(finished), so_far))
+    elif so_far and steps:
+        at, text = steps[-1]
+        steps[-1] = (at, f"{so_far}; {text}")
+    return [(at, ("·", text, TEXT)) for at, text in steps]
+
+
 def _latest(scene: Scene) -> tuple[str, str, str]:
-    """Return the latest of warnings, flags and runs that ended badly."""
+    """Return the latest of warnings, flags, runs that ended badly, and steps of the search."""
     if scene.snapshot is None:
         return (" ", "", FAINT)
     sweep = scene.snapshot.sweep
@@ -68,6 +94,7 @@ def _latest(scene: Scene) -> tuple[str, str, str]:
     for at, run, text in sweep.warnings[-1:]:
         name = f"{scene.mark(run).letter}: " if run else ""
         found.append((at, ("!", name + text, WARN)))
+    found += _steps(scene, sweep)
     for each in sweep.runs.values():
         name = f"{scene.mark(each.id).letter} {lr_text(each.setting.lr)}"
         if (

@@ -61,6 +61,8 @@ class Leaderboard(Lines):
         rows = ordered(scene)
         if not rows:
             waiting = "no runs yet" if scene.snapshot else "reading ..."
+            if scene.tests:
+                waiting = "no runs yet: a range test comes first (t: its curve)"
             return [line(ink(f" {waiting}", FAINT))]
         columns = columns_for(rows, width)
         widths = spread(columns, width)

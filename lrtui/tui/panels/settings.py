@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep import lr_text
-from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
+from lrtui.sweep import State, lr_text
+from lrtui.text import clean
+from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.panels.status import state_of
 from lrtui.tui.states import WARN, look
@@ -31,14 +33,17 @@ class Settings(Lines):
         mark = scene.mark(run.id)
         leader = scene.pages.leader
         other = scene.mark(leader).letter if leader and leader != run.id else ""
-        rows = _rows(scene, run)
+        rows = [part for row in _rows(scene, run) for part in _broken(row, width)]
         top = min(scene.view.scroll if scene.view.pane == "settings" else 0, max(0, len(rows) - 1))
         title = f"{mark.letter} {lr_text(run.setting.lr)} · settings"
         names = max((len(name) for name, _, _ in rows), default=0)
-        body = [_row(row, min(names, 24), width, other) for row in rows[top : top + height - 1]]
+        body = [_row(row, min(names, _NAMES), width, other) for row in rows[top : top + height - 1]]
         note = f"≠ differs from {other}" if other else ""
         return [rule(title, width, note, mark.colour), *body]
 
+
+_NAMES = 24
+"""Cells that names take at most."""
 
 Row = tuple[str, str, str]
 """(name, value, the leader's value where it differs)"""
@@ -46,6 +51,9 @@ Row = tuple[str, str, str]
 
 def _rows(scene: Scene, run: Run) -> list[Row]:
     rows: list[Row] = [("state", look(state_of(run)).word, "")]
+    if run.state is State.WAITING:
+        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+        rows.append(("at", f"{plan.unit if plan else 'rung'} {amount(run.until)}", ""))
     if run.why:
         rows.append(("why", run.why, ""))
     rows.extend((f"flag {rule}", why, "") for rule, why in run.flags)
@@ -61,6 +69,15 @@ def _rows(scene: Scene, run: Run) -> list[Row]:
         differs = bool(compare) and theirs != value
         rows.append((name, value, theirs or "nothing" if differs else ""))
     return rows
+
+
+def _broken(row: Row, width: int) -> list[Row]:
+    """Return a reason in as many rows as it needs; anything else as it is."""
+    name, value, theirs = row
+    if name != "why" and not name.startswith("flag "):
+        return [row]
+    lines = textwrap.wrap(clean(value), max(20, width - _NAMES - 5)) or [""]
+    return [(name if index == 0 else "", text, theirs) for index, text in enumerate(lines)]
 
 
 def _canonical(name: str, value: str) -> str:

@@ -12,6 +12,8 @@ from lrtui.sweep import State
 from lrtui.tui.curves import axis_for
 from lrtui.tui.ink import ACCENT, FAINT, TEXT, clock, ink, line, width_of
 from lrtui.tui.panels.lines import Lines
+from lrtui.tui.range_curve import steps_done
+from lrtui.tui.search import budget
 from lrtui.tui.states import BAD, LOOKS, WARN, look
 
 if TYPE_CHECKING:
@@ -50,12 +52,18 @@ def _parts(scene: Scene, width: int) -> list[Part]:
         (1, plan.name or snapshot.directory.name, ACCENT),
         (2, counts(snapshot, short=width < 110), TEXT),
     ]
+    tests = [run for run in scene.tests if run.alive]
+    if tests:
+        step = steps_done(scene, tests[0])
+        parts.append((2, f"range test {step}" if width >= 70 else f"test {step}", ACCENT))
     trouble = _trouble(scene, snapshot)
     if trouble:
         parts.append(trouble)
     if snapshot.sweep.closed is None and snapshot.gpus:
         parts.append((7, gpu_text(snapshot), FAINT))
     parts.append((6, f"{snapshot.sweep.parallel} at a time", FAINT))
+    if scene.is_search:
+        parts.append((4, f"spent {budget(snapshot)}", FAINT))
     eta = clock(remaining(snapshot), snapshot.read_at)
     if eta:
         parts.append((4, f"ETA {eta}", TEXT))
@@ -78,7 +86,7 @@ def _trouble(scene: Scene, snapshot: Snapshot) -> Part | None:
 
 def counts(snapshot: Snapshot, *, short: bool = False) -> str:
     """Return how many runs do what: 3 running · 2 queued · 1 diverged; or by their symbols."""
-    count = Counter(look(state_of(run)).count for run in snapshot.sweep.runs.values())
+    count = Counter(look(state_of(run)).count for run in snapshot.sweep.trained())
     if short:
         symbols = {entry.count: entry.symbol for entry in reversed(LOOKS.values())}
         return (
@@ -112,7 +120,7 @@ def remaining(snapshot: Snapshot) -> float | None:
         return None
     rate = statistics.median(rates)
     left = 0.0
-    for run in snapshot.sweep.runs.values():
+    for run in snapshot.sweep.trained():
         if run.alive or run.state is State.QUEUED:
             series = snapshot.series.get(run.id)
             left += max(0.0, run.until - (series.level if series else 0.0))

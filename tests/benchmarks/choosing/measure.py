@@ -1,4 +1,6 @@
-"""Measures the truth: `python -m tests.benchmarks.choosing.measure [NAME ...] [--data-dir DIR] [--jobs 2]`.
+"""Measures the truth: `python -m tests.benchmarks.choosing.measure [NAME ...] [--data-dir DIR] [--jobs 2] [--again]`.
+
+What a table holds already is kept; --again measures everything anew.
 
 Every run is the real command of the real trainer (or script) with one thread, executed in a fork of a process that has
 imported torch but never computed: it saves the start, and the metric lines are the same to the last bit (--check shows it).
@@ -39,8 +41,9 @@ NICE = 5
 class Job:
     """One process to run."""
 
-    key: tuple[str, float, int]
-    """("run" or "range", lr, seed)"""
+    lr: float | None
+    """None: a range test."""
+    seed: int
     command: list[str]
 
 
@@ -58,6 +61,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"{', '.join(WORKLOADS)}; default: all")
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
     parser.add_argument(
         "--check",
         action="store_true",
@@ -71,7 +75,8 @@ def main() -> None:
         if options.check:
             check(workload, about)
         else:
-            write(workload, measure(workload, about, options.jobs))
+            known = {} if options.again else there(workload)
+            write(workload, measure(workload, about, known, options.jobs))
 
 
 def prepare(workload: Workload, data_dir: Path) -> dict[str, Any]:
@@ -88,29 +93,38 @@ def prepare(workload: Workload, data_dir: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def measure(workload: Workload, about: dict[str, Any], jobs: int) -> dict[str, Any]:
-    """Train everything; return the table."""
+def there(workload: Workload) -> dict[str, Any]:
+    """Return the table that there is; {} where there is none."""
+    path = CURVES / f"{workload.name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def measure(
+    workload: Workload, about: dict[str, Any], known: dict[str, Any], jobs: int
+) -> dict[str, Any]:
+    """Train everything that is not known; return the table."""
     prepared = about.get("path", "")
-    todo = [Job(("range", 0.0, seed), workload.range_command(seed, prepared)) for seed in SEEDS] + [
-        Job(("run", lr, seed), workload.command(lr, seed, prepared))
-        for lr in workload.lrs
-        for seed in SEEDS
+    images = round(workload.data * about["train"]) if about else 0
+    steps_per_unit = math.ceil(images / workload.batch_size) if workload.unit == "epochs" else 1
+    runs = {(run["lr"], run["seed"]): run for run in known.get("runs", ())}
+    ranges = {curve["seed"]: curve for curve in known.get("ranges", ())}
+    ranging = [Job(None, seed, workload.range_command(seed, prepared)) for seed in SEEDS]
+    training = [
+        Job(lr, seed, workload.command(lr, seed, prepared)) for lr in workload.lrs for seed in SEEDS
     ]
-    began = time.monotonic()
-    done: dict[tuple[str, float, int], Done] = {}
-    start_seconds = start("torch, torch._dynamo" if workload.script else "lrtui.train.loop")
+    todo = [job for job in ranging if job.seed not in ranges]
+    todo += [job for job in training if (job.lr, job.seed) not in runs]
+    start_seconds = known.get("start_seconds") or start(workload)
     import_torch()
-    for job, result in run_all(todo, jobs):
-        done[job.key] = result
-        left = f"{len(done)}/{len(todo)}, {time.monotonic() - began:.0f} s"
-        print(f"{workload.name} {job.key} {result.seconds:.1f} s  ({left})", flush=True)
-    any_run = done["run", workload.lrs[0], SEEDS[0]].lines
-    steps_per_unit = (
-        1 if workload.unit == "steps" else round(any_run[-1]["step"] / workload.horizon)
-    )
-    share = (
-        {"train_images": round(workload.data * about["train"])} if about else {"train_images": 0}
-    )
+    began = time.monotonic()
+    for number, (job, done) in enumerate(run_all(todo, jobs), 1):
+        if job.lr is None:
+            ranges[job.seed] = curve_of(job.seed, done, steps_per_unit)
+        else:
+            runs[job.lr, job.seed] = row(workload, job.lr, job.seed, done, steps_per_unit)
+        what = "range test" if job.lr is None else f"lr {job.lr:.1e}"
+        print(f"{workload.name}, {what}, seed {job.seed}: {done.seconds:.1f} s  "
+              f"({number}/{len(todo)}, {time.monotonic() - began:.0f} s)", flush=True)  # fmt: skip
     return {
         "workload": workload.name,
         "title": workload.title,
@@ -128,18 +142,14 @@ def measure(workload: Workload, about: dict[str, Any], jobs: int) -> dict[str, A
         "levels": list(range(workload.every, workload.horizon + 1, workload.every)),
         "lrs": workload.lrs,
         "seeds": SEEDS,
-        **share,
+        "train_images": images,
         "val_images": about.get("val", 0),
         "test_images": about.get("test", 0),
         "classes": about.get("classes", 0),
         "start_seconds": rounded(start_seconds),
         "made_with": made_with(),
-        "runs": [
-            row(workload, lr, seed, done["run", lr, seed], steps_per_unit)
-            for lr in workload.lrs
-            for seed in SEEDS
-        ],
-        "ranges": [curve(seed, done["range", 0.0, seed], steps_per_unit) for seed in SEEDS],
+        "runs": [runs[lr, seed] for lr in workload.lrs for seed in SEEDS],
+        "ranges": [ranges[seed] for seed in SEEDS],
     }
 
 
@@ -174,7 +184,7 @@ def row(
     return {"lr": lr, "seed": seed, **lists, "seconds": round(done.seconds, 2)}
 
 
-def curve(seed: int, done: Done, steps_per_unit: int) -> dict[str, Any]:
+def curve_of(seed: int, done: Done, steps_per_unit: int) -> dict[str, Any]:
     """Return one range test of the table."""
     if not done.lines:
         sys.exit(f"range test, seed {seed}: no metric lines\n{done.output}")
@@ -277,8 +287,9 @@ def read(place: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
 
 
-def start(modules: str) -> float:
+def start(workload: Workload) -> float:
     """Return the processor seconds that a process takes to have imported what it trains with: the median of 3."""
+    modules = "torch, torch._dynamo" if workload.script else "lrtui.train.loop"
     seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -316,7 +327,7 @@ def check(workload: Workload, about: dict[str, Any]) -> None:
         )
         own = read(place)
     import_torch()
-    ((_, forked),) = run_all([Job(("run", lr, 1), command)], 1)
+    ((_, forked),) = run_all([Job(lr, 1, command)], 1)
     same = [strip(line) for line in own] == [strip(line) for line in forked.lines]
     print(f"{workload.name}, lr {lr:.1e}: {len(own)} lines, {'equal' if same else 'NOT EQUAL'}")
 

@@ -86,18 +86,18 @@ PLAN = ev.Plan(
 
 
 def stages(table: Table, sweep: Sweep) -> tuple[tuple[float, ...], ...]:
-    """Return how long each stretch of training takes, grouped by the rung that ends it."""
+    """Return how long each process takes, its start included, grouped by the rung that ends it."""
     per_unit = {
         run.id: table.run_seconds(run.setting.lr) / table.horizon for run in sweep.trained()
     }
-    tests = tuple(run.spent * _mean(per_unit) for run in sweep.runs.values() if run.is_range_test)
+    start, usual = table.start_seconds, _mean(per_unit)
+    tests = tuple(start + run.spent * usual for run in sweep.runs.values() if run.is_range_test)
     by_rung: dict[float, list[float]] = {}
     for run in sweep.trained():
         before = 0.0
         for attempt in run.attempts:
-            by_rung.setdefault(attempt.until, []).append(
-                (attempt.until - before) * per_unit[run.id]
-            )
+            seconds = start + (attempt.until - before) * per_unit[run.id]
+            by_rung.setdefault(attempt.until, []).append(seconds)
             before = attempt.until
     return (tests, *(tuple(by_rung[level]) for level in sorted(by_rung)))
 

@@ -31,15 +31,8 @@ CURVES = Path(__file__).parents[1] / "curves"
 ROOT = Path(__file__).parents[3]
 
 
-def _grid(first: int, last: int) -> tuple[float, ...]:
-    """Return LRs 4 a decade, two digits each: 10**(first/4) .. 10**(last/4)."""
-    return tuple(float(f"{10 ** (k / 4):.1e}") for k in range(first, last + 1))
-
-
-ADAM_LRS = _grid(-20, -2)
-"""1e-5 .. 3.2e-1"""
-SGD_LRS = _grid(-16, 2)
-"""1e-4 .. 3.2"""
+ADAM_RANGE, SGD_RANGE = (-5.0, -0.5), (-4.0, 0.5)
+"""log10 of the LRs: 1e-5 .. 3.2e-1 and 1e-4 .. 3.2"""
 SEEDS = (0, 1, 2)
 RANGE = {"lr": 1e-7, "to": 10.0, "steps": 100}
 
@@ -69,9 +62,19 @@ class Workload:
     test: str = "test_acc"
     goal: str = "max"
     point: float = 0.01
-    lrs: tuple[float, ...] = ADAM_LRS
+    range: tuple[float, float] = ADAM_RANGE
+    centre: float
+    """log10 of the best of the coarse grid."""
     script: str = ""
     """An own script, from the repository's root; else the built-in trainer trains cnn3."""
+
+    @property
+    def lrs(self) -> tuple[float, ...]:
+        """The dense grid, two digits each: 4 a decade, 8 within half a decade of the centre, where a cliff may be near."""
+        low, high = self.range
+        exponents = {low + k / 4 for k in range(round(4 * (high - low)) + 1)}
+        exponents |= {self.centre + k / 8 for k in (-3, -1, 1, 3)}
+        return tuple(float(f"{10**exponent:.1e}") for exponent in sorted(exponents))
 
     def command(self, lr: float, seed: int, prepared: str) -> list[str]:
         """Return what follows `python` to train to the horizon."""
@@ -100,11 +103,17 @@ WORKLOADS = {
             title="Fashion-MNIST 6k, cnn3, Adam",
             dataset="fashion_mnist",
             data=0.12,
+            centre=-2.0,
             batch_size=128,
             horizon=9,
         ),
         Workload(
-            name="DA", title="digits, cnn3, Adam", dataset="digits", batch_size=32, horizon=27
+            name="DA",
+            title="digits, cnn3, Adam",
+            dataset="digits",
+            centre=-2.5,
+            batch_size=32,
+            horizon=27,
         ),
         Workload(
             name="DS",
@@ -114,7 +123,8 @@ WORKLOADS = {
             usual=(3e-3, 3e-1),
             batch_size=32,
             horizon=27,
-            lrs=SGD_LRS,
+            range=SGD_RANGE,
+            centre=-1.25,
         ),
         Workload(
             name="DC",
@@ -123,6 +133,7 @@ WORKLOADS = {
             data=0.12,
             optimizer="adamw",
             schedule='{"cosine": 0, "warmup": 0.05}',
+            centre=-1.5,
             batch_size=128,
             horizon=9,
         ),
@@ -133,6 +144,7 @@ WORKLOADS = {
             dataset="digits",
             optimizer="adamw",
             schedule='{"cosine": 0, "warmup": 0.05}',
+            centre=-2.0,
             batch_size=32,
             horizon=27,
         ),
@@ -140,6 +152,7 @@ WORKLOADS = {
             name="LM",
             title="characters of Python's library, GRU, Adam",
             held_out=True,
+            centre=-2.25,
             batch_size=16,
             unit="steps",
             horizon=540,
@@ -231,6 +244,23 @@ class Table:
         found = next(curve for curve in self.data["ranges"] if curve["seed"] == seed)
         losses = [math.nan if loss is None else loss for loss in found["losses"]]
         return found["lrs"], losses, found["cost"]
+
+    def rotated(self) -> list[Table]:
+        """Return this table and others in which each seed has another seed's range test: the two are independent."""
+        curves, count = self.data["ranges"], len(self.seeds)
+        return [
+            Table(
+                {
+                    **self.data,
+                    "ranges": [
+                        {**curves[(i + k) % count], "seed": seed}
+                        for i, seed in enumerate(self.seeds)
+                    ],
+                },
+                self.runs,
+            )
+            for k in range(count)
+        ]
 
     def run_seconds(self, lr: float) -> float:
         """Return how long a run to the horizon takes once its process has started: the median over the seeds."""

@@ -1,0 +1,127 @@
+"""The report: the verdict, what it rests on, and how to do it again, as Markdown, JSON, HTML, CSV, SVG and PNG.
+
+`write` is what the verb and the supervisor's last act call. `content` gathers everything once, as strict JSON can say it; each
+form is made from that: `document` lays it out for people, `markdown` and `html` dress it, `tables` are the CSV, `figures` draw.
+Every file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lrtui import keeper
+from lrtui.errors import MachineError
+from lrtui.layout import Layout
+from lrtui.report import tables
+from lrtui.report.content import VERSION, content
+from lrtui.report.markdown import markdown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lrtui.watcher import Snapshot
+
+__all__ = ["DRAWN", "FORMATS", "USUAL", "VERSION", "Written", "content", "markdown", "write"]
+
+USUAL = ("md", "json", "html", "csv")
+"""What is written where nobody chooses."""
+FORMATS = (*USUAL, "svg", "png")
+DRAWN = frozenset({"html", "svg", "png"})
+"""Those with charts."""
+_TITLES = {
+    "sensitivity": "final value against the learning rate",
+    "curves": "value over the training",
+    "ranges": "range test: loss against the learning rate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write` has done."""
+
+    paths: tuple[Path, ...]
+    missing: str = ""
+    """Why the forms with charts were left out, and what to do; "" where they were not."""
+
+
+def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL) -> Written:
+    """Write the report into an experiment directory, in the forms that are named.
+
+    Without matplotlib the forms with charts are left out, and `missing` says so.
+
+    Raises:
+        MachineError: the directory cannot be written.
+
+    """
+    made = content(snapshot)
+    layout = Layout(directory)
+    plain: dict[str, Callable[[], dict[Path, str]]] = {
+        "md": lambda: {layout.report_md: markdown(made)},
+        "json": lambda: {layout.report_json: json.dumps(made, indent=1, allow_nan=False) + "\n"},
+        "csv": lambda: {
+            layout.report_csv: tables.runs(made),
+            layout.curves_csv: tables.curves(made),
+        },
+    }
+    paths: list[Path] = []
+    missing = ""
+    try:
+        for form in FORMATS:
+            if form in plain and form in formats:
+                for path, text in plain[form]().items():
+                    keeper.write_whole(str(path), text.encode())
+                    paths.append(path)
+        drawn = DRAWN & set(formats)
+        try:
+            for path, data in _charted(layout, made, drawn) if drawn else ():
+                keeper.write_whole(str(path), data)
+                paths.append(path)
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("matplotlib"):
+                raise
+            names = ", ".join(form for form in FORMATS if form in drawn)
+            missing = f"no charts, so no {names}: matplotlib is not installed here; pip install matplotlib"
+    except OSError as error:
+        raise MachineError(
+            f"the report cannot be written ({error.strerror})",
+            str(directory),
+            "copy the directory to a place that you may write, and report there",
+        ) from error
+    return Written(tuple(paths), missing)
+
+
+def _charted(
+    layout: Layout, made: dict[str, Any], forms: Collection[str]
+) -> Iterator[tuple[Path, bytes]]:
+    """Yield the files with charts.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+
+    """
+    from lrtui.report import figures  # half a second, most of it matplotlib
+    from lrtui.report.html import html
+
+    with figures.style():
+        charts = figures.draw(made)
+        for name, figure in charts.items():
+            if "svg" in forms:
+                yield (
+                    layout.chart(name, "svg"),
+                    figures.svg(figure, name, _title(made, name)).encode(),
+                )
+            if "png" in forms:
+                yield layout.chart(name, "png"), figures.png(figure)
+        if "html" in forms:
+            shown = {
+                name: figures.inline(figure, name, _title(made, name))
+                for name, figure in charts.items()
+            }
+            yield layout.report_html, html(made, shown).encode()
+
+
+def _title(made: dict[str, Any], name: str) -> str:
+    return f"{made['experiment']}, {made['metric']}: {_TITLES[name]}"

@@ -1,0 +1,165 @@
+"""The data sets of a study: one after the other, the base's first, whenever the supervisor dies."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lrtui import events as ev
+from lrtui.client import ensure_supervisor
+from lrtui.experiment import parse
+from lrtui.launchers import Gone, Living, Over, Unclaimed
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.opening import Origin, open_experiment
+from lrtui.supervisor.__main__ import resolve
+from lrtui.supervisor.preparation import Preparation
+from lrtui.sweep import fold
+from tests.supervisor.lab import lab  # noqa: F401  # a fixture
+from tests.until import until
+
+FILE = """\
+dataset = "digits"
+model = "linear"
+epochs = 1
+data = 0.05
+lr = 1e-3
+[study]
+dataset = ["synthetic", "digits", "mnist"]
+"""
+
+
+class FarEnd:
+    """A launcher without processes: a launched attempt lives for a few looks, then ends as it was told."""
+
+    def __init__(self, codes=()) -> None:
+        self.codes = list(codes)
+        self.launched: list[str] = []
+        """The data set of each launch."""
+        self._looks: dict[Path, int] = {}
+        self._ends: dict[Path, int | None] = {}
+
+    def launch(self, job) -> None:
+        assert not any(looks > 0 for looks in self._looks.values()), "two at once"
+        words = json.loads(AttemptLayout(job.root).argv.read_text())["argv"]
+        name = next(word for word in words if word.startswith("--dataset=")).partition("=")[2]
+        self.launched.append(name)
+        self._looks[job.root] = 2
+        code = self._ends[job.root] = self.codes.pop(0) if self.codes else 0
+        if code == 0:
+            answer = {"dataset": name, "path": f"/p/{name}", "classes": 10, "train": 1, "val": 1}
+            found = {**answer, "test": 1, "checksum": "c", "synthetic": False}
+            AttemptLayout(job.root).prepared.write_text(json.dumps(found))
+
+    def look(self, root, token):
+        if root not in self._looks:
+            return Unclaimed()
+        self._looks[root] -= 1
+        if self._looks[root] > 0:
+            return Living(1, kept=True)
+        code = self._ends[root]
+        return Gone() if code is None else Over(code, None)
+
+
+class Sweeping:
+    """The supervisor's loop, as far as a preparation sees it."""
+
+    def __init__(self, folder, text=FILE, codes=()) -> None:
+        self.folder = folder
+        self.experiment = parse(text, "x.toml")
+        self.far_end = FarEnd(codes)
+        self.events: list[ev.AnyEvent] = []
+        self.append(ev.SweepOpened(plan=resolve(self.experiment, "x.toml", on_cpu=True)))
+        self.revive()
+
+    def append(self, *events) -> None:
+        for event in events:
+            numbered = msgspec.structs.replace(event, v=1, n=len(self.events) + 1)
+            self.events.append(ev.decode_event(ev.encode(numbered)))
+
+    def revive(self) -> None:
+        origin = Origin("x.toml", str(self.folder), "python")
+        self.preparation = Preparation(Layout(self.folder), self.experiment, origin, self.far_end)
+
+    @property
+    def sweep(self):
+        return fold(self.events)
+
+    def tick(self) -> None:
+        self.append(*self.preparation.further(self.sweep))
+
+    def run(self, *, dying_before=()) -> None:
+        for i in range(100):
+            if i in dying_before:
+                self.revive()
+            if not self.preparation.alive(self.sweep):
+                return
+            self.tick()
+        raise AssertionError("it does not come to an end")
+
+    def prepared(self) -> list[str]:
+        return [e.dataset for e in self.events if isinstance(e, ev.DataPrepared)]
+
+
+def test_all_data_sets_are_prepared_one_after_the_other_the_bases_first(tmp_path):
+    sweeping = Sweeping(tmp_path)
+    sweeping.run()
+    assert sweeping.prepared() == sweeping.far_end.launched == ["digits", "synthetic", "mnist"]
+    assert sweeping.sweep.data.path == "/p/digits"
+    assert sweeping.sweep.data_attempt == 3
+    assert sweeping.preparation.missing(sweeping.sweep) == []
+
+
+@pytest.mark.parametrize("tick", range(16))
+def test_a_supervisor_that_dies_between_any_two_ticks_prepares_nothing_twice(tmp_path, tick):
+    sweeping = Sweeping(tmp_path)
+    sweeping.run(dying_before=(tick,))
+    assert sweeping.prepared() == sweeping.far_end.launched == ["digits", "synthetic", "mnist"]
+
+
+def test_a_preparation_that_was_killed_with_its_supervisor_begins_again(tmp_path):
+    sweeping = Sweeping(tmp_path, codes=[0, None])
+    sweeping.run(dying_before=range(100))
+    assert sweeping.far_end.launched == ["digits", "synthetic", "synthetic", "mnist"]
+    assert sweeping.prepared() == ["digits", "synthetic", "mnist"]
+
+
+def test_a_data_set_that_cannot_be_had_ends_the_sweep_before_any_launch(tmp_path):
+    sweeping = Sweeping(tmp_path, codes=[0, 5])
+    sweeping.run()
+    assert sweeping.preparation.failure.code == 5
+    assert sweeping.prepared() == ["digits"]
+    assert sweeping.sweep.preparing
+    sweeping.revive()  # lrtui --resume, after the data was put there
+    sweeping.run()
+    assert sweeping.prepared() == ["digits", "synthetic", "mnist"]
+
+
+def test_without_a_study_one_data_set_is_prepared(tmp_path):
+    sweeping = Sweeping(tmp_path, text=FILE.partition("[study]")[0])
+    sweeping.run()
+    assert sweeping.prepared() == ["digits"]
+
+
+@pytest.mark.parametrize("dying", [False, True])
+def test_every_run_trains_on_the_data_of_its_level(lab, dying):  # noqa: F811
+    file = lab.folder / "study.toml"
+    file.write_text(FILE.replace(', "digits", "mnist"', ""))
+    open_experiment(file, {}, under=lab.directory, new=False)
+    ensure_supervisor(lab.directory)
+    if dying:
+        until(lambda: lab.sweep.data)
+        lab.kill_supervisor()
+        lab.revive()
+    closed = lab.closed()
+    assert (closed.code, closed.why) == (0, "2 of 2 runs finished")
+    sweep = lab.sweep
+    assert set(sweep.datasets) == {"digits", "synthetic"}
+    layout = Layout(lab.directory)
+    for run in sweep.runs.values():
+        words = json.loads(AttemptLayout(layout.attempt(run.folder, 1)).argv.read_text())["argv"]
+        assert f"--prepared={sweep.data_of(run.setting).path}" in words
+        about = json.loads((layout.root / run.folder / "run.json").read_text())
+        assert about["dataset"] == run.setting.values.get("dataset", "digits")
+    assert {run.setting.values.get("dataset") for run in sweep.runs.values()} == {None, "synthetic"}
+    assert not list(lab.oracle.iterdir())
