@@ -27,6 +27,7 @@ LINEAR, ROOT = 1.0, 0.5
 """The exponents of the two rules for batch sizes."""
 LEAST_FITTED = 3
 """An exponent through two levels would fit them whatever they are."""
+_INSIDE = 1.01
 _SD = 1.6449
 """A 90 % interval reaches so many standard deviations to each side."""
 
@@ -209,13 +210,21 @@ def _level(
         return replace(blank, why=why)
     return replace(
         blank,
-        lr=verdict.optimum or verdict.lr,
+        lr=_highest(verdict),
         low=verdict.low,
         high=verdict.high,
         by_noise=verdict.by_noise,
         edges=_edges(replace(sweep, data=sweep.data_of(setting)), group, verdict.lr),
         value=verdict.value,
     )
+
+
+def _highest(verdict: Verdict) -> float | None:
+    """Return where a level's curve is highest; the LR that is recommended where the curve still rises as its interval ends."""
+    if verdict.optimum is None or verdict.low is None or verdict.high is None:
+        return verdict.lr
+    inside = verdict.low * _INSIDE < verdict.optimum < verdict.high / _INSIDE
+    return verdict.optimum if inside else verdict.lr
 
 
 def _edges(sweep: Sweep, group: str, lr: float) -> tuple[str, ...]:
@@ -319,7 +328,9 @@ def _compared(factor: Factor) -> Factor:
     pairs = [(a, b) for a in known for b in known if _above(a, b)]
     if not pairs:
         return replace(factor, why=(f"the intervals overlap{_open(*known)}",))
-    words = "; ".join(f"higher with {a.text} than with {b.text}" for a, b in pairs)
+    lower = {a.text: [b.text for b in known if _above(a, b)] for a, _ in pairs}
+    said = (f"higher with {text} than with {' or '.join(those)}" for text, those in lower.items())
+    words = ", and ".join(said)
     return replace(
         factor, trend="differs", why=(f"LR* is {words}: their intervals leave each other out",)
     )

@@ -115,7 +115,7 @@ def make(
                 attempts=attempts,
                 hostile=hostile,
             )
-        _live(recording, run, state, attempts, hostile, last)
+        _live(recording, run, state, attempts=attempts, hostile=hostile, last=last)
     if hostile:
         recording.add(ev.Warned(text=f"warning {HOSTILE}"))
     if closed is not None:
@@ -161,8 +161,8 @@ def _queue(
 
 
 def _live(
-    recording: Recording, run: Run, state: str, attempts: int, hostile: bool, last: dict[str, float]
-) -> None:
+    recording: Recording, run: Run, state: str, *, attempts: int, hostile: bool, last: dict[str, float]
+) -> None:  # fmt: skip
     """Add the events that bring a queued run into `state`."""
     if state == "queued":
         return
@@ -190,11 +190,11 @@ def _live(
         case "stopping":
             add(ev.RunStopping(run=name, attempt=attempts, kind="killed", why="killed by you"))
         case _ if state in _ENDED:
-            _end(recording, name, state, attempts, why, last)
+            _end(recording, name, state, attempts, hostile=why, last=last)
 
 
 def _end(
-    recording: Recording, run: str, kind: str, attempt: int, hostile: str, last: dict[str, float]
+    recording: Recording, run: str, kind: str, attempt: int, *, hostile: str, last: dict[str, float]
 ) -> None:
     why, code = _ENDED[kind]
     metric = recording.plan.metric

@@ -10,9 +10,10 @@ import sys
 
 import pytest
 
+from lrtui import cli, report
 from lrtui import events as ev
-from lrtui import report
 from lrtui.errors import MachineError
+from lrtui.layout import Layout
 from lrtui.verdict import verdict
 from lrtui.watcher import Snapshot, Watcher
 from tests import recorded
@@ -67,12 +68,14 @@ def refuse(word):
 
 def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
     directory = make(tmp_path / "sweep", ["finished", "finished", "pruned", "diverged"], closed=0)
-    paths = report.write(directory, look(directory))
-    assert [path.name for path in paths] == ["report.md", "report.json"]
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in paths)
+    written = report.write(directory, look(directory))
+    names = [path.name for path in written.paths]
+    assert names == ["report.md", "report.json", "report.csv", "curves.csv", "report.html"]
+    assert not written.missing
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in written.paths)
     assert not list(directory.glob("*.tmp"))
-    made = json.loads(paths[1].read_text(), parse_constant=refuse)
-    assert (made["version"], made["experiment"]) == (1, "sweep")
+    made = json.loads((directory / "report.json").read_text(), parse_constant=refuse)
+    assert (made["version"], made["experiment"]) == (2, "sweep")
     first, *_, last = made["leaderboard"]
     assert (first["rank"], first["run"], first["kind"], first["epoch"]) == (
         1,
@@ -87,33 +90,128 @@ def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
     assert made["verdict"]["lr"] == 3.2e-05
     assert "1 seed: noise unknown" in made["verdict"]["reasons"]
     assert {"python", "lrtui"} <= set(made["versions"])
-    assert made["reproduce"] == ["cd /", "lrtui cifar100.toml --new"]
-    text = paths[0].read_text()
-    assert "**use lr = 3.2e-05 (1.8e-05..5.7e-05: noise unknown)**" in text
-    assert "| 1 | r02 | 3.2e-05 | adam constant | finished | 0.3823 | epoch 20 |" in text
-    assert report.write(directory, look(directory)) == paths  # again, over the old one
+    assert made["experiment_file"][0] == 'dataset = "cifar100"'
+    text = (directory / "report.md").read_text()
+    assert "**use lr = 3.2e-05 (" in text
+    assert "| **1** | r02 | 3.2e-05 | finished | 0.3823 |  | 20 |" in text
+    assert report.write(directory, look(directory)) == written  # again, over the old one
+
+
+def test_the_command_starts_from_the_copy_of_the_file_that_the_runs_used(tmp_path):
+    directory = make(tmp_path / "a sweep", ["finished"])
+    assert report.content(look(directory))["reproduce"] == [
+        "cd /",
+        f"lrtui '{str(directory)[1:]}/experiment.toml' --new",
+    ]
+    layout = Layout(directory)
+    layout.origin.write_text(json.dumps({"source": "x", "cwd": "/usr/lib", "python": "p"}))
+    assert report.content(look(directory))["reproduce"] == [
+        "cd /usr/lib",
+        f"lrtui '{directory}/experiment.toml' --new",
+    ]
+
+
+def test_an_experiment_file_that_is_a_link_is_not_followed(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    secret = tmp_path / "secret"
+    secret.write_text("my key")
+    (directory / "experiment.toml").unlink()
+    (directory / "experiment.toml").symlink_to(secret)
+    assert report.content(look(directory))["experiment_file"] == []
+
+
+def test_what_the_runs_used_is_read_from_the_first_attempt(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    argv = next(directory.glob("r01-*/a1/argv.json"))
+    argv.write_text(json.dumps({"program": "/usr/bin/python3.11", "git": "c0ffee", "argv": ["x"]}))
+    assert report.content(look(directory))["ran_with"] == {
+        "program": "/usr/bin/python3.11",
+        "git": "c0ffee",
+    }
+    argv.write_text("[" * 100_000)
+    assert report.content(look(directory))["ran_with"] == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], {"report.md", "report.json", "report.html", "report.csv", "curves.csv"}),
+        (["--json"], {"report.json"}),
+        (["--html", "--md"], {"report.html", "report.md"}),
+        (["--csv"], {"report.csv", "curves.csv"}),
+        (["--svg"], {"sensitivity.svg", "curves.svg"}),
+        (["--png"], {"sensitivity.png", "curves.png"}),
+    ],
+)
+def test_the_verb_writes_what_is_asked_for_and_names_it(tmp_path, capsys, words, names):
+    directory = make(tmp_path / "sweep", ["finished", "diverged"])
+    before = set(os.listdir(directory))
+    assert cli.main(["report", str(directory), *words]) == 0
+    assert set(os.listdir(directory)) - before == names
+    assert {line.rpartition("/")[2] for line in capsys.readouterr().out.splitlines()} == names
+
+
+def test_without_matplotlib_the_rest_is_written_and_what_to_install_is_said(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from lrtui.cli import main; sys.exit(main(['report', *sys.argv[1:]]))"
+    )
+    command = [sys.executable, "-c", code, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "pip install matplotlib" in done.stderr
+    assert (directory / "report.csv").exists()
+    assert not (directory / "report.html").exists()
+    asked = subprocess.run([*command, "--svg"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 5, "what was asked for was not done"
+    assert "no charts, so no svg: matplotlib is not installed" in asked.stderr
+
+
+def test_only_charts_need_matplotlib(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    code = (
+        "import sys; from lrtui.cli import main; main(['report', sys.argv[1], '--md', '--json', '--csv'])\n"
+        "print({'matplotlib', 'torch', 'textual', 'plotext'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_charts_ask_for_no_window_and_leave_pyplot_alone(tmp_path):
+    directory = make(tmp_path / "sweep", ["finished"])
+    code = "import sys; from lrtui.cli import main; main(['report', *sys.argv[1:]])\nprint('matplotlib.pyplot' in sys.modules)"
+    command = [sys.executable, "-c", code, str(directory), "--html", "--svg", "--png"]
+    environment = {**os.environ, "MPLBACKEND": "TkAgg", "DISPLAY": ""}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert not done.stderr
 
 
 def test_hostile_names_make_no_markup_and_no_escapes(tmp_path):
     name = "x](http://evil)<script>|a`b`*c* # www.evil.com https://evil _u_"
     directory = make(tmp_path / "sweep", STATES, hostile=True, name=name)
-    for path in report.write(directory, look(directory)):
+    for path in report.write(directory, look(directory), set(report.FORMATS) - {"png"}).paths:
         text = path.read_text()
-        assert not any(char in text for char in "\x1b\x07\u202e\x00")
+        assert not any(char in text for char in "\x1b\x07\u202e\x00"), path
         if path.suffix == ".md":
             head = text.splitlines()[0]
             assert head == (
                 r"# x\](http:\//evil)\<script\>\|a\`b\`\*c\* \# www\.evil.com https:\//evil \_u\_"
             )
-            rows = [line for line in text.splitlines() if line.startswith("|")]
-            assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
-        else:
+            tables = text.split("\n\n")
+            for table in (part.splitlines() for part in tables if part.startswith("|")):
+                assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+        elif path.suffix == ".json":
             json.loads(text, parse_constant=refuse)
+        elif path.suffix == ".html":
+            assert "<script" not in text
 
 
 def test_a_directory_without_a_plan_has_a_report_too(tmp_path):
-    paths = report.write(tmp_path, look(tmp_path))
-    assert json.loads(paths[1].read_text())["verdict"]["lr"] is None
+    report.write(tmp_path, look(tmp_path))
+    assert json.loads((tmp_path / "report.json").read_text())["verdict"]["lr"] is None
 
 
 def test_a_report_that_cannot_be_written_says_so(tmp_path):
@@ -195,6 +293,6 @@ def test_a_test_metric_as_objective_is_marked(tmp_path):
 
 
 def test_a_report_imports_no_torch():
-    code = "import sys, lrtui.report; print({'torch', 'textual', 'plotext', 'numpy'} & set(sys.modules))"
+    code = "import sys, lrtui.report; print({'torch', 'textual', 'plotext', 'numpy', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import random
 import re
 import struct
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
@@ -215,7 +217,7 @@ def test_a_run_that_died_on_the_way_to_a_rung_is_named_there():
     made = content(looked(searched(dies=3e-3)))
     dead = [each for rung in made["rungs"] for each in rung["runs"] if each["fate"] == "diverged"]
     assert dead
-    assert {each["lr"] for each in dead} <= {lr for lr in (6.3e-3, 2e-2, 6.3e-2)}
+    assert {each["lr"] for each in dead} <= {6.3e-3, 2e-2, 6.3e-2}
     assert "| diverged |" in markdown(made)
 
 
@@ -238,16 +240,10 @@ def test_a_range_test_that_prints_no_lr_is_taken_to_have_raised_it_evenly():
     snapshot = looked(sweep)
     bare = RunSeries()
     bare.extend(1, [_line(i / 200, {"train_loss": 2.0}) for i in range(1, 101)])
-    made = content(ev_replace(snapshot, series=MappingProxyType({**snapshot.series, "t01": bare})))
+    made = content(replace(snapshot, series=MappingProxyType({**snapshot.series, "t01": bare})))
     test, run = made["ranges"][0], sweep.runs["t01"]
     assert test["curve"][0][0] == run.setting.lr
     assert test["curve"][-1][0] == pytest.approx(run.lr_to)
-
-
-def ev_replace(snapshot, **changes):
-    from dataclasses import replace
-
-    return replace(snapshot, **changes)
 
 
 def test_several_settings_get_a_verdict_each_and_one_table_of_all():
@@ -290,7 +286,7 @@ def test_values_that_are_not_finite_stand_as_words_and_leave_gaps():
             for i, v in enumerate(values)
         ],
     )
-    made = content(ev_replace(snapshot, series=MappingProxyType({**snapshot.series, "r1": odd})))
+    made = content(replace(snapshot, series=MappingProxyType({**snapshot.series, "r1": odd})))
     json.dumps(made, allow_nan=False)
     curve = next(each for each in made["curves"] if each["run"] == "r1")
     assert curve["y"] == [0.1, None, 0.4, None]
@@ -508,13 +504,24 @@ def test_a_value_far_off_does_not_flatten_the_chart_and_is_named():
     assert "-900.00" in " ".join(words_of(figures_of(made)["sensitivity"]))
 
 
+def test_the_axis_is_that_of_the_lrs_trained_to_the_end_where_they_are_enough():
+    shorter = {"lr": 1e-5, "values": [0.1], "mean": 0.1, "dead": "", "full": False}
+    full = [
+        {"lr": 1e-4, "values": [v], "mean": v, "dead": "", "full": True} for v in (0.8, 0.82, 0.9)
+    ]
+    few, enough = [shorter, *full], [shorter, *full, full[0]]
+    assert min(figures._worth_seeing([{"points": few}])) == 0.1
+    assert min(figures._worth_seeing([{"points": enough}])) == 0.8
+    assert min(figures._worth_seeing([{"points": few}, {"points": few}])) == 0.1
+
+
 def test_losses_over_decades_get_a_log_axis_with_plain_numbers():
     rates = {1e-4: 3.0, 1e-3: 1.2, 1e-2: 0.9, 1e-1: 4e5}
     events = [e for n, (lr, v) in enumerate(rates.items()) for e in one_run(f"r{n}", lr, v)]
     words = words_of(
         figures_of(content(looked(told(*events, metric="val_loss", goal="min"))))["sensitivity"]
     )
-    assert {"1", "10", "1000"} <= set(words)
+    assert {"1", "10", "1000", "1e+05"} <= set(words)
     assert not any("$" in word for word in words)
 
 
@@ -522,7 +529,7 @@ def test_curves_are_labelled_by_lr_and_labels_keep_apart():
     words = words_of(figures_of(content(looked(searched())))["curves"])
     assert {"2e-03", "6.3e-04", "epochs", "dotted: rungs"} <= set(words)
     places = figures._apart([0.5, 0.5, 0.5, 0.99, 0.99], 0.1)
-    assert all(b - a >= 0.1 - 1e-9 for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(places))
     assert max(places) <= 1.0
 
 
@@ -546,7 +553,7 @@ def test_a_report_can_be_made_of_every_sweep(sweep):
     text, _ = drawn(made)
     check_alone(text)
     assert markdown(made).startswith("# ")
-    assert list(csv.reader(io.StringIO(tables.runs(made))))[0][0] == "experiment"
+    assert next(csv.reader(io.StringIO(tables.runs(made))))[0] == "experiment"
     for svg in figures_of(made).values():
         ET.fromstring(svg)
 

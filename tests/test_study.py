@@ -174,6 +174,17 @@ def test_an_interval_that_is_open_towards_the_other_level_resolves_nothing(best)
     assert factor.trend == "not resolvable"
 
 
+def test_a_curve_that_rises_to_the_end_of_its_interval_has_no_optimum_there():
+    """Beyond 1e-2 every run diverges, and the accuracy still rises up to there: what is known is the LR that was tried."""
+    dead = [lr for lr in RATES if lr > 1.1e-2]
+    own = group(1e-1, die=dead)
+    level = only(
+        sweep_of([("data", 1.0)], own, group(1e-1, values={"data": 0.1}, die=dead))
+    ).levels[0]
+    assert level.lr == pytest.approx(1e-2)
+    assert level.low < level.lr < level.high
+
+
 def test_with_two_levels_a_rule_is_excluded_where_the_intervals_leave_it_out():
     for exponent, excluded in ((1.0, ("square-root",)), (0.5, ("linear",))):
         factor = only(batches(exponent, sizes=(32, 2048)))

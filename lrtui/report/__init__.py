@@ -8,6 +8,7 @@ Every file is written whole or not at all.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,9 @@ def _charted(
         ModuleNotFoundError: matplotlib is not installed.
 
     """
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # it speaks of its cache while it is imported
     from lrtui.report import figures  # half a second, most of it matplotlib
     from lrtui.report.html import html
 

@@ -42,6 +42,7 @@ _PACKAGES = ("lrtui", "torch", "torchvision", "numpy")
 _CURVE_COLUMNS, _CURVE_POINTS = 200, 30_000
 """How finely one curve is kept, and how many points all of them may have."""
 _RANGE_POINTS = 400
+_RAN_WITH = ("program", "git", "script", "environment")
 _FILE_BYTES, _FILE_LINES = 1 << 16, 400
 _CLOSE = 1e-6
 
@@ -175,7 +176,7 @@ def _rung(sweep: Sweep, closed: RungClosed) -> dict[str, Any]:
     rows = [_at_rung(sweep, closed, run) for run in named if run in sweep.runs]
     for run in sweep.trained():
         if run.id not in named and group_of(run.setting) == closed.group:
-            rows += _beside(sweep, closed, run)
+            rows += _beside(closed, run)
     return {
         "group": closed.group,
         "level": closed.level,
@@ -198,7 +199,7 @@ def _at_rung(sweep: Sweep, closed: RungClosed, run_id: str) -> dict[str, Any]:
     return _judged(run, closed.level, "pruned", why)
 
 
-def _beside(sweep: Sweep, closed: RungClosed, run: Run) -> list[dict[str, Any]]:
+def _beside(closed: RungClosed, run: Run) -> list[dict[str, Any]]:
     """Return a run that was not compared at a rung: it joined late, or it died on the way; [] where it has no part in it."""
     here = [a for a in run.attempts if math.isclose(a.until, closed.level, rel_tol=_CLOSE)]
     if not here:
@@ -419,17 +420,19 @@ def _ran_with(snapshot: Snapshot) -> dict[str, str]:
     for run in snapshot.sweep.runs.values():
         if run.attempts and os.path.basename(run.folder) == run.folder:
             argv = AttemptLayout(layout.attempt(run.folder, run.attempts[0].number)).argv
-            try:
-                told = json.loads(_read(argv) or "{}")
-            except (ValueError, RecursionError):
-                return {}
-            keys = ("program", "git", "script", "environment")
-            return {key: str(told[key]) for key in keys if told.get(key)} if _is_map(told) else {}
+            told = _strings(argv)
+            return {key: told[key] for key in _RAN_WITH if told.get(key)}
     return {}
 
 
-def _is_map(value: object) -> bool:
-    return isinstance(value, dict)
+def _strings(path: Path) -> dict[str, str]:
+    """Return the keys of a JSON file that hold text."""
+    try:
+        told = json.loads(_read(path) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    pairs = told.items() if isinstance(told, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, str)}
 
 
 def _experiment_file(directory: Path) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lrtui.sweep import group_of, level_text, lr_text
+from lrtui.sweep import group_of, lr_text
 from lrtui.verdict import number
 
 
@@ -200,9 +200,11 @@ def _groups(made: dict[str, Any]) -> list[Block]:
         Heading("Verdict for each setting"),
         Table(head, tuple(rows), frozenset({metric, "seeds", units(made)}), marked),
     ]
-    for each in groups:
-        if each["lr"] is None and each["reasons"]:
-            blocks.append(Paragraph(f"{each['group'] or '-'}: {'; '.join(each['reasons'])}."))
+    blocks += [
+        Paragraph(f"{each['group'] or '-'}: {'; '.join(each['reasons'])}.")
+        for each in groups
+        if each["lr"] is None and each["reasons"]
+    ]
     return blocks
 
 

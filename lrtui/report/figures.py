@@ -8,7 +8,6 @@ ids come from a fixed salt, and no date is written. Text is never read as mathem
 from __future__ import annotations
 
 import io
-import logging
 import math
 import re
 import warnings
@@ -37,6 +36,7 @@ WIDTH = 7.4
 """Inches; at 9 points a line of text stands well beside the page's."""
 MOST_PANELS = 12
 MOST_LABELS = 16
+MOST_TICKS = 24
 LEAST_FULL = 4
 """From so many LRs trained to the end on, the axis of the sensitivity chart is theirs alone."""
 PNG_DPI = 160
@@ -75,17 +75,11 @@ _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save inside of this: the same settings on every machine, and no warning about a glyph that a font lacks."""
-    log = logging.getLogger("matplotlib")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with mpl.rc_context(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            mpl.rcdefaults()
-            mpl.rcParams.update(_RC)
-            yield
-    finally:
-        log.setLevel(level)
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
 
 
 def draw(made: dict[str, Any]) -> dict[str, Figure]:
@@ -230,7 +224,8 @@ def _log_axis(ax: Axes, lrs: Sequence[float], *, margin: float = 0.0, narrow: bo
         every = max(1, -(-len(decades) // (5 if narrow else 9)))
         ticks = [float(d) for d in decades[::every]]
         words = [f"1e{int(t):+03d}" for t in ticks]
-        ax.xaxis.set_minor_locator(FixedLocator([x for x in xs if x not in ticks]))
+        if len(xs) <= MOST_TICKS:
+            ax.xaxis.set_minor_locator(FixedLocator([x for x in xs if x not in ticks]))
     else:
         ticks, words = xs[:: max(1, len(xs) // 5)], []
         words = [f"{10**t:.1e}" for t in ticks]
@@ -242,8 +237,19 @@ def _log_axis(ax: Axes, lrs: Sequence[float], *, margin: float = 0.0, narrow: bo
 def _log_values(ax: Axes) -> None:
     """Let y be logarithmic, with plain numbers at its ticks."""
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _tick(value: float) -> str:
+    return f"{value:g}" if 1e-3 <= value < 1e4 else f"{value:.0e}"
+
+
+def _name_y(ax: Axes, text: str) -> None:
+    """Name the y axis at a fixed place: inside of the figure whatever the numbers beside it are."""
+    inches = ax.get_position().width * WIDTH
+    ax.set_ylabel(_label(text, 40))
+    ax.yaxis.set_label_coords(-0.56 / inches, 0.5)
 
 
 def _limits(
@@ -279,7 +285,7 @@ def _sensitivity(made: dict[str, Any]) -> Figure:
     if not any(p["mean"] is not None or p["dead"] for each in shown for p in each["points"]):
         return _empty("no learning rate has a result yet")
     verdicts = {each["group"]: each for each in made["groups"]}
-    figure, axes = _panels(len(shown), 3.5, bottom=1.0)
+    figure, axes = _panels(len(shown), 3.5, bottom=1.15)
     low, high, log = _limits(_worth_seeing(shown), made["goal"])
     lrs = [p["lr"] for each in shown for p in each["points"]]
     places = _places(made)
@@ -293,7 +299,7 @@ def _sensitivity(made: dict[str, Any]) -> Figure:
             ax.set_ylim(low / (high / low) ** room, high * (high / low) ** 0.1)
         else:
             ax.set_ylim(low - room * (high - low), high + 0.12 * (high - low))
-        said |= _verdict_marks(ax, made, found)
+        said |= _verdict_marks(ax, found)
         said |= _points(ax, each["points"], places, found.get("lr"))
         if len(shown) > 1:
             ax.set_title(_label(each["group"] or "-", 44), loc="left", fontsize=8.5, pad=14)
@@ -302,7 +308,7 @@ def _sensitivity(made: dict[str, Any]) -> Figure:
         if n >= len(axes) - (2 if len(axes) > 1 else 1):
             ax.set_xlabel("learning rate")
         if len(axes) == 1 or n % 2 == 0:
-            ax.set_ylabel(_label(made["metric"], 40))
+            _name_y(ax, made["metric"])
     if len(groups) > len(shown):
         figure.text(
             0.01, 0.99, f"the best {len(shown)} of {len(groups)} settings", va="top", fontsize=8
@@ -318,14 +324,21 @@ def _sensitivity(made: dict[str, Any]) -> Figure:
 
 
 def _worth_seeing(groups: list[dict[str, Any]]) -> list[float]:
-    """Return the values that the axis covers: those at the full length where there are some, for only these are compared."""
-    alive = [p for each in groups for p in each["points"] if not p["dead"]]
-    full = [p for p in alive if p["full"]]
-    enough = full if len(full) >= LEAST_FULL else alive
-    return _finite([v for p in enough for v in (*p["values"], p["mean"])])
+    """Return the values that the axis covers: those at the full length where a group has enough, for only these are compared."""
+    alive = [[p for p in each["points"] if not p["dead"]] for each in groups]
+    full = [[p for p in points if p["full"]] for points in alive]
+    enough = max(map(len, full)) >= LEAST_FULL
+    return _finite(
+        [
+            v
+            for points in (full if enough else alive)
+            for p in points
+            for v in (*p["values"], p["mean"])
+        ]
+    )
 
 
-def _verdict_marks(ax: Axes, made: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
     """Shade the equal range with its width, and mark pick and interval; return what the legend says of it."""
     said: dict[str, Any] = {}
     top = ax.get_xaxis_transform()
@@ -385,7 +398,7 @@ def _points(
         x, y, colour = math.log10(point["lr"]), point["mean"], heat(places[point["lr"]])
         solid = point["full"]
         if y < low or y > high:
-            _outside(ax, x, y, colour, above=y > high)
+            _outside(ax, x, y, colour, above=y > high, solid=solid)
             said["outside of the chart"] = Line2D([], [], ls="", marker="v", color=_MUTED)
             continue
         if point["se"] and _finite([point["se"]]):
@@ -422,7 +435,7 @@ def _points(
     return said
 
 
-def _outside(ax: Axes, x: float, y: float, colour: str, *, above: bool) -> None:
+def _outside(ax: Axes, x: float, y: float, colour: str, *, above: bool, solid: bool) -> None:
     """Mark a value beyond the axis at its edge, with the value."""
     place, marker = (0.97, "^") if above else (0.16, "v")
     ax.plot(
@@ -430,7 +443,8 @@ def _outside(ax: Axes, x: float, y: float, colour: str, *, above: bool) -> None:
         [place],
         ls="",
         marker=marker,
-        color=colour,
+        mec=colour,
+        mfc=colour if solid else _GROUND,
         transform=ax.get_xaxis_transform(),
         zorder=4,
     )
@@ -483,7 +497,7 @@ def _curves(made: dict[str, Any]) -> Figure:
         if n >= len(axes) - (2 if len(axes) > 1 else 1):
             ax.set_xlabel(units(made))
         if len(axes) == 1 or n % 2 == 0:
-            ax.set_ylabel(_label(made["metric"], 40))
+            _name_y(ax, made["metric"])
     if any(rung["group"] in shown for rung in made["rungs"]):
         figure.text(0.99, 0.01, "dotted: rungs", ha="right", va="bottom", fontsize=8, color=_MUTED)
     return figure
@@ -570,7 +584,7 @@ _RULES = (("valley", "valley", "-"), ("steep", "steep", (0, (5, 2))), ("minimum"
 def _ranges(made: dict[str, Any], tests: list[dict[str, Any]]) -> Figure:
     """Return the loss against the rising LR, raw and smoothed, with what each rule suggests and the bracket."""
     figure, axes = _panels(min(len(tests), MOST_PANELS), 3.0, bottom=0.95)
-    loss = _label(str(made["settings"].get("loss", "loss")), 40)
+    loss = str(made["settings"].get("loss", "loss"))
     said: dict[str, Any] = {}
     for ax, test in zip(axes, tests, strict=False):
         lrs, losses = [p[0] for p in test["curve"]], [p[1] for p in test["curve"]]
@@ -615,7 +629,8 @@ def _ranges(made: dict[str, Any], tests: list[dict[str, Any]]) -> Figure:
             )
             said["the loss has turned"] = Line2D([], [], ls="", marker="x", ms=7, mew=2, color=_INK)
         ax.set_xlabel("learning rate, raised step by step")
-        ax.set_ylabel(loss)
+        if axes.index(ax) % 2 == 0:
+            _name_y(ax, loss)
         if len(axes) > 1:
             ax.set_title(_label(test["group"] or test["run"], 44), loc="left", fontsize=8.5)
         ax.tick_params(length=3)

@@ -25,7 +25,6 @@ from lrtui.report.document import (
 from lrtui.report.inks import variables
 from lrtui.text import clean
 
-
 _LONG = 28
 """Characters from which on a cell of a table may break its line."""
 

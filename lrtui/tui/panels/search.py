@@ -29,7 +29,7 @@ class Search(Lines):
         top = max(0, min(top, len(lines) - body))
         below = len(lines) - top - body
         spent = budget(scene.snapshot)
-        note = f"{spent} · {below} line{'s' * (below > 1)} below" if below > 0 else spent
+        note = f"{spent} ↓{below}" if below > 0 else spent
         strips = [
             line(ink(" "), *(ink(word.text, word.colour) for word in words))
             for words in lines[top : top + body]
