@@ -71,9 +71,9 @@ def status(directory: Path, *, as_json: bool) -> int:
 
 
 def count_states(sweep: Sweep) -> dict[str, int]:
-    """Return how many runs are in each state, ended ones by the kind of their ending."""
+    """Return how many runs are in each state, ended ones by the kind of their ending; range tests are none."""
     counts: dict[str, int] = {}
-    for run in sweep.runs.values():
+    for run in sweep.trained():
         word = run.ending.kind if run.ending else str(run.state)
         counts[word] = counts.get(word, 0) + 1
     return counts

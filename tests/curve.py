@@ -1,6 +1,6 @@
 """A worker that learns nothing and knows how it would: val_acc peaks at LR 1e-2, and rises with the steps.
 
-curve.py LR [--until N] [--steps N] [--checkpoint PATH] [--lr-to LR --lr-steps N] [--pause SECONDS] [--blind] [--no-range]
+curve.py LR [--until N] [--steps N] [--checkpoint PATH] [--lr-to LR --lr-steps N] [--pause SECONDS] [--blind] [--no-range] [--seed N]
 """
 
 import argparse
@@ -17,6 +17,7 @@ parser.add_argument("--checkpoint", default="")
 parser.add_argument("--lr-to", type=float, default=0)
 parser.add_argument("--lr-steps", type=int, default=0)
 parser.add_argument("--pause", type=float, default=0.005)
+parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--no-range", action="store_true")
 args = parser.parse_args()
 

@@ -43,7 +43,7 @@ def conclude(
     at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
     if at_rung and (code == 0 or run.state is State.PAUSING or isinstance(condition, Gone)):
         return [*events, ev.RunWaiting(run=run.id)]
-    if complete and code == 0:
+    if complete and (code == 0 or run.state is State.PAUSING):
         return ended("finished")
     if run.state is State.PAUSING:
         return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]

@@ -55,6 +55,18 @@ def test_auto_finds_the_peak_and_says_at_what_cost(lab):
     assert sweep.spent == pytest.approx(100 + sum(run.spent for run in sweep.trained()))
 
 
+def test_the_finalists_of_auto_get_further_seeds(lab):
+    words = "--until={until} --steps={horizon} --checkpoint={checkpoint} --seed={seed}"
+    search(lab, words=words, lr="{ auto = 5, from = 1e-4, to = 1 }", extra="seeds = 3")
+    assert lab.closed(180).code == 0
+    finished = [run for run in lab.sweep.trained() if run.ending.kind == "finished"]
+    by_lr = {}
+    for run in finished:
+        by_lr.setdefault(run.setting.lr, set()).add(run.seed)
+    assert len(by_lr) == 2
+    assert all(seeds == {0, 1, 2} for seeds in by_lr.values())
+
+
 def test_a_script_that_cannot_resume_runs_again_and_is_charged(lab):
     search(lab, words="--until={until} --steps={horizon}", lr="{ auto = 5, from = 1e-4, to = 1 }")
     assert lab.closed(120).code == 0
@@ -111,6 +123,24 @@ def test_a_budget_ends_the_sweep_with_a_provisional_answer_and_resume_goes_on(la
     until(lambda: lab.sweep.closed and lab.sweep.n > sweep.n + 10 and lab.sweep.closed, 120)
     assert sorted(kinds(lab).values()).count("finished") == 2
     assert not lab.sweep.verdict.provisional
+
+
+LINGERS = """import json, pathlib, sys, time
+for step in range(1, 6):
+    print(json.dumps({"step": step, "val_acc": 0.1 * step}), flush=True)
+pathlib.Path("said").touch()
+time.sleep(60)
+"""
+
+
+def test_a_run_that_is_paused_after_its_last_step_has_finished(lab):
+    script = lab.folder / "lingers.py"
+    script.write_text(LINGERS)
+    lab.start(words=[sys.executable, str(script), "{lr}", "{checkpoint}", "{until}"])
+    until(lambda: list(lab.folder.rglob("said")), 30)
+    lab.send(ev.PauseRun(run="r01"))
+    assert lab.closed(60).code == 0
+    assert lab.run().ending.kind == "finished"
 
 
 def test_a_beaten_run_that_is_restarted_trains_to_the_end(lab):

@@ -1,4 +1,4 @@
-"""The comparison: `python -m tests.benchmarks.choosing [NAME ...] [--repeats 200] [--no-optuna]`.
+"""The comparison: `python -m tests.benchmarks.choosing [NAME ...] [--repeats 200] [--no-optuna] [--near]`.
 
 Prints Markdown: the measured truth, what each method spends and loses, and the wall-clock on one and four devices.
 
@@ -6,6 +6,8 @@ Spent: trained length in percent of grid-8's, range tests included. Regret: best
 mean test value at the picked LR, in points (0.01 of an accuracy; 0.01 nats for LM), mean (worst) over the repeats.
 Off: percent of the picks that lose more than 5 points. Methods that draw nothing are replayed nine times: three measured seeds
 of the trainings, each with the range tests of all three.
+
+The dense grid has four LRs a decade; `--near` adds those an eighth of a decade off, within half a decade of where the best lie.
 """
 
 from __future__ import annotations
@@ -44,8 +46,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"{', '.join(WORKLOADS)}; default: all measured")
     parser.add_argument("--repeats", type=int, default=200, help="of methods that draw at random")
     parser.add_argument("--no-optuna", action="store_true", help="without Optuna's methods")
+    parser.add_argument("--near", action="store_true", help="with 8 LRs a decade near the best")
     options = parser.parse_args()
     tables = [load(name) for name in options.names or measured()]
+    if not options.near:
+        tables = [table.coarser() for table in tables]
     methods = [Method("**lrtui auto**", searched), *METHODS]
     if options.no_optuna:
         methods = [method for method in methods if "Optuna" not in method.name]

@@ -70,7 +70,7 @@ class Workload:
 
     @property
     def lrs(self) -> tuple[float, ...]:
-        """The dense grid, two digits each: 4 a decade, 8 within half a decade of the centre, where a cliff may be near."""
+        """The LRs that are measured, two digits each: 4 a decade, and 8 within half a decade of the centre."""
         low, high = self.range
         exponents = {low + k / 4 for k in range(round(4 * (high - low)) + 1)}
         exponents |= {self.centre + k / 8 for k in (-3, -1, 1, 3)}
@@ -189,7 +189,12 @@ class Table:
 
     @property
     def lrs(self) -> list[float]:
+        """The dense grid."""
         return self.data["lrs"]
+
+    def coarser(self) -> Table:
+        """Return the same with four LRs a decade everywhere."""
+        return Table({**self.data, "lrs": [lr for lr in self.lrs if _is_quarter(lr)]}, self.runs)
 
     @property
     def seeds(self) -> list[int]:
@@ -285,9 +290,14 @@ class Table:
         return 1.0 if self.goal == "min" else -1.0
 
 
+def _is_quarter(lr: float) -> bool:
+    """Tell whether an LR of two digits is a whole number of quarter decades."""
+    return abs(4 * math.log10(lr) - round(4 * math.log10(lr))) < 0.1
+
+
 @functools.cache
 def load(name: str) -> Table:
-    """Return the measured table of a workload."""
+    """Return the measured table of a workload, with all its LRs."""
     path = CURVES / f"{name}.json"
     if not path.exists():
         sys.exit(f"{path} is missing: python -m tests.benchmarks.choosing.measure {name}")
