@@ -229,6 +229,26 @@ def _explain(options: argparse.Namespace) -> int:
     return look.explain(options.directory, options.runs)
 
 
+def _add_doctor(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("directory", type=Path, nargs="?", metavar="DIR")
+    verb.add_argument("--json", action="store_true", help="one JSON object")
+    verb.add_argument("--repair", action="store_true", help="mend in DIR what is safe to mend")
+    verb.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from lrtui.doctor import visit
+
+    if options.directory is not None:
+        return visit.directory_visit(options.directory, as_json=options.json, repair=options.repair)
+    if options.repair:
+        raise UserError(
+            "--repair mends an experiment directory, and none was named",
+            mend="name it: lrtui doctor DIR --repair",
+        )
+    return visit.machine_visit(as_json=options.json)
+
+
 # ── verbs that command ────────────────────────────────────────────────────────────────────────────
 
 
@@ -337,4 +357,5 @@ _VERBS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "explain": (_add_explain, "say why a run waits or ended"),
     "report": (_add_report, "write the report: md, json, html, csv, and charts as svg and png"),
     "ls": (_add_ls, "the experiments under runs/"),
+    "doctor": (_add_doctor, "what this machine offers, or the state of a directory"),
 }

@@ -35,6 +35,31 @@ class Gpu:
     """Pids of those that compute on it, in this pid namespace; an unprivileged container may not see others'."""
 
 
+@dataclass(frozen=True, slots=True)
+class DriverVersion:
+    """The NVIDIA driver."""
+
+    version: str
+    """580.65.06"""
+    cuda: tuple[int, int]
+    """The newest CUDA that it offers, major and minor; (0, 0) where it does not say."""
+
+    @property
+    def cuda_text(self) -> str:
+        """The same for people: 12.4."""
+        return f"{self.cuda[0]}.{self.cuda[1]}"
+
+
+def driver() -> DriverVersion | None:
+    """Return the driver's version; None where there is none. Never raises."""
+    nvml = _Driver.get()
+    if nvml is None:
+        return None
+    number = _try(lambda: int(nvml.nvmlSystemGetCudaDriverVersion_v2())) or 0  # 12040 is 12.4
+    version = _text(_try(lambda: nvml.nvmlSystemGetDriverVersion()))  # noqa: PLW0108  # an old pynvml may not have it
+    return DriverVersion(version or "unknown", (number // 1000, number % 1000 // 10))
+
+
 def read() -> tuple[Gpu, ...]:
     """Return all GPUs; () where there is no driver. Takes about 50 ms at first, a few ms later; never raises."""
     nvml = _Driver.get()

@@ -13,6 +13,8 @@ from lrtui.events import AnyEvent, decode_event
 _CHUNK = 1 << 20
 _LONGEST = 1 << 20
 """A line beyond this is no event of ours; it is skipped."""
+_FAULTS = 100
+"""So many bad lines are remembered by their number; all are counted."""
 
 
 class JournalTail:
@@ -26,6 +28,10 @@ class JournalTail:
         """Whole lines that were no event."""
         self.bad_why = ""
         """What was wrong with the latest bad line."""
+        self.lines = 0
+        """Whole lines read, good and bad."""
+        self.faults: list[tuple[int, str]] = []
+        """(line, what was wrong) of the first bad lines."""
 
     def poll(self) -> list[AnyEvent]:
         """Return the events on the lines completed since the last call; [] where there is no journal."""
@@ -41,7 +47,7 @@ class JournalTail:
                     if len(chunk) < _LONGEST:
                         break
                     self.offset += len(chunk)
-                    self._bad("a line longer than 1 MiB")
+                    self._bad("a line longer than 1 MiB", self.lines + 1)
                     continue
                 self.offset += end
                 events.extend(self._decode(chunk[:end]))
@@ -53,15 +59,18 @@ class JournalTail:
 
     def _decode(self, chunk: bytes) -> list[AnyEvent]:
         events: list[AnyEvent] = []
-        for line in chunk.split(b"\n"):
+        for line in chunk[:-1].split(b"\n"):
+            self.lines += 1
             if not line.strip():
                 continue
             try:
                 events.append(decode_event(line))
             except ValueError as error:
-                self._bad(str(error))
+                self._bad(str(error), self.lines)
         return events
 
-    def _bad(self, why: str) -> None:
+    def _bad(self, why: str, line: int) -> None:
         self.bad += 1
         self.bad_why = why
+        if len(self.faults) < _FAULTS:
+            self.faults.append((line, why))

@@ -50,7 +50,7 @@ def is_held(directory: Path) -> bool:
 def open_lock(directory: Path) -> int:
     """Return a close-on-exec descriptor of the directory that carries the lock for `directory`."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    if not file_system(directory).startswith(_NETWORK):
+    if not on_network(file_system(directory)):
         return os.open(directory, flags)
     if not directory.exists():
         raise FileNotFoundError(directory)
@@ -62,6 +62,11 @@ def open_lock(directory: Path) -> int:
     stand_in = base / hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:32]
     stand_in.mkdir(mode=0o700, exist_ok=True)
     return os.open(stand_in, flags)
+
+
+def on_network(kind: str) -> bool:
+    """Tell whether a type of file system is shared with other hosts (a local FUSE counts too)."""
+    return kind.startswith(_NETWORK)
 
 
 def file_system(path: Path) -> str:

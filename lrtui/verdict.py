@@ -105,7 +105,7 @@ class Verdict:
     """In the metric's unit; None where neither the user nor any noise says what is equal."""
     spent: float = 0.0
     grid: float = 0.0
-    """What training every LR to the end with one seed costs, in the plan's unit."""
+    """What training every LR to the end with as many seeds costs, in the plan's unit."""
     provisional: bool = True
     """Whether runs are left that could change it."""
     reasons: tuple[str, ...] = ()
@@ -549,7 +549,7 @@ def _judge(sweep: Sweep, plan: Plan, scale: _Scale, group: str) -> Verdict:
     blank = Verdict(
         group=group,
         spent=sum(run.spent for run in (*runs, *ranged)),
-        grid=len(points) * plan.horizon,
+        grid=len(points) * plan.horizon * max(1, len({run.seed for run in runs})),
         provisional=case.provisional,
         not_tested=tuple(_not_tested(points)),
     )
@@ -957,7 +957,8 @@ def _cost(plan: Plan, spent: float, grid: float) -> str:
     if spent <= 0 or grid <= 0:
         return ""
     unit = plan.unit if plan.unit.endswith("s") else f"{plan.unit}s"
-    return f"{spent:.4g} of {grid:.6g} {unit} of a full grid spent"
+    said = f"{spent:.4g}" if spent < 1000 else f"{spent:.0f}"
+    return f"{said} of {grid:.10g} {unit} of a full grid spent"
 
 
 def _provisional_in_words(case: _Case, best: Point) -> list[str]:

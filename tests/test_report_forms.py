@@ -191,7 +191,9 @@ def test_the_verdict_stands_with_its_interval_its_cost_and_lines_to_paste(made):
     assert found["seeds"] == 2, "the seed that selected it is left out"
     sweep = searched()
     assert found["epochs_spent"] == pytest.approx(sweep.spent)
-    assert found["epochs_grid"] == 9 * len({run.setting.lr for run in sweep.trained()})
+    seeds = {run.seed for run in sweep.trained()}
+    lrs = {run.setting.lr for run in sweep.trained()}
+    assert found["epochs_grid"] == 9 * len(lrs) * len(seeds), "a grid with the same seeds"
     assert found["paste"]["toml"][0] == "lr = 2e-03"
     assert "lr=2e-03" in found["paste"]["torch"][0]
     assert made["groups"][0]["lr"] == found["lr"]

@@ -1,0 +1,67 @@
+"""What a check says: a mark, what was found, and how to mend what is amiss."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+class Mark(enum.StrEnum):
+    """How a finding is meant."""
+
+    OK = "ok"
+    WARN = "warn"
+    """lrtui works; something is slower, missing or not as it should be."""
+    FAIL = "FAIL"
+    """Training here fails, or something was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor. Its texts may come from anywhere: `visit` cleans them before it shows them."""
+
+    mark: Mark
+    what: str
+    mend: str = ""
+    """The next step, ready to type where possible; never "" on a FAIL."""
+    file: str = ""
+    """The file that is meant; "" where there is none."""
+    repair: Callable[[], str] | None = None
+    """Mends it and returns what was done; only where nothing can be lost. Called with the directory's lock held.
+
+    Raises OSError where it cannot.
+    """
+
+
+Check = Callable[[], Sequence[Finding]]
+
+
+def ok(what: str, file: str = "") -> Finding:
+    """Return a finding that needs nothing."""
+    return Finding(Mark.OK, what, file=file)
+
+
+def warn(what: str, mend: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
+    """Return a finding that the user should know."""
+    return Finding(Mark.WARN, what, mend, file, repair)
+
+
+def fail(what: str, mend: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
+    """Return a finding that must be mended."""
+    return Finding(Mark.FAIL, what, mend, file, repair)
+
+
+def listed(names: Sequence[object], most: int = 5) -> str:
+    """Return the first names, and how many more there are: "a, b and 12 more"."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def sized(count: float) -> str:
+    """Return bytes for people: 512 B, 1.5 GiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
