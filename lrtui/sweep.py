@@ -35,6 +35,9 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+MOST_LR = 1e30
+MOST_VALUE = 1e100
+"""Squares of larger values overflow."""
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN, State.PAUSING, State.STOPPING})
 """States in which the run may have a process."""
 
@@ -318,7 +321,14 @@ def _data_prepared(sweep: Sweep, e: ev.DataPrepared) -> Sweep:
     return replace(sweep, data=e if base else sweep.data, datasets=datasets)
 
 
+def is_lr(lr: float) -> bool:
+    """Tell whether a number can be a learning rate: one beyond 1e±30 comes from a damaged or foreign journal, or from a slip."""
+    return 1 / MOST_LR <= lr <= MOST_LR
+
+
 def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
+    if not is_lr(e.setting.lr):
+        return None
     old = sweep.runs.get(e.run)
     if old is None:
         run = Run(
@@ -392,9 +402,14 @@ def _reached(sweep: Sweep, e: ev.RunReached) -> Sweep | None:
     run = sweep.runs.get(e.run)
     if run is None:
         return None
-    reached = Reached(e.attempt, e.level, e.value, e.val_loss)
+    reached = Reached(e.attempt, e.level, _countable(e.value), _countable(e.val_loss))
     kept = tuple(r for r in run.reached if (r.attempt, r.level) != (e.attempt, e.level))
     return _with(sweep, replace(run, reached=(*kept, reached)))
+
+
+def _countable(value: float | None) -> float | None:
+    """Return a measured value; None where nothing can be computed with it."""
+    return value if value is not None and abs(value) <= MOST_VALUE else None
 
 
 def _moved(state: State, *, of: frozenset[State]) -> functools.partial[Sweep | None]:

@@ -577,9 +577,17 @@ def _judge(sweep: Sweep, plan: Plan, scale: _Scale, group: str) -> Verdict:
             high=10**curve.high,
             by_noise=noise is not None,
             optimum=10**curve.optimum,
-            equal=None if curve.equal is None else (10 ** curve.equal[0], 10 ** curve.equal[1]),
+            equal=_around(best.lr, curve.equal),
         )
     return replace(found, reasons=tuple(_reasons(case, found, best, candidates, told)))
+
+
+def _around(lr: float, equal: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return an equal range of log10(lr) as LRs; None where it leaves out the LR that is recommended: then none is equal for certain."""
+    if equal is None:
+        return None
+    low, high = 10 ** equal[0], 10 ** equal[1]
+    return (low, high) if low * (1 - _CLOSE) <= lr <= high * (1 + _CLOSE) else None
 
 
 def _noise(sweep: Sweep, scale: _Scale, points: Sequence[Point]) -> tuple[float | None, bool]:

@@ -542,7 +542,7 @@ def test_each_group_has_a_verdict_and_the_best_comes_first():
     for lr, value in {1e-2: 0.96, 3e-2: 0.975, 1e-1: 0.97}.items():
         story.run(lr, value, optimizer='{"sgd":{"momentum":0.9}}')
     story.run(1.0, kind="diverged", optimizer="rmsprop")
-    sweep = story.sweep
+    sweep = fold(story.told)
     assert groups(sweep) == ["adam", "sgd momentum=0.9", "rmsprop"]
     found = verdicts(sweep)
     assert [each.lr for each in found] == [3e-2, 3e-3, None]
@@ -641,7 +641,7 @@ def test_names_from_outside_reach_no_terminal():
 
 
 def took(story: Story) -> float:
-    sweep = story.sweep
+    sweep = fold(story.told)
     best = math.inf
     for _ in range(3):
         gp.fit.cache_clear()
@@ -672,3 +672,55 @@ def test_the_interval_holds_the_optimum_in_simulated_sweeps():
             assert score.coverage >= 0.8
             assert 0.4 < score.width < 1.6
             assert sum(score.regrets) / 20 < 0.5
+
+
+ODD = (1e-3, 1e-2, 3e-2, 0.0, -1.0, 5e-324, 1e-300, 1e300, math.inf, math.nan)
+VALUES = (
+    0.5,
+    0.9,
+    0.91,
+    1.0,
+    97.0,
+    0.0,
+    -3.0,
+    1e-300,
+    1e99,
+    1e154,
+    -1e200,
+    1.7e308,
+    math.nan,
+    None,
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"), [("val_acc", "max"), ("val_loss", "min"), ("x", "max")]
+)
+def test_no_journal_of_a_stranger_makes_it_raise_and_no_pick_is_beyond_its_own_interval(
+    metric, goal
+):
+    dice = random.Random(5)
+    for _ in range(700):
+        data = dice.choice([None, IMAGES])
+        story = Story(data, metric=metric, goal=goal, within=dice.choice([None, 1e-9, 0.01, 1e200]))
+        for _ in range(dice.randint(1, 7)):
+            rungs = dice.choice([(R,), (R / 9, R / 3, R), (R / 3,)])
+            kind = dice.choice(["finished", "finished", "failed", "diverged", "pruned", None])
+            values = [dice.choice(VALUES) for _ in rungs]
+            story.run(
+                dice.choice(ODD), *values, seed=dice.choice([0, 0, 1, 2]), kind=kind, rungs=rungs
+            )
+        sweep = fold(story.told)
+        for found in (verdict(sweep), *verdicts(sweep)):
+            assert found.sentence(sweep.plan).isprintable()
+            assert found.lr is None or 1e-30 <= found.lr <= 1e30
+            if found.lr is None:
+                assert found.reasons
+            elif found.low is not None:
+                assert found.low <= found.lr <= found.high
+            if found.lr is not None and found.equal is not None:
+                assert found.equal[0] * 0.999 <= found.lr <= found.equal[1] * 1.001
+            if found.lr is not None:
+                paste(sweep, found)
+        for group in groups(sweep):
+            sensitivity(sweep, group)

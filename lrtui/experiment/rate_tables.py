@@ -11,6 +11,7 @@ from typing import Any
 from lrtui.experiment.reader import MOST_RUNS, Reader, is_number, is_whole, literal
 from lrtui.experiment.words import did_you_mean, found, names, show
 from lrtui.strategies import STRATEGIES, Strategy
+from lrtui.sweep import MOST_LR, is_lr
 from lrtui.toml_where import Path
 
 INSTEAD = "{ grid = 8, from = 1e-5, to = 1e-1 }"
@@ -40,8 +41,12 @@ def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> Strategy | 
 
 def check_rate(reader: Reader, path: Path, value: Any) -> bool:
     """Note what is wrong with one LR; return whether it is right."""
-    if is_number(value) and float(value) > 0:
+    if is_number(value) and is_lr(float(value)):
         return True
+    if is_number(value) and float(value) > 0:
+        what = f"a learning rate must lie from {1 / MOST_LR:.0e} to {MOST_LR:.0e} {found(value)}"
+        reader.fault(path, what, "LRs look like 1e-3 or 0.001.")
+        return False
     if isinstance(value, str) and is_number(literal(value)):
         mend = f"Drop the quotes: {value.strip()}"
     elif isinstance(value, list):

@@ -6,13 +6,12 @@ sweep, so a command that was half done when the supervisor died is finished by t
 
 from __future__ import annotations
 
-import math
 from typing import assert_never
 
 from lrtui import events as ev
 from lrtui.events import Answer, AnyCommand, AnyEvent
 from lrtui.supervisor.budget import halt_runs
-from lrtui.sweep import Run, State, Sweep, lr_text
+from lrtui.sweep import Run, State, Sweep, is_lr, lr_text
 
 MOST_PARALLEL = 1024
 
@@ -98,8 +97,8 @@ def next_id(sweep: Sweep, ahead: int = 0, *, range_test: bool = False) -> str:
 
 
 def _add(command: ev.AddRun, sweep: Sweep) -> AnyEvent:
-    if not (math.isfinite(command.lr) and command.lr > 0):
-        raise Refusal(f"a learning rate is a positive number, not {command.lr}")
+    if not is_lr(command.lr):
+        raise Refusal(f"a learning rate is a positive number, 1e-30 to 1e+30, not {command.lr}")
     plan = sweep.plan
     parent = _find(sweep, command.parent) if command.parent else next(iter(sweep.trained()), None)
     if plan is None or parent is None:
