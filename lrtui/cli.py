@@ -158,8 +158,11 @@ def _add_check(verb: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from lrtui.experiment import describe, load
+    from lrtui.experiment.drawing import draw
 
-    for line in describe(load(options.path, _overrides(options))):
+    experiment = load(options.path, _overrides(options))
+    print(*describe(experiment), sep="\n", flush=True)
+    for line in draw(experiment):  # asks the trainer, which takes a second or two
         print(line)
     return 0
 

@@ -6,6 +6,7 @@ The directory is made under another name and renamed into place, so two `lrtui` 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from lrtui.errors import MachineError, UserError
 from lrtui.experiment import Experiment, load, override, same_experiment
 from lrtui.keeper import write_whole
 from lrtui.layout import FORMAT, Layout
+from lrtui.sweep import level_text
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -81,7 +83,12 @@ def read_experiment(directory: Path) -> Experiment:
             str(directory),
             "open it with the lrtui that made it",
         )
-    return load(layout.experiment)
+    return load(layout.experiment, frozen=True)
+
+
+def beside(origin: Origin) -> Path:
+    """Return the folder of the experiment file: what it names of the user's own is relative to that."""
+    return Path(origin.source).parent if origin.source else Path(origin.cwd)
 
 
 def read_origin(directory: Path) -> Origin:
@@ -96,7 +103,8 @@ def read_origin(directory: Path) -> Origin:
 def _name(experiment: Experiment, overrides: Mapping[str, str]) -> str:
     """Return the directory's name: runs on stand-in data never share one with the real thing."""
     if "dataset" in overrides and "name" not in overrides:
-        return f"{experiment.name}-{experiment.dataset}"
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", level_text("dataset", experiment.dataset))
+        return f"{experiment.name}-{plain[:60]}"
     return experiment.name
 
 

@@ -167,7 +167,7 @@ def differences(plan: Plan, setting: Setting) -> list[tuple[str, Scalar]]:
 
 def level_text(factor: str, level: Scalar) -> str:
     """Return a level of a study in words: 64, 0.3, mlp width=64, sgd momentum=0.9."""
-    if factor in {"model", "optimizer"}:
+    if factor in {"dataset", "model", "optimizer"}:
         return _in_words(str(level))
     return f"{level:g}" if isinstance(level, float) else str(level)
 

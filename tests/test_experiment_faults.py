@@ -41,7 +41,7 @@ lr        = [1e-2, "1e-3"]
 experiments/first.toml:2:13: unknown dataset "cifar10O"
      2 | dataset   = "cifar10O"
                      ^^^^^^^^^^
-  Did you mean cifar10? Known datasets: digits, mnist, fashion_mnist, cifar10, cifar100, synthetic.
+  Did you mean cifar10? Known datasets: digits, mnist, fashion_mnist, cifar10, cifar100, synthetic, folder, npz.
 
 experiments/first.toml:3:1: unknown key optimiser
      3 | optimiser = "adam"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from lrtui.events import Scalar, Unit
@@ -24,11 +24,11 @@ from lrtui.experiment.rates import check_count, read_rates
 from lrtui.experiment.reader import Reader, is_whole
 from lrtui.experiment.study import read_levels, read_study
 from lrtui.experiment.types import Experiment
-from lrtui.experiment.words import did_you_mean, found, show
+from lrtui.experiment.words import found, show
 from lrtui.strategies import RangeTest, needs_range, searches
 from lrtui.strategies.base import optimizer_name
 from lrtui.text import clean
-from lrtui.train.datasets import DATASETS
+from lrtui.train.datasets import DATASETS, OWN
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import PRECISIONS
@@ -39,14 +39,17 @@ DEFAULT_EPOCHS = 20
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,63}")
 
 
-def parse(text: str, path: str) -> Experiment:
+def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     """Return the experiment that `text` describes; `path` is shown in messages and gives the default name.
+
+    `beside` is where the user's own images, arrays and models are looked for; without it they are not.
 
     Raises:
         ExperimentError: all faults of the text.
 
     """
     reader = Reader(text, path)
+    reader.beside = beside
     builtin = not reader.has("command")
     check_keys(reader, builtin=builtin)
     if builtin and not reader.has("dataset"):
@@ -118,6 +121,7 @@ def parse(text: str, path: str) -> Experiment:
     )
     experiment = replace(experiment, study=read_study(reader, experiment, levels))
     _check_search(reader, experiment)
+    _check_batch(reader, experiment)
     if command:
         check_placeholders(reader, command, _known(experiment), _scalable(experiment))
         reader.notes.extend(_unused(experiment, placeholders))
@@ -146,6 +150,17 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
     first = space.rungs_of(space.cells()[0])[0] if space.cells() else experiment.horizon
     if experiment.strategy.count > 1:
         settings.check_budget(reader, experiment.budget, first * counts, experiment.unit)
+
+
+def _check_batch(reader: Reader, experiment: Experiment) -> None:
+    """Note a batch that has more images than there are, where that is known before the data are prepared."""
+    known = DATASETS.get(experiment.dataset) if experiment.builtin else None
+    count = max(1, round(known.train * experiment.data)) if known else 0
+    if known and experiment.batch_size > count:
+        share = "" if experiment.data == 1 else f" with data = {experiment.data:g}"
+        what = f"a batch of {experiment.batch_size:,} is more than the {count:,} training images of {experiment.dataset}{share}"
+        mend = f"Try: batch_size = {min(32, count)}"
+        reader.fault(("batch_size",) if reader.has("batch_size") else ("dataset",), what, mend)
 
 
 def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:
@@ -188,12 +203,15 @@ def _name(reader: Reader, path: str) -> str:
 
 
 def _dataset(reader: Reader) -> str:
-    name = reader.string("dataset", "", "the name of a data set", '"digits"')
-    if name and name not in DATASETS:
-        reader.fault(
-            ("dataset",), f"unknown dataset {show(name)}", did_you_mean(name, DATASETS, "datasets")
-        )
-    return name
+    if not reader.has("dataset"):
+        return ""
+    value = reader.data["dataset"]
+    if isinstance(value, list):
+        mend = 'Name one; several are compared one at a time: [study] dataset = ["fashion_mnist"]'
+        reader.fault(("dataset",), f"dataset must be one data set {found(value)}", mend)
+        return ""
+    one = read_named(reader, ("dataset",), value, {**DATASETS, **OWN})
+    return one.text if one else ""
 
 
 def _model(reader: Reader, *, builtin: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from pathlib import PurePath
 from typing import Any
 
 from lrtui.events import Scalar
@@ -134,7 +135,11 @@ def _task(experiment: Experiment) -> str:
         return "your own script"
     share = "" if experiment.data == 1 else f", {experiment.data:.3g} of the training data"
     augmented = ", augmented" * experiment.augment
-    return f"{experiment.model} on {experiment.dataset}, batches of {experiment.batch_size}{share}{augmented}, {experiment.precision}"
+    model, dataset = (
+        level_text("model", experiment.model),
+        level_text("dataset", experiment.dataset),
+    )
+    return f"{model} on {dataset}, batches of {experiment.batch_size}{share}{augmented}, {experiment.precision}"
 
 
 def _axes(experiment: Experiment) -> list[tuple[str, str]]:
@@ -239,6 +244,7 @@ def _first_command(experiment: Experiment, start: Start) -> str:
         "checkpoint": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}/a1/checkpoint",
         "port": "PORT",
         "prepared": "DATA",
+        "beside": str(PurePath(experiment.path).parent),
         "threads": "THREADS",
     }
     return shlex.join(argv(experiment, context))

@@ -16,8 +16,12 @@ from lrtui.experiment.types import Experiment
 MOST_BYTES = 1 << 20
 
 
-def load(path: Path, overrides: Mapping[str, str] = MappingProxyType({})) -> Experiment:
+def load(
+    path: Path, overrides: Mapping[str, str] = MappingProxyType({}), *, frozen: bool = False
+) -> Experiment:
     """Return the experiment in a file, with `overrides` from the command line written into its text.
+
+    A `frozen` copy lies elsewhere than the user's own images, arrays and models: they are not looked for.
 
     Raises:
         ExperimentError: all faults of the file.
@@ -27,7 +31,7 @@ def load(path: Path, overrides: Mapping[str, str] = MappingProxyType({})) -> Exp
     text = _read(path)
     if overrides:
         text = override(text, overrides)
-    return parse(text, str(path))
+    return parse(text, str(path), None if frozen else path.absolute().parent)
 
 
 def _read(path: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 
 from lrtui.events import Unit
+from lrtui.train.schedules import SCHEDULES
 
 ETA = 3
 """Each rung is so many times as long as the one before."""
@@ -23,12 +24,14 @@ def rungs(horizon: float, unit: Unit, grace: float) -> tuple[float, ...]:
 
 def decays(schedule: str) -> bool:
     """Tell whether a schedule lowers the LR, or nothing is known of it."""
-    return _named(schedule)[0] != "constant"
+    known = SCHEDULES.get(_named(schedule)[0])
+    return known is None or known.decays
 
 
 def warmup(schedule: str) -> float:
     """Return the share of the horizon in which a schedule's LR rises; 0 where nothing says so."""
-    share = _named(schedule)[1].get("warmup", 0)
+    name, options = _named(schedule)
+    share = options.get("warmup", SCHEDULES[name].warmup if name in SCHEDULES else 0)
     return float(share) if isinstance(share, int | float) and 0 <= share < 1 else 0.0
 
 

@@ -1,24 +1,27 @@
 """Models, optimizers and schedules: a name, a table with options, or (as an axis) a list of both.
 
 `{ sgd = { momentum = 0.9 } }` names the options; `{ step = 0.5, warmup = 0.05 }` gives a schedule its principal
-number, and options beside it. Both become one spelling, `Named.text`.
+number, and options beside it, and so does `{ folder = "images", size = 64 }` for a data set. All become one spelling,
+`Named.text`. A model may also be a function of the user's own, `"module:function"`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lrtui.experiment.own import check_data, check_model
 from lrtui.experiment.reader import Reader, is_text
 from lrtui.experiment.types import Named
 from lrtui.experiment.words import did_you_mean, found, names, show
 from lrtui.toml_where import Path
-from lrtui.train.table import Entry, Schedule
+from lrtui.train.models import is_own
+from lrtui.train.table import Entry, Fault, Optimizer, OwnDataset, faults
 
 Table = Mapping[str, Entry]
+OWN_EXAMPLES = {"folder": "images", "npz": "data.npz"}
 
 
 def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tuple[str, ...]:
@@ -91,7 +94,10 @@ class _Known:
 
     def read(self, value: Any) -> Named | None:
         if is_text(value) and value in self.table:
-            return Named(value, {})
+            is_usable = self._is_there(self.path, value) and self._is_complete(self.path, value, {})
+            return Named(value, {}) if is_usable else None
+        if is_text(value) and self._is_own(value):
+            return self._own(value, self.path, {})
         if is_text(value):
             mend = did_you_mean(value, self.table, f"{self.kind}s")
             self.reader.fault(self.path, f"unknown {self.kind} {show(value)}", mend)
@@ -107,6 +113,9 @@ class _Known:
         chosen = [key for key in value if key in self.table]
         if len(chosen) == 1:
             return self._with_options(value, chosen[0])
+        own = next((key for key in value if self._is_own(key)), None)
+        if own is not None:
+            return self._own_from_table(value, own)
         if chosen:
             what = f"a table names one {self.kind}, and this one names {len(chosen)}"
             mend = f"As an axis they are a list: {self.kind} = [{', '.join(map(show, chosen))}]"
@@ -118,12 +127,43 @@ class _Known:
             self.reader.fault((*self.path, name), what, mend, key=True)
         return None
 
+    def _is_own(self, name: str) -> bool:
+        """Tell whether the name means a function of the user's own."""
+        return self.kind == "model" and is_own(name)
+
+    def _own_from_table(self, value: dict[str, Any], name: str) -> Named | None:
+        given = value[name]
+        options = (
+            {**given, **{key: each for key, each in value.items() if key != name}}
+            if isinstance(given, dict)
+            else None
+        )
+        if options is not None and _is_json(options):
+            return self._own(name, (*self.path, name), options)
+        what = f"{name} takes a table of options: numbers, strings, lists and tables {found(given)}"
+        self.reader.fault((*self.path, name), what, f'Try: {{ "{name}" = {{ width = 64 }} }}')
+        return None
+
+    def _own(self, name: str, path: Path, options: dict[str, Any]) -> Named | None:
+        return Named(name, options) if check_model(self.reader, path, name, options) else None
+
+    def _is_there(self, path: Path, name: str) -> bool:
+        """Tell whether what the name stands for is installed; note it where it is not."""
+        entry = self.table[name]
+        missing = entry.missing() if isinstance(entry, Optimizer) else ""
+        if missing:
+            why, _, mend = missing.partition(": ")
+            self.reader.fault(path, f"{self.kind} {name} cannot be used: {why}", f"Try: {mend}")
+        return not missing
+
     def _with_options(self, value: dict[str, Any], name: str) -> Named | None:
         """Read `{ NAME = { option = .. }, option = .. }` or `{ NAME = principal, option = .. }`."""
+        if not self._is_there((*self.path, name), name):
+            return None
         entry, own = self.table[name], value[name]
         if isinstance(own, dict):
             options = {key: ((*self.path, name, key), each) for key, each in own.items()}
-        elif isinstance(entry, Schedule) and entry.principal:
+        elif entry.principal:
             options = {entry.principal: ((*self.path, name), own)}
         else:
             what = f"{name} takes a table of options {found(own)}"
@@ -132,37 +172,45 @@ class _Known:
         for key, each in value.items():
             if key != name:
                 options[key] = ((*self.path, key), each)
-        faults = self.reader.count()
-        for key, (path, each) in options.items():
-            self._check_option(path, name, key, each)
-        if self.reader.count() > faults:
+        if not self._is_complete(self.path, name, options):
             return None
+        found_faults = faults(entry, {key: each for key, (_, each) in options.items()})
+        for fault in found_faults:
+            self._report(fault, options.get(fault.option, ((*self.path, name), own)), name)
+        if found_faults:
+            return None
+        if isinstance(entry, OwnDataset):
+            path, given = options["path"]
+            check_data(self.reader, path, name, str(given))
         return Named(name, {key: each for key, (_, each) in options.items()})
 
-    def _check_option(self, path: Path, name: str, key: str, value: Any) -> None:
+    def _is_complete(self, path: Path, name: str, options: Mapping[str, Any]) -> bool:
+        """Tell whether every option without a default is given; note it where one is not."""
         entry = self.table[name]
-        types = entry.fields.get(key)
-        if types is None:
-            what = f"{self.kind} {name} has no option {names([key])}"
-            self.reader.fault(path, what, did_you_mean(key, entry.fields, "options"), key=True)
-        elif not _has_type(value, types):
-            wanted = " or ".join(dict.fromkeys(_TYPES.get(each, each.__name__) for each in types))
-            what = f"{key} of {name} must be {wanted} {found(value)}"
-            self.reader.fault(path, what, _example(name, entry))
-        elif key == "warmup" and not 0 <= value < 1:
-            what = f"warmup is a share of the horizon, 0 to below 1 {found(value)}"
+        missing = [key for key in entry.needs if key not in options]
+        if missing:
+            self.reader.fault(
+                path, f"{self.kind} {name} needs {names(missing)}", _example(name, entry)
+            )
+        return not missing
+
+    def _report(self, fault: Fault, given: tuple[Path, Any], name: str) -> None:
+        """Note what is wrong with an option."""
+        entry, (path, value) = self.table[name], given
+        if fault.unknown:
+            what = f"{self.kind} {name} has no option {names([fault.option])}"
+            mend = did_you_mean(fault.option, entry.fields, "options")
+            self.reader.fault(path, what, mend, key=True)
+        elif fault.option == "warmup":
+            what = f"warmup is a share of the horizon: it {fault.what} {found(value)}"
             self.reader.fault(path, what, "Try: warmup = 0.05, which is 5 % of the run")
+        else:
+            what = f"{fault.option} of {name} {fault.what} {found(value)}"
+            self.reader.fault(path, what, _example(name, entry))
 
 
 def _kind(path: Path) -> str:
     return str(path[1] if path[0] == "study" else path[0])
-
-
-def _has_type(value: Any, types: tuple[type, ...]) -> bool:
-    if isinstance(value, bool):
-        return bool in types
-    finite = not isinstance(value, float) or math.isfinite(value)
-    return isinstance(value, types) and finite and _is_json(value)
 
 
 def _is_json(value: Any) -> bool:
@@ -175,13 +223,6 @@ def _is_json(value: Any) -> bool:
 def _example(name: str, entry: Entry) -> str:
     if not entry.fields:
         return f'It has no options: "{name}"'
+    if isinstance(entry, OwnDataset):
+        return f'Options of {name}: {names(entry.fields)}. Try: dataset = {{ {name} = "{OWN_EXAMPLES[name]}" }}'
     return f"Options of {name}: {names(entry.fields)}. Try: {{ {name} = {{ {next(iter(entry.fields))} = .. }} }}"
-
-
-_TYPES: dict[type, str] = {
-    int: "a number",
-    float: "a number",
-    bool: "true or false",
-    str: "a string",
-    list: "a list",
-}

@@ -10,6 +10,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Sequence
+from pathlib import Path as Folder
 from typing import Any
 
 from lrtui.errors import ExperimentError, Fault
@@ -47,6 +48,8 @@ class Reader:
         self.lines = text.split("\n")
         self.faults: list[Fault] = []
         self.left_out = 0
+        self.beside: Folder | None = None
+        """Where the user's own files are looked for; None: they are not."""
         self.notes: list[str] = []
         self.places = Places()
         self.data = self._parse()

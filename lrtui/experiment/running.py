@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from lrtui.events import Scalar
 from lrtui.experiment.placeholders import ALIASES, render, text_of
 from lrtui.experiment.types import Experiment
+from lrtui.strategies.base import optimizer_name
 
 _BUILTIN = (
     *(
@@ -40,7 +41,7 @@ def argv(experiment: Experiment, context: Mapping[str, Scalar]) -> list[str]:
     Args:
         experiment: its command, or the built-in trainer's; its constants ({model}, {batch_size}, {data}, ...).
         context: the values of this attempt, [values] included: lr, seed, run, run_dir, optimizer, schedule, gpus,
-            port, until, checkpoint; for the built-in trainer also prepared and threads.
+            port, until, checkpoint; for the built-in trainer also prepared, threads and beside (the experiment file's folder).
 
     Raises:
         KeyError: a placeholder has no value.
@@ -69,7 +70,14 @@ def template(experiment: Experiment) -> tuple[str, ...]:
         "lrtui.train",
         *words,
         *(("--augment",) if experiment.augment else ()),
+        *(("--beside={beside}",) if _has_own_model(experiment) else ()),
     )
+
+
+def _has_own_model(experiment: Experiment) -> bool:
+    """Tell whether a run may need the experiment file's folder, to import a model from it."""
+    levels = experiment.study.levels.get("model", ()) if experiment.study else ()
+    return any(":" in optimizer_name(str(model)) for model in (experiment.model, *levels))
 
 
 def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, Scalar]:

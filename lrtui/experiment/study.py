@@ -23,7 +23,7 @@ from lrtui.experiment.types import Experiment, Study
 from lrtui.experiment.words import amount, did_you_mean, found, names, show
 from lrtui.sweep import level_text
 from lrtui.toml_where import Path
-from lrtui.train.datasets import DATASETS
+from lrtui.train.datasets import DATASETS, OWN
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
 
@@ -150,12 +150,8 @@ def _read_batch_size(reader: Reader, path: Path, value: Any) -> int | None:
 
 
 def _read_dataset(reader: Reader, path: Path, value: Any) -> str | None:
-    if isinstance(value, str) and value in DATASETS:
-        return value
-    reader.fault(
-        path, f"unknown dataset {show(value)}", did_you_mean(str(value), DATASETS, "datasets")
-    )
-    return None
+    one = read_named(reader, path, value, {**DATASETS, **OWN})
+    return one.text if one else None
 
 
 def _unknown(reader: Reader, factor: str) -> None:

@@ -20,7 +20,7 @@ from lrtui.experiment import Experiment
 from lrtui.launchers import Gone, Job, Launcher, Over, Unclaimed
 from lrtui.launchers.local import read_small
 from lrtui.layout import AttemptLayout, Layout
-from lrtui.opening import Origin
+from lrtui.opening import Origin, beside
 from lrtui.supervisor.conclusion import last_line
 from lrtui.supervisor.starting import device_environment
 from lrtui.sweep import Sweep
@@ -117,6 +117,7 @@ class Preparation:
             "lrtui.train.prepare",
             f"--dataset={dataset}",
             f"--data-dir={data_dir}",
+            f"--beside={beside(self._origin)}",
         ]
         content = {"argv": words, "cwd": self._origin.cwd}
         keeper.write_whole(str(AttemptLayout(root).argv), json.dumps(content, indent=1).encode())
@@ -135,9 +136,7 @@ class Preparation:
 def _failure(over: Over, files: AttemptLayout) -> PreparationFailed:
     output = [line for line in clean_lines(read_small(files.output)) if line.strip()]
     why = "\n".join(output[-6:]) or f"the data could not be prepared ({last_line(files)})"
-    if over.code == 5:
-        return PreparationFailed(5, why)
+    if over.code in {2, 5}:  # the user's own data cannot be used; no data, or no room
+        return PreparationFailed(over.code, why)
     how = f"exit code {over.code}" if over.signal is None else f"signal {over.signal}"
-    return PreparationFailed(
-        5 if over.code == 5 else 1, f"the data could not be prepared: {how}: {why}"
-    )
+    return PreparationFailed(1, f"the data could not be prepared: {how}: {why}")

@@ -11,7 +11,7 @@ from lrtui.events import Plan
 from lrtui.experiment import Experiment, argv, environment
 from lrtui.launchers import Job
 from lrtui.layout import AttemptLayout, Layout
-from lrtui.opening import Origin
+from lrtui.opening import Origin, beside
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep import Run, Sweep
 
@@ -55,6 +55,8 @@ def job(
     assert plan is not None, "a launched run has a plan"  # noqa: S101
     files = AttemptLayout(layout.attempt(run.folder, attempt.number))
     context = _context(files, run, plan, sweep)
+    if experiment.builtin:
+        context["beside"] = str(beside(origin))
     words = argv(experiment, context)
     cwd = Path(origin.cwd, experiment.workdir or "")
     made_by = provenance(words, cwd)

@@ -6,7 +6,7 @@ only `emit`, and it is the only part of lrtui that imports torch.
 
     options.py      the command line, read without torch
     table.py        what an entry of the tables below looks like
-    datasets/ models/ optimizers.py schedules/      name -> where it is, which options it takes; import nothing
+    datasets/ models/ optimizers/ schedules/     name -> where it is, which options it takes; import nothing
     prepare.py store.py     the data, once per machine: load, split, write; the format of the folder
     data.py         arrays -> batches
     loop.py         the training

@@ -1,7 +1,7 @@
 """`python -m lrtui.train`: the command line, then the training.
 
 Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written (a range test writes none); 1 the
-checkpoint could not be read or written; 2 usage; 130 Ctrl-C.
+checkpoint could not be read or written; 2 usage; 5 the memory does not hold the model and a batch; 130 Ctrl-C.
 
 torch is imported only after the options are found good: it takes over a second. Until the training begins a SIGTERM
 ends the process at once: there is nothing to save.
@@ -19,6 +19,10 @@ from lrtui.train.options import Options, UsageError, parse
 
 if TYPE_CHECKING:
     from types import FrameType
+
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "std::bad_alloc")
+"""What torch says where an allocation fails, on a GPU and on a CPU."""
 
 
 def main() -> int:
@@ -45,6 +49,18 @@ def _train(options: Options) -> int:
     except CheckpointError as error:
         print(f"lrtui.train: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not any(
+            said in str(error) for said in _NO_MEMORY
+        ):
+            raise
+        reason = str(error).partition("\n")[0]
+        print(
+            f"lrtui.train: {options.model} with batches of {options.batch_size:,} does not fit into memory "
+            f"({reason}); lower batch_size, or choose a smaller model",
+            file=sys.stderr,
+        )
+        return 5
 
 
 def _limit_threads(options: Options) -> None:

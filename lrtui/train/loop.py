@@ -27,13 +27,17 @@ from torch.nn import functional
 from lrtui.emit import emit
 from lrtui.train import data
 from lrtui.train.checkpoint import CheckpointError
-from lrtui.train.models import MODELS
+from lrtui.train.models import entry_of
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.optimizers.build import resting
 from lrtui.train.quick import skip_compiler
-from lrtui.train.schedules.warmup import advance
+from lrtui.train.schedules.warmup import advance, observe
 from lrtui.train.stop import Stop
 from lrtui.train.training import Training, resume, save, set_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lrtui.train.options import Options
 
 EVALUATION_BATCH = 250
@@ -97,12 +101,13 @@ def take_step(training: Training) -> Tensor:
     window = training.window
     inputs, labels = _next_batch(training)
     training.model.train()
-    outputs = _forward(training, inputs)
-    loss = functional.cross_entropy(outputs, labels)
-    training.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+    outputs, loss = _differentiate(training, inputs, labels)
     training.lr = training.optimizer.param_groups[0]["lr"]
-    training.optimizer.step()
+    if OPTIMIZERS[training.options.optimizer.name].closure:
+        # it asks for the loss again where it has moved; the first time it is the one above
+        training.optimizer.step(_again(training, inputs, labels, loss))
+    else:
+        training.optimizer.step()
     advance(training.schedule)
     training.step += 1
     window.loss.add_(loss.detach().double(), alpha=len(labels))
@@ -110,6 +115,28 @@ def take_step(training: Training) -> Tensor:
     window.images += len(labels)
     window.timed_images += len(labels)
     return loss.detach()
+
+
+def _differentiate(training: Training, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the outputs and the mean loss, () on the device, with the gradients in place."""
+    outputs = _forward(training, inputs)
+    loss = functional.cross_entropy(outputs, labels)
+    training.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+    return outputs, loss
+
+
+def _again(
+    training: Training, inputs: Tensor, labels: Tensor, first: Tensor
+) -> Callable[[], float]:
+    """Return a function that returns `first`, and from its second call on computes loss and gradients anew."""
+    known = [first.detach()]
+
+    def closure() -> float:
+        loss = known.pop() if known else _differentiate(training, inputs, labels)[1]
+        return float(loss.item())
+
+    return closure
 
 
 def _next_batch(training: Training) -> tuple[Tensor, Tensor]:
@@ -134,11 +161,14 @@ def _evaluate_and_emit(training: Training, stop: Stop, every: int) -> bool:
     trained = _trained(training) if _line_due(training, every) else {}
     began = time.monotonic()
     measured: dict[str, float] = {}
-    for name, part in (("val", training.data.val), ("test", training.data.test)):
-        result = _evaluate(training, part, stop)
-        if result is None:
-            return False
-        measured[f"{name}_loss"], measured[f"{name}_acc"] = result
+    with resting(training.optimizer):
+        for name, part in (("val", training.data.val), ("test", training.data.test)):
+            result = _evaluate(training, part, stop)
+            if result is None:
+                return False
+            measured[f"{name}_loss"], measured[f"{name}_acc"] = result
+    if _is_regular(training):  # one more at --until, where this process stops, must change nothing
+        observe(training.schedule, measured["val_loss"])
     training.window.away += time.monotonic() - began
     training.evaluated = training.step
     _emit(training, trained | measured)
@@ -163,14 +193,19 @@ def _evaluate(training: Training, part: data.Part, stop: Stop) -> tuple[float, f
 
 def _evaluation_due(training: Training) -> bool:
     """Whether this step wants an evaluation whose line has not been written."""
-    step, options = training.step, training.options
+    step = training.step
     if step in {0, training.evaluated}:
         return False
-    epoch_end = step % training.epoch_steps == 0
+    return _is_regular(training) or step >= training.until
+
+
+def _is_regular(training: Training) -> bool:
+    """Whether an evaluation falls on this step wherever the process stops."""
+    options, every = training.options, training.epoch_steps
     if options.val_every is not None:
         unit = training.epoch_steps if options.unit == "epochs" else 1
-        epoch_end = step % max(1, round(options.val_every * unit)) == 0
-    return epoch_end or step >= training.until
+        every = max(1, round(options.val_every * unit))
+    return training.step % every == 0
 
 
 def _line_due(training: Training, every: int) -> bool:
@@ -184,7 +219,7 @@ def _line_steps(training: Training) -> int:
 
     Reckoned from a table of rough speeds, not measured, so that the same steps are written every time.
     """
-    rate = MODELS[training.options.model.name].cpu_rate
+    rate = entry_of(training.options.model.name).cpu_rate
     if training.device.type == "cuda":
         rate = max(rate, 200_000)
     batch = training.options.batch_size

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lrtui.train.models import MODELS
+from lrtui.train.models import MODELS, is_own
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.schedules import SCHEDULES
-from lrtui.train.table import Entry, Schedule, mismatch
+from lrtui.train.table import Entry, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,6 +77,8 @@ class Options:
     augment: bool
     val_every: float | None
     """None: at each end of an epoch."""
+    beside: Path = Path()
+    """The experiment file's folder: a model of the user's own is imported from there."""
     test: RangeTest | None = None
     """What to do instead of training; `until`, `schedule`, `checkpoint` and `val_every` then mean nothing."""
 
@@ -107,7 +109,7 @@ def parse(argv: Sequence[str]) -> Options:
         raise UsageError(f"--seed is a whole number from 0 to 2**63 - 1 (found {raw.seed})")
     return Options(
         prepared=raw.prepared,
-        model=choose("model", raw.model, MODELS),
+        model=choose_model(raw.model),
         optimizer=choose("optimizer", raw.optimizer, OPTIMIZERS),
         schedule=choose("schedule", raw.schedule, SCHEDULES),
         lr=raw.lr,
@@ -122,8 +124,27 @@ def parse(argv: Sequence[str]) -> Options:
         data=raw.data,
         augment=raw.augment,
         val_every=raw.val_every,
+        beside=raw.beside.absolute(),
         test=test,
     )
+
+
+def choose_model(text: str) -> Choice:
+    """Return the model that `text` chooses: one of MODELS, or "module:function" of the user's own.
+
+    Raises:
+        UsageError: as `choose`.
+
+    """
+    name = text
+    if text.lstrip().startswith("{"):
+        raw = _json("model", text)
+        name = next((key for key in raw if is_own(key)), "")
+    if not is_own(name):
+        return choose("model", text, MODELS)
+    own = Entry(where=name, what="your own")
+    options = {} if name == text else _options("model", name, raw, own)
+    return Choice(name, options)
 
 
 def choose(kind: str, text: str, table: Mapping[str, Entry]) -> Choice:
@@ -135,15 +156,21 @@ def choose(kind: str, text: str, table: Mapping[str, Entry]) -> Choice:
     """
     if not text.lstrip().startswith("{"):
         return _known(kind, text, {}, table)
-    try:
-        raw = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"--{kind} is neither a name nor JSON: {text} ({error})") from None
+    raw = _json(kind, text)
     names = [name for name in raw if name in table]
     name = names[0] if names else next(iter(raw), "")
     if name not in table:
         return _known(kind, name, {}, table)
     return _known(kind, name, _options(kind, name, raw, table[name]), table)
+
+
+def _json(kind: str, text: str) -> dict[str, Any]:
+    """Return the table in `text`, which begins with a brace."""
+    try:
+        table: dict[str, Any] = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--{kind} is neither a name nor JSON: {text} ({error})") from None
+    return table
 
 
 def _options(kind: str, name: str, raw: dict[str, Any], entry: Entry) -> dict[str, Any]:
@@ -152,12 +179,11 @@ def _options(kind: str, name: str, raw: dict[str, Any], entry: Entry) -> dict[st
     rest = {key: value for key, value in raw.items() if key != name}
     if isinstance(own, dict):
         return {**own, **rest}
-    principal = entry.principal if isinstance(entry, Schedule) else None
-    if principal is None:
+    if entry.principal is None:
         raise UsageError(
             f'--{kind} {name} takes a table of options, {{"{name}": {{...}}}} (found {own!r})'
         )
-    return {principal: own, **rest}
+    return {entry.principal: own, **rest}
 
 
 def _known(kind: str, name: str, options: dict[str, Any], table: Mapping[str, Entry]) -> Choice:
@@ -209,7 +235,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--prepared", type=Path, required=True, help='"path" of what lrtui.train.prepare printed')
-    add("--model", default="cnn7", help=f"{', '.join(MODELS)}; or JSON with options")
+    add(
+        "--model",
+        default="cnn7",
+        help=f"{', '.join(MODELS)}, or module:function of your own; or JSON with options",
+    )
+    add("--beside", type=Path, default=Path(), help="the folder of your own model's module")
     add("--optimizer", default="adam", help=f"{', '.join(OPTIMIZERS)}; or JSON with options")
     add("--schedule", default="constant", help=f"{', '.join(SCHEDULES)}; or JSON with options")
     add("--lr", type=float, required=True)

@@ -4,10 +4,15 @@ The supervisor runs it as an attempt of its own before the first launch. It load
 validation part and writes the arrays that all runs map (`store.py`). What is there already is checked and kept. Two
 preparations at once do the work once (a lock in the folder).
 
+`--dataset` takes a plain name, or JSON of the experiment file's shape for data of the user's own:
+`{"folder": "images"}`, `{"npz": {"path": "data.npz", "flip": true}}`; `--beside` is where their paths begin. They are
+prepared again when a file's name, size or time has changed.
+
 Its answer is one JSON object on stdout and, where LRTUI_ATTEMPT_DIR is set, in `prepared.json` there:
 {"dataset","path","classes","train","val","test","checksum","synthetic"}.
 
-Exit codes: 0 done; 2 usage; 5 no data, or no room for it (the text on stderr says what to put where).
+Exit codes: 0 done; 2 usage, or data of the user's own that cannot be used; 5 no data, or no room for it (the text on
+stderr says what to put where).
 """
 
 from __future__ import annotations
@@ -22,10 +27,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrtui.train.datasets import DATASETS
+from lrtui.train.datasets import DATASETS, OWN
+from lrtui.train.options import Choice, UsageError, choose
+from lrtui.train.table import Dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from lrtui.train.store import Source
 
 USAGE, NO_DATA = 2, 5
 
@@ -33,55 +42,118 @@ USAGE, NO_DATA = 2, 5
 def main(argv: Sequence[str] | None = None) -> int:
     """Prepare as the command line says; return the exit code."""
     options = _parse(argv)
-    if options.dataset not in DATASETS:
-        print(f"no dataset {options.dataset!r}; known: {', '.join(DATASETS)}", file=sys.stderr)
-        return USAGE
-    from lrtui.train.datasets.vision import NoDataError  # numpy: not for --help
-
     try:
-        answer = prepare(options.dataset, options.data_dir.absolute(), force=options.force)
-        _publish(answer)
-    except NoDataError as error:
-        print(_no_data(options.dataset, str(error)), file=sys.stderr)
-        return NO_DATA
-    except OSError as error:
-        print(f"{options.data_dir}: the data cannot be prepared ({error})", file=sys.stderr)
-        return NO_DATA
-    return 0
+        choice = choose("dataset", options.dataset, {**DATASETS, **OWN})
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    return _prepare(choice, options)
 
 
-def prepare(dataset: str, data_dir: Path, *, force: bool = False) -> dict[str, Any]:
+def prepare(
+    dataset: str | Choice, data_dir: Path, *, beside: Path = Path(), force: bool = False
+) -> dict[str, Any]:
     """Return the description of the prepared folder, after writing it where it is missing, damaged or `force`d.
 
     Raises:
+        UsageError: data of the user's own cannot be used.
         datasets.vision.NoDataError: the data set is neither here nor to be had.
+        MemoryError: it does not fit into memory.
         OSError: the folder cannot be written.
 
     """
     from lrtui.train import store  # numpy: not for --help
 
+    choice = Choice(dataset, {}) if isinstance(dataset, str) else dataset
+    task = _Own(choice, beside) if choice.name in OWN else _Known(choice.name, data_dir)
     folder = data_dir / "prepared"
     folder.mkdir(parents=True, exist_ok=True)
-    entry = DATASETS[dataset]
-    with _locked(folder / f".{dataset}.lock") as locked:
+    with _locked(folder / f".{task.name}.lock") as locked:
         if locked:
-            for left in folder.glob(f".{dataset}-*"):  # of a preparation that was killed
+            for left in folder.glob(f".{task.name}-*"):  # of a preparation that was killed
                 shutil.rmtree(left, ignore_errors=True)
         if not force:
-            for found in sorted(folder.glob(f"{dataset}-*")):
+            for found in sorted(folder.glob(f"{task.name}-*")):
                 if store.intact(found):
                     return _answer(found, store.read_about(found))
-        source = entry.load()(data_dir)
+        source = task.load()
+        entry = task.entry
         path, about = store.write(
             folder,
-            dataset,
+            task.name,
             source,
-            classes=entry.classes,
+            classes=source.classes or entry.classes,
             validation=entry.validation,
             flip=entry.flip,
             synthetic=entry.synthetic,
         )
         return _answer(path, about)
+
+
+class _Known:
+    """A data set from the table."""
+
+    def __init__(self, name: str, data_dir: Path) -> None:
+        self.name, self.entry, self._data_dir = name, DATASETS[name], data_dir
+
+    def load(self) -> Source:
+        """Return it, from the disk or after a download."""
+        source: Source = self.entry.load()(self._data_dir)
+        return source
+
+
+class _Own:
+    """Data of the user's own."""
+
+    def __init__(self, choice: Choice, beside: Path) -> None:
+        from lrtui.train.datasets import own  # numpy: see `prepare`
+
+        self._path = own.locate(choice, beside)
+        self._options = {
+            name: value for name, value in choice.options.items() if name not in {"path", "flip"}
+        }
+        self._load = OWN[choice.name].load()
+        self.name = own.prepared_name(choice, self._path)
+        self.entry = Dataset(
+            where=OWN[choice.name].where,
+            what=OWN[choice.name].what,
+            classes=0,
+            flip=bool(choice.options.get("flip", False)),
+            train=0,
+            validation=0,
+        )
+
+    def load(self) -> Source:
+        """Return it from the user's files."""
+        source: Source = self._load(self._path, **self._options)
+        return source
+
+
+def _prepare(choice: Choice, options: argparse.Namespace) -> int:
+    from lrtui.train.datasets.vision import NoDataError  # numpy: not for --help
+
+    data_dir = options.data_dir.absolute()
+    try:
+        answer = prepare(choice, data_dir, beside=options.beside, force=options.force)
+        _publish(answer)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except NoDataError as error:
+        print(_no_data(choice.name, str(error)), file=sys.stderr)
+        return NO_DATA
+    except MemoryError as error:
+        reason = str(error) or f"{choice}: the images do not fit into memory"
+        print(f"{reason}: smaller or fewer images would fit", file=sys.stderr)
+        return NO_DATA
+    except OSError as error:
+        print(
+            f"{options.data_dir}: the data cannot be prepared ({error})\n"
+            "make room there, or name another place: data_dir (--data-dir)",
+            file=sys.stderr,
+        )
+        return NO_DATA
+    return 0
 
 
 def _answer(path: Path, about: Any) -> dict[str, Any]:
@@ -128,11 +200,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m lrtui.train.prepare", description="Prepare a data set once."
     )
-    parser.add_argument("--dataset", required=True, help=", ".join(DATASETS))
-    parser.add_argument(
-        "--data-dir", type=Path, required=True, help="where data sets and prepared arrays lie"
-    )
-    parser.add_argument("--force", action="store_true", help="load and write it again")
+    add = parser.add_argument
+    add("--dataset", required=True, help=f"{', '.join(DATASETS)}; or JSON: {', '.join(OWN)}")
+    add("--data-dir", type=Path, required=True, help="where data sets and prepared arrays lie")
+    add("--beside", type=Path, default=Path(), help="where the paths of your own data begin")
+    add("--force", action="store_true", help="load and write it again")
     return parser.parse_args(argv)
 
 

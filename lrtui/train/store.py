@@ -11,14 +11,15 @@ Needs numpy, not torch.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,16 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk is full, the user's quota is spent, a file may not grow so far (ulimit -f)."""
+
+
 class DamagedError(Exception):
     """A prepared folder is not what its description says."""
+
+
+class NoRoomError(OSError):
+    """The arrays do not fit on the disk, or into what this user may have of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,11 @@ class Source:
     test_labels: Labels
     origin: str
     """Where it came from, for people."""
+    val_images: Images | None = None
+    """None: held out of the training images when they are written."""
+    val_labels: Labels | None = None
+    classes: int | None = None
+    """None: as the data set's entry in the table says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +124,23 @@ def write(
     """Write `source` under `folder` (DATA_DIR/prepared) and return the new folder and its description.
 
     An intact folder of the same contents is kept as it is.
+
+    Raises:
+        NoRoomError: the disk, or what this user may have of it, is full.
+        OSError: it cannot be written for another reason.
+
     """
     arrays = _arrays(source, classes, validation)
     about = _describe(name, source, arrays, classes=classes, flip=flip, synthetic=synthetic)
     final = folder / f"{name}-{about.checksum[:12]}"
     if intact(final):
         return final, about
+    _require_room(folder, sum(array.nbytes for array in arrays.values()))
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
     try:
         for part, array in arrays.items():
             with (temporary / f"{part}.npy").open("wb") as file:
-                np.save(file, array)
+                _save(file, array)
                 file.flush()
                 os.fsync(file.fileno())
         with (temporary / "about.json").open("w") as file:
@@ -130,6 +150,14 @@ def write(
         if final.exists():  # damaged: runs that map it keep their pages
             shutil.rmtree(final)
         temporary.rename(final)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if error.errno in FULL:
+            needed = sum(array.nbytes for array in arrays.values())
+            raise NoRoomError(
+                f"{os.strerror(error.errno)} at {folder}: the arrays take {needed / 1e6:,.1f} MB"
+            ) from error
+        raise
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -147,6 +175,7 @@ def read_about(folder: Path) -> About:
     try:
         raw = json.loads((folder / "about.json").read_text())
         about = About(**raw)
+        _check_types(about)
     except (OSError, ValueError, TypeError) as error:
         raise DamagedError(f"{folder} is no prepared data set ({error})") from None
     if about.format != FORMAT:
@@ -173,6 +202,12 @@ def open_part(folder: Path, part: str) -> tuple[Images, Labels]:
     wanted = (count, about.channels, about.size, about.size)
     if images.shape != wanted or labels.shape != (count,):
         raise DamagedError(f"{folder}: the {part} part has another shape than described")
+    if images.dtype != np.uint8 or labels.dtype != np.int64:
+        raise DamagedError(f"{folder}: the {part} part has another type than described")
+    if count and not (labels.min() >= 0 and labels.max() < about.classes):
+        raise DamagedError(
+            f"{folder}: the {part} part has labels outside of 0..{about.classes - 1}"
+        )
     return images, labels
 
 
@@ -186,10 +221,48 @@ def intact(folder: Path) -> bool:
     arrays: dict[str, npt.NDArray[Any]] = {}
     for part, (images, labels) in parts.items():
         arrays[f"{part}_images"], arrays[f"{part}_labels"] = images, labels
-    return _checksum(arrays) == about.checksum
+    stated = np.allclose(_statistics(arrays["train_images"]), (about.mean, about.std))
+    return stated and _checksum(arrays) == about.checksum
+
+
+def _check_types(about: About) -> None:
+    """Raise TypeError where JSON gave a field another type than it has."""
+    for each in fields(about):
+        value = getattr(about, each.name)
+        if each.type == "list[float]":
+            fits = isinstance(value, list) and all(isinstance(one, float) for one in value)
+            fits = fits and len(value) == about.channels
+        else:
+            fits = type(value).__name__ == each.type
+        if not fits:
+            raise TypeError(f"{each.name} is no {each.type}")
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise NoRoomError(
+            f"no room at {folder}: the arrays take {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free"
+        )
+
+
+def _save(file: BinaryIO, array: npt.NDArray[Any]) -> None:
+    """Write the array in numpy's format. `np.save` would lose the reason why the disk takes no more."""
+    header = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(file, header)
+    file.write(np.ascontiguousarray(array).data)
 
 
 def _arrays(source: Source, classes: int, validation: int) -> dict[str, npt.NDArray[Any]]:
+    if source.val_images is not None and source.val_labels is not None:
+        return {
+            "train_images": np.ascontiguousarray(source.train_images),
+            "train_labels": source.train_labels,
+            "val_images": np.ascontiguousarray(source.val_images),
+            "val_labels": source.val_labels,
+            "test_images": np.ascontiguousarray(source.test_images),
+            "test_labels": source.test_labels,
+        }
     train, val = split(source.train_labels, validation, classes)
     return {
         "train_images": np.ascontiguousarray(source.train_images[train]),

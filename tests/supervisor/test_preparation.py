@@ -20,6 +20,7 @@ from tests.until import until
 
 FILE = """\
 dataset = "digits"
+batch_size = 32
 model = "linear"
 epochs = 1
 data = 0.05

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 
 from lrtui.train import store
@@ -26,3 +29,15 @@ def trainer(prepared, tmp_path):
 @pytest.fixture
 def same():
     return timeless
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB at tmp_path/data."""
+    place = tmp_path / "data"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs root, and a kernel that lets it mount")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

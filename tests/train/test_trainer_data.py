@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrtui.train import data, store
-from tests.train.running import tiny_source
+from tests.train.running import ROOT, tiny_source
 
 CPU = torch.device("cpu")
 
 
-def load(folder, size=None, *, augment=False, share=1.0):
-    return data.load(folder, size, share=share, augment=augment, device=CPU)
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+DEVICES = ["cpu", pytest.param("cuda", marks=(pytest.mark.gpu, NO_GPU))]
+
+
+def load(folder, size=None, *, augment=False, share=1.0, device=CPU):
+    return data.load(folder, size, share=share, augment=augment, device=device)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +85,86 @@ def test_augmentation_shifts_and_mirrors_and_never_mixes_images(colour):
     assert 0 < int(order.flips.sum()) < len(order.flips)
 
 
+def one_by_one(arrays, order, start, count, images):
+    """Fit, crop, mirror and normalise image by image, pixel by pixel, as data.py does all at once."""
+    fit, taken = arrays.fit, []
+    mean, scale = arrays.mean.cpu().view(-1), arrays.scale.cpu().view(-1)
+    for place in range(start, start + count):
+        image = images[order.index[place]]
+        channels, size = image.shape[0], fit.size
+        canvas = torch.zeros(channels, size + 2 * fit.crop, size + 2 * fit.crop)
+        inner = image.shape[1] * fit.enlarge
+        first = fit.crop + fit.pad
+        for row in range(inner):
+            for column in range(inner):
+                pixel = image[:, row // fit.enlarge, column // fit.enlarge]
+                canvas[:, first + row, first + column] = pixel.float()
+        down, right = order.shifts[place].tolist()
+        window = canvas[:, down : down + size, right : right + size]
+        if order.flips[place]:
+            window = torch.stack([window[:, :, size - 1 - column] for column in range(size)], 2)
+        taken.append(torch.stack([(window[c] - mean[c]) * scale[c] for c in range(channels)]))
+    return torch.stack(taken)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("source_size", "model_size"), [(8, None), (8, 32), (10, 16)])
+def test_augmentation_at_once_is_exactly_that_of_a_loop_over_the_images(
+    tmp_path, device, source_size, model_size
+):
+    source = tiny_source(channels=3, size=source_size)
+    path, _ = store.write(
+        tmp_path, "x", source, classes=10, validation=60, flip=True, synthetic=True
+    )
+    arrays = load(path, model_size, augment=True, device=torch.device(device))
+    order = data.draw_order(arrays, 3, 2, augment=True)
+    inputs, labels = arrays.take(order, 5, 12)
+    images, truth = (torch.from_numpy(np.array(each)) for each in store.open_part(path, "train"))
+    assert inputs.device.type == labels.device.type == device
+    assert torch.equal(inputs.cpu(), one_by_one(arrays, order, 5, 12, images))
+    assert torch.equal(labels.cpu(), truth[order.index[5:17].cpu()])
+
+
+def test_a_share_of_the_data_is_balanced_the_same_every_time_and_used_alone(tmp_path):
+    labels = np.repeat(np.arange(4), [100, 60, 30, 10])
+    images = np.arange(200, dtype=np.uint8)[:, None, None, None].repeat(64).reshape(200, 1, 8, 8)
+    few = np.arange(0, 200, 10)
+    source = store.Source(images, labels, images[few], labels[few], "x", images[few], labels[few])
+    path, _ = store.write(
+        tmp_path, "x", source, classes=4, validation=0, flip=False, synthetic=True
+    )
+    half = load(path, share=0.5)
+    assert np.bincount(labels[half.members.numpy()]).tolist() == [50, 30, 15, 5]
+    assert data.steps_per_epoch(half, 32) == 4
+    order = data.draw_order(half, 7, 0, augment=False)
+    assert sorted(order.index.tolist()) == half.members.tolist()
+    assert torch.equal(load(path, share=0.5).members, half.members)
+    assert len(load(path, share=0.001).members) == 1
+
+
+def test_the_order_is_that_of_seed_and_epoch_in_every_process(prepared):
+    code = (
+        "import sys, torch; from pathlib import Path; from lrtui.train import data\n"
+        "arrays = data.load(Path(sys.argv[1]), None, share=0.5, augment=True, device=torch.device('cpu'))\n"
+        "torch.manual_seed(int(sys.argv[2])); torch.rand(int(sys.argv[2]))\n"
+        "order = data.draw_order(arrays, 11, 5, augment=True)\n"
+        "print(order.index.tolist(), order.shifts.tolist(), order.flips.tolist())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(prepared), seed],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    arrays = load(prepared, share=0.5, augment=True)
+    order = data.draw_order(arrays, 11, 5, augment=True)
+    (text,) = said
+    assert text == f"{order.index.tolist()} {order.shifts.tolist()} {order.flips.tolist()}\n"
+
+
 def test_what_must_not_be_mirrored_is_not(tmp_path):
     path, _ = store.write(
         tmp_path, "digits", tiny_source(), classes=10, validation=60, flip=False, synthetic=True
@@ -132,3 +222,78 @@ def test_the_arrays_are_mapped_and_not_read(colour):
     assert (
         load(colour).train.images.data_ptr() % 64 == 0
     )  # torch took the pages: npy data are aligned
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("label", "the train part has labels outside of 0..9"),
+        ("cut", "the train part cannot be read"),
+        ("shape", "the train part has another shape than described"),
+        ("type", "the train part has another type than described"),
+        ("about", "is no prepared data set"),
+        ("mean", "is no prepared data set (mean is no list[float])"),
+        ("gone", "is no prepared data set"),
+    ],
+)
+def test_damaged_arrays_are_refused_before_the_training(trainer, prepared, tmp_path, damage, said):
+    folder = tmp_path / "damaged"
+    shutil.copytree(prepared, folder)
+    images, labels = (np.load(folder / f"train_{what}.npy") for what in ("images", "labels"))
+    if damage == "label":
+        np.save(folder / "train_labels.npy", np.where(labels == 3, 10, labels))
+    elif damage == "cut":
+        file = folder / "train_images.npy"
+        file.write_bytes(file.read_bytes()[:-1])
+    elif damage == "shape":
+        np.save(folder / "train_images.npy", images[:, :, :-1])
+    elif damage == "type":
+        np.save(folder / "train_images.npy", images.astype(np.float32))
+    elif damage == "about":
+        (folder / "about.json").write_text("[1, 2]")
+    elif damage == "mean":
+        about = json.loads((folder / "about.json").read_text())
+        (folder / "about.json").write_text(json.dumps(about | {"mean": ["a"]}))
+    else:
+        shutil.rmtree(folder)
+    done = trainer.run(prepared=folder)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "run lrtui.train.prepare (--force writes it again)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"batch_size": 241}, "a batch of 241 is more than the 240 training images of tiny;"),
+        ({"batch_size": 64, "data": 0.1}, "more than the 24 training images of tiny with --data"),
+    ],
+)
+def test_a_batch_of_more_images_than_there_are_is_refused(trainer, options, said):
+    done = trainer.run(**options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "lower batch_size" in done.stderr
+
+
+def test_what_does_not_fit_into_memory_is_exit_5(trainer):
+    """A layer of 1 GiB where 512 MiB more than torch itself takes may be had."""
+    code = (
+        "import resource, runpy, torch; pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**29,) * 2)\n"
+        "runpy.run_module('lrtui.train', run_name='__main__', alter_sys=True)"
+    )
+    words = trainer.argv(model='{"mlp": {"width": 16384}}')
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words[3:]],
+        cwd=trainer.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 5
+    assert "mlp (width 16384) with batches of 16 does not fit into memory" in done.stderr
+    assert "lower batch_size" in done.stderr
+    assert done.stderr.count("\n") == 1

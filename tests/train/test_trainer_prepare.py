@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from lrtui.train import prepare, store
-from lrtui.train.datasets import DATASETS, synthetic, vision
+from lrtui.train.datasets import DATASETS, OWN, synthetic, vision
 
 KEYS = {"dataset", "path", "classes", "train", "val", "test", "checksum", "synthetic"}
 
@@ -70,16 +70,19 @@ def test_a_second_preparation_keeps_the_folder_and_force_writes_the_same(tmp_pat
     assert Path(first["path"]).stat().st_ino == inode
 
 
-@pytest.mark.parametrize("fault", ["flip", "cut", "gone", "about"])
+@pytest.mark.parametrize("fault", ["flip", "cut", "gone", "about", "mean"])
 def test_a_damaged_folder_is_written_again(tmp_path, fault):
     answer = prepare.prepare("digits", tmp_path)
     folder = Path(answer["path"])
-    file = folder / ("about.json" if fault == "about" else "val_images.npy")
+    file = folder / ("about.json" if fault in {"about", "mean"} else "val_images.npy")
     data = bytearray(file.read_bytes())
     if fault == "gone":
         file.unlink()
     elif fault in {"cut", "about"}:
         file.write_bytes(data[:-100])
+    elif fault == "mean":
+        about = json.loads(data)
+        file.write_text(json.dumps(about | {"mean": [about["mean"][0] + 1]}))
     else:
         data[-10] ^= 1
         file.write_bytes(data)
@@ -128,7 +131,7 @@ def test_synthetic_data_is_labelled_and_the_same_everywhere(tmp_path, monkeypatc
 def test_an_unknown_dataset_is_a_usage_error(tmp_path):
     code, _, err = run("imagenet", tmp_path)
     assert code == 2
-    assert err == f"no dataset 'imagenet'; known: {', '.join(DATASETS)}\n"
+    assert err == f"no dataset 'imagenet'; known: {', '.join([*DATASETS, *OWN])}\n"
 
 
 @pytest.mark.parametrize(

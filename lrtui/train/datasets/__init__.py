@@ -2,11 +2,15 @@
 
 To add one: a file beside this one (or a function in one) `(data_dir: Path) -> store.Source`, and one line here.
 Only the preparation (`lrtui.train.prepare`) calls it; a training process never does.
+
+    dataset = "cifar100"                                    one of DATASETS
+    dataset = { folder = "images", size = 64 }              data of the user's own: one of OWN, its path relative to
+    dataset = { npz = "data.npz", val = 0.1, test = 0.2 }   the experiment file
 """
 
 from __future__ import annotations
 
-from lrtui.train.table import Dataset
+from lrtui.train.table import NUMBER, Dataset, OwnDataset, Range
 
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
@@ -57,3 +61,32 @@ DATASETS: dict[str, Dataset] = {
         validation=2_000,
     ),
 }
+
+_SHARE = Range(least=0.001, most=0.5)
+
+OWN: dict[str, OwnDataset] = {
+    "folder": OwnDataset(
+        where="lrtui.train.datasets.folder:folder",
+        what="images of your own: a folder with one sub-folder per class, or with train/, val/ and test/ of such",
+        fields={
+            "path": (str,),
+            "size": (int,),
+            "grey": (bool,),
+            "flip": (bool,),
+            "val": NUMBER,
+            "test": NUMBER,
+        },
+        ranges={"size": Range(least=4, most=512), "val": _SHARE, "test": _SHARE},
+        principal="path",
+        needs=("path",),
+    ),
+    "npz": OwnDataset(
+        where="lrtui.train.datasets.npz:npz",
+        what="arrays of your own in an .npz file: train_images, train_labels, and test_ and val_ as you have them",
+        fields={"path": (str,), "flip": (bool,), "val": NUMBER, "test": NUMBER},
+        ranges={"val": _SHARE, "test": _SHARE},
+        principal="path",
+        needs=("path",),
+    ),
+}
+"""Their option `flip` says whether a mirrored image keeps its meaning; without it none is mirrored."""

@@ -1,27 +1,31 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 through `torchvision.datasets`: download, checksum, unpickling.
 
-Called in the preparation's own process alone. torchvision checks the archives' md5 before it unpickles; nothing is
-unpickled elsewhere. Whether the servers answer is tried first, with a deadline, so that a machine without network
-gets an answer in seconds.
+Called in the preparation's own process alone. The addresses, the MD5 sums and the reading are torchvision's; the
+download is `download.py`, which goes on where it was cut off. torchvision checks the archives' md5 before it unpickles;
+nothing is unpickled elsewhere. Whether the servers answer is tried first, with a deadline, so that a machine without
+network gets an answer in seconds. Unpacked files that cannot be read are unpacked again from an archive that is whole.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import http.client
 import os
+import pickle
 import shutil
 import socket
 import sys
 import threading
-import urllib.error
+import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrtui.train.store import Source
+from lrtui.train.datasets.download import DownloadError, fetch
+from lrtui.train.store import FULL, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,17 +103,28 @@ class _Remote:
     def __init__(self, mirrors: list[str], files: list[tuple[str, str]], folder: Path) -> None:
         self.mirrors, self.files, self.folder = mirrors, files, folder
 
-    def missing(self) -> list[str]:
-        """Return a line for each archive that is not there, or not with the checksum of the original."""
+    def missing(self) -> list[tuple[str, str]]:
+        """Return (name, md5) of each archive that is not there, or not with the checksum of the original."""
         from torchvision.datasets.utils import check_integrity  # see _grey
 
+        return [
+            (file, md5)
+            for file, md5 in self.files
+            if not check_integrity(str(self.folder / file), md5)
+        ]
+
+    def told(self) -> str:
+        """Return a line for each archive that is missing: what belongs where."""
         lines = []
-        for file, md5 in self.files:
+        for file, md5 in self.missing():
             path = self.folder / file
-            if not check_integrity(str(path), md5):
-                found = "another md5 there now" if path.exists() else "not there"
-                lines.append(f"  {path}   md5 {md5}   ({found})")
-        return lines
+            found = "another md5 there now" if path.exists() else "not there"
+            lines.append(f"  {path}   md5 {md5}   ({found})")
+        return "\n".join(lines) or f"  the files under {self.folder} are damaged: remove them"
+
+
+_UNREADABLE = (RuntimeError, OSError, ValueError, AssertionError, EOFError, pickle.UnpicklingError)
+"""What torchvision raises at files that are missing, cut short or wrong."""
 
 
 def _load(kind: Callable[..., Any], data_dir: Path, remote: _Remote) -> tuple[Any, Any]:
@@ -117,6 +132,7 @@ def _load(kind: Callable[..., Any], data_dir: Path, remote: _Remote) -> tuple[An
 
     Raises:
         NoDataError: neither is possible.
+        OSError: the disk takes no more.
 
     """
     before = socket.getdefaulttimeout()
@@ -125,46 +141,71 @@ def _load(kind: Callable[..., Any], data_dir: Path, remote: _Remote) -> tuple[An
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
             try:
                 return kind(data_dir, train=True), kind(data_dir, train=False)
-            except RuntimeError:  # torchvision: "not found or corrupted"
-                if remote.missing():
-                    _require_server(remote)
+            except _UNREADABLE:
+                _bring(remote)
+                _remove_unpacked(remote)
                 kind(data_dir, train=True, download=True)
                 return kind(data_dir, train=True), kind(data_dir, train=False)
-    except (RuntimeError, urllib.error.URLError, OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
-        lines = (
-            "\n".join(remote.missing())
-            or f"  the files under {remote.folder} are damaged: remove them"
-        )
-        raise NoDataError(f"{reason}\nput the original here:\n{lines}") from error
+    except (*_UNREADABLE, DownloadError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise NoDataError(f"{reason}\nput the original here:\n{remote.told()}") from error
     finally:
         socket.setdefaulttimeout(before)
 
 
-def _require_server(remote: _Remote) -> None:
-    """Raise OSError unless some mirror answers in time; name resolution has no timeout of its own."""
-    answers: list[bool] = []
-    reasons: list[str] = []
+def _bring(remote: _Remote) -> None:
+    """Download each archive that is missing, from the first mirror that has it."""
+    if not (missing := remote.missing()):
+        return
+    mirrors = _answering(remote, missing[0][0])
+    for file, md5 in missing:
+        for number, mirror in enumerate(mirrors, 1):
+            try:
+                fetch(mirror + file, remote.folder / file, md5, timeout=CONNECT_SECONDS)
+                break
+            except DownloadError:
+                if number == len(mirrors):
+                    raise
+
+
+def _answering(remote: _Remote, file: str) -> list[str]:
+    """Return the mirrors that answer in time; name resolution has no timeout of its own.
+
+    Raises:
+        DownloadError: none does.
+
+    """
+    answers: dict[str, str] = {}
 
     def ask(mirror: str) -> None:
         try:
-            url = mirror + remote.files[0][0]
-            with urllib.request.urlopen(url, timeout=CONNECT_SECONDS):  # noqa: S310 - torchvision's
-                answers.append(True)
-        except (OSError, ValueError) as error:
-            reasons.append(str(error))
+            with urllib.request.urlopen(mirror + file, timeout=CONNECT_SECONDS):  # noqa: S310 - torchvision's
+                answers[mirror] = ""
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            answers[mirror] = str(error) or type(error).__name__
 
     threads = [
         threading.Thread(target=ask, args=(mirror,), daemon=True) for mirror in remote.mirrors
     ]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + CONNECT_SECONDS + 2
     for thread in threads:
-        thread.join(CONNECT_SECONDS + 2)
-    if not answers:
-        reason = reasons[0] if reasons else "no answer"
-        raise OSError(f"{remote.mirrors[0]} does not answer ({reason})")
-    print(f"downloading {', '.join(file for file, _ in remote.files)}", file=sys.stderr, flush=True)
+        thread.join(max(0.0, until - time.monotonic()))
+    good = [mirror for mirror in remote.mirrors if answers.get(mirror) == ""]
+    if not good:
+        first = remote.mirrors[0]
+        raise DownloadError(f"{first} does not answer ({answers.get(first, 'nothing in time')})")
+    return good
+
+
+def _remove_unpacked(remote: _Remote) -> None:
+    """Remove what was unpacked from MNIST's archives: torchvision takes it as it is, however damaged."""
+    for file, _ in remote.files:
+        if file.endswith("-ubyte.gz"):
+            (remote.folder / file).with_suffix("").unlink(missing_ok=True)
 
 
 def _unpack(archive: Path, target: Path) -> None:

@@ -16,28 +16,30 @@ from __future__ import annotations
 from torch import nn
 
 
-def cnn7(channels: int, size: int, classes: int) -> nn.Module:
-    """Return the network for (N, channels, 32, 32).
+def cnn7(channels: int, size: int, classes: int, width: int = 16) -> nn.Module:
+    """Return the network for (N, channels, 32, 32); with another `width` than the article's 16 all channels in proportion.
 
     Raises:
-        ValueError: another size than 32.
+        ValueError: another size than 32, or a width below 1.
 
     """
+    if width < 1:
+        raise ValueError(f"cnn7 needs a width of at least 1 (found {width})")
     if size != 32:
         raise ValueError(f"cnn7 takes images of 32x32 (found {size}x{size})")
     return nn.Sequential(
-        *_convolution(channels, 16, stride=2),
-        *_convolution(16, 64),
+        *_convolution(channels, width, stride=2),
+        *_convolution(width, 4 * width),
         nn.MaxPool2d(2),
-        *_convolution(64, 128),
-        *_convolution(128, 256),
+        *_convolution(4 * width, 8 * width),
+        *_convolution(8 * width, 16 * width),
         nn.MaxPool2d(2),
-        *_convolution(256, 512),
-        *_convolution(512, 512),
+        *_convolution(16 * width, 32 * width),
+        *_convolution(32 * width, 32 * width),
         nn.MaxPool2d(2),
-        *_convolution(512, 256),
+        *_convolution(32 * width, 16 * width),
         nn.Flatten(),
-        nn.Linear(256 * 2 * 2, classes),
+        nn.Linear(16 * width * 2 * 2, classes),
     )
 
 

@@ -11,13 +11,6 @@ if TYPE_CHECKING:
 
 
 def cosine(optimizer: Optimizer, steps: int, end: float = 0.0) -> LRScheduler:
-    """Return a schedule that falls from the LR to `end` times the LR over `steps`.
-
-    Raises:
-        ValueError: `end` outside 0..1.
-
-    """
-    if not 0 <= end <= 1:
-        raise ValueError(f"end is a share of the LR, 0 to 1 (found {end})")
+    """Return a schedule that falls from the LR to `end` times the LR over `steps`."""
     lr: float = optimizer.param_groups[0]["initial_lr"]
     return CosineAnnealingLR(optimizer, T_max=steps, eta_min=end * lr)

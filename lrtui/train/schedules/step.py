@@ -11,14 +11,5 @@ if TYPE_CHECKING:
 
 
 def step(optimizer: Optimizer, steps: int, gamma: float = 0.1, every: float = 1 / 3) -> LRScheduler:
-    """Return a schedule that multiplies the LR by `gamma` after each `every` of `steps`.
-
-    Raises:
-        ValueError: `gamma` or `every` not in 0..1, or 0.
-
-    """
-    if not 0 < gamma <= 1:
-        raise ValueError(f"gamma multiplies the LR, above 0 to 1 (found {gamma})")
-    if not 0 < every <= 1:
-        raise ValueError(f"every is a share of the horizon, above 0 to 1 (found {every})")
+    """Return a schedule that multiplies the LR by `gamma` after each `every` of `steps`."""
     return StepLR(optimizer, step_size=max(1, round(every * steps)), gamma=gamma)

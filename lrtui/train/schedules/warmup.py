@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LinearLR, LRScheduler, SequentialLR
 
+from lrtui.train.schedules.plateau import Plateau
+
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
@@ -18,26 +20,37 @@ def build_schedule(
 ) -> LRScheduler:
     """Return the schedule over all `steps` of the horizon (never only those of this attempt).
 
-    With `warmup = w` the first `round(w * steps)` steps use LR/(n+1), 2 LR/(n+1), ... so that neither the first
-    step has an LR of 0 nor the last the full one.
+    With `warmup = w` the first n = `round(w * steps)` steps use 1/(n+1), 2/(n+1), ... of the LR with which the schedule
+    proper begins, so that neither the first step has an LR of 0 nor the last the full one.
 
     Raises:
-        ValueError: an option out of its range.
+        ValueError: torch refuses an option.
 
     """
+    if entry.own_warmup:
+        return _proper(entry, optimizer, steps, options)
     rest = {name: value for name, value in options.items() if name != "warmup"}
-    share = options.get("warmup", 0)
-    if not 0 <= share < 1:
-        raise ValueError(f"warmup is a share of the horizon, 0 to below 1 (found {share})")
-    rise = round(share * steps)
+    rise = round(options.get("warmup", entry.warmup) * steps)
+    main = _proper(entry, optimizer, max(1, steps - rise), rest)
+    if not rise:
+        return main
+    first = optimizer.param_groups[0]["lr"] / optimizer.param_groups[0]["initial_lr"]
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"]
+    warm = LinearLR(optimizer, start_factor=first / (rise + 1), end_factor=first, total_iters=rise)
+    return SequentialLR(optimizer, [warm, main], milestones=[rise])
+
+
+def _proper(
+    entry: Schedule, optimizer: Optimizer, steps: int, options: dict[str, Any]
+) -> LRScheduler:
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
-    if not rise:
-        schedule: LRScheduler = entry.load()(optimizer, steps, **rest)
-        return schedule
-    warm = LinearLR(optimizer, start_factor=1 / (rise + 1), total_iters=rise)
-    main = entry.load()(optimizer, max(1, steps - rise), **rest)
-    return SequentialLR(optimizer, [warm, main], milestones=[rise])
+    try:
+        schedule: LRScheduler = entry.load()(optimizer, steps, **options)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ValueError(str(error)) from error
+    return schedule
 
 
 def advance(schedule: LRScheduler) -> None:
@@ -45,3 +58,10 @@ def advance(schedule: LRScheduler) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schedule.step()
+
+
+def observe(schedule: LRScheduler, loss: float) -> None:
+    """Hand a validation loss to a schedule that goes by it; the others do not mind."""
+    for each in getattr(schedule, "_schedulers", [schedule]):  # SequentialLR's
+        if isinstance(each, Plateau):
+            each.observe(loss)

@@ -1,0 +1,105 @@
+"""From a choice to an optimizer, and what the loop does with one beside stepping it.
+
+Where torch has a fused implementation it is used: one kernel for all parameters, 10 ms instead of 30 ms a step for
+the 5.2 million parameters of cnn7 on one core. It differs from torch's default in the last bits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lrtui.train.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from lrtui.train.options import Choice
+
+
+def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
+    """Return the optimizer of a model's parameters, ready to train.
+
+    Raises:
+        ValueError: why it cannot be had: its package or torch's version, an option, or this model.
+
+    """
+    entry = OPTIMIZERS[choice.name]
+    if missing := entry.missing():
+        raise ValueError(missing)
+    try:
+        kind = entry.load()
+        known = _arguments(kind, choice, on_gpu=next(model.parameters()).is_cuda)
+        optimizer: Optimizer = kind(model.parameters(), lr=lr, **known)
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"torch {torch.__version__} does not have it ({error})") from error
+    if _is_averaging(optimizer):
+        optimizer.train()  # type: ignore[attr-defined] # schedulefree's
+    return optimizer
+
+
+@contextlib.contextmanager
+def resting(optimizer: Optimizer) -> Iterator[None]:
+    """Within the block the weights are those that the optimizer would hand out; after it those before, bit by bit.
+
+    A schedule-free optimizer trains one set of weights and hands out their average. Its own way back, `train()`,
+    rounds, so that a run that was evaluated more often would be another; a copy of the weights is cheaper than that.
+    """
+    if not _is_averaging(optimizer):
+        yield
+        return
+    weights = _weights(optimizer)
+    kept = [weight.detach().clone() for weight in weights]
+    optimizer.eval()  # type: ignore[attr-defined] # schedulefree's
+    try:
+        yield
+    finally:
+        optimizer.train()  # type: ignore[attr-defined] # schedulefree's
+        _put(weights, kept)
+
+
+def trained_weights(optimizer: Optimizer) -> list[Tensor]:
+    """Return what a checkpoint needs beside the weights that are handed out; [] where they are those that are trained."""
+    if not _is_averaging(optimizer):
+        return []
+    return [weight.detach().clone() for weight in _weights(optimizer)]
+
+
+def restore_weights(optimizer: Optimizer, kept: list[Tensor]) -> None:
+    """Put back what `trained_weights` returned."""
+    if kept:
+        _put(_weights(optimizer), kept)
+
+
+def _weights(optimizer: Optimizer) -> list[Tensor]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
+def _put(weights: list[Tensor], kept: list[Tensor]) -> None:
+    with torch.no_grad():
+        for weight, value in zip(weights, kept, strict=True):
+            weight.copy_(value)
+
+
+def _is_averaging(optimizer: Optimizer) -> bool:
+    """Whether what is trained is not what is handed out: schedulefree's switch is there."""
+    return hasattr(optimizer, "eval") and hasattr(optimizer, "train")
+
+
+def _arguments(kind: Any, choice: Choice, *, on_gpu: bool) -> dict[str, Any]:
+    """Return the keyword arguments: lists as the tuples of floats that torch wants, and `fused` where there is such."""
+    known = {
+        name: tuple(map(float, value)) if isinstance(value, list) else value
+        for name, value in choice.options.items()
+    }
+    if "fused" in inspect.signature(kind).parameters and not (choice.name == "adagrad" and on_gpu):
+        known["fused"] = True  # torch has no fused Adagrad on the GPU
+    return known
