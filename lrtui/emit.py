@@ -49,6 +49,12 @@ def emit(**metrics: object) -> None:
     _OUTPUT.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
 
 
+def restart_clock() -> None:
+    """Count `time` from now: for a process that was forked after the import."""
+    global _BEGAN  # noqa: PLW0603
+    _BEGAN = time.monotonic()
+
+
 def dropped() -> int:
     """Return how many lines this process could not write."""
     return _OUTPUT.dropped

@@ -2,7 +2,8 @@
 
 `launchers.local` runs this file by its path, as `python -I -S keeper.py LOCK_FD ATTEMPT_DIR`: standard library only, so that
 it starts fast and an upgrade of lrtui does not reach a run that has begun. The supervisor may die and come back; whoever
-waits for a worker must be its parent, or the exit code is lost.
+waits for a worker must be its parent, or the exit code is lost. `preload` calls the same three steps, `claim`, `prepare` in
+the worker and `keep` in its parent, where the worker is a fork that executes nothing.
 
 The locked descriptor arrives over the fork: as long as keeper or worker live, nobody else can start this attempt.
 `claim` is made with O_EXCL, so a launch may be repeated and a start may not.
@@ -16,6 +17,11 @@ import signal
 import sys
 import time
 
+TYPE_CHECKING = False
+"""typing's own costs the start 4 ms."""
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 HEAD = 1 << 20
 """Bytes kept at the beginning of a capped output.log."""
 TAIL = 8 << 20
@@ -28,21 +34,41 @@ _BLOCK = 4096
 
 def main(lock_fd: int, attempt: str) -> int:
     """Keep one worker from its start to its exit.json; return 0, or 1 where the claim was taken."""
+    spec = claim(attempt)
+    if spec is None:
+        return 1
+    worker = os.fork()
+    if worker == 0:
+        argv = prepare(spec, attempt, lock_fd)
+        try:
+            os.execvp(argv[0], argv)  # noqa: S606  # never a shell
+        except (OSError, ValueError) as error:
+            refuse(argv[0], error)
+    keep(worker, spec, attempt)
+    return 0
+
+
+def claim(attempt: str) -> dict[str, object] | None:
+    """Become the keeper of an attempt; return its argv.json, None where another keeper was first."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
-        claim = os.open(f"{attempt}/claim", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        fd = os.open(f"{attempt}/claim", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        return 1
-    os.write(claim, b"%d\n" % os.getpid())
-    os.close(claim)
+        return None
+    os.write(fd, b"%d\n" % os.getpid())
+    os.close(fd)
     with open(f"{attempt}/argv.json", encoding="utf-8") as file:
-        spec = json.load(file)
-    token = os.environ["LRTUI_TOKEN"]
+        spec: dict[str, object] = json.load(file)
     _adopt_orphans()
-    worker = _start(spec, attempt, lock_fd)
+    return spec
+
+
+def keep(worker: int, spec: dict[str, object], attempt: str) -> None:
+    """Say who runs the attempt, wait for the worker, sweep what it leaves, and say how it ended."""
+    token = os.environ["LRTUI_TOKEN"]
     identity: dict[str, object] = {
         "worker": worker,
         "keeper": os.getpid(),
@@ -62,14 +88,13 @@ def main(lock_fd: int, attempt: str) -> int:
         "left": left,
     }
     _write_patiently(f"{attempt}/exit.json", ending)
-    return 0
 
 
-def _start(spec: dict[str, object], attempt: str, lock_fd: int) -> int:
-    """Return the pid of the worker: its own session, output appended to a file, the lock inherited."""
-    pid = os.fork()
-    if pid:
-        return pid
+def prepare(spec: dict[str, object], attempt: str, lock_fd: int) -> list[str]:
+    """Make this new process the worker and return its argv: own session, output to a file, the lock inherited.
+
+    Whatever fails is said in output.log and ends the process with 127.
+    """
     what = f"{attempt}/output.log"
     try:
         os.setsid()
@@ -82,18 +107,24 @@ def _start(spec: dict[str, object], attempt: str, lock_fd: int) -> int:
         os.dup2(null, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        os.close(null)
+        os.close(output)
         os.set_inheritable(lock_fd, True)
         what = "the earlier checkpoint"
         _hand_on_checkpoint(spec.get("checkpoint_from"), f"{attempt}/checkpoint")
         argv = [str(word) for word in spec["argv"]]  # type: ignore[attr-defined]
         what = str(spec["cwd"])
         os.chdir(what)
-        what = argv[0]
-        os.execvp(argv[0], argv)  # noqa: S606  # never a shell
     except BaseException as error:  # noqa: BLE001  # nothing may return from the child
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        os.write(2, f"lrtui: cannot start {what}: {reason}\n".encode(errors="replace"))
-        os._exit(127)
+        refuse(what, error)
+    return argv
+
+
+def refuse(what: str, error: BaseException) -> NoReturn:
+    """Say what kept the worker from starting, and end this process."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    os.write(2, f"lrtui: cannot start {what}: {reason}\n".encode(errors="replace"))
+    os._exit(127)
 
 
 def _hand_on_checkpoint(source: object, target: str) -> None:
@@ -233,7 +264,7 @@ def _sweep(token: str) -> int:
     """End every process the worker left; return how many could not be ended."""
     began = time.monotonic()
     while True:
-        left = set(bearers(token)) | set(_children())
+        left = set(bearers(token)) | set(children(os.getpid()))
         left.discard(os.getpid())
         waited = time.monotonic() - began
         if not left or waited > 10:
@@ -251,10 +282,10 @@ def _sweep(token: str) -> int:
                 time.sleep(0.01)
 
 
-def _children() -> list[int]:
-    """Return our living children: the worker's orphans, since we are their subreaper."""
+def children(parent: int) -> list[int]:
+    """Return a process's living children; a keeper's are also the worker's orphans, since it is their subreaper."""
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
             pids = [int(word) for word in file.read().split()]
     except OSError:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,8 @@ class Job:
     token: str
     environment: Mapping[str, str]
     """What is set for the worker on top of what it inherits; None of it is recorded."""
+    preloaded: bool = False
+    """Whether it is a Python module whose imports `Launcher.preload` was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,14 @@ class Launcher(Protocol):
 
         Raises:
             OSError: it could not be started; the attempt is as before.
+
+        """
+
+    def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Import once what every preloaded job will import; `environment` is what all of them share.
+
+        Raises:
+            OSError: it cannot be done now; the jobs can be launched all the same.
 
         """
 

@@ -10,12 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from lrtui import keeper, locks
 from lrtui.launchers.base import Condition, Gone, Job, Living, Over, Unclaimed
+from lrtui.launchers.preloaded import Preloaded
 from lrtui.layout import AttemptLayout
 
 KEEPER = str(Path(keeper.__file__).resolve())
@@ -47,32 +49,30 @@ class Local:
 
     def __init__(self) -> None:
         self._keepers: list[subprocess.Popen[bytes]] = []
+        self._preloaded = Preloaded()
+
+    def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Import once, in a process that forks the workers (`lrtui.preload`)."""
+        self._preloaded.start(modules, environment)
 
     def launch(self, job: Job) -> None:
-        """Lock the attempt and hand the locked descriptor to a new keeper over the fork."""
+        """Lock the attempt and hand the locked descriptor to a new keeper: over a fork, or to the preloaded process."""
         self._keepers = [child for child in self._keepers if child.poll() is None]
         fd = locks.take(job.root)
         if fd is None:
             return
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("LRTUI_")}
         try:
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", KEEPER, str(fd), str(job.root)],
-                env={**inherited, **job.environment, "LRTUI_TOKEN": job.token},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(fd,),
-                start_new_session=True,
-                cwd="/",
-            )
+            if job.preloaded and self._preloaded.hand(job, fd):
+                return
+            self._keepers.append(_start_keeper(job, fd))
         finally:
             os.close(fd)
-        self._keepers.append(child)
 
     def look(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands, in the order that loses and doubles nothing."""
         for child in self._keepers:
             child.poll()
+        self._preloaded.look()
         files = AttemptLayout(root)
         ending = read_exit(files.exit)
         if ending is not None:
@@ -112,6 +112,19 @@ class Local:
             if not _is_keeper(pid):
                 reached += _signal_bearer(pid, token, signal)
         return reached
+
+
+def _start_keeper(job: Job, fd: int) -> subprocess.Popen[bytes]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("LRTUI_")}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", KEEPER, str(fd), str(job.root)],
+        env={**inherited, **job.environment, "LRTUI_TOKEN": job.token},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=(fd,),
+        start_new_session=True,
+        cwd="/",
+    )
 
 
 def read_exit(path: Path) -> Over | None:

@@ -77,6 +77,7 @@ def _own(layout: Layout, *, takeover: bool) -> int:
         supervisor.open(plan)
         supervisor.append(SweepClosed(code=error.exit_code, why=str(error)))
     supervisor.open(plan)
+    supervisor.preload()
     closed_at: float | None = None
     while True:
         try:

@@ -36,6 +36,7 @@ from lrtui.supervisor.preparation import Preparation
 from lrtui.supervisor.progress import Progress
 from lrtui.supervisor.stops import Stops
 from lrtui.sweep import Run, State, Sweep
+from lrtui.train import IMPORTS
 
 log = logging.getLogger("lrtui.supervisor")
 
@@ -111,6 +112,16 @@ class Supervisor:
                 self._send(run, signal.SIGSTOP)
             elif run.state is State.RUNNING:
                 self._send(run, signal.SIGCONT)
+
+    def preload(self) -> None:
+        """Have what the workers import imported once, while the data is prepared; only speed depends on it."""
+        if not self.experiment.builtin or self.sweep.closed is not None:
+            return
+        try:
+            shared = starting.device_environment((), self._plan().threads)
+            self.launcher.preload(IMPORTS, shared)
+        except OSError as error:
+            log.warning("no preloaded process: %s", error)
 
     def tick(self) -> None:
         """Do once what there is to do."""

@@ -81,7 +81,7 @@ def job(
         f"{what} changed since the first run was started"
         for what in changes(_first_provenance(layout, sweep, made_by), made_by)
     ]
-    return Job(files.root, attempt.token, values), changed
+    return Job(files.root, attempt.token, values, preloaded=experiment.builtin), changed
 
 
 def device_environment(devices: tuple[int, ...], threads: int) -> dict[str, str]:

@@ -13,3 +13,6 @@ only `emit`, and it is the only part of lrtui that imports torch.
     range_test.py   instead of it: the LR raised step by step until the loss turns
     checkpoint.py   what is kept, and how it is read back
 """
+
+IMPORTS = ("lrtui.train.loop", "lrtui.train.range_test")
+"""What `lrtui.preload` imports, so that workers are forked and need not: all of torch that a training uses."""

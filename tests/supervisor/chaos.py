@@ -1,10 +1,11 @@
 """Random kills with an outside oracle: nothing lost, nothing doubled, every run ended once.
 
-    python -m tests.supervisor.chaos --kills 10000 [--seed N]
+    python -m tests.supervisor.chaos --kills 10000 [--seed N] [--trainer]
 
 Each trial starts an experiment of six runs of tests/stub.py, three at a time, and kills supervisor, keepers, workers or all of
 them at random moments, reviving the supervisor as `lrtui` does, until every run has finished. Then it compares what the
-stub was told with what the readers see.
+stub was told with what the readers see. With --trainer the workers are the built-in trainer's, with the oracle in their
+model (tests/oracle_model.py), and the preloaded process that forks them is among the victims.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lrtui import keeper
+from lrtui import keeper, preload
 from lrtui.client import ensure_supervisor
 from lrtui.journal import JournalTail
 from lrtui.launchers.local import read_pid
@@ -30,8 +33,20 @@ from lrtui.opening import open_experiment
 from lrtui.sweep import State, Sweep, fold
 
 STUB = Path(__file__).parent.parent / "stub.py"
+MODEL = Path(__file__).parent.parent / "oracle_model.py"
 RUNS = 6
 STEPS = 12
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is killed, and how fast: nothing that is killed sooner than it starts ever ends."""
+
+    write: Callable[[Path], Path]
+    pause_seconds: float
+    """The longest time between two kills."""
+    seconds: float
+    """After so long without an end a trial has failed."""
 
 
 @dataclass
@@ -79,16 +94,27 @@ def write_experiment(
     return file
 
 
-def trial(rng: random.Random, outcome: Outcome) -> None:
+def write_training(folder: Path) -> Path:
+    """Write an experiment of the built-in trainer whose model holds the oracle."""
+    lrs = ", ".join(f"{i + 1}e-3" for i in range(RUNS))
+    (folder / "oracle").mkdir()
+    shutil.copy(MODEL, folder)
+    file = folder / "chaos.toml"
+    model = f"'oracle_model:build' = {{ folder = '{folder / 'oracle'}', sleep = 0.1 }}"
+    file.write_text(
+        f"dataset = 'digits'\nmodel = {{ {model} }}\nbatch_size = 32\nsteps = {STEPS}\nlr = [{lrs}]\nparallel = 3\n"
+    )
+    return file
+
+
+def trial(rng: random.Random, outcome: Outcome, workload: Workload) -> None:
     with tempfile.TemporaryDirectory(prefix="lrtui-chaos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        directory, _ = open_experiment(
-            write_experiment(folder), {}, under=folder / "run", new=False
-        )
+        directory, _ = open_experiment(workload.write(folder), {}, under=folder / "run", new=False)
         supervise(directory, outcome)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + workload.seconds
         while (sweep := present(directory)).closed is None and time.monotonic() < deadline:
-            time.sleep(rng.uniform(0.0, 0.25))
+            time.sleep(rng.uniform(0.0, workload.pause_seconds))
             strike(rng, directory, sweep, outcome)
             supervise(directory, outcome)
         judge(folder, directory, outcome)
@@ -125,12 +151,17 @@ def supervisor_pid(directory: Path) -> int | None:
 
 
 def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) -> None:
-    """Kill the supervisor (half of the time), a keeper, a worker, or everybody."""
-    who = rng.choices(["supervisor", "keeper", "worker", "all"], [5, 2, 2, 1])[0]
+    """Kill the supervisor (half of the time), a keeper, a worker, the preloaded process if there is one, or everybody."""
+    forker = preloaded_pid(directory)
+    who = rng.choices(
+        ["supervisor", "keeper", "worker", "preloaded", "all"], [5, 2, 2, 3 if forker else 0, 1]
+    )[0]
     victims: list[int] = []
     pids = [p for run in sweep.alive() if (p := pid_file(directory, run.folder, run.attempts[-1]))]
     if who in ("supervisor", "all") and (pid := supervisor_pid(directory)):
         victims.append(pid)
+    if who in ("preloaded", "all") and forker:
+        victims.append(forker)
     if who == "keeper" and pids:
         victims.append(rng.choice(pids).keeper)
     if who == "worker" and pids:
@@ -143,6 +174,21 @@ def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) 
             outcome.kills[who] += 1
         except ProcessLookupError:
             continue
+
+
+def preloaded_pid(directory: Path) -> int | None:
+    """Return the process that forks the supervisor's workers."""
+    supervisor = supervisor_pid(directory)
+    if supervisor is None:
+        return None
+    for pid in keeper.children(supervisor):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if os.fsencode(str(preload.__file__)) in words:
+            return pid
+    return None
 
 
 def pid_file(directory: Path, folder: str, attempt):
@@ -191,11 +237,15 @@ def end(directory: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def campaign(kills: int, seed: int) -> Outcome:
+STUBS = Workload(write_experiment, pause_seconds=0.25, seconds=60)
+TRAINER = Workload(write_training, pause_seconds=2.5, seconds=120)
+
+
+def campaign(kills: int, seed: int, workload: Workload = STUBS) -> Outcome:
     rng = random.Random(seed)
     outcome = Outcome()
     while sum(outcome.kills.values()) < kills:
-        trial(rng, outcome)
+        trial(rng, outcome, workload)
     return outcome
 
 
@@ -203,9 +253,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--trainer", action="store_true")
     options = parser.parse_args()
     options.seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     print(f"seed {options.seed}", flush=True)
-    result = campaign(options.kills, options.seed)
+    result = campaign(options.kills, options.seed, TRAINER if options.trainer else STUBS)
     print(result.text())
     raise SystemExit(1 if result.faults() else 0)

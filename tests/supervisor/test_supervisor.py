@@ -10,7 +10,7 @@ import pytest
 from lrtui import events as ev
 from lrtui.layout import Layout
 from lrtui.sweep import State
-from tests.supervisor.chaos import campaign, supervisor_pid
+from tests.supervisor.chaos import TRAINER, campaign, supervisor_pid
 from tests.until import until
 
 
@@ -269,6 +269,17 @@ def test_random_kills_lose_nothing_and_double_nothing():
     outcome = campaign(int(os.environ.get("LRTUI_CHAOS_KILLS", "300")), seed=20261123)
     print(outcome.text())
     assert outcome.faults() == 0, outcome.text()
+
+
+def test_random_kills_of_the_preloaded_process_too_lose_nothing_and_double_nothing():
+    """`python -m tests.supervisor.chaos --trainer --kills N` does any number."""
+    outcome = campaign(
+        int(os.environ.get("LRTUI_CHAOS_KILLS", "20")), seed=20261124, workload=TRAINER
+    )
+    print(outcome.text())
+    assert outcome.faults() == 0, outcome.text()
+    assert outcome.kills["preloaded"] > 0
+    assert outcome.told > 0
 
 
 def test_a_stopped_sweep_takes_no_new_run_before_it_goes_on(lab):
