@@ -136,6 +136,8 @@ class DataPrepared(Event, frozen=True, kw_only=True):
     test: int = 0
     checksum: str = ""
     synthetic: bool = False
+    precision: str = ""
+    """What `precision = "auto"` means in this sweep, of the base's data set; "" where the experiment says it itself."""
 
 
 class RunQueued(Event, frozen=True, kw_only=True):
@@ -243,6 +245,8 @@ class RunLost(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     why: str
+    crowded: bool = False
+    """It ran out of memory beside others: that is not held against it."""
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):
@@ -321,6 +325,8 @@ class VerdictReached(Event, frozen=True, kw_only=True):
 
 class ParallelSet(Event, frozen=True, kw_only=True):
     parallel: int
+    why: str = ""
+    """"" where a person said so."""
 
 
 class Warned(Event, frozen=True, kw_only=True):

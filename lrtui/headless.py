@@ -365,7 +365,8 @@ def _opened(e: ev.SweepOpened, _: Sweep) -> str:
 
 def _prepared(e: ev.DataPrepared, _: Sweep) -> str:
     kind = " (synthetic)" if e.synthetic else ""
-    return f"data ready: {e.dataset}{kind}, {e.train} train, {e.val} validation, {e.test} test"
+    precision = f"; every run trains in {e.precision}" if e.precision else ""
+    return f"data ready: {e.dataset}{kind}, {e.train} train, {e.val} validation, {e.test} test{precision}"
 
 
 def _queued(e: ev.RunQueued, _: Sweep) -> str:
@@ -449,7 +450,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RungClosed: _rung,
     ev.BudgetReached: lambda e, _: f"{e.why}: {e.spent:.4g} spent; what runs writes its checkpoint",
     ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
-    ev.ParallelSet: lambda e, _: f"{e.parallel} at a time",
+    ev.ParallelSet: lambda e, _: f"{e.parallel} at a time{f': {e.why}' if e.why else ''}",
     ev.Warned: lambda e, _: f"warning: {e.text}",
     ev.BrakeSet: _brake,
     ev.CommandDone: _answered,

@@ -478,7 +478,7 @@ def _lost(sweep: Sweep, e: ev.RunLost) -> Sweep | None:
     run = _current(sweep, e.run, e.attempt)
     if run is None:
         return None
-    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + 1)
+    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + (not e.crowded))
     return _with(sweep, _attempt(run, ended_at=e.at))
 
 

@@ -286,7 +286,7 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ("seed = -1", "seed must be a whole number", "seed = 0"),
         ("data = 1.5", "data must be a share above 0 and up to 1", "data = 0.1"),
         ("augment = 1", "augment must be true or false (found 1)", "default"),
-        ('precision = "bf17"', 'precision must be "fp32" or "bf16"', "Did you mean bf16?"),
+        ('precision = "bf17"', 'precision must be "fp32" or "bf16" or "auto"', "Did you mean bf16?"),
         ('keep = "0"', "keep must leave at least one run of each rung", "1/3 is the usual choice"),
         ("keep = 1", "keep must leave at least one run of each rung", 'keep = "1/3"'),
         ('keep = "3/2"', "keep must leave at least one run of each rung", 'keep = "1/3"'),

@@ -31,7 +31,7 @@ from lrtui.text import clean
 from lrtui.train.datasets import DATASETS, OWN
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
-from lrtui.train.options import PRECISIONS
+from lrtui.train.options import AUTO, PRECISIONS
 from lrtui.train.schedules import SCHEDULES
 
 UNITS: dict[str, Unit] = {"epochs": "epoch", "steps": "step", "tokens": "tokens"}
@@ -88,7 +88,7 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         data=reader.number("data", 1.0, lambda x: 0 < x <= 1, "a share above 0 and up to 1", "0.1")
         or 1.0,
         augment=reader.flag("augment", default=False),
-        precision=reader.choice("precision", "fp32", PRECISIONS),
+        precision=reader.choice("precision", "fp32", (*PRECISIONS, AUTO)),
         data_dir=reader.string("data_dir", "", example='"/data"') or None,
         workdir=reader.string("workdir", "", example='"../project"') or None,
         optimizers=optimizers,

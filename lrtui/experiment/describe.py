@@ -17,6 +17,7 @@ from lrtui.strategies.halving import cost
 from lrtui.strategies.range_test import STEPS
 from lrtui.sweep import Sweep, level_text, lr_text
 from lrtui.text import clean
+from lrtui.train.options import AUTO, PRECISIONS
 
 _RUNS_SHOWN = 40
 
@@ -139,7 +140,12 @@ def _task(experiment: Experiment) -> str:
         level_text("model", experiment.model),
         level_text("dataset", experiment.dataset),
     )
-    return f"{model} on {dataset}, batches of {experiment.batch_size}{share}{augmented}, {experiment.precision}"
+    precision = experiment.precision
+    if precision == AUTO:
+        precision = f"{' or '.join(PRECISIONS)}, whichever measures faster before the first run"
+    return (
+        f"{model} on {dataset}, batches of {experiment.batch_size}{share}{augmented}, {precision}"
+    )
 
 
 def _axes(experiment: Experiment) -> list[tuple[str, str]]:
@@ -246,5 +252,6 @@ def _first_command(experiment: Experiment, start: Start) -> str:
         "prepared": "DATA",
         "beside": str(PurePath(experiment.path).parent),
         "threads": "THREADS",
+        **({"precision": "PRECISION"} if experiment.precision == AUTO else {}),
     }
     return shlex.join(argv(experiment, context))

@@ -30,7 +30,7 @@ KEYS = {
     "devices": "the GPUs that may be used",
     "parallel": 'runs at once, or "auto"',
     "data": "share of the training data",
-    "precision": "fp32 or bf16",
+    "precision": "fp32, bf16, or auto: the faster, measured once for all runs",
     "augment": "random crops and mirroring",
     "data_dir": "where the data lie",
     "workdir": "the folder in which the commands run",

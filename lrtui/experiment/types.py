@@ -70,6 +70,7 @@ class Experiment:
     """Share of the training data, above 0 to 1."""
     augment: bool
     precision: str
+    """"fp32", "bf16" or "auto": the faster one, found out when the data is prepared, for all runs."""
     data_dir: str | None
     workdir: str | None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from lrtui import events as ev
@@ -16,13 +17,20 @@ from lrtui.verdict import verdict
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""
+LOSSES_FORGIVEN = 1
+"""A run that is lost more often has ended."""
 _TAIL = 1 << 14
+_NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|ALLOC_FAILED|MemoryError",
+    re.IGNORECASE,
+)
+"""What PyTorch, TensorFlow, JAX, cuBLAS, C++ and Python say of it."""
 
 
 def conclude(
-    run: Run, condition: Over | Gone, progress: Progress, files: AttemptLayout
+    run: Run, condition: Over | Gone, progress: Progress, files: AttemptLayout, beside: int = 0
 ) -> list[AnyEvent]:
-    """Return the events that follow from the end of a run's latest attempt."""
+    """Return the events that follow from the end of a run's latest attempt, which shared its GPU or the CPU with `beside` others."""
     attempt = run.attempts[-1]
     code, number = (
         (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
@@ -51,6 +59,9 @@ def conclude(
         if complete:
             return ended("finished", "exit code unknown: its keeper was killed")
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
+    if beside and ran_out_of_memory(condition, files):
+        why = f"out of memory beside {beside} other run{'s' if beside > 1 else ''}"
+        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
     if code == 0 and progress.lines:
         return ended("finished", f"ended by itself at {progress.level:g} of {attempt.until:g}")
     if code == 0:
@@ -101,28 +112,64 @@ def _lr(lr: float | None) -> str:
 
 
 def failure(over: Over, files: AttemptLayout) -> str:
-    """Return why a worker failed: how it ended, and the last line of its own output."""
+    """Return why a worker failed: how it ended, and the line of its own output that speaks of memory, or the last one."""
     if over.signal is not None:
         how = f"killed by {_signal_name(over.signal)}, not by lrtui"
         if over.signal == signal.SIGKILL:
             how += " (out of memory?)"
     else:
         how = f"exit code {over.code}"
-    last = last_line(files)
-    return f"{how}: {last}" if last else how
+    lines = _tail(files)
+    speaking = [line for line in lines if _NO_MEMORY.search(line)] or lines
+    said = speaking[-1] if speaking else ""
+    return f"{how}: {clean(said.strip(), 300)}" if said else how
+
+
+def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
+    """Return what follows from a loss: it is queued again, once; and again where it only had too little room."""
+    assert sweep.plan is not None, "a run that was lost was planned"  # noqa: S101
+    events: list[AnyEvent] = []
+    if lost.crowded:
+        half = max(1, min(sweep.parallel, len(sweep.alive())) // 2)
+        events.append(ev.ParallelSet(parallel=half, why=f"{run.id} ran {lost.why}"))
+    elif run.losses >= LOSSES_FORGIVEN:
+        return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
+    again = ev.RunQueued(
+        run=run.id,
+        setting=run.setting,
+        seed=run.seed,
+        until=run.until,
+        origin=run.origin,
+        parent=run.parent,
+        lr_to=run.lr_to,
+        lr_steps=run.lr_steps,
+        resume=sweep.plan.checkpoints,
+        why=f"lost ({lost.why}); queued again",
+    )
+    return [*events, again]
+
+
+def ran_out_of_memory(over: Over, files: AttemptLayout) -> bool:
+    """Tell whether a failed worker's last words speak of memory, its GPU's or the machine's."""
+    return over.code not in (0, None) and any(_NO_MEMORY.search(line) for line in _tail(files))
 
 
 def last_line(files: AttemptLayout) -> str:
     """Return the last line of a worker's output that says something, safe to show."""
+    lines = _tail(files)
+    return clean(lines[-1].strip(), 300) if lines else ""
+
+
+def _tail(files: AttemptLayout) -> list[str]:
+    """Return the last lines of a worker's output that say something."""
     try:
         with files.output.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _TAIL))
             tail = file.read(_TAIL)
     except OSError:
-        return ""
-    lines = [line for line in clean_lines(tail) if line.strip()]
-    return clean(lines[-1].strip(), 300) if lines else ""
+        return []
+    return [line for line in clean_lines(tail) if line.strip()]
 
 
 def is_fast_failure(run: Run, lines: int) -> bool | None:

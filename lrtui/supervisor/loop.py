@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui import __version__
+from lrtui import __version__, gpu
 from lrtui import events as ev
 from lrtui.events import Answer, AnyEvent
 from lrtui.experiment import Experiment
@@ -27,11 +27,18 @@ from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin
 from lrtui.supervisor import commands, slots, starting
 from lrtui.supervisor.budget import halted, overspent
-from lrtui.supervisor.conclusion import conclude, exit_code, is_fast_failure, verdict_event
+from lrtui.supervisor.conclusion import (
+    after_loss,
+    conclude,
+    exit_code,
+    is_fast_failure,
+    verdict_event,
+)
 from lrtui.supervisor.deciding import events_of
 from lrtui.supervisor.inbox import Inbox, Letter
 from lrtui.supervisor.journal import Journal
 from lrtui.supervisor.judging import chance_in, judged
+from lrtui.supervisor.packing import Pace, Packing
 from lrtui.supervisor.preparation import Preparation
 from lrtui.supervisor.progress import Progress
 from lrtui.supervisor.stops import Stops
@@ -45,7 +52,6 @@ BEAT_SECONDS = 2.0
 CLOSE_LOOK_SECONDS = 0.5
 """Metrics are read, and processes looked for in /proc, this often; an exit.json is noticed every tick (0.7 % of a core became
 0.3 % with two idle runs)."""
-LOSSES_FORGIVEN = 1
 FAST_FAILURES = 3
 LEAST_FREE_BYTES = 500 << 20
 """With less room on the disk nothing new is launched."""
@@ -68,6 +74,7 @@ class Supervisor:
         self._retries: dict[tuple[str, int], int] = {}
         self._exit_files: dict[tuple[str, int], str] = {}
         self._fast_failures = 0
+        self._packing = Packing(settled=experiment.parallel != "auto")
         self._adopting = True
         self._beat_at = 0.0
         self._looked_at = 0.0
@@ -132,6 +139,7 @@ class Supervisor:
         self._judge()
         self._stop_at_rung()
         self._watch_budget()
+        self._pack()
         self.stops.further(self.sweep)
         self._obey()
         self._adopting = False
@@ -179,38 +187,16 @@ class Supervisor:
         progress = self._progress_of(run)
         progress.read_all()
         root = self._root(run)
-        events = conclude(run, condition, progress, AttemptLayout(root))
-        self.append(*events)
-        ended = self.sweep.runs[run.id]
-        if ended.state is State.LOST:
-            self._after_loss(ended)
+        beside = slots.beside(self.sweep, run)
+        events = conclude(run, condition, progress, AttemptLayout(root), beside)
+        losses = [event for event in events if isinstance(event, ev.RunLost)]
+        further = [each for lost in losses for each in after_loss(self.sweep, run, lost)]
+        self.append(*events, *further)
         key = (run.id, run.attempts[-1].number)
         self.stops.forget(run)
         for memory in (self._progress, self._retries, self._exit_files):
             memory.pop(key, None)
         self._brake(is_fast_failure(self.sweep.runs[run.id], progress.lines))
-
-    def _after_loss(self, run: Run) -> None:
-        """Queue a lost run again, once; then it has ended."""
-        number = run.attempts[-1].number
-        if run.losses > LOSSES_FORGIVEN:
-            self.append(ev.RunEnded(run=run.id, attempt=number, kind="lost", why=run.why))
-            return
-        plan = self._plan()
-        self.append(
-            ev.RunQueued(
-                run=run.id,
-                setting=run.setting,
-                seed=run.seed,
-                until=run.until,
-                origin=run.origin,
-                parent=run.parent,
-                lr_to=run.lr_to,
-                lr_steps=run.lr_steps,
-                resume=plan.checkpoints,
-                why=f"lost ({run.why}); queued again",
-            )
-        )
 
     def _brake(self, fast_failure: bool | None) -> None:
         """Stop launching when the same thing fails again and again (None: the ending says nothing about it)."""
@@ -277,6 +263,17 @@ class Supervisor:
         why = overspent(self.sweep, running, time.time())
         if why is not None:
             self.append(*halted(self.sweep, running, why))
+
+    def _pack(self) -> None:
+        """Let more runs onto the GPUs while that is faster."""
+        if not self._close_look or self._packing.settled or not self._plan().devices:
+            return
+        paces = {
+            run.id: Pace(progress.level, progress.lines)
+            for run in self.sweep.alive()
+            if (progress := self._progress.get((run.id, len(run.attempts)))) is not None
+        }
+        self.append(*self._packing.further(self.sweep, paces, gpu.read(), time.monotonic()))
 
     # ── obey ──────────────────────────────────────────────────────────────────────────────────────
 

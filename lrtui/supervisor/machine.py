@@ -42,10 +42,15 @@ def lend(experiment: Experiment) -> Lent:
             experiment.path,
             "lower `gpus`, name other `devices`, or wait until the others are done",
         )
-    room = len(devices) // gpus if gpus else cores
+    room = len(devices) // gpus if gpus else min(cores, _runs_at_first(experiment))
     parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
-    threads = max(1, cores // parallel) if devices else 1
+    threads = max(1, cores // parallel)
     return Lent(devices, gpus, parallel, threads)
+
+
+def _runs_at_first(experiment: Experiment) -> int:
+    """Return how many runs there are, as far as is known: with fewer than cores each gets several threads."""
+    return len(experiment.space().cells()) * experiment.strategy.count
 
 
 def _devices(experiment: Experiment) -> tuple[int, ...]:

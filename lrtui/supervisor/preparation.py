@@ -22,9 +22,11 @@ from lrtui.launchers.local import read_small
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin, beside
 from lrtui.supervisor.conclusion import last_line
+from lrtui.supervisor.slots import devices_for
 from lrtui.supervisor.starting import device_environment
 from lrtui.sweep import Sweep
 from lrtui.text import clean_lines
+from lrtui.train.options import AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class _Prepared(msgspec.Struct, frozen=True):
     test: int
     checksum: str
     synthetic: bool = False
+    precision: str = ""
 
 
 class Preparation:
@@ -77,7 +80,7 @@ class Preparation:
         condition = self._launcher.look(root, sweep.data_token)
         match condition:
             case Unclaimed():
-                self._launch(root, sweep.data_token, missing[0])
+                self._launch(root, sweep, missing[0])
                 self._begun = sweep.data_attempt
             case Over(code=0) if (prepared := self._result(root)) is not None:
                 return [msgspec.structs.replace(prepared, dataset=missing[0])]
@@ -109,7 +112,7 @@ class Preparation:
         failed = isinstance(condition, Over) and (condition.code != 0 or self._result(root) is None)
         return failed or isinstance(condition, Gone)
 
-    def _launch(self, root: Path, token: str, dataset: str) -> None:
+    def _launch(self, root: Path, sweep: Sweep, dataset: str) -> None:
         data_dir = Path(self._origin.cwd, self._experiment.data_dir or "data")
         words = [
             sys.executable,
@@ -119,10 +122,19 @@ class Preparation:
             f"--data-dir={data_dir}",
             f"--beside={beside(self._origin)}",
         ]
+        devices: tuple[int, ...] = ()
+        if (
+            self._experiment.precision == AUTO and sweep.data is None
+        ):  # decided with the first, for all
+            words += [
+                f"--model={self._experiment.model}",
+                f"--batch-size={self._experiment.batch_size}",
+            ]
+            devices = devices_for(sweep)
         content = {"argv": words, "cwd": self._origin.cwd}
         keeper.write_whole(str(AttemptLayout(root).argv), json.dumps(content, indent=1).encode())
-        values = {"LRTUI_ATTEMPT_DIR": str(root), **device_environment((), 1)}
-        self._launcher.launch(Job(root, token, values))
+        values = {"LRTUI_ATTEMPT_DIR": str(root), **device_environment(devices, 1)}
+        self._launcher.launch(Job(root, sweep.data_token, values))
 
     @staticmethod
     def _result(root: Path) -> ev.DataPrepared | None:

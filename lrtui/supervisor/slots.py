@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lrtui.sweep import Sweep
+from lrtui.sweep import Run, Sweep
 
 
 def free_slots(sweep: Sweep) -> int:
@@ -22,3 +22,10 @@ def devices_for(sweep: Sweep) -> tuple[int, ...]:
         load.update(run.attempts[-1].devices)
     ordered = sorted(plan.devices, key=lambda device: (load[device], plan.devices.index(device)))
     return tuple(sorted(ordered[: max(1, plan.gpus)]))
+
+
+def beside(sweep: Sweep, run: Run) -> int:
+    """Return how many other living runs share a GPU with this one, or the machine where it has none."""
+    devices = set(run.attempts[-1].devices)
+    others = (other for other in sweep.alive() if other.id != run.id)
+    return sum(not devices or bool(devices & set(other.attempts[-1].devices)) for other in others)

@@ -14,6 +14,7 @@ from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin, beside
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep import Run, Sweep
+from lrtui.train.options import AUTO, PRECISIONS
 
 
 def write_run(folder: Path, run: Run, plan: Plan) -> None:
@@ -57,6 +58,7 @@ def job(
     context = _context(files, run, plan, sweep)
     if experiment.builtin:
         context["beside"] = str(beside(origin))
+        context["precision"] = precision(experiment, sweep)
     words = argv(experiment, context)
     cwd = Path(origin.cwd, experiment.workdir or "")
     made_by = provenance(words, cwd)
@@ -82,6 +84,13 @@ def job(
         for what in changes(_first_provenance(layout, sweep, made_by), made_by)
     ]
     return Job(files.root, attempt.token, values, preloaded=experiment.builtin), changed
+
+
+def precision(experiment: Experiment, sweep: Sweep) -> str:
+    """Return the precision of every run: the experiment's own, or what "auto" came to when the data was prepared."""
+    if experiment.precision != AUTO:
+        return experiment.precision
+    return PRECISIONS[1] if sweep.data and sweep.data.precision == PRECISIONS[1] else PRECISIONS[0]
 
 
 def device_environment(devices: tuple[int, ...], threads: int) -> dict[str, str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PRECISIONS = ("fp32", "bf16")
+AUTO = "auto"
+"""In an experiment file: one of PRECISIONS, chosen once for all runs (`precision.py`). A training process is told which."""
 LEAST_TEST_STEPS = 10
 """With fewer a range test's curve has no shape."""
 

@@ -8,8 +8,11 @@ preparations at once do the work once (a lock in the folder).
 `{"folder": "images"}`, `{"npz": {"path": "data.npz", "flip": true}}`; `--beside` is where their paths begin. They are
 prepared again when a file's name, size or time has changed.
 
+With `--model` it also finds out in which precision that model trains faster here (`precision.py`): the experiment's
+`precision = "auto"`, decided once for all runs of a sweep.
+
 Its answer is one JSON object on stdout and, where LRTUI_ATTEMPT_DIR is set, in `prepared.json` there:
-{"dataset","path","classes","train","val","test","checksum","synthetic"}.
+{"dataset","path","classes","train","val","test","checksum","synthetic"}, with `--model` also "precision".
 
 Exit codes: 0 done; 2 usage, or data of the user's own that cannot be used; 5 no data, or no room for it (the text on
 stderr says what to put where).
@@ -28,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrtui.train.datasets import DATASETS, OWN
-from lrtui.train.options import Choice, UsageError, choose
+from lrtui.train.options import PRECISIONS, Choice, UsageError, choose, parse
 from lrtui.train.table import Dataset
 
 if TYPE_CHECKING:
@@ -135,6 +138,8 @@ def _prepare(choice: Choice, options: argparse.Namespace) -> int:
     data_dir = options.data_dir.absolute()
     try:
         answer = prepare(choice, data_dir, beside=options.beside, force=options.force)
+        if options.model is not None:
+            answer["precision"] = _precision(answer["path"], options)
         _publish(answer)
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -154,6 +159,21 @@ def _prepare(choice: Choice, options: argparse.Namespace) -> int:
         )
         return NO_DATA
     return 0
+
+
+def _precision(prepared: str, options: argparse.Namespace) -> str:
+    """Return in which precision the model trains faster; fp32 where that cannot be found out, whoever trains then says why."""
+    words = [f"--prepared={prepared}", f"--model={options.model}", f"--beside={options.beside}"]
+    words += [f"--batch-size={options.batch_size}", "--lr=1e-4", "--epochs=1", "--threads=1"]
+    try:
+        from lrtui.train.precision import faster  # torch
+
+        chosen, said = faster(parse(words))
+    except Exception as error:  # noqa: BLE001  # a model of the user's own may raise anything
+        reason = (str(error) or type(error).__name__).partition("\n")[0]
+        chosen, said = PRECISIONS[0], f"could not be measured: {reason}"
+    print(f"precision {chosen}: {said}", file=sys.stderr)
+    return chosen
 
 
 def _answer(path: Path, about: Any) -> dict[str, Any]:
@@ -205,6 +225,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--data-dir", type=Path, required=True, help="where data sets and prepared arrays lie")
     add("--beside", type=Path, default=Path(), help="where the paths of your own data begin")
     add("--force", action="store_true", help="load and write it again")
+    add("--model", help="say also in which precision this model trains faster here")
+    add("--batch-size", type=int, default=128, help="in batches of this size")
     return parser.parse_args(argv)
 
 

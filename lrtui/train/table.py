@@ -129,8 +129,6 @@ class Model(Entry):
 
     size: int | None = None
     """The side of the images that it takes; smaller ones are enlarged and padded. None takes any."""
-    wide: bool = False
-    """Many channels: trains faster in the plain layout than in channels_last, on a CPU in fp32 (`training.py`)."""
     cpu_rate: int
     """Images of 28x28 trained per second by one CPU thread, roughly; it spaces the metric lines."""
 

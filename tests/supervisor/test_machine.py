@@ -34,13 +34,25 @@ def gpus(monkeypatch):
     return lambda *found: monkeypatch.setattr(machine.gpu, "read", lambda: found)
 
 
-def lent(text: str = ""):
-    return machine.lend(parse(FILE + text, "x.toml"))
+def lent(more: str = "", *, text: str = ""):
+    return machine.lend(parse((text or FILE) + more, "x.toml"))
+
+
+MANY = FILE.replace("[1e-3]", "{ grid = 20, from = 1e-5, to = 1e-1 }")
+FOUR = FILE.replace("[1e-3]", "[1e-1, 1e-2, 1e-3, 1e-4]")
 
 
 def test_without_gpus_as_many_runs_as_cores_train_with_one_thread_each(gpus):
     gpus()
-    assert lent() == machine.Lent(devices=(), gpus=0, parallel=16, threads=1)
+    assert lent(text=MANY) == machine.Lent(devices=(), gpus=0, parallel=16, threads=1)
+
+
+def test_fewer_runs_than_cores_share_them(gpus):
+    gpus()
+    assert lent(text=FOUR) == machine.Lent(devices=(), gpus=0, parallel=4, threads=4)
+    two = FOUR + 'optimizer = ["adam", "sgd"]\n'
+    assert lent(text=two) == machine.Lent(devices=(), gpus=0, parallel=8, threads=2)
+    assert lent(text=FOUR + "parallel = 2\n") == machine.Lent((), 0, parallel=2, threads=8)
 
 
 def test_with_gpus_one_run_a_gpu(gpus):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -297,3 +298,49 @@ def test_a_run_can_be_added_to_a_sweep_that_has_ended(lab):
     assert lab.send(ev.AddRun(lr=5e-4)).ok
     until(lambda: (r := lab.run("r02")) and r.ending and lab.sweep.closed)
     assert lab.run("r02").ending.kind == "finished"
+
+
+HUNGRY = """
+import os, sys, time, fcntl
+oracle, run, until, checkpoint, alone = sys.argv[1:]
+lock = os.open(f"{oracle}/memory", os.O_CREAT | os.O_RDWR)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    alone = "fails"
+if alone == "fails":
+    sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\\nto free some, see the manual")
+out = os.open(os.environ["LRTUI_METRICS"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+for step in range(1, int(until) + 1):
+    time.sleep(0.1)
+    os.write(out, b'{"step": %d, "train_loss": 1.0, "val_acc": 0.5}\\n' % step)
+"""
+
+
+def hungry(lab, alone):
+    script = lab.folder / "hungry.py"
+    script.write_text(HUNGRY)
+    words = [sys.executable, str(script), str(lab.oracle), "{run}", "{until}", "{checkpoint}"]
+    lab.start(lrs="1e-3, 1e-2, 1e-1", words=[*words, alone])
+
+
+def test_runs_that_do_not_fit_beside_others_go_on_with_half_as_many_at_once(lab):
+    hungry(lab, "works")
+    assert lab.closed().code == 0
+    assert lab.sweep.parallel == 1
+    assert {run.ending.kind for run in lab.sweep.runs.values()} == {"finished"}
+    (lost,) = lab.events("RunLost")
+    assert lost.why == "out of memory beside 1 other run"
+    (halved,) = lab.events("ParallelSet")
+    assert halved.why == f"{lost.run} ran out of memory beside 1 other run"
+    assert len(lab.events("RunEnded")) == 3
+
+
+def test_a_run_that_does_not_fit_alone_has_failed(lab):
+    hungry(lab, "fails")
+    assert lab.closed().code == 1
+    ending = lab.run("r01").ending
+    assert ending.kind == "failed"
+    assert ending.why == (
+        "exit code 1: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
+    )

@@ -29,7 +29,6 @@ MODELS: dict[str, Model] = {
         fields={"width": (int,)},
         ranges={"width": _WIDTH},
         size=32,
-        wide=True,
         cpu_rate=250,
     ),
     "cnn3": Model(

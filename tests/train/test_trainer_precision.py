@@ -1,0 +1,108 @@
+"""`precision = "auto"` is answered once for a sweep, and every run trains in what was answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrtui import events as ev
+from lrtui.experiment import describe, parse
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.supervisor.starting import precision as precision_of
+from lrtui.sweep import fold
+from lrtui.train import precision
+from lrtui.train.options import parse as options
+from lrtui.train.prepare import main as prepare
+from tests.supervisor.test_preparation import FILE, Sweeping
+
+AUTO = 'precision = "auto"\n'
+ROOT = Path(__file__).parents[2]
+
+
+def training(prepared, *more):
+    words = ["--lr=1e-3", "--epochs=1", "--threads=1", "--batch-size=16", "--model=mlp"]
+    return options([f"--prepared={prepared}", *words, *more])
+
+
+@pytest.mark.parametrize(("least", "chosen"), [(0.0, "bf16"), (1e9, "fp32")])
+def test_bf16_is_chosen_where_it_is_clearly_faster(prepared, monkeypatch, least, chosen):
+    monkeypatch.setattr(precision, "CLEARLY", least)
+    answer, said = precision.faster(training(prepared))
+    assert answer == chosen
+    assert "times as fast as fp32 on this CPU" in said
+
+
+def test_the_preparation_answers_only_where_it_is_asked(tmp_path, capsys):
+    words = ["--dataset=digits", f"--data-dir={tmp_path}"]
+    assert prepare(words) == 0
+    assert "precision" not in json.loads(capsys.readouterr().out)
+    assert prepare([*words, "--model=linear", "--batch-size=16"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["precision"] in {"fp32", "bf16"}
+    assert err.startswith(f"precision {json.loads(out)['precision']}: bf16 trains linear ")
+
+
+def test_where_nothing_can_be_measured_it_is_fp32_and_the_runs_say_why(tmp_path, capsys):
+    (tmp_path / "broken.py").write_text("def build(*a): raise OSError('no such luck')")
+    words = ["--dataset=digits", f"--data-dir={tmp_path}", f"--beside={tmp_path}"]
+    assert prepare([*words, "--model=broken:build"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["precision"] == "fp32"
+    assert "precision fp32: could not be measured: " in err
+    assert "no such luck" in err
+
+
+def test_a_study_asks_with_its_first_data_set_alone(tmp_path):
+    sweeping = Sweeping(tmp_path, text=AUTO + FILE)
+    sweeping.run()
+    layout = Layout(tmp_path)
+    words = [
+        json.loads(AttemptLayout(layout.root / "data" / f"a{number}").argv.read_text())["argv"]
+        for number in (1, 2, 3)
+    ]
+    assert ["--model=linear" in each for each in words] == [True, False, False]
+
+
+@pytest.mark.parametrize("answered", ["fp32", "bf16", "", "int4"])
+def test_every_run_gets_what_the_first_preparation_answered(answered):
+    events = [
+        ev.DataPrepared(v=1, n=1, dataset="digits", precision=answered),
+        ev.DataPrepared(v=1, n=2, dataset="mnist", precision="bf16"),
+    ]
+    sweep = fold([ev.decode_event(ev.encode(event)) for event in events])
+    assert precision_of(parse(AUTO + FILE, "x.toml"), sweep) == (
+        "bf16" if answered == "bf16" else "fp32"
+    )
+    assert precision_of(parse('precision = "bf16"\n' + FILE, "x.toml"), sweep) == "bf16"
+
+
+def test_check_says_that_it_is_measured_and_once():
+    lines = describe(parse(AUTO + FILE, "x.toml"))
+    assert "fp32 or bf16, whichever measures faster before the first run" in lines[1]
+    assert "--precision=PRECISION" in "\n".join(lines)
+
+
+def test_a_sweep_trains_every_run_in_the_one_precision(tmp_path):
+    text = f'{AUTO}dataset = "digits"\nmodel = "mlp"\nepochs = 1\nlr = [1e-3, 1e-2]\n'
+    (tmp_path / "x.toml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "lrtui", "x.toml", "--headless"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "runs" / "x"
+    chosen = json.loads((folder / "data" / "a1" / "prepared.json").read_text())["precision"]
+    assert f"every run trains in {chosen}" in done.stdout
+    commands = [json.loads(file.read_text())["argv"] for file in folder.glob("r*/a1/argv.json")]
+    assert len(commands) == 2
+    assert all(f"--precision={chosen}" in words for words in commands)
