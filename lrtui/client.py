@@ -17,6 +17,7 @@ import msgspec
 from lrtui import keeper
 from lrtui.errors import MachineError
 from lrtui.events import VERSION, Answer, AnyCommand, encode
+from lrtui.foreign import read_small
 from lrtui.layout import Layout
 
 BEAT_FRESH_SECONDS = 6.0
@@ -38,10 +39,9 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
     revived = False
     while time.monotonic() - began < timeout:
         try:
-            return msgspec.json.decode(answer_file.read_bytes(), type=Answer)
-        except FileNotFoundError:
-            pass
-        except (OSError, msgspec.MsgspecError) as error:
+            if answer_file.exists():
+                return msgspec.json.decode(read_small(answer_file), type=Answer)
+        except (OSError, RecursionError, msgspec.MsgspecError) as error:
             return Answer(ok=False, answer=f"unreadable answer {answer_file}: {error}")
         if not revived and not _beats(layout):
             revived = True

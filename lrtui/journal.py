@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from lrtui.events import AnyEvent, decode_event
+from lrtui.foreign import open_regular
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 20
@@ -37,7 +38,7 @@ class JournalTail:
         """Return the events on the lines completed since the last call; [] where there is no journal."""
         events: list[AnyEvent] = []
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = open_regular(self.path)
         except OSError:
             return events
         try:

@@ -17,6 +17,7 @@ import msgspec
 
 from lrtui.errors import MachineError, UserError
 from lrtui.experiment import Experiment, load, override, same_experiment
+from lrtui.foreign import read_small
 from lrtui.keeper import write_whole
 from lrtui.layout import FORMAT, Layout
 from lrtui.sweep import level_text
@@ -70,13 +71,13 @@ def read_experiment(directory: Path) -> Experiment:
 
     """
     layout = Layout(directory)
-    if not layout.experiment.is_file():
+    if not layout.experiment.is_file() or layout.experiment.is_symlink():
         raise UserError(
             "is no experiment directory (it has no experiment.toml)",
             str(directory),
             "see which there are: lrtui ls",
         )
-    found = layout.format.read_text(errors="replace").strip() if layout.format.exists() else FORMAT
+    found = read_small(layout.format).decode(errors="replace").strip() or FORMAT
     if found != FORMAT:
         raise UserError(
             f"has format {found[:20]!r}; this lrtui reads format {FORMAT}",
@@ -94,9 +95,8 @@ def beside(origin: Origin) -> Path:
 def read_origin(directory: Path) -> Origin:
     """Return where the experiment of a directory was started; this folder where nobody wrote it down."""
     try:
-        content = (directory / "origin.json").read_bytes()
-        return msgspec.json.decode(content, type=Origin)
-    except (OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(read_small(Layout(directory).origin), type=Origin)
+    except (RecursionError, msgspec.MsgspecError):
         return Origin(source="", cwd=os.getcwd(), python=sys.executable)
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import socket
-import stat
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from lrtui import gpu
+from lrtui.foreign import read_end
 from lrtui.journal import JournalTail
 from lrtui.layout import FORMAT, AttemptLayout, Layout
 from lrtui.metrics import MetricLog, RunSeries
@@ -280,21 +280,8 @@ def view_only(directory: Path, sweep: Sweep) -> str:
 
 def _read_end(path: Path, most: int) -> bytes:
     """Return the last bytes of a regular file from a line's beginning; b"" where it cannot be read."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return b""
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            return b""
-        start = max(0, status.st_size - most)
-        data = os.pread(fd, most, start)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-    if start and b"\n" in data[:-1]:
+    data = read_end(path, most)
+    if len(data) == most and b"\n" in data[:-1]:
         data = data[data.index(b"\n") + 1 :]
     return data.lstrip(b"\0")
 

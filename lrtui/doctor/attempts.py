@@ -17,8 +17,9 @@ from lrtui import keeper
 from lrtui.doctor.finding import Finding, fail, listed, ok, warn
 from lrtui.doctor.tree import Tree
 from lrtui.events import Plan
+from lrtui.foreign import read_small
 from lrtui.launchers import Condition, Gone, Living, Local, Over, Unclaimed
-from lrtui.launchers.local import PidFile, read_small
+from lrtui.launchers.local import PidFile
 from lrtui.layout import AttemptLayout
 from lrtui.metrics import MetricLog
 from lrtui.sweep import State, Sweep

@@ -21,8 +21,8 @@ from lrtui.doctor.finding import Check, Finding, fail, listed, ok, warn
 from lrtui.doctor.tree import Tree
 from lrtui.errors import OwnedElsewhereError, UserError
 from lrtui.events import AnyEvent, decode_command
+from lrtui.foreign import read_small
 from lrtui.journal import JournalTail
-from lrtui.launchers.local import read_small
 from lrtui.layout import FORMAT, Layout
 from lrtui.opening import read_experiment, read_origin
 from lrtui.supervisor.journal import Journal

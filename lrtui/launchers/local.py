@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 from lrtui import keeper, locks
+from lrtui.foreign import read_small
 from lrtui.launchers.base import Condition, Gone, Job, Living, Over, Unclaimed
 from lrtui.launchers.preloaded import Preloaded
 from lrtui.layout import AttemptLayout
 
 KEEPER = str(Path(keeper.__file__).resolve())
-_SMALL = 1 << 16
 
 
 class PidFile(msgspec.Struct, frozen=True):
@@ -147,21 +147,6 @@ def read_pid(path: Path, token: str) -> PidFile | None:
     if who is None or who.token != token or who.boot_id != keeper.boot_id():
         return None
     return who
-
-
-def read_small(path: Path) -> bytes:
-    """Return the content of a small regular file, b"" where it is missing, larger, a link or anything else."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        content = os.read(fd, _SMALL + 1)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-    return content if len(content) <= _SMALL else b""
 
 
 def is_same(pid: int, start: int | None, token: str) -> bool:

@@ -11,13 +11,13 @@ import math
 import os
 import platform
 import shlex
-import stat
 import time
 from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from lrtui.events import Plan
+from lrtui.foreign import read_small
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import read_origin
 from lrtui.ranking import run_value, shown_state
@@ -43,7 +43,7 @@ _CURVE_COLUMNS, _CURVE_POINTS = 200, 30_000
 """How finely one curve is kept, and how many points all of them may have."""
 _RANGE_POINTS = 400
 _RAN_WITH = ("program", "git", "script", "environment")
-_FILE_BYTES, _FILE_LINES = 1 << 16, 400
+_FILE_BYTES, _FILE_LINES = 1 << 20, 400
 _CLOSE = 1e-6
 
 
@@ -428,7 +428,7 @@ def _ran_with(snapshot: Snapshot) -> dict[str, str]:
 def _strings(path: Path) -> dict[str, str]:
     """Return the keys of a JSON file that hold text."""
     try:
-        told = json.loads(_read(path) or "{}")
+        told = json.loads(read_small(path, _FILE_BYTES) or b"{}")
     except (ValueError, RecursionError):
         return {}
     pairs = told.items() if isinstance(told, dict) else ()
@@ -437,25 +437,10 @@ def _strings(path: Path) -> dict[str, str]:
 
 def _experiment_file(directory: Path) -> list[str]:
     """Return the lines of the experiment file that the runs used."""
-    text = _read(Layout(directory).experiment)
+    text = read_small(Layout(directory).experiment, _FILE_BYTES).decode("utf-8", "replace")
     found = [clean(line, 1000).rstrip() for line in text.rstrip("\n").split("\n")] if text else []
     left = len(found) - _FILE_LINES
     return [*found[:_FILE_LINES], f"# and {left} more lines"] if left > 0 else found
-
-
-def _read(path: Path) -> str:
-    """Return a small regular file's text; "" where it is none: a stranger's directory may hold a link to anything."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return ""
-    try:
-        is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-        return os.read(fd, _FILE_BYTES).decode("utf-8", "replace") if is_file else ""
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
 
 
 def _reproduce(directory: Path) -> list[str]:

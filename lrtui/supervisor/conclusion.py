@@ -7,6 +7,7 @@ import signal
 
 from lrtui import events as ev
 from lrtui.events import AnyEvent
+from lrtui.foreign import read_end
 from lrtui.launchers import Gone, Over
 from lrtui.layout import AttemptLayout
 from lrtui.strategies.range_test import suggest
@@ -162,14 +163,7 @@ def last_line(files: AttemptLayout) -> str:
 
 def _tail(files: AttemptLayout) -> list[str]:
     """Return the last lines of a worker's output that say something."""
-    try:
-        with files.output.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL))
-            tail = file.read(_TAIL)
-    except OSError:
-        return []
-    return [line for line in clean_lines(tail) if line.strip()]
+    return [line for line in clean_lines(read_end(files.output, _TAIL)) if line.strip()]
 
 
 def is_fast_failure(run: Run, lines: int) -> bool | None:

@@ -17,8 +17,8 @@ from lrtui import events as ev
 from lrtui import keeper
 from lrtui.events import AnyEvent
 from lrtui.experiment import Experiment
+from lrtui.foreign import SMALL, read_end, read_small
 from lrtui.launchers import Gone, Job, Launcher, Over, Unclaimed
-from lrtui.launchers.local import read_small
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin, beside
 from lrtui.supervisor.conclusion import last_line
@@ -146,7 +146,7 @@ class Preparation:
 
 
 def _failure(over: Over, files: AttemptLayout) -> PreparationFailed:
-    output = [line for line in clean_lines(read_small(files.output)) if line.strip()]
+    output = [line for line in clean_lines(read_end(files.output, SMALL)) if line.strip()]
     why = "\n".join(output[-6:]) or f"the data could not be prepared ({last_line(files)})"
     if over.code in {2, 5}:  # the user's own data cannot be used; no data, or no room
         return PreparationFailed(over.code, why)

@@ -9,12 +9,15 @@ from pathlib import Path
 from lrtui import keeper
 from lrtui.events import Plan
 from lrtui.experiment import Experiment, argv, environment
+from lrtui.foreign import read_small
 from lrtui.launchers import Job
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin, beside
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep import Run, Sweep
 from lrtui.train.options import AUTO, PRECISIONS
+
+_ARGV_BYTES = 1 << 20
 
 
 def write_run(folder: Path, run: Run, plan: Plan) -> None:
@@ -132,8 +135,8 @@ def _first_provenance(layout: Layout, sweep: Sweep, ours: dict[str, str]) -> dic
     if first is None:
         return ours
     try:
-        text = AttemptLayout(layout.attempt(first.folder, 1)).argv.read_text()
-        content = json.loads(text)
+        argv_file = AttemptLayout(layout.attempt(first.folder, 1)).argv
+        content = json.loads(read_small(argv_file, _ARGV_BYTES))
         return {key: str(content.get(key, ours[key])) for key in ours}
     except (OSError, ValueError, AttributeError):
         return ours

@@ -1,0 +1,57 @@
+"""Reading files that somebody else may have put there: regular ones, bounded, never through a link.
+
+A directory of experiments is copied, shared and unpacked, and a worker writes where it likes. A link would show somebody's
+other files, a fifo would hold its reader for ever, and a file without end would fill its memory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+SMALL = 1 << 16
+"""Bytes of the largest file that is read whole, unless said."""
+
+
+def open_regular(path: Path) -> int:
+    """Return a descriptor to read a regular file.
+
+    Raises:
+        OSError: there is none, it may not be read, or it is a link, a fifo, a folder or anything else.
+
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(f"{path} is no regular file")
+    return fd
+
+
+def read_small(path: Path, most: int = SMALL) -> bytes:
+    """Return the content of a regular file of up to `most` bytes, b"" where it is anything else."""
+    try:
+        fd = open_regular(path)
+    except OSError:
+        return b""
+    try:
+        content = os.read(fd, most + 1)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+    return content if len(content) <= most else b""
+
+
+def read_end(path: Path, most: int) -> bytes:
+    """Return the last `most` bytes of a regular file, b"" where there is none."""
+    try:
+        fd = open_regular(path)
+    except OSError:
+        return b""
+    try:
+        return os.pread(fd, most, max(0, os.fstat(fd).st_size - most))
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
