@@ -334,6 +334,12 @@ class Warned(Event, frozen=True, kw_only=True):
     run: str | None = None
 
 
+class Alerted(Event, frozen=True, kw_only=True):
+    """What [alerts] names was told of everything up to a position in the journal, or is about to be."""
+
+    of: int
+
+
 class BrakeSet(Event, frozen=True, kw_only=True):
     """No run is launched while the brake is on."""
 
@@ -384,6 +390,7 @@ AnyEvent = (
     | VerdictReached
     | ParallelSet
     | Warned
+    | Alerted
     | BrakeSet
     | CommandDone
     | SweepClosed

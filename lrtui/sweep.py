@@ -237,6 +237,8 @@ class Sweep:
     inode: int = 0
     n: int = 0
     """Number of the last event."""
+    alerted: int = 0
+    """The last event up to which [alerts] was told."""
     at: float = 0.0
     """Time of the last event."""
     strange: int = 0
@@ -593,5 +595,6 @@ _APPLY: dict[type[Event], Callable[..., Sweep | None]] = {
     ev.SweepClosed: _closed,
     ev.VerdictReached: _verdict,
     ev.ParallelSet: _parallel,
+    ev.Alerted: lambda sweep, e: replace(sweep, alerted=max(sweep.alerted, e.of)),
     ev.BrakeSet: _brake,
 }

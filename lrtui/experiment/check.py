@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lrtui.events import Scalar, Unit
 from lrtui.experiment import settings
+from lrtui.experiment.alerts import read_alerts
 from lrtui.experiment.keys import check_keys
 from lrtui.experiment.named import read_axis, read_named
 from lrtui.experiment.objective import read_loss, read_objective, read_regex
@@ -115,6 +116,7 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         durability=reader.choice("durability", "normal", ("normal", "strict")),
         health=settings.read_health(reader),
         launcher=settings.read_launcher(reader),
+        alerts=read_alerts(reader),
         checkpoints=builtin or "checkpoint" in placeholders,
         stops_at_until=builtin or "until" in placeholders,
         can_range_test=builtin or {"lr_to", "lr_steps"} <= placeholders,

@@ -111,6 +111,7 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
         "study": experiment.study,
         **{f"health.{rule}": value for rule, value in experiment.health.items()},
         "launcher": dict(experiment.launcher),
+        "alerts": str(experiment.alerts),
     }
     plain = (
         *(

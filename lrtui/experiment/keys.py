@@ -39,6 +39,7 @@ KEYS = {
     "health": "switches rules off: { stalled = false }",
     "values": "your own placeholders",
     "launcher": "how processes are started",
+    "alerts": "a command or a webhook that is told what happens",
     "study": "one external factor at a time",
 }
 

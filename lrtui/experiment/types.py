@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lrtui.events import Scalar, Unit
+from lrtui.experiment.alerts import Alerts
 from lrtui.experiment.lengths import decays, rungs, share_of, warmup
 from lrtui.strategies import Space, Strategy
 from lrtui.train.optimizers import OPTIMIZERS
@@ -107,6 +108,7 @@ class Experiment:
     durability: str
     health: Mapping[str, Scalar]
     launcher: Mapping[str, Scalar]
+    alerts: Alerts
 
     checkpoints: bool
     """Whether an attempt can go on from a checkpoint: the command has {checkpoint}."""

@@ -22,10 +22,12 @@ from lrtui import __version__, gpu
 from lrtui import events as ev
 from lrtui.events import Answer, AnyEvent
 from lrtui.experiment import Experiment
+from lrtui.journal import JournalTail
 from lrtui.launchers import LAUNCHERS, Gone, Living, Over, Unclaimed
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin
 from lrtui.supervisor import commands, slots, starting
+from lrtui.supervisor.alerting import Alerting
 from lrtui.supervisor.budget import halted, overspent
 from lrtui.supervisor.conclusion import (
     after_loss,
@@ -81,6 +83,11 @@ class Supervisor:
         self._close_look = True
         self._decided_n = -1
         self._warned: set[str] = set()
+        self._alerting = Alerting(experiment.alerts, self.layout.root, origin.cwd)
+        self._untold: list[AnyEvent] = []
+        """Events since the last tick, at first those that an earlier supervisor may not have told; with [alerts] alone."""
+        if experiment.alerts:
+            self._untold += JournalTail(self.layout.journal).poll()
 
     @property
     def sweep(self) -> Sweep:
@@ -90,7 +97,11 @@ class Supervisor:
     def append(self, *events: AnyEvent) -> None:
         """Make events durable; what they allow may be done when this returns."""
         if events:
+            before = self.sweep.n
             self.journal.append(*events)
+            if self.experiment.alerts:
+                numbered = enumerate(events, before + 1)
+                self._untold += [msgspec.structs.replace(event, n=n) for n, event in numbered]
 
     def may_own(self, *, takeover: bool) -> bool:
         """Tell whether this is the directory that was opened, on its host; with `takeover` make it so.
@@ -146,6 +157,7 @@ class Supervisor:
         self._decide()
         self._launch()
         self._close()
+        self._alert()
 
     # ── reap ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -425,6 +437,14 @@ class Supervisor:
             version=__version__,
             pid=os.getpid(),
         )
+
+    def _alert(self) -> None:
+        """Tell what has happened since the last tick, after it is journalled that it was told."""
+        letters = self._alerting.due(self.sweep, self._untold)
+        self._untold.clear()
+        if letters:
+            self.append(ev.Alerted(of=self.sweep.n))
+        self._alerting.tell(letters)
 
     # ── small things ──────────────────────────────────────────────────────────────────────────────
 
