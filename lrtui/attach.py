@@ -101,8 +101,16 @@ def foreign(directory: Path, sweep: Sweep) -> str:
     return ""
 
 
-def monitor(directory: Path, why_view: str) -> int:
-    """Open the monitor; on leaving say how to come back.
+def why_not_drawn() -> str:
+    """Return why this terminal cannot show the monitor, "" where it can."""
+    term = os.environ.get("TERM", "")
+    if term in {"", "dumb", "unknown"}:
+        return f"TERM={term}: this terminal cannot place a cursor" if term else "TERM is not set"
+    return ""
+
+
+def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
+    """Open the monitor, which sends at most so many bytes a second (0: any number); on leaving say how to come back.
 
     Raises:
         UserError: there is no terminal to draw on.
@@ -116,7 +124,10 @@ def monitor(directory: Path, why_view: str) -> int:
     from lrtui import tui
 
     code = tui.run(
-        directory, view_only=bool(why_view), notice=f"view only: {why_view}" if why_view else ""
+        directory,
+        view_only=bool(why_view),
+        notice=f"view only: {why_view}" if why_view else "",
+        most_bytes=most_bytes,
     )
     print(farewell(directory))
     return code

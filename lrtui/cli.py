@@ -87,6 +87,7 @@ def _add_open(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("path", type=Path, metavar="FILE.toml|DIR")
     verb.add_argument("--headless", action="store_true", help="log mode: one line per event")
     verb.add_argument("--json", action="store_true", help="log mode in JSON lines")
+    _add_max_bytes(verb)
     verb.add_argument("--dir", type=Path, help="the experiment directory (default: runs/NAME)")
     verb.add_argument("--new", action="store_true", help="start another sweep: runs/NAME-2")
     verb.add_argument("--resume", action="store_true", help="go on after a stop")
@@ -96,6 +97,29 @@ def _add_open(verb: argparse.ArgumentParser) -> None:
     )
     _add_overrides(verb)
     verb.set_defaults(run=_open)
+
+
+def _add_max_bytes(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--max-bytes",
+        type=int,
+        default=os.environ.get("LRTUI_MAX_BYTES", "0"),
+        metavar="N",
+        help="send the terminal at most N bytes a second (also LRTUI_MAX_BYTES), for a metered or slow link",
+    )
+
+
+def _max_bytes(options: argparse.Namespace) -> int:
+    most = int(options.max_bytes)
+    if most and most < _FEWEST_BYTES:
+        raise UserError(
+            f"--max-bytes {most} is too few to draw with",
+            mend=f"give at least {_FEWEST_BYTES}, or 0 for no limit",
+        )
+    return most
+
+
+_FEWEST_BYTES = 200
 
 
 def _add_overrides(verb: argparse.ArgumentParser) -> None:
@@ -125,10 +149,15 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
 def _open(options: argparse.Namespace) -> int:
     from lrtui import attach
 
+    most_bytes = _max_bytes(options)
     directory, made = attach.directory_of(
         options.path, _overrides(options), under=options.dir, new=options.new
     )
-    log_mode = options.headless or options.json or not sys.stdout.isatty()
+    asked = options.headless or options.json or not sys.stdout.isatty()
+    undrawn = "" if asked else attach.why_not_drawn()
+    if undrawn:
+        print(f"{undrawn}; log mode instead of the monitor")
+    log_mode = asked or bool(undrawn)
     if made or not options.json:
         print(f"experiment directory: {directory}", file=sys.stderr if log_mode else sys.stdout)
     why_view = attach.prepare(
@@ -144,7 +173,7 @@ def _open(options: argparse.Namespace) -> int:
             if written.missing:
                 print(f"lrtui: {written.missing}", file=sys.stderr)
         return code
-    return attach.monitor(directory, why_view)
+    return attach.monitor(directory, why_view, most_bytes)
 
 
 # ── verbs that look ───────────────────────────────────────────────────────────────────────────────
@@ -165,6 +194,22 @@ def _check(options: argparse.Namespace) -> int:
     for line in draw(experiment):  # asks the trainer, which takes a second or two
         print(line)
     return 0
+
+
+def _add_verify(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("path", type=Path, metavar="FILE.toml")
+    verb.add_argument("--steps", type=int, default=20, help="train so many (default: 20)")
+    _add_overrides(verb)
+    verb.set_defaults(run=_verify)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from lrtui.experiment import load
+    from lrtui.experiment.verifying import verify
+
+    if options.steps < 1:
+        raise UserError(f"--steps is at least 1 (found {options.steps})")
+    return verify(load(options.path, _overrides(options)), options.steps)
 
 
 def _add_status(verb: argparse.ArgumentParser) -> None:
@@ -348,6 +393,10 @@ def _run_verb(name: str) -> Callable[[argparse.ArgumentParser], None]:
 _VERBS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "open": (_add_open, "start, attach to, or view an experiment (the verb may be left out)"),
     "check": (_add_check, "validate a file and say what would run"),
+    "verify": (
+        _add_verify,
+        "train some steps of each LR alone and together, and compare the weights",
+    ),
     "status": (_add_status, "one look"),
     "stop": (_add_stop, "end the sweep; runs checkpoint"),
     "kill": (_run_verb("kill"), "end a run"),

@@ -9,7 +9,11 @@ only `emit`, and it is the only part of lrtui that imports torch.
     datasets/ models/ optimizers/ schedules/     name -> where it is, which options it takes; import nothing
     prepare.py store.py     the data, once per machine: load, split, write; the format of the folder
     data.py         arrays -> batches
+    convolution.py  small convolutions on the CPU, as products of matrices
     loop.py         the training
+    together.py     several LRs in one process, each bit-equal to a run of its own
+    verify.py       whether that is so: `lrtui verify`
+    precision.py    fp32 or bf16, whichever is faster here: `precision = "auto"`
     range_test.py   instead of it: the LR raised step by step until the loss turns
     checkpoint.py   what is kept, and how it is read back
 """

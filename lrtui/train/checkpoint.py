@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
+PARTS = ("settings", "model", "optimizer", "schedule", "place", "window", "generators", "made_with")
+"""What a checkpoint of this format holds at least."""
 
 
 class CheckpointError(Exception):
@@ -46,11 +49,27 @@ def save(path: Path, state: dict[str, Any]) -> None:
             torch.save({"format": FORMAT, **state}, file)
             file.flush()
             os.fsync(file.fileno())
-    except RuntimeError as error:  # torch's zip writer hides the OSError of a full disk
-        raise OSError(str(error).splitlines()[0]) from error
+    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # a full disk has no room for half a checkpoint
+        if isinstance(error, OSError):
+            raise
+        # torch's zip writer hides the reason; a disk that is full says it again
+        raise OSError(_why_full(path.parent) or str(error).splitlines()[0]) from error
     _keep(path)
     temporary.replace(path)
     _fsync_folder(path.parent)
+
+
+def _why_full(folder: Path) -> str:
+    """Return why nothing can be written in a folder, "" where something can."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(1 << 16))
+            file.flush()
+    except OSError as error:
+        return f"{error.strerror} at {folder}"
+    return ""
 
 
 def load(path: Path, settings: dict[str, Any]) -> tuple[dict[str, Any], str] | None:
@@ -104,6 +123,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise _DamagedError(f"wrong checksum of {broken}")
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise _DamagedError("not a checkpoint of this version of lrtui.train")
+    if missing := [part for part in PARTS if not isinstance(state.get(part), dict)]:
+        raise _DamagedError(f"it lacks {', '.join(missing)}")
     return state
 
 

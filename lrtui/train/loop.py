@@ -96,24 +96,33 @@ def _run(training: Training, stop: Stop) -> bool:
                 _emit(training, _trained(training))
 
 
-def take_step(training: Training) -> Tensor:
-    """Take one optimizer step on the next batch, and add it to the window; return the batch's mean loss, () on the device."""
+def take_step(training: Training, batch: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Take one optimizer step on the next batch, and add it to the window; return the batch's mean loss, () on the device.
+
+    `batch` is what `next_batch` returns, for who has it already.
+    """
+    training.lr = training.optimizer.param_groups[0]["lr"]
+    inputs, labels = batch or next_batch(training)
+    loss = learn(training, inputs, labels)
+    advance(training.schedule)
+    training.step += 1
+    training.window.images += len(labels)
+    training.window.timed_images += len(labels)
+    return loss
+
+
+def learn(training: Training, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Do a step's work on the device and no other: new weights, the window's sums; return the mean loss, ()."""
     window = training.window
-    inputs, labels = _next_batch(training)
     training.model.train()
     outputs, loss = _differentiate(training, inputs, labels)
-    training.lr = training.optimizer.param_groups[0]["lr"]
     if OPTIMIZERS[training.options.optimizer.name].closure:
         # it asks for the loss again where it has moved; the first time it is the one above
         training.optimizer.step(_again(training, inputs, labels, loss))
     else:
         training.optimizer.step()
-    advance(training.schedule)
-    training.step += 1
     window.loss.add_(loss.detach().double(), alpha=len(labels))
     window.correct.add_((outputs.detach().argmax(1) == labels).sum())
-    window.images += len(labels)
-    window.timed_images += len(labels)
     return loss.detach()
 
 
@@ -139,7 +148,8 @@ def _again(
     return closure
 
 
-def _next_batch(training: Training) -> tuple[Tensor, Tensor]:
+def next_batch(training: Training) -> tuple[Tensor, Tensor]:
+    """Return inputs and labels of the step that follows; a function of the options and the step alone."""
     epoch, index = divmod(training.step, training.epoch_steps)
     options = training.options
     if training.order is None or training.order[0] != epoch:

@@ -93,15 +93,15 @@ class Training:
     """An epoch and its order."""
 
 
-def set_up(options: Options) -> Training:
-    """Return the run at its beginning.
+def set_up(options: Options, arrays: data.Data | None = None) -> Training:
+    """Return the run at its beginning; `arrays` are those of another run of the same data, model and batch size.
 
     Raises:
         UsageError: the prepared folder, the model and the options do not go together.
 
     """
     device = chosen_device()
-    arrays = _load(options, device)
+    arrays = arrays or _load(options, device)
     _require_batch(options, arrays)
     torch.manual_seed(options.seed)
     model = _model(options, arrays).to(device).to(memory_format=arrays.layout)
@@ -147,7 +147,14 @@ def resume(training: Training) -> str:
     if found is None:
         return ""
     state, note = found
-    _restore(training, state)
+    try:
+        _restore(training, state)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(
+            f"{path} does not fit the model and the optimizer as they are now ({type(error).__name__}: {reason}); "
+            "was the model changed? Restart the run from scratch, or put the code back"
+        ) from None
     notes = [f"resumed at step {training.step}", *([note] if note else [])]
     threads = state["made_with"]["threads"]
     if training.device.type == "cpu" and threads != torch.get_num_threads():

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run(directory: Path, *, view_only: bool = False, notice: str = "") -> int:
+def run(directory: Path, *, view_only: bool = False, notice: str = "", most_bytes: int = 0) -> int:
     """Open the monitor and return when the user leaves it; it prints nothing, the caller says how to come back.
+
+    Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
 
     Returns 0 for leaving, 4 where the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs go on in
     all cases but 4.
@@ -30,7 +32,7 @@ def run(directory: Path, *, view_only: bool = False, notice: str = "") -> int:
         raise _no_terminal(directory)
     from lrtui.tui.app import Monitor  # textual costs 150 ms
 
-    app = Monitor(directory, view_only=view_only, notice=notice)
+    app = Monitor(directory, view_only=view_only, notice=notice, most_bytes=most_bytes)
     code = app.run(mouse=False)
     if app.bug is not None:
         raise app.bug

@@ -25,6 +25,7 @@ from lrtui.tui import steering
 from lrtui.tui.arrange import arrange, beside
 from lrtui.tui.frames import Frames
 from lrtui.tui.keymap import KEYMAP
+from lrtui.tui.link import LinkDriver
 from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
 from lrtui.tui.panels.leaderboard import ordered
@@ -63,8 +64,11 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
 
     scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
 
-    def __init__(self, directory: Path, *, view_only: bool = False, notice: str = "") -> None:
+    def __init__(
+        self, directory: Path, *, view_only: bool = False, notice: str = "", most_bytes: int = 0
+    ) -> None:
         super().__init__()
+        self.most_bytes = most_bytes
         self.animation_level = "none"
         self.directory = directory
         self.bug: BaseException | None = None
@@ -113,8 +117,13 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
     def _catch_signals(self) -> None:
         """Leave with the terminal restored; when even that hangs (its other end is gone), leave without."""
 
+        def give_up(code: int) -> None:
+            if isinstance(self._driver, LinkDriver):
+                self._driver.rescue()
+            os._exit(code)
+
         def leave(code: int) -> None:
-            last = threading.Timer(2.0, os._exit, (code,))
+            last = threading.Timer(2.0, give_up, (code,))
             last.daemon = True
             last.start()
             self.exit(code, return_code=code)
@@ -150,8 +159,9 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         if happened and time.monotonic() - self._said_at > ANSWER_SECONDS:
             scene = replace(scene, notice=Notice())
         settling = before is not None and before.reading and not scene.view.moved
-        if snapshot.standings and (scene.view.selected not in runs or settling):
-            chosen = ordered(scene)[0].runs[0]
+        rows = ordered(scene)
+        if rows and (scene.view.selected not in runs or settling):
+            chosen = rows[0].runs[0]
             scene = replace(scene, view=replace(scene.view, selected=chosen))
         self.scene = scene
         if first and not why and snapshot.sweep.closed is None and snapshot.supervisor != "alive":
@@ -223,11 +233,17 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
         """How many lines of text the large area shows."""
         return max(1, self.screen_stack[0].query_one("#main").size.height - 1)
 
+    def screen_lines(self) -> list[str]:
+        """Return what the screen shows, as text."""
+        strips = self.screen._compositor.render_strips()  # noqa: SLF001  # as Textual's own export does
+        return [strip.text.rstrip() for strip in strips]
+
     # ------------------------------------------------ the supervisor
 
     def look(self, **changes: Any) -> None:
         """Change what the user looks at; what was answered before is wiped."""
         self.scene = replace(self.scene, view=replace(self.scene.view, **changes), notice=Notice())
+        self._reader.look_now()
 
     def say(self, text: str, *, bad: bool = False) -> None:
         """Show one line, until a key or, after a while, an event replaces it."""

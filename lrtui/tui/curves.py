@@ -15,6 +15,7 @@ from lrtui.text import clean
 from lrtui.tui import axes
 from lrtui.tui.axes import Limits
 from lrtui.tui.charts import MOST_POINTS, Curve, Picture
+from lrtui.tui.filtering import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
         return ()
     versions = tuple((run, series.version) for run, series in measured(scene).items())
     smooth = view.weight if view.smooth else 0.0
-    shown = (view.hidden, view.pinned, view.selected)
+    shown = (absent(scene), view.pinned, view.selected)
     return (
         metric,
         versions,
@@ -107,6 +108,16 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
         bool(scene.tests),
         _states(scene),
     )
+
+
+def absent(scene: Scene) -> frozenset[str]:
+    """Return the runs whose curves are not drawn: hidden one by one, or by the leaderboard's filter."""
+    hidden, wanted = scene.view.hidden, scene.view.filter
+    if not wanted or scene.snapshot is None:
+        return hidden
+    test = matches(wanted)
+    out = (run for row in scene.snapshot.standings if not test(row) for run in row.runs)
+    return hidden | frozenset(out)
 
 
 def _states(scene: Scene) -> tuple[object, ...]:
@@ -127,7 +138,8 @@ def picture(
     axis = axis_for(scene)
     log = view.log_y and (alone or "acc" not in metric)
     points = min(MOST_POINTS // 2, max(16, columns))
-    shown = [run for run in _ordered(scene) if run not in view.hidden]
+    out = absent(scene)
+    shown = [run for run in _ordered(scene) if run not in out]
     curves = []
     for run in shown:
         x, y = _points(
@@ -170,10 +182,11 @@ def _legend(scene: Scene) -> tuple[tuple[str, str], ...]:
     if scene.snapshot is None:
         return ()
     runs = sorted(scene.snapshot.sweep.trained(), key=lambda run: run.setting.lr)
+    out = absent(scene)
     return tuple(
         (f"{scene.mark(run.id).letter} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
         for run in runs
-        if run.id not in scene.view.hidden
+        if run.id not in out
     )
 
 

@@ -2,18 +2,24 @@
 
 Textual writes whole spans: 14 KB for an update in which a few hundred bytes change, and behind a slow link its queue fills and
 then blocks the keys (measured with 8.2.8). Here a grid remembers what was sent. An update is painted into a second grid; the
-difference is written when the writer has caught up, so what comes meanwhile replaces it: the latest frame wins.
+link asks for the difference when it has caught up, so what comes meanwhile replaces it: the latest frame wins.
 `App._display` is a private hook: where it does not look as expected, or LRTUI_PLAIN is set, Textual's own way is taken.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
+from textual import constants
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from typing_extensions import override
+
+from lrtui.tui import lookalike
+from lrtui.tui.link import SYNC_END, SYNC_START, LinkDriver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from rich.color import ColorSystem
     from rich.segment import Segment
     from rich.style import Style
+    from textual.driver import Driver
 
 Cell = tuple[str, "Style | None"]
 """What stands in a cell; "" to the right of a wide character."""
@@ -28,70 +35,149 @@ _NOTHING: Cell = ("\0", None)
 """Differs from every cell: what the terminal shows here is not known."""
 _SHORT_GAP = 4
 """Unchanged cells that cost less to write again than to jump over."""
-_BACKLOG = 3
-"""Writes in the writer's queue from which on a frame waits."""
+_ALL = 1 << 30
+_RESIZE_SECONDS = 0.1
+"""Between two layouts while the terminal is being resized."""
+_SYNCED = 200
+"""Bytes from which on a frame is worth the 16 that make the terminal show it at once."""
+_MOST_IN_CELL = 8
+"""Characters: a letter and its combining ones."""
 _NO_COLOUR = bool(os.environ.get("NO_COLOR"))
-SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
 class Grid:
-    """What the terminal shows, and what it should show."""
+    """What the terminal shows, and what it should show. Painted in one thread, sent in another."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *, plain: bool = False) -> None:
         self.width = width
         self.height = height
-        self.sent: list[list[Cell]] = [[_NOTHING] * width for _ in range(height)]
-        self.wanted: list[list[Cell]] = [[_NOTHING] * width for _ in range(height)]
-        self.dirty: set[int] = set()
+        self._plain = plain
+        """Whether every cell is shown in ASCII."""
+        self._sent: list[list[Cell]] = [[_NOTHING] * width for _ in range(height)]
+        self._wanted: list[list[Cell]] = [[_NOTHING] * width for _ in range(height)]
+        self._waits: dict[int, int] = {}
+        """Rows that may differ, and how many frames went out without them."""
+        self._lock = threading.Lock()
 
     def put(self, x: int, y: int, segments: Iterable[Segment]) -> None:
         """Paint segments from (x, y) to the right."""
         if not 0 <= y < self.height:
             return
-        row = self.wanted[y]
-        self.dirty.add(y)
-        for text, style, control in segments:
-            if control:
-                continue
-            for char in text:
-                size = 1 if " " <= char < "\x7f" or "\u2500" <= char < "\u2900" else cell_len(char)
-                if size == 0:
-                    if 0 < x <= self.width and row[x - 1] is not _NOTHING:
-                        before, look = row[x - 1]
-                        row[x - 1] = (before + char, look)
+        with self._lock:
+            row = self._wanted[y]
+            self._waits.setdefault(y, 0)
+            for text, style, control in segments:
+                if control:
                     continue
-                if x < self.width:
-                    row[x] = (char, style)
-                    if size == 2 and x + 1 < self.width:
-                        row[x + 1] = ("", style)
-                x += size
+                for char in text:
+                    x = self._put(row, x, char, style)
 
-    def difference(self, colours: ColorSystem | None) -> str:
-        """Return what brings the terminal from what it shows to what it should; afterwards they are the same."""
-        out: list[str] = []
-        pen: str | None = None
-        for y in sorted(self.dirty):
-            sent, wanted = self.sent[y], self.wanted[y]
+    def _put(self, row: list[Cell], x: int, char: str, style: Style | None) -> int:
+        """Paint one character; return where the next one goes."""
+        size = 1 if _is_narrow(char) else cell_len(char)
+        if size == 0:
+            if char >= "\xa0" and not self._plain:
+                _combine(row, x - 1, char)
+            return x
+        if self._plain:
+            for each in lookalike.plain(char):
+                if 0 <= x < self.width:
+                    row[x] = (each, style)
+                x += 1
+            return x
+        if 0 <= x < self.width:
+            if row[x][0] == "":  # the right half of a wide character, which goes with its left one
+                row[x - 1] = (" ", row[x - 1][1])
+            after = x + size
+            if after < self.width and row[after][0] == "":
+                row[after] = (" ", row[after][1])
+            if size == 1:
+                row[x] = (char, style)
+            elif after <= self.width:
+                row[x : x + 2] = (char, style), ("", style)
+            else:
+                row[x] = (" ", style)
+        return x + size
+
+    def difference(self, colours: ColorSystem | None, room: int = _ALL) -> str:
+        """Return what brings the terminal closer to what it should show, in about `room` bytes; "" where it is there.
+
+        Where not all fits, the rows that cost least come first, and those that wait for long: a key's answer is a row
+        or two, a chart is many.
+        """
+        with self._lock:
+            out: list[str] = []
+            pen = _Pen(colours)
+            for y in self._order(room):
+                if room <= 0:
+                    self._waits[y] += 1
+                    continue
+                text = self._row(y, pen, room)
+                room -= len(text)
+                out.append(text)
+                if self._sent[y] == self._wanted[y]:
+                    del self._waits[y]
+                else:
+                    self._waits[y] += 1
+            text = "".join(out)
+            return f"{text}\x1b[0m" if text else ""
+
+    def _order(self, room: int) -> list[int]:
+        """Return the rows that differ, in the order in which they are sent; forget those that do not."""
+        changes = {}
+        for y in sorted(self._waits):
+            sent, wanted = self._sent[y], self._wanted[y]
             if sent == wanted:
-                continue
-            for start, end in _stretches(sent, wanted):
-                out.append(f"\x1b[{y + 1};{start + 1}H")
-                for text, style in wanted[start:end]:
-                    sgr = _sgr(style, colours)
-                    if sgr != pen:
-                        out.append(f"\x1b[0m{sgr}")
-                        pen = sgr
-                    out.append(text)
-            self.sent[y] = list(wanted)
-        self.dirty.clear()
-        if out:
-            out.append("\x1b[0m")
+                del self._waits[y]
+            else:
+                changes[y] = sum(a != b for a, b in zip(sent, wanted, strict=True))
+        if 4 * sum(changes.values()) < room:
+            return list(changes)
+        return sorted(changes, key=lambda y: changes[y] / (1 + self._waits[y]))
+
+    def _row(self, y: int, pen: _Pen, room: int) -> str:
+        """Return what changes in one row, up to `room` bytes; take it as sent."""
+        sent, wanted = self._sent[y], self._wanted[y]
+        out: list[str] = []
+        length = 0
+        for start, end in list(_stretches(sent, wanted)):
+            out.append(f"\x1b[{start + 1}G" if out else f"\x1b[{y + 1};{start + 1}H")
+            sure = True
+            for x in range(start, end):
+                char, style = wanted[x]
+                if not char:  # came with the wide character to its left
+                    sent[x] = wanted[x]
+                    continue
+                if length > room:
+                    return "".join(out)
+                if not sure:
+                    out.append(f"\x1b[{x + 1}G")
+                look = pen.take(style)
+                out.append(look + char)
+                length += len(look) + len(char)
+                # How wide a terminal takes what is not plain is its own affair: then it is told where to go on.
+                sure = len(char) == 1 and _is_narrow(char)
+                sent[x] = wanted[x]
         return "".join(out)
 
     def forget(self) -> None:
         """Take the terminal's content as unknown: everything is sent again."""
-        self.sent = [[_NOTHING] * self.width for _ in range(self.height)]
-        self.dirty = set(range(self.height))
+        with self._lock:
+            self._sent = [[_NOTHING] * self.width for _ in range(self.height)]
+            self._waits = dict.fromkeys(range(self.height), 0)
+
+
+def _is_narrow(char: str) -> bool:
+    """Tell without a look at tables whether a character takes one cell: ASCII, boxes and blocks, braille do."""
+    return " " <= char < "\x7f" or "\u2500" <= char < "\u25a0" or "\u2800" <= char < "\u2900"
+
+
+def _combine(row: list[Cell], x: int, char: str) -> None:
+    """Add a combining character to the one at x."""
+    if 0 < x < len(row) and row[x][0] == "":
+        x -= 1
+    if 0 <= x < len(row) and row[x] is not _NOTHING and len(row[x][0]) < _MOST_IN_CELL:
+        row[x] = (row[x][0] + char, row[x][1])
 
 
 def _stretches(sent: list[Cell], wanted: list[Cell]) -> Iterable[tuple[int, int]]:
@@ -112,31 +198,53 @@ def _stretches(sent: list[Cell], wanted: list[Cell]) -> Iterable[tuple[int, int]
         yield start, end
 
 
-_sgr_cache: dict[tuple[Style | None, ColorSystem | None], str] = {}
+_looks: dict[tuple[Style | None, ColorSystem | None], str] = {}
 
 
-def _sgr(style: Style | None, colours: ColorSystem | None) -> str:
-    """Return the escape sequence that turns a style on."""
-    if style is None:
+class _Pen:
+    """Knows which style the terminal writes in."""
+
+    def __init__(self, colours: ColorSystem | None) -> None:
+        self._colours = colours
+        self._look: str | None = None
+
+    def take(self, style: Style | None) -> str:
+        """Return what turns a style on; "" where it is on."""
+        look = _look(style, self._colours)
+        if look == self._look:
+            return ""
+        self._look = look
+        return f"\x1b[0;{look}m" if look else "\x1b[0m"
+
+
+def _look(style: Style | None, colours: ColorSystem | None) -> str:
+    """Return the numbers of the escape sequence that turns a style on."""
+    if style is None or colours is None:
         return ""
-    if _NO_COLOUR:
-        style = style.without_color  # Textual would send shades of grey
-    key = (style, colours)
-    found = _sgr_cache.get(key)
+    found = _looks.get((style, colours))
     if found is None:
-        if len(_sgr_cache) > 4096:
-            _sgr_cache.clear()
-        found = style.render("\0", color_system=colours).partition("\0")[0] if colours else ""
-        _sgr_cache[key] = found
+        if len(_looks) > 4096:
+            _looks.clear()
+        bare = style.without_color if _NO_COLOUR else style  # Textual would send shades of grey
+        sequence = bare.update_link(None).render("\0", color_system=colours).partition("\0")[0]
+        found = _looks[style, colours] = sequence[2:-1]
     return found
 
 
 class Frames:
     """Mix into an App, before it: replaces how updates reach the terminal."""
 
+    most_bytes = 0
+    """What may be sent in a second; 0 for no limit."""
     _grid: Grid | None = None
-    _frame_waits = False
+    _resized_at = 0.0
     _plain = bool(os.environ.get("LRTUI_PLAIN"))
+
+    @override
+    def get_driver_class(self) -> type[Driver]:  # type: ignore[misc]
+        if self._plain or constants.DRIVER:  # textual-serve names a driver of its own
+            return super().get_driver_class()  # type: ignore[misc,no-any-return]
+        return LinkDriver
 
     @override
     def _display(self, screen: Any, renderable: Any) -> None:  # type: ignore[misc]
@@ -145,7 +253,7 @@ class Frames:
             super()._display(screen, renderable)  # type: ignore[misc]
             return
         try:
-            self.send_frame()
+            self._send_frame(app)
         finally:
             app.post_display_hook()
 
@@ -158,7 +266,7 @@ class Frames:
             return False
         width, height = app.size
         if self._grid is None or (self._grid.width, self._grid.height) != (width, height):
-            self._grid = Grid(width, height)
+            self._grid = Grid(width, height, plain=lookalike.wanted())
         grid = self._grid
         if isinstance(update, LayoutUpdate):
             for y, strips in enumerate(update.strips, update.region.y):
@@ -176,27 +284,41 @@ class Frames:
                 grid.put(x, y, chop if chop_end <= end else chop.crop(0, end - x))
         return True
 
-    def send_frame(self) -> None:
-        """Write what has changed, now or when the writer has caught up."""
-        app: Any = self
+    def _send_frame(self, app: Any) -> None:
+        """Have what has changed sent when the line is free; a driver without a link takes it at once."""
         driver = app._driver  # noqa: SLF001
-        if self._grid is None or driver is None:
+        if driver is None:
             return
-        writer = getattr(driver, "_writer_thread", None)
-        if writer is not None and writer._queue.qsize() > _BACKLOG:  # noqa: SLF001
-            if not self._frame_waits:
-                self._frame_waits = True
-                app.set_timer(0.05, self._send_late)
-            return
-        text = self._grid.difference(app.console._color_system)  # noqa: SLF001
-        if text:
-            sync = app._sync_available  # noqa: SLF001
-            driver.write(f"{SYNC_START}{text}{SYNC_END}" if sync else text)
+        link = getattr(driver, "link", None)
+        if link is not None:
+            link.source = self._next_frame
+            link.wake()
+        elif text := self._next_frame(_ALL):
+            driver.write(text)
             driver.flush()
 
-    def _send_late(self) -> None:
-        self._frame_waits = False
-        self.send_frame()
+    def _next_frame(self, room: int) -> str:
+        """Return about so many bytes of what the terminal does not show yet."""
+        app: Any = self
+        if self._grid is None:
+            return ""
+        text = self._grid.difference(app.console._color_system, room)  # noqa: SLF001
+        sync = app._sync_available and len(text) > _SYNCED  # noqa: SLF001
+        return f"{SYNC_START}{text}{SYNC_END}" if sync else text
+
+    @override
+    def _check_resize(self) -> None:  # type: ignore[misc]
+        """Lay out for a new size, but not for every one of those on the way to it."""
+        app: Any = self
+        rest = self._resized_at + _RESIZE_SECONDS - time.monotonic()
+        if app._resize_timer is not None:  # noqa: SLF001
+            app._resize_timer.stop()  # noqa: SLF001
+            app._resize_timer = None  # noqa: SLF001
+        if rest > 0 and not app.is_headless:
+            app._resize_timer = app.set_timer(rest, self._check_resize)  # noqa: SLF001
+            return
+        self._resized_at = time.monotonic()
+        super()._check_resize()  # type: ignore[misc]
 
     def repaint_all(self) -> None:
         """Send everything again with the next frame."""

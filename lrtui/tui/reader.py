@@ -7,6 +7,9 @@ writes no byte. A message replaces an older one that the app has not read yet.
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -24,7 +27,11 @@ if TYPE_CHECKING:
     from lrtui.watcher import Snapshot, Watcher
 
 LIVE, QUIET = 0.25, 1.0
-"""Seconds between two looks while something happens, and after a while without."""
+"""Seconds between two looks while something happens and the user is there, and after a while without the one or the other."""
+_AWAY_SECONDS = 15.0
+"""Without a key for so long, nobody needs more than one picture a second: a quarter of the bytes and of the work."""
+JOURNAL_LINES = 5000
+"""So much of the journal can be scrolled through."""
 _PATIENCE = 40
 """Looks without news before the pace drops."""
 
@@ -79,6 +86,9 @@ class Reader(threading.Thread):
         self._judgement = Judgement()
         self._pages = Pages()
         self._calm = 0
+        self._asked_at = time.monotonic()
+        self._journal: deque[str] = deque(maxlen=JOURNAL_LINES)
+        self._journal_read: tuple[str, ...] = ()
 
     def show(self, run: str, leader: str) -> None:
         """Fetch the pages of another run from now on."""
@@ -87,8 +97,9 @@ class Reader(threading.Thread):
             self.look_now()
 
     def look_now(self) -> None:
-        """Look at once: something was asked of the supervisor."""
+        """Look at once: a key was pressed, or something was asked of the supervisor."""
         self._calm = 0
+        self._asked_at = time.monotonic()
         self._wake.set()
 
     def end(self) -> None:
@@ -112,6 +123,7 @@ class Reader(threading.Thread):
         """Tell what has changed; return whether there is more to read at once."""
         snapshot = watcher.look()
         told = _gist(snapshot)
+        self._narrate(snapshot)
         news = told != self._told
         if news:
             self._told = told
@@ -126,6 +138,19 @@ class Reader(threading.Thread):
         self._calm = 0 if news else self._calm + 1
         return bool(snapshot.reading)
 
+    def _narrate(self, snapshot: Snapshot) -> None:
+        """Put the events that came with this look into words."""
+        if not snapshot.events:
+            return
+        from lrtui.narration import event_text  # off the way to the first paint
+
+        for event in snapshot.events:
+            text = event_text(event, snapshot.sweep)
+            if text:
+                at = time.strftime("%d %b %H:%M:%S", time.localtime(event.at))
+                self._journal.append(f"{at}  {'you  ' if event.by else '     '}{text}")
+        self._journal_read = tuple(self._journal)
+
     def _judge(self, snapshot: Snapshot) -> None:
         """Tell what follows from the sweep where it has changed: behind the snapshot, which need not wait for it."""
         if snapshot.sweep is self._judged:
@@ -137,18 +162,19 @@ class Reader(threading.Thread):
             self._post(SnapshotTaken(snapshot, judgement))
 
     def _wait(self, reading: bool) -> None:
-        seconds = 0.01 if reading else LIVE if self._calm < _PATIENCE else QUIET
+        away = time.monotonic() - self._asked_at > _AWAY_SECONDS
+        seconds = 0.01 if reading else QUIET if away or self._calm >= _PATIENCE else LIVE
         self._wake.wait(seconds)
         self._wake.clear()
 
     def _read_pages(self, watcher: Watcher, snapshot: Snapshot) -> Pages:
         run, leader = self._wanted
         if run not in snapshot.sweep.runs:
-            return Pages()
+            return Pages(journal=self._journal_read)
         old = self._pages
         same = old.run == run and old.leader == leader and self._calm % 4
         if same and not snapshot.sweep.runs[run].alive:
-            return old
+            return replace(old, journal=self._journal_read)
         theirs = watcher.settings(leader) if leader in snapshot.sweep.runs else {}
         return Pages(
             run,
@@ -156,6 +182,7 @@ class Reader(threading.Thread):
             MappingProxyType(watcher.settings(run)),
             leader,
             MappingProxyType(theirs),
+            self._journal_read,
         )
 
 

@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from lrtui.sweep import Run
     from lrtui.watcher import Snapshot
 
-Pane = Literal["charts", "sensitivity", "range", "search", "output", "settings"]
-PANES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "search", "output", "settings")
+Pane = Literal["charts", "sensitivity", "range", "search", "output", "settings", "journal"]
+PANES: tuple[Pane, ...] = (
+    "charts",
+    "sensitivity",
+    "range",
+    "search",
+    "output",
+    "settings",
+    "journal",
+)
 SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
@@ -52,7 +60,9 @@ class View:
     """What stands in the large area."""
     charts: int = 2
     scroll: int = 0
-    """Lines from the end of the output, or from the top of the settings or the search."""
+    """Lines from the end of the output or the journal, or from the top of the settings or the search."""
+    filter: str = ""
+    """What the leaderboard and the charts are narrowed to (`filtering`)."""
     test: str = ""
     """The range test that `t` has turned to; "" for that of the run under the cursor."""
     follow: bool = True
@@ -60,13 +70,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Text about one run, fetched by the reader."""
+    """Text about one run, and the journal's, fetched by the reader."""
 
     run: str = ""
     output: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     leader: str = ""
     leader_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    journal: tuple[str, ...] = ()
+    """What happened, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range")
 """Panes with nothing to scroll: there the keys that scroll move the cursor."""
+_FROM_END: tuple[Pane, ...] = ("output", "journal")
+"""Panes that stand at their end."""
 
 
 class Steering:
@@ -38,6 +40,8 @@ class Steering:
     refresh: Callable[..., Any]
     size: Size
     push_screen: Callable[..., Any]
+    export_screenshot: Callable[..., str]
+    screen_lines: Callable[[], list[str]]
 
     @property
     def pane_rows(self) -> int:
@@ -138,16 +142,20 @@ class Steering:
             self._ask_lr("New run", "", None)
 
     def _ask_lr(self, title: str, value: str, parent: Run | None) -> None:
-        from lrtui.tui.screens.ask_lr import AskLr  # Textual's Input costs 10 ms
+        from lrtui.tui.screens.ask import Ask  # Textual's Input costs 10 ms
 
-        def answered(lr: float | None) -> None:
-            if lr is not None:
+        def checked(text: str) -> tuple[bool, str]:
+            return not isinstance(intents.read_lr(text), str), intents.echo_lr(text)
+
+        def answered(text: str | None) -> None:
+            lr = intents.read_lr(text) if text is not None else ""
+            if not isinstance(lr, str):
                 self.send(intents.add(lr, parent), f"adding {lr_text(lr)}")
 
         note = (
             "with its other settings and seed" if parent else "with the first run's other settings"
         )
-        self.push_screen(AskLr(title, value, f"Learning rate, {note}:"), answered)
+        self.push_screen(Ask(title, value, f"Learning rate, {note}:", checked), answered)
 
     def action_parallel(self, change: int) -> None:
         why, snapshot = self._cannot_act(), self.scene.snapshot
@@ -179,7 +187,33 @@ class Steering:
             self.look(hidden=view.hidden ^ {view.selected})
 
     def action_show_all(self) -> None:
-        self.look(hidden=frozenset())
+        self.look(hidden=frozenset(), filter="")
+
+    def action_filter(self) -> None:
+        from lrtui.tui.filtering import matcher  # needed seldom
+        from lrtui.tui.screens.ask import Ask
+
+        def checked(text: str) -> tuple[bool, str]:
+            found = matcher(text)
+            return not isinstance(found, str), found if isinstance(found, str) else ""
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._narrow(" ".join(text.split()))
+
+        note = "lr>=1e-3 state:running -adam; empty: all"
+        self.push_screen(
+            Ask("Show only runs with", self.scene.view.filter, note, checked), answered
+        )
+
+    def _narrow(self, text: str) -> None:
+        """Narrow the runs down; the cursor stays with its run where that is still there."""
+        self.look(filter=text)
+        rows = ordered(self.scene)
+        if rows and not any(self.scene.view.selected in row.runs for row in rows):
+            self.look(selected=rows[0].runs[0], moved=True)
+        if text:
+            self.say(f"{len(rows)} of them; Esc shows all")
 
     def action_pin(self) -> None:
         view = self.scene.view
@@ -221,6 +255,9 @@ class Steering:
     def action_output(self) -> None:
         self._turn_to("output")
 
+    def action_journal(self) -> None:
+        self._turn_to("journal")
+
     def action_settings(self) -> None:
         self._turn_to("settings")
 
@@ -243,7 +280,11 @@ class Steering:
         self.look(pane="range" if rest else "charts", test=rest[0] if rest else "")
 
     def action_charts_back(self) -> None:
-        self.look(pane="charts", scroll=0)
+        """Go back to the charts; from there to all runs."""
+        if self.scene.view.pane == "charts" and self.scene.view.filter:
+            self.look(filter="")
+        else:
+            self.look(pane="charts", scroll=0)
 
     def action_pane(self, step: int) -> None:
         panes = self.scene.panes
@@ -260,7 +301,7 @@ class Steering:
             if rows:
                 self.look(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
         else:
-            far = (view.pane == "output") == (end < 0)
+            far = (view.pane in _FROM_END) == (end < 0)
             self.look(scroll=10**6 if far else 0)
 
     def action_page(self, step: int) -> None:
@@ -269,7 +310,7 @@ class Steering:
             self.action_move(step * 5)
             return
         most = max(0, self._lines() - self.pane_rows)
-        change = -step if view.pane == "output" else step
+        change = -step if view.pane in _FROM_END else step
         self.look(
             scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most))
         )
@@ -279,7 +320,8 @@ class Steering:
         view, pages = self.scene.view, self.scene.pages
         if view.pane == "search":
             return lines_of(self.scene, self.size.width)
-        return len(pages.output if view.pane == "output" else pages.settings)
+        texts = {"output": pages.output, "journal": pages.journal}
+        return len(texts.get(view.pane, pages.settings))
 
     # ------------------------------------------------ monitor
 
@@ -287,6 +329,19 @@ class Steering:
         from lrtui.tui.screens.help import Help  # needed seldom
 
         self.push_screen(Help())
+
+    def action_export(self) -> None:
+        from lrtui.tui.export import write  # needed seldom
+
+        lines = self.screen_lines()
+        try:
+            folder = write(
+                self.directory, self.scene, "\n".join(lines) + "\n", self.export_screenshot()
+            )
+        except OSError as error:
+            self.say(f"cannot be written: {error.strerror}", bad=True)
+        else:
+            self.say(f"written to {folder}")
 
     def action_redraw(self) -> None:
         self.repaint_all()

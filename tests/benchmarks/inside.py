@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -10,7 +11,6 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 BATCH = 128
 LAYERS = (
@@ -70,7 +70,8 @@ def convolutions(threads: str) -> None:
 
 def emission(prepared: str, model: str) -> None:
     """Print the share of a training's time that its metric lines take: means, the gradient's norm, and writing."""
-    os.environ["LRTUI_METRICS"] = tempfile.NamedTemporaryFile(delete=False).name
+    folder = tempfile.TemporaryDirectory()
+    os.environ["LRTUI_METRICS"] = f"{folder.name}/metrics"
     from lrtui.train import loop
     from lrtui.train.options import parse
 
@@ -94,12 +95,9 @@ def emission(prepared: str, model: str) -> None:
     loop._trained = timed("means", loop._trained)
     loop._grad_norm = timed("norm", loop._grad_norm)
     loop._emit = timed("writing", loop._emit)
-    loop._evaluate_and_emit = lambda *_: True
-    loop._evaluation_due = lambda _: False
     began = time.perf_counter()
-    stdout, sys.stdout = sys.stdout, open(os.devnull, "w")
-    loop.train(parse(words))
-    sys.stdout = stdout
+    with contextlib.redirect_stdout(None):
+        loop.train(parse(words))
     whole = time.perf_counter() - began
     print(
         f"{model}: {counts['writing']} lines in {steps} steps and {whole:.1f} s: "
@@ -107,7 +105,6 @@ def emission(prepared: str, model: str) -> None:
         + f"; in all {sum(spent.values()) / whole:.2%} of the time",
         flush=True,
     )
-    os.unlink(os.environ["LRTUI_METRICS"])
 
 
 PARTS = {"convolutions": convolutions, "emission": emission}

@@ -78,12 +78,12 @@ class Terminal:
             self.read(left)
         return len(self.raw) - before
 
-    def read(self, timeout: float) -> bool:
-        """Read what is there; return whether anything came in time."""
+    def read(self, timeout: float, most: int = 65536) -> bool:
+        """Read what is there, at most so many bytes; return whether anything came in time."""
         if not select.select([self.master], [], [], timeout)[0]:
             return False
         try:
-            data = os.read(self.master, 65536)
+            data = os.read(self.master, most)
         except OSError:
             time.sleep(min(timeout, 0.01))
             return False

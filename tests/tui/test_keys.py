@@ -247,6 +247,7 @@ async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monit
         for key, word in (
             ("l", "output"),
             ("enter", "settings"),
+            ("tab", "journal"),
             ("tab", "val_acc by epoch"),
             ("tab", "sensitivity"),
             ("tab", "output"),

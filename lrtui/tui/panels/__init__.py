@@ -6,6 +6,7 @@ have their place in `lrtui.tui.arrange`.
 
 from lrtui.tui.panels.alert import Alert
 from lrtui.tui.panels.chart import Chart
+from lrtui.tui.panels.journal import Journal
 from lrtui.tui.panels.keys import Keys
 from lrtui.tui.panels.leaderboard import Leaderboard
 from lrtui.tui.panels.lines import Lines
@@ -23,6 +24,7 @@ LARGE: dict[Pane, type[Lines]] = {
     "range": RangeTest,
     "search": Search,
     "settings": Settings,
+    "journal": Journal,
 }
 """What can stand in the place of the charts, and side by side below the leaderboard."""
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from lrtui.sweep import lr_text
 from lrtui.tui.columns import Row, columns_for, spread
+from lrtui.tui.filtering import matches
 from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
 from lrtui.tui.panels.lines import Lines
 
@@ -28,10 +29,12 @@ _ORDER = ("running", "starting", "stopping", "pausing", "frozen", "paused", "wai
 
 
 def ordered(scene: Scene) -> list[Standing]:
-    """Return the standings as the user sorted them; ranks stay what they are."""
+    """Return the standings as the user narrowed them down and sorted them; ranks stay what they are."""
     if scene.snapshot is None:
         return []
     rows = list(scene.snapshot.standings)
+    if scene.view.filter:
+        rows = list(filter(matches(scene.view.filter), rows))
     match scene.view.sort:
         case "lr":
             rows.sort(key=lambda s: s.lr)
@@ -61,6 +64,9 @@ class Leaderboard(Lines):
         rows = ordered(scene)
         if not rows:
             waiting = "no runs yet" if scene.snapshot else "reading ..."
+            if scene.view.filter and scene.snapshot and scene.snapshot.standings:
+                waiting = f"no run matches {scene.view.filter} (/: change it, Esc: all)"
+                return [line(ink(f" {waiting}", FAINT))]
             if scene.tests:
                 waiting = "no runs yet: a range test comes first (t: its curve)"
             return [line(ink(f" {waiting}", FAINT))]
@@ -73,6 +79,9 @@ class Leaderboard(Lines):
         body = height - 1
         cursor = row_of(rows, scene.view.selected)
         self._first = _window(self._first, cursor, body, len(rows))
+        if scene.view.filter and scene.snapshot:
+            narrowed = f"/{scene.view.filter}  {len(rows)} of {len(scene.snapshot.standings)}"
+            head = f"{fit(head, max(0, width - len(narrowed) - 3))} {narrowed}"
         strips = [line(ink(f" {_more(head, self._first, body, len(rows), width - 1)}", FAINT))]
         for index, standing in enumerate(rows[self._first : self._first + body], self._first):
             row = Row(scene, standing, self._trend)

@@ -14,6 +14,8 @@ from lrtui.tui.ink import TEXT, ink, style
 from lrtui.tui.scene import Scene
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.events import Resize, Show
 
 
@@ -77,3 +79,10 @@ def rule(title: str, width: int, note: str = "", colour: str = TEXT) -> Strip:
     title = title if width_of(title) <= room else fit(title, room)
     bar = "─" * max(0, width - 2 - width_of(title) - width_of(note))
     return Strip([ink("──", RULE), ink(title, colour, bold=True), ink(bar, RULE), ink(note, FAINT)])
+
+
+def window_at_end(lines: Sequence[str], up: int, height: int) -> tuple[Sequence[str], int]:
+    """Return the `height` lines that stand `up` lines above the end, and how many are below them."""
+    up = max(0, min(up, len(lines) - height))
+    end = len(lines) - up
+    return lines[max(0, end - height) : end], up

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from lrtui.sweep import lr_text
 from lrtui.tui.ink import FAINT, TEXT, ink, line
-from lrtui.tui.panels.lines import Lines, rule
+from lrtui.tui.panels.lines import Lines, rule, window_at_end
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -30,9 +30,7 @@ class Output(Lines):
         large = scene.view.pane == "output"
         up = scene.view.scroll if large else 0
         lines = scene.pages.output if scene.pages.run == run.id else ()
-        up = min(up, max(0, len(lines) - (height - 1)))
-        end = len(lines) - up
-        shown = lines[max(0, end - (height - 1)) : end]
+        shown, up = window_at_end(lines, up, height - 1)
         note = f"{up} lines below" if up else "follow"
         body = [line(ink(" "), ink(text, TEXT)) for text in shown]
         if not lines:

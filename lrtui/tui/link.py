@@ -1,0 +1,295 @@
+"""The way to the terminal: a thread that writes, so that the app never waits for a line that is slow, cut or not read.
+
+Two things go over it: Textual's own control sequences (few, kept in order, never dropped) and frames, which are not queued at
+all: when the line has taken the last one, the next is asked for, so it shows the newest state. How much is sent at once follows
+from how fast the line is: from the time that the terminal takes to answer a cursor report sent behind a frame, which counts
+whatever lies in the buffers of ssh and the kernel, and where it answers none from the time that writing takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import termios
+import threading
+import time
+from collections import deque
+from typing import IO, TYPE_CHECKING, Any
+
+from textual import events
+from textual.drivers.linux_driver import LinuxDriver
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.message import Message
+
+    Source = Callable[[int], str]
+    """Returns the next part of what the terminal should show in about so many bytes; "" while nothing is left."""
+
+SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+PROBE = "\x1b[6n"
+"""Asks where the cursor is: the answer says that all before has been taken in."""
+_LEAST, _MOST = 1024, 1 << 18
+"""Bytes that may be under way on a slow line and on a quick one."""
+_PART = 4096
+"""A frame goes out in parts of at most so many bytes, so that a line that stops taking them holds one old part, not a screen."""
+_LAG_SECONDS = 0.25
+"""What lies on the line may take so long to get through."""
+_FAR_SECONDS = 0.7
+"""The way itself is taken to be no longer than that; what comes on top is a queue."""
+_ANSWER_SECONDS = 3.0
+"""Without an answer for so long the terminal is taken to give none, or the answer to be lost."""
+_FAREWELL_SECONDS = 0.7
+"""So long the last words may take before what lies on the line is thrown away for them."""
+
+
+class Link(threading.Thread):
+    """Writes to a terminal; stands in for Textual's writer thread, which lets the app wait when 30 writes wait."""
+
+    def __init__(self, file: IO[str], most_bytes: int = 0) -> None:
+        super().__init__(daemon=True, name="lrtui-link")
+        self.source: Source = _nothing
+        """Where frames come from; called in this thread."""
+        self.dead = False
+        """Whether the terminal is gone."""
+        self._fd, self._own = _descriptor(file)
+        self._news = threading.Condition()
+        self._texts: deque[bytes] = deque()
+        self._wanted = False
+        self._closed = False
+        """Whether no more frames are sent."""
+        self._ending = 0.0
+        """When to throw away what is not taken; 0 while the link is in use."""
+        self._pace = Pace(most_bytes)
+
+    # ------------------------------------------------ the app's side: none of it waits
+
+    def write(self, text: str) -> None:
+        """Send a text as it is, before the next frame."""
+        with self._news:
+            self._texts.append(text.encode("utf-8", "replace"))
+            self._news.notify()
+
+    def wake(self) -> None:
+        """Ask the source for a frame as soon as the line is free."""
+        with self._news:
+            self._wanted = True
+            self._news.notify()
+
+    def answered(self) -> None:
+        """Note that the terminal answered a probe."""
+        with self._news:
+            self._pace.answered(time.monotonic())
+            self._news.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Send no more frames and wait for answers under way: those that come later would be typed into the user's shell."""
+        with self._news:
+            self._closed = True
+            self._news.wait_for(self._all_answered, seconds)
+
+    def _all_answered(self) -> bool:
+        return self.dead or not self._pace.awaits
+
+    def stop(self) -> None:
+        """Send what was written, no more frames, and end within about a second even where nobody reads."""
+        with self._news:
+            self._closed = True
+            self._ending = time.monotonic() + _FAREWELL_SECONDS
+            self._news.notify_all()
+        if self.is_alive():
+            self.join(_FAREWELL_SECONDS + 1)
+
+    # ------------------------------------------------ the thread's side
+
+    @override
+    def run(self) -> None:
+        """Write until `stop`, or until the terminal is gone."""
+        try:
+            while (data := self._next()) is not None:
+                self._send(data)
+        except OSError:  # hung up
+            self.dead = True
+        finally:
+            if self._own:
+                os.close(self._fd)
+
+    def _next(self) -> bytes | None:
+        """Wait for something to send; None at the end."""
+        while True:
+            with self._news:
+                if self._texts:
+                    found = b"".join(self._texts)
+                    self._texts.clear()
+                    return found
+                if self._ending:
+                    return None
+                if not self._wanted or self._closed:
+                    self._news.wait()
+                    continue
+                room, seconds = self._pace.room(time.monotonic())
+                if room <= 0:
+                    self._news.wait(seconds)
+                    continue
+                self._wanted = False
+            text = self.source(room)
+            if not text:
+                continue
+            self._wanted = True  # until the source has nothing left
+            data = text.encode("utf-8", "replace")
+            if self._pace.probes:
+                data += PROBE.encode()
+            self._pace.sends(len(data), time.monotonic())
+            return data
+
+    def _send(self, data: bytes) -> None:
+        began = time.monotonic()
+        view = memoryview(data)
+        while view:
+            ready = select.select((), (self._fd,), (), 0.1)[1]
+            if ready:
+                with contextlib.suppress(BlockingIOError):
+                    # A descriptor that is not our own blocks: in small bites it does so only here, not in select.
+                    view = view[os.write(self._fd, view if self._own else view[:256]) :]
+            elif self._ending and time.monotonic() > self._ending:
+                # Nobody reads. The line is emptied, so that the last words (the usual screen, the cursor) fit in.
+                termios.tcflush(self._fd, termios.TCOFLUSH)
+                self._ending = time.monotonic() + _FAREWELL_SECONDS
+                with self._news:
+                    last = b"".join(self._texts)[-2048:]
+                    self._texts.clear()
+                view = memoryview(SYNC_END.encode() + (last or view[-2048:].tobytes()))
+        self._pace.wrote(len(data), time.monotonic() - began)
+
+
+class Pace:
+    """How many bytes may be sent now: a window as TCP has one, and the user's cap."""
+
+    def __init__(self, most_bytes: int = 0) -> None:
+        self.probes = True
+        """Whether the terminal is asked for answers."""
+        self._most = most_bytes
+        self._burst = min(most_bytes / 10, _MOST)
+        self._tokens = self._burst
+        self._at = 0.0
+        self._window = 1 << 14
+        self._under_way: deque[tuple[float, int]] = deque()
+        """When a frame was sent and how long it was, of those that were not answered."""
+        self._quickest = 0.05
+        """The shortest time to an answer of late, in seconds: what the way takes even when it is empty."""
+        self._ever = False
+        """Whether the terminal ever answered."""
+
+    @property
+    def awaits(self) -> bool:
+        """Whether an answer is under way."""
+        return self._ever and bool(self._under_way)
+
+    def room(self, now: float) -> tuple[int, float]:
+        """Return how many bytes may go now and, where none, after how many seconds to ask again."""
+        room, seconds = self._window, 1.0
+        if self._under_way:
+            since = now - self._under_way[0][0]
+            if since > _ANSWER_SECONDS:
+                self.probes = self.probes and self._ever
+                self._under_way.clear()
+            elif self._ever:
+                room -= sum(size for _, size in self._under_way)
+                seconds = _ANSWER_SECONDS - since + 0.01
+                room = 0 if room < self._window // 2 else room
+        if self._most:
+            self._tokens = min(
+                self._burst, self._tokens + (now - (self._at or now)) * 0.9 * self._most
+            )
+            self._at = now
+            if self._tokens < 0.5 * self._burst:
+                return 0, (0.5 * self._burst - self._tokens) / (0.9 * self._most) + 0.005
+            room = min(room, int(self._tokens))
+        return min(room, _PART), seconds
+
+    def sends(self, size: int, now: float) -> None:
+        """Note that a frame is sent."""
+        if self.probes:
+            self._under_way.append((now, size))
+        self._tokens -= size
+
+    def wrote(self, size: int, seconds: float) -> None:
+        """Learn from how long writing took where the terminal does not answer."""
+        if not self._ever:
+            self._learn(size, seconds)
+
+    def answered(self, now: float) -> None:
+        """Learn from an answer."""
+        self._ever = self.probes = True
+        if not self._under_way:
+            return
+        sent_at, size = self._under_way.popleft()
+        seconds = now - sent_at
+        self._quickest = min(1.02 * self._quickest + 0.001, seconds, _FAR_SECONDS)
+        self._learn(size, seconds - self._quickest)
+
+    def _learn(self, size: int, seconds: float) -> None:
+        if seconds > 1.5 * _LAG_SECONDS:
+            self._window = max(_LEAST, min(self._window, int(size * _LAG_SECONDS / seconds)))
+        elif seconds < _LAG_SECONDS and size > min(self._window, _PART) // 2:
+            self._window = min(2 * self._window, _MOST)
+
+
+class LinkDriver(LinuxDriver):
+    """Textual's driver with our way to the terminal."""
+
+    link: Link | None = None
+
+    @property
+    def _writer_thread(self) -> Any:
+        return self.link
+
+    @_writer_thread.setter
+    def _writer_thread(self, given: object) -> None:
+        """Take Textual's writer thread for the wish to have one."""
+        if given is None or self._file is None:
+            self.link = None
+        else:
+            self.link = Link(self._file, getattr(self._app, "most_bytes", 0))
+
+    @override
+    def stop_application_mode(self) -> None:
+        if self.link is not None:
+            self.link.settle(0.5)
+        super().stop_application_mode()
+
+    @override
+    def process_message(self, message: Message) -> None:
+        if isinstance(message, events.CursorPosition):
+            if self.link is not None:
+                self.link.answered()
+            return
+        super().process_message(message)
+
+    def rescue(self) -> None:
+        """Restore the terminal where the app hangs: called by whoever ends the process."""
+        if self.attrs_before is not None:
+            with contextlib.suppress(termios.error, OSError):
+                termios.tcflush(self.fileno, termios.TCOFLUSH)
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        if self.link is not None:
+            self.link.write("\x1b[?7h\x1b[<u\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[?1004l")
+            self.link.stop()
+
+
+def _descriptor(file: IO[str]) -> tuple[int, bool]:
+    """Return a descriptor to write to and whether it is ours; not-blocking only then: others share the terminal's own."""
+    fd = file.fileno()
+    with contextlib.suppress(OSError):
+        own = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        if os.fstat(own).st_rdev == os.fstat(fd).st_rdev:
+            return own, True
+        os.close(own)
+    return fd, False
+
+
+def _nothing(_room: int) -> str:
+    return ""

@@ -1,0 +1,35 @@
+"""What happened, when, and whether a person asked for it; following its end unless scrolled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
+from lrtui.tui.panels.lines import Lines, rule, window_at_end
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.scene import Scene
+
+_WHEN = 17
+"""Cells of the date, the time and the space behind them."""
+
+
+class Journal(Lines):
+    """A titled pane of one line per event."""
+
+    @override
+    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        lines = scene.pages.journal
+        up = scene.view.scroll if scene.view.pane == "journal" else 0
+        shown, up = window_at_end(lines, up, height - 1)
+        room = width - _WHEN - 1
+        body = [
+            line(ink(f" {text[:_WHEN]}", FAINT), ink(fit(text[_WHEN:], room), TEXT))
+            for text in shown
+        ]
+        note = f"{up} lines below" if up else "follow"
+        return [rule("journal", width, note), *(body or [line(ink(" nothing yet", FAINT))])]

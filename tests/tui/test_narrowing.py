@@ -1,0 +1,150 @@
+"""The filter, the journal and the export, in the running app."""
+
+import csv
+
+import pytest
+
+from lrtui.tui.app import Monitor
+from lrtui.tui.curves import absent
+from lrtui.tui.filtering import matcher
+from lrtui.tui.panels.leaderboard import ordered
+from tests.benchmarks.monitor import record
+from tests.tui.conftest import settled, text_of
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A monitor with its real reader, on a directory of eight finished runs."""
+    return Monitor(record(tmp_path / "recorded", 50))
+
+
+SIZES = [(160, 45), (80, 24)]
+
+
+def listed(monitor):
+    return [row.runs[0] for row in ordered(monitor.scene)]
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("lr>=1e-3", lambda s: s.lr >= 1e-3),
+        ("lr<1e-3", lambda s: s.lr < 1e-3),
+        ("lr=3e-3", lambda s: s.lr == 3e-3),
+        ("rank<=3", lambda s: s.rank <= 3),
+        ("value>0.1", lambda s: s.value is not None and s.value > 0.1),
+        ("state:running", lambda s: s.state == "running"),
+        ("-state:running", lambda s: s.state != "running"),
+        ("running lr>1e-3", lambda s: s.state == "running" and s.lr > 1e-3),
+        ("RUNNING", lambda s: s.state == "running"),
+        ("run:r04", lambda s: "r04" in s.runs),
+    ],
+)
+async def test_a_filter_keeps_what_matches(monitor, text, holds) -> None:
+    async with monitor.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        test = matcher(text)
+        rows = monitor.scene.snapshot.standings
+        kept = [row for row in rows if test(row)]
+        assert kept == [row for row in rows if holds(row)]
+        assert 0 < len(kept) < len(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("lr>=many", "no number"),
+        ("speed>1", "none of lr"),
+        ("lr>0", "above 0"),
+        ("value<x", "no number"),
+    ],
+)
+def test_a_filter_that_means_nothing_says_why(text, what) -> None:
+    assert what in matcher(text)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_filter_narrows_leaderboard_and_charts_and_escape_ends_it(monitor, size) -> None:
+    async with monitor.run_test(size=size) as pilot:
+        await settled(pilot)
+        every = listed(monitor)
+        await pilot.press("slash", *"lr>=1e-3", "enter")
+        await settled(pilot)
+        kept = listed(monitor)
+        assert 0 < len(kept) < len(every)
+        assert absent(monitor.scene) == frozenset(every) - frozenset(kept)
+        assert f"/lr>=1e-3  {len(kept)} of {len(every)}" in text_of(monitor)
+        assert monitor.scene.view.selected in kept
+        await pilot.press("escape")
+        await settled(pilot)
+        assert listed(monitor) == every
+        assert absent(monitor.scene) == frozenset()
+
+
+async def test_the_cursor_stays_with_its_run_while_that_is_listed(monitor) -> None:
+    async with monitor.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        await pilot.press("j", "j")
+        chosen = monitor.scene.view.selected
+        await pilot.press("slash", *f"run:{chosen}", "enter")
+        await settled(pilot)
+        assert monitor.scene.view.selected == chosen
+        await pilot.press("slash", *"-", "escape", "escape")
+        await settled(pilot)
+        assert monitor.scene.view.selected == chosen
+
+
+async def test_a_wrong_filter_is_not_taken_and_an_empty_result_says_how_to_leave(monitor) -> None:
+    async with monitor.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", *"speed>3", "enter")
+        await pilot.pause()
+        assert len(monitor.screen_stack) == 2
+        assert "speed is none of" in text_of(monitor)
+        await pilot.press(*["backspace"] * 7, *"no-such-run", "enter")
+        await settled(pilot)
+        assert "no run matches no-such-run" in text_of(monitor)
+        await pilot.press("K")
+        await settled(pilot)
+        assert len(monitor.screen_stack) == 1, "there is nobody to kill"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_journal_tells_what_happened_in_order(recorded, size) -> None:
+    async with recorded.run_test(size=size) as pilot:
+        await settled(pilot)
+        await pilot.press("J")
+        await settled(pilot)
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if recorded.scene.pages.journal:
+                break
+        assert "journal" in text_of(recorded)
+        end = text_of(recorded)
+        journal = recorded.scene.pages.journal
+        assert journal[-1].split("  ")[-1][:20] in end
+        assert "opened" in journal[0]
+        await pilot.press("g")
+        await settled(pilot)
+        assert "opened" in text_of(recorded)
+        await pilot.press("J")
+        await settled(pilot)
+        assert recorded.scene.view.pane == "charts"
+
+
+async def test_the_export_holds_what_is_seen(recorded) -> None:
+    async with recorded.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", *"lr>=1e-3", "enter")
+        await settled(pilot)
+        await pilot.press("w")
+        await settled(pilot)
+        (folder,) = (recorded.directory / "exports").iterdir()
+        assert str(folder)[-10:] in text_of(recorded)
+        rows = list(csv.DictReader((folder / "runs.csv").open()))
+        assert [row["runs"].split()[0] for row in rows] == listed(recorded)
+        assert "/lr>=1e-3" in (folder / "screen.txt").read_text()
+        assert (folder / "screen.svg").read_text().startswith("<svg")
+        await pilot.press("w")
+        await settled(pilot)
+        assert len(list((recorded.directory / "exports").iterdir())) == 2
