@@ -166,7 +166,7 @@ def _open(options: argparse.Namespace) -> int:
     if log_mode:
         from lrtui import headless, look
 
-        code = headless.run(directory, json=options.json)
+        code = headless.run(directory, json=options.json, start=not options.view)
         if code != INTERRUPTED_EXIT and not why_view:
             written = look.write_report(directory)
             print(f"report: {written.paths[0]}", file=sys.stderr)
@@ -222,6 +222,22 @@ def _status(options: argparse.Namespace) -> int:
     from lrtui import look
 
     return look.status(options.directory, as_json=options.json)
+
+
+def _add_replay(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("directory", type=Path, metavar="DIR")
+    verb.add_argument(
+        "--speed", type=float, default=20.0, metavar="X", help="times as fast as it was (20)"
+    )
+    _add_max_bytes(verb)
+    verb.set_defaults(run=_replay)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from lrtui import attach, tui
+
+    most_bytes = _max_bytes(options)
+    return tui.replay(attach.existing(options.directory), options.speed, most_bytes=most_bytes)
 
 
 def _add_report(verb: argparse.ArgumentParser) -> None:
@@ -408,6 +424,7 @@ _VERBS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "parallel": (_add_parallel, "set how many runs at once"),
     "explain": (_add_explain, "say why a run waits or ended"),
     "report": (_add_report, "write the report: md, json, html, csv, and charts as svg and png"),
+    "replay": (_add_replay, "play a recorded sweep again in the monitor; nothing is launched"),
     "ls": (_add_ls, "the experiments under runs/"),
     "doctor": (_add_doctor, "what this machine offers, or the state of a directory"),
 }

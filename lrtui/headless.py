@@ -37,11 +37,17 @@ _MOST_AT_ONCE = 20
 
 
 def run(
-    directory: Path, *, json: bool = False, out: TextIO | None = None, follow: bool = True
+    directory: Path,
+    *,
+    json: bool = False,
+    out: TextIO | None = None,
+    follow: bool = True,
+    start: bool = True,
 ) -> int:
     """Print what happens until the sweep is closed; return its exit code, or 130 where Ctrl-C or a closed pipe detached us.
 
-    With follow=False what there is is printed, and the code is 0 while the sweep is open.
+    With follow=False what there is is printed, and the code is 0 while the sweep is open. With start=False a sweep is followed
+    only while somebody owns it; no supervisor is started.
 
     Raises:
         UserError: a supervisor was needed and could not be started.
@@ -50,7 +56,7 @@ def run(
     out = out or sys.stdout
     log = _Json(out) if json else _Words(out)
     try:
-        return _follow(directory, log, follow=follow)
+        return _follow(directory, log, follow=follow, start=start)
     except KeyboardInterrupt:
         back = f"detached; the runs go on. Come back: lrtui {directory}   stop them: lrtui stop {directory}"
         print(f"\n{back}", file=sys.stderr if json else out)
@@ -85,7 +91,7 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
     return lines
 
 
-def _follow(directory: Path, log: _Log, *, follow: bool) -> int:
+def _follow(directory: Path, log: _Log, *, follow: bool, start: bool) -> int:
     watcher = Watcher(directory)
     seen = _Evaluations()
     alone_since = time.monotonic()
@@ -93,22 +99,18 @@ def _follow(directory: Path, log: _Log, *, follow: bool) -> int:
         snapshot = watcher.look()
         _tell(snapshot, log, seen)
         closed = snapshot.sweep.closed
-        if not snapshot.reading and (closed or not follow or _nothing_comes(snapshot)):
+        vain = snapshot.supervisor != "alive" and (snapshot.view_only or not start)
+        if not snapshot.reading and (closed or not follow or vain):
             log.end(snapshot)
             return closed.code if closed else 0
         if snapshot.supervisor == "alive" or snapshot.view_only or closed or not follow:
             alone_since = time.monotonic()
-        elif time.monotonic() - alone_since > _ALONE_SECONDS:
+        elif start and time.monotonic() - alone_since > _ALONE_SECONDS:
             log.note(f"no supervisor answers ({snapshot.supervisor}); starting one")
             ensure_supervisor(directory)
             alone_since = time.monotonic()
         if not snapshot.reading:
             time.sleep(_LOOK_SECONDS)
-
-
-def _nothing_comes(snapshot: Snapshot) -> bool:
-    """Tell whether following is vain: a copy without a supervisor, or a directory that is gone."""
-    return bool(snapshot.view_only) and snapshot.supervisor != "alive"
 
 
 def _tell(snapshot: Snapshot, log: _Log, seen: _Evaluations) -> None:

@@ -6,12 +6,9 @@ reader (thread) → SnapshotTaken → app: Scene → panels          keys → in
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from lrtui.errors import UserError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(directory: Path, *, view_only: bool = False, notice: str = "", most_bytes: int = 0) -> int:
@@ -37,6 +34,27 @@ def run(directory: Path, *, view_only: bool = False, notice: str = "", most_byte
     if app.bug is not None:
         raise app.bug
     return 0 if code is None else code
+
+
+def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
+    """Play a recorded sweep in the monitor, `speed` times as fast as it was; return as `run` does.
+
+    Raises:
+        UserError: nothing was recorded there, or there is no terminal to draw on.
+
+    """
+    import tempfile
+
+    from lrtui.tui.replay import Player
+
+    with tempfile.TemporaryDirectory(prefix="lrtui-replay-") as name:
+        player = Player(directory, Path(name), speed)
+        player.start()
+        try:
+            notice = f"replay of {directory}, {speed:g} times as fast; nothing is launched"
+            return run(Path(name), view_only=True, notice=notice, most_bytes=most_bytes)
+        finally:
+            player.stop()
 
 
 def _no_terminal(directory: Path) -> UserError:

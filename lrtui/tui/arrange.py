@@ -53,5 +53,6 @@ def beside(scene: Scene, width: int) -> tuple[Pane, ...]:
 
     chart: list[Pane] = ["sensitivity"] if has_points(scene) else ["range"] if scene.tests else []
     search: list[Pane] = ["search"] if scene.is_search else []
-    panes: list[Pane] = ["output", *chart, *search, "settings"]
+    values: list[Pane] = ["values"] if scene.view.cursor is not None else []
+    panes: list[Pane] = [*values, "output", *chart, *search, "settings"]
     return tuple(panes[: 3 if width >= WIDE else 2])

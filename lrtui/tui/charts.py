@@ -82,6 +82,8 @@ class Picture:
     """Written in the middle where there is no curve."""
     glyphs: tuple[Glyph, ...] = ()
     spans: tuple[Span, ...] = ()
+    cursor: float | None = None
+    """Where a line stands across the canvas."""
 
 
 class Point(NamedTuple):
@@ -119,6 +121,7 @@ def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> l
     lines = [list(unit(curve, picture.x_limits, picture.y_limits)) for curve in picture.curves]
     canvas = paint(lines, columns - _LETTERS, rows, quick=quick)
     canvas = [row + [_EMPTY] * (columns - len(row)) for row in canvas]
+    _write_cursor(canvas, picture)
     _write_letters(canvas, picture, lines)
     _write_glyphs(canvas, picture)
     if picture.note:
@@ -234,6 +237,17 @@ def _write_letters(canvas: Canvas, picture: Picture, lines: list[list[Point]]) -
         taken |= cells
         for offset, char in enumerate(letter):
             canvas[row][column + offset] = Cell(char, number)
+
+
+def _write_cursor(canvas: Canvas, picture: Picture) -> None:
+    """Write the cursor's line where no curve is."""
+    across = None if picture.cursor is None else _part(picture.cursor, picture.x_limits)
+    if across is None:
+        return
+    column = round(across * (len(canvas[0]) - _LETTERS - 1))
+    for row in canvas:
+        if row[column].owner < 0:
+            row[column] = Cell("┊", -1)
 
 
 def _write_glyphs(canvas: Canvas, picture: Picture) -> None:

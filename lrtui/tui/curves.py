@@ -5,7 +5,9 @@ Pure apart from `Framing`, which remembers limits. Called in the drawing thread;
 
 from __future__ import annotations
 
+import bisect
 import math
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,14 +18,19 @@ from lrtui.tui import axes
 from lrtui.tui.axes import Limits
 from lrtui.tui.charts import MOST_POINTS, Curve, Picture
 from lrtui.tui.filtering import matches
+from lrtui.tui.ink import amount, number
+from lrtui.tui.scene import USUAL_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lrtui.metrics import Axis, RunSeries
+    from lrtui.sweep import Run
     from lrtui.tui.scene import Scene
 
 _USUAL = ("val_loss", "val_acc", "train_loss", "train_acc")
+MOST_SMOOTHED = 5000
+"""Points of a smoothed curve of which only a part is shown."""
 _SPARE = ("lr", "grad_norm", "images_per_second", "test_acc")
 """Metrics that come after all others."""
 
@@ -96,7 +103,7 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
         return ()
     versions = tuple((run, series.version) for run, series in measured(scene).items())
     smooth = view.weight if view.smooth else 0.0
-    shown = (absent(scene), view.pinned, view.selected)
+    shown = (absent(scene), view.pinned, view.selected, view.window, view.cursor)
     return (
         metric,
         versions,
@@ -142,22 +149,36 @@ def picture(
     shown = [run for run in _ordered(scene) if run not in out]
     curves = []
     for run in shown:
-        x, y = _points(
-            snapshot.series[run], metric, axis, points, view.weight if view.smooth else 0
-        )
+        weight = view.weight if view.smooth else 0
+        whole = snapshot.series[run].get(metric, axis)
+        x, y = _points(whole, points, weight, _window(scene))
         if log:
             y = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in y]
         if len(x):
             mark = scene.mark(run)
             curves.append(Curve(mark.letter, mark.colour, x, y, bold=run == view.selected))
-    xs = Limits(0, _x_end(scene, axis, curves, framing))
+    if _window(scene) is None:
+        end = _x_end(scene, axis, curves, framing)
+        xs = Limits(0, end)
+    else:
+        end = axis_end(scene)
+        xs = Limits(end * view.window[0], end * view.window[1])
+        framing = Framing()  # limits that belong to the whole would not fit a part
     ys = _y_limits(metric, curves, framing, log=log, loss=_is_loss(scene, metric))
     x_ticks = (axes.time_ticks if axis == "time" else axes.ticks)(xs, max(2, columns // 10))
     y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
     unit = plan.unit if axis == "level" else axis
     title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
     note = "" if curves else _why_empty(scene, metric)
-    return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, _legend(scene), note)
+    cursor = None if view.cursor is None else view.cursor * end
+    legend = _legend(scene)
+    if cursor is not None:
+        title += f" at {amount(cursor)}"
+        legend = tuple(
+            (f"{scene.mark(run.id).letter} {number(found[0].raw)}", scene.mark(run.id).colour)
+            for run, found in readings(scene, [metric], cursor)
+        )
+    return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, legend, note, cursor=cursor)
 
 
 def _why_empty(scene: Scene, metric: str) -> str:
@@ -190,14 +211,101 @@ def _legend(scene: Scene) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _points(
-    series: RunSeries, metric: str, axis: Axis, columns: int, weight: float
-) -> tuple[Sequence[float], Sequence[float]]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run had measured of a metric at one place of the x axis."""
+
+    raw: float
+    """nan where there was nothing yet."""
+    smooth: float
+    step: float | None
+    epoch: float | None
+    time: float | None
+
+
+def axis_name(scene: Scene) -> str:
+    """Return what the x axis counts."""
+    axis = axis_for(scene)
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    return plan.unit if plan and axis == "level" else axis
+
+
+def axis_end(scene: Scene) -> float:
+    """Return where the whole x axis ends: like the charts, but for what these remember of an earlier end."""
+    axis = axis_for(scene)
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    ends = []
+    for series in measured(scene).values() if axis != "level" else ():
+        for name in {plan.metric, plan.loss} if plan else ():
+            x = series.get(name, axis).x
+            ends += [Curve("", "", [x[-1]], [0.0])] if len(x) else []
+    return _x_end(scene, axis, ends, Framing())
+
+
+def cursor_at(scene: Scene) -> float | None:
+    """Return where the cursor stands, in the unit of the x axis; None where there is none."""
+    share = scene.view.cursor
+    return None if share is None else share * axis_end(scene)
+
+
+def readings(
+    scene: Scene, metrics: Sequence[str], where: float | None
+) -> list[tuple[Run, list[Reading]]]:
+    """Return what each run that is drawn had measured of each metric at `where`; its latest for None."""
+    if scene.snapshot is None:
+        return []
+    axis, out = axis_for(scene), absent(scene)
+    runs = [r for r in scene.snapshot.sweep.trained() if r.id in scene.snapshot.series]
+    weight = scene.view.weight or USUAL_WEIGHT
+    return [
+        (run, [_reading(scene.snapshot.series[run.id], m, axis, where, weight) for m in metrics])
+        for run in sorted(runs, key=lambda run: run.setting.lr)
+        if run.id not in out
+    ]
+
+
+def _reading(
+    series: RunSeries, metric: str, axis: Axis, where: float | None, weight: float
+) -> Reading:
     whole = series.get(metric, axis)
+    index = len(whole) - 1 if where is None else bisect.bisect_right(whole.x, where) - 1
+    if index < 0:
+        return Reading(math.nan, math.nan, None, None, None)
+    upto = Series(metric, whole.x[: index + 1], whole.y[: index + 1])
+    places: list[float | None] = []
+    for name in ("step", "epoch", "time"):
+        other = series.get(metric, name).x
+        places.append(other[index] if len(other) == len(whole) else None)
+    return Reading(whole.y[index], smoothed(upto, 500, weight)[1][-1], *places)
+
+
+def _window(scene: Scene) -> tuple[float, float] | None:
+    """Return the part of the x axis that is shown, in its unit; None for the whole."""
+    low, high = scene.view.window
+    if (low, high) == (0.0, 1.0):
+        return None
+    end = axis_end(scene)
+    return low * end, high * end
+
+
+def _points(
+    whole: Series, columns: int, weight: float, window: tuple[float, float] | None
+) -> tuple[Sequence[float], Sequence[float]]:
+    if window is not None and not weight:
+        whole = _part(whole, *window)
     if weight:
-        return smoothed(whole, columns, weight)
+        x, y = smoothed(whole, columns if window is None else MOST_SMOOTHED, weight)
+        if window is None:
+            return x, y
+        whole = _part(Series(whole.name, array("d", x), array("d", y)), *window)
     thinned = thin(whole, columns)
     return thinned.x, thinned.y
+
+
+def _part(whole: Series, low: float, high: float) -> Series:
+    """Return the points between two places."""
+    first, last = bisect.bisect_left(whole.x, low), bisect.bisect_right(whole.x, high)
+    return Series(whole.name, whole.x[first:last], whole.y[first:last])
 
 
 def smoothed(series: Series, columns: int, weight: float) -> tuple[list[float], list[float]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.cells import cell_len
 from textual import constants
@@ -24,7 +24,7 @@ from lrtui.tui.link import SYNC_END, SYNC_START, LinkDriver
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.color import ColorSystem
+    from rich.color import Color, ColorSystem
     from rich.segment import Segment
     from rich.style import Style
     from textual.driver import Driver
@@ -198,7 +198,17 @@ def _stretches(sent: list[Cell], wanted: list[Cell]) -> Iterable[tuple[int, int]
         yield start, end
 
 
-_looks: dict[tuple[Style | None, ColorSystem | None], str] = {}
+class _Look(NamedTuple):
+    """A style as the numbers of escape sequences; "" for what is as usual."""
+
+    manner: str
+    """Bold, reverse and the like."""
+    front: str
+    back: str
+
+
+_USUAL = _Look("", "", "")
+_looks: dict[tuple[Style, ColorSystem], _Look] = {}
 
 
 class _Pen:
@@ -206,29 +216,41 @@ class _Pen:
 
     def __init__(self, colours: ColorSystem | None) -> None:
         self._colours = colours
-        self._look: str | None = None
+        self._look: _Look | None = None
 
     def take(self, style: Style | None) -> str:
-        """Return what turns a style on; "" where it is on."""
+        """Return what turns a style on; "" where it is on, the colours alone where only they differ."""
         look = _look(style, self._colours)
-        if look == self._look:
+        before, self._look = self._look, look
+        if look == before:
             return ""
-        self._look = look
-        return f"\x1b[0;{look}m" if look else "\x1b[0m"
+        if before is None or look.manner != before.manner or "" in look[1:]:
+            numbers = ["0", *filter(None, look)]
+        else:
+            numbers = [new for new, old in zip(look, before, strict=True) if new != old]
+        return f"\x1b[{';'.join(numbers)}m"
 
 
-def _look(style: Style | None, colours: ColorSystem | None) -> str:
-    """Return the numbers of the escape sequence that turns a style on."""
+def _look(style: Style | None, colours: ColorSystem | None) -> _Look:
     if style is None or colours is None:
-        return ""
+        return _USUAL
     found = _looks.get((style, colours))
     if found is None:
         if len(_looks) > 4096:
             _looks.clear()
-        bare = style.without_color if _NO_COLOUR else style  # Textual would send shades of grey
-        sequence = bare.update_link(None).render("\0", color_system=colours).partition("\0")[0]
-        found = _looks[style, colours] = sequence[2:-1]
+        bare = style.without_color.update_link(None)
+        found = _looks[style, colours] = _Look(
+            bare.render("\0", color_system=colours).partition("\0")[0][2:-1],
+            _numbers(style.color, colours, front=True),
+            _numbers(style.bgcolor, colours, front=False),
+        )
     return found
+
+
+def _numbers(colour: Color | None, colours: ColorSystem, *, front: bool) -> str:
+    if colour is None or _NO_COLOUR:  # Textual would send shades of grey
+        return ""
+    return ";".join(colour.downgrade(colours).get_ansi_codes(front))
 
 
 class Frames:

@@ -34,7 +34,7 @@ PROBE = "\x1b[6n"
 """Asks where the cursor is: the answer says that all before has been taken in."""
 _LEAST, _MOST = 1024, 1 << 18
 """Bytes that may be under way on a slow line and on a quick one."""
-_PART = 4096
+_PART = 2048
 """A frame goes out in parts of at most so many bytes, so that a line that stops taking them holds one old part, not a screen."""
 _LAG_SECONDS = 0.25
 """What lies on the line may take so long to get through."""

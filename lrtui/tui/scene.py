@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lrtui.sweep import Run
     from lrtui.watcher import Snapshot
 
-Pane = Literal["charts", "sensitivity", "range", "search", "output", "settings", "journal"]
+Pane = Literal[
+    "charts", "sensitivity", "range", "search", "output", "settings", "journal", "values"
+]
 PANES: tuple[Pane, ...] = (
     "charts",
     "sensitivity",
@@ -61,6 +63,10 @@ class View:
     charts: int = 2
     scroll: int = 0
     """Lines from the end of the output or the journal, or from the top of the settings or the search."""
+    window: tuple[float, float] = (0.0, 1.0)
+    """The share of the x axis that the charts show."""
+    cursor: float | None = None
+    """Where on the x axis the charts' cursor stands, 0 to 1 of the whole; None: there is none."""
     filter: str = ""
     """What the leaderboard and the charts are narrowed to (`filtering`)."""
     test: str = ""

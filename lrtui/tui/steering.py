@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from lrtui.sweep import Run
     from lrtui.tui.scene import Scene
 
-_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range")
+_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values")
 """Panes with nothing to scroll: there the keys that scroll move the cursor."""
+STEPS = 60
+"""So many steps of the cursor lead across a chart."""
+LEAST_WINDOW = 1 / 256
 _FROM_END: tuple[Pane, ...] = ("output", "journal")
 """Panes that stand at their end."""
 
@@ -242,6 +245,41 @@ class Steering:
         at = WEIGHTS.index(view.weight) if view.smooth else 0
         weight = WEIGHTS[max(0, min(at + step, len(WEIGHTS) - 1))] if step else USUAL_WEIGHT
         self.look(smooth=weight > 0, weight=weight)
+
+    def action_cursor(self) -> None:
+        """Show a cursor in the charts; then the values beside it; then none."""
+        view = self.scene.view
+        if view.cursor is None:
+            self.look(cursor=sum(view.window) / 2, pane="charts")
+        elif view.pane == "charts":
+            self.look(pane="values")
+        else:
+            self.look(cursor=None, pane="charts")
+
+    def action_across(self, steps: int) -> None:
+        """Move the cursor; without one, what the charts show."""
+        view = self.scene.view
+        low, high = view.window
+        step = (high - low) / STEPS * steps
+        if view.cursor is None:
+            step = max(-low, min(step, 1 - high))
+            self.look(window=(low + step, high + step))
+            return
+        cursor = max(0.0, min(view.cursor + step, 1.0))
+        shift = min(0.0, cursor - low) + max(0.0, cursor - high)
+        self.look(cursor=cursor, window=(low + shift, high + shift))
+
+    def action_zoom(self, change: int) -> None:
+        """Show half or twice as much of the x axis, around the cursor or the middle."""
+        view = self.scene.view
+        low, high = view.window
+        if change == 0:
+            self.look(window=(0.0, 1.0))
+            return
+        size = max(LEAST_WINDOW, min((high - low) * (0.5 if change > 0 else 2.0), 1.0))
+        centre = (low + high) / 2 if view.cursor is None else view.cursor
+        low = max(0.0, min(centre - size / 2, 1 - size))
+        self.look(window=(low, low + size) if size < 1 else (0.0, 1.0), pane="charts")
 
     def action_charts(self, count: int) -> None:
         self.look(charts=count, pane="charts")

@@ -16,6 +16,7 @@ from lrtui.tui.panels.search import Search
 from lrtui.tui.panels.sensitivity import Sensitivity
 from lrtui.tui.panels.settings import Settings
 from lrtui.tui.panels.status import Status
+from lrtui.tui.panels.values import Values
 from lrtui.tui.scene import Pane
 
 LARGE: dict[Pane, type[Lines]] = {
@@ -25,6 +26,7 @@ LARGE: dict[Pane, type[Lines]] = {
     "search": Search,
     "settings": Settings,
     "journal": Journal,
+    "values": Values,
 }
 """What can stand in the place of the charts, and side by side below the leaderboard."""
 

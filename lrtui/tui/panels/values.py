@@ -1,0 +1,70 @@
+"""Every run's values at the chart's cursor: raw, smoothed, and where that was measured. Without a cursor the latest."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.sweep import lr_text
+from lrtui.text import clean
+from lrtui.tui.curves import axis_name, cursor_at, inputs, metric_for, metric_names, readings
+from lrtui.tui.ink import FAINT, TEXT, amount, duration, fit, ink, line, number
+from lrtui.tui.panels.drawn import Drawn
+from lrtui.tui.panels.lines import rule
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.curves import Reading
+    from lrtui.tui.scene import Scene
+
+_METRICS = 2
+_CELL = 9
+
+
+class Values(Drawn):
+    """A titled table: one row per run, in the order of the LRs."""
+
+    @override
+    def inputs(self, scene: Scene) -> tuple[object, ...]:
+        return tuple(inputs(scene, metric) for metric in _metrics(scene))
+
+    @override
+    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        metrics = _metrics(scene)
+        where = cursor_at(scene)
+        at = "latest" if where is None else f"{axis_name(scene)} {amount(where)}"
+        head = "".join(
+            f"{fit(clean(name), _CELL, right=True)}{'smooth':>{_CELL}}" for name in metrics
+        )
+        strips = [
+            rule(f"values · {at}", width, "← → move, c: off"),
+            line(ink(f" {'run':<13}{head}{'step':>9}{'epoch':>8}{'time':>9}", FAINT)),
+        ]
+        for run, found in readings(scene, metrics, where):
+            mark = scene.mark(run.id)
+            name = ink(f" {fit(f'{mark.letter} {lr_text(run.setting.lr)}', 13)}", mark.colour)
+            cells = "".join(_cell(reading) for reading in found)
+            strips.append(line(name, ink(cells, TEXT), ink(_where(found[0]), FAINT)))
+        return strips[:height]
+
+
+def _metrics(scene: Scene) -> list[str]:
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    objective = plan.metric if plan else ""
+    names = metric_names(scene)
+    return [metric_for(slot, _METRICS, names, objective, scene.view.turn) for slot in (0, 1)]
+
+
+def _cell(reading: Reading) -> str:
+    smooth = "" if math.isnan(reading.smooth) else number(reading.smooth)
+    return f"{number(reading.raw):>{_CELL}}{smooth:>{_CELL}}"
+
+
+def _where(reading: Reading) -> str:
+    step = "" if reading.step is None else amount(reading.step)
+    epoch = "" if reading.epoch is None else f"{reading.epoch:.2f}"
+    time = "" if reading.time is None else duration(reading.time)
+    return f"{step:>9}{epoch:>8}{time:>9}"

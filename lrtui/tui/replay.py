@@ -1,0 +1,200 @@
+"""Plays a recorded sweep again, at its own pace or faster, in the same monitor; `lrtui replay` opens it.
+
+A directory of its own is made and filled as the recorded one was: journal lines at their times, each metric line at its attempt's
+start plus its `time`, a run's output evenly over its attempt. The recorded directory is only read, and nothing is launched.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from typing_extensions import override
+
+from lrtui import events as ev
+from lrtui.errors import UserError
+from lrtui.foreign import open_regular
+from lrtui.journal import JournalTail
+from lrtui.layout import AttemptLayout, Layout
+from lrtui.sweep import Sweep, fold
+
+TICK_SECONDS = 0.1
+BEAT_SECONDS = 2.0
+_LONGEST = 1 << 20
+"""Bytes of the longest line that is played."""
+_SMALL = 1 << 20
+"""Bytes of the largest file that is copied as it is."""
+
+
+class Due(NamedTuple):
+    """Bytes that were appended to a file, by its place in the directory, at a time."""
+
+    at: float
+    path: Path
+    data: bytes
+
+
+class Attempt(NamedTuple):
+    """When one process of a run began and ended."""
+
+    folder: Path
+    began: float
+    ended: float
+
+
+class Player(threading.Thread):
+    """Fills a directory as the recorded one was filled, `speed` times as fast.
+
+    Raises:
+        UserError: nothing was recorded there, or the speed is not above 0.
+
+    """
+
+    def __init__(self, recorded: Path, into: Path, speed: float) -> None:
+        super().__init__(daemon=True, name="lrtui-replay")
+        if not 0 < speed < float("inf"):
+            raise UserError(f"cannot play at speed {speed}", mend="for example: --speed 20")
+        self._recorded, self._into, self._speed = recorded, into, speed
+        self._events = JournalTail(Layout(recorded).journal).poll()
+        if not self._events:
+            raise UserError("nothing was recorded here yet", str(recorded))
+        self._ended = threading.Event()
+        self.played = 0
+        """Pieces written so far."""
+        for name in ("format", "experiment.toml", "origin.json"):
+            _copy(recorded / name, into / name)
+
+    def stop(self) -> None:
+        """Play no more."""
+        self._ended.set()
+        if self.is_alive():
+            self.join(2)
+
+    @override
+    def run(self) -> None:
+        """Play to the end of the recording."""
+        with suppress(FileNotFoundError):  # the monitor was left, its directory is gone
+            self._play()
+
+    def _play(self) -> None:
+        began, first = time.monotonic(), self._events[0].at
+        beat = 0.0
+        todo = groupby(
+            self.pieces(), lambda due: int((due.at - first) / self._speed / TICK_SECONDS)
+        )
+        for tick, pieces in todo:
+            while (left := began + tick * TICK_SECONDS - time.monotonic()) > 0:
+                if self._ended.wait(min(left, BEAT_SECONDS)):
+                    return
+                beat = self._beat(beat)
+            for path, parts in groupby(pieces, lambda due: due.path):
+                self._append(path, b"".join(part.data for part in parts))
+            beat = self._beat(beat)
+
+    def pieces(self) -> Iterator[Due]:
+        """Yield everything that was written, in the order of its time; a line at a time is held in memory."""
+        sweep = fold(self._events)
+        files = [self._journal()]
+        for attempt in _attempts(sweep, self._events[-1].at):
+            files += [self._metrics(attempt), self._output(attempt)]
+        yield from heapq.merge(*files, key=lambda due: due.at)
+
+    def _journal(self) -> Iterator[Due]:
+        place = Path("journal.jsonl")
+        at = self._events[0].at
+        for event in self._events:
+            at = max(at, event.at)
+            told = event
+            if isinstance(
+                event, ev.SweepOpened
+            ):  # neither of this host nor a copy: it cannot be commanded anyhow
+                told = msgspec.structs.replace(event, host="", inode=0)
+            yield Due(at, place, ev.encode(told) + b"\n")
+
+    def _metrics(self, attempt: Attempt) -> Iterator[Due]:
+        place = AttemptLayout(attempt.folder).metrics
+        at = attempt.began
+        for end, size, line in _lines(self._recorded / place):
+            seconds = _seconds(line)
+            if seconds is None:
+                seconds = (attempt.ended - attempt.began) * end / size
+            at = max(at, min(attempt.began + seconds, attempt.ended))
+            yield Due(at, place, line)
+
+    def _output(self, attempt: Attempt) -> Iterator[Due]:
+        place = AttemptLayout(attempt.folder).output
+        for end, size, line in _lines(self._recorded / place):
+            yield Due(attempt.began + (attempt.ended - attempt.began) * end / size, place, line)
+
+    def _append(self, path: Path, data: bytes) -> None:
+        whole = self._into / path
+        if not whole.parent.is_dir():
+            os.makedirs(whole.parent, mode=0o700)
+            _copy(self._recorded / path.parent / "argv.json", whole.parent / "argv.json")
+            run = path.parent.parent / "run.json"
+            _copy(self._recorded / run, self._into / run)
+        with whole.open("ab") as file:
+            file.write(data)
+        self.played += 1
+
+    def _beat(self, last: float) -> float:
+        """Touch the beat now and then: whoever looks sees a sweep that lives."""
+        now = time.monotonic()
+        if now - last < BEAT_SECONDS:
+            return last
+        Layout(self._into).beat.touch()
+        return now
+
+
+def _attempts(sweep: Sweep, end: float) -> Iterator[Attempt]:
+    for run in sweep.runs.values():
+        if Path(run.folder).name != run.folder or run.folder in {"", ".", ".."}:
+            continue  # a stranger's journal must not lead out of its directory
+        for attempt in run.attempts:
+            began = attempt.started_at or attempt.launched_at
+            ended = attempt.ended_at if attempt.ended_at is not None else end
+            yield Attempt(Path(run.folder) / f"a{attempt.number}", began, max(began, ended))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (where it ends, size of the file, line) of each whole line of a file; none where it cannot be read."""
+    try:
+        fd = open_regular(path)
+    except OSError:
+        return
+    with os.fdopen(fd, "rb") as file:
+        size = max(1, os.fstat(fd).st_size)
+        while line := file.readline(_LONGEST):
+            if line.endswith(b"\n"):
+                yield min(file.tell(), size), size, line
+
+
+class _Timed(msgspec.Struct):
+    time: float | None = None
+
+
+_timed = msgspec.json.Decoder(_Timed)
+
+
+def _seconds(line: bytes) -> float | None:
+    """Return when in its attempt a metric line was written; None where it does not say."""
+    try:
+        seconds = _timed.decode(line).time
+    except (ValueError, RecursionError):
+        return None
+    return seconds if seconds is not None and 0 <= seconds < float("inf") else None
+
+
+def _copy(source: Path, target: Path) -> None:
+    with suppress(OSError):
+        fd = open_regular(source)
+        with os.fdopen(fd, "rb") as file:
+            target.write_bytes(file.read(_SMALL))

@@ -1,0 +1,112 @@
+"""The charts' cursor, its values, and the zoom, in the running app on recorded runs."""
+
+import pytest
+
+from lrtui.tui.app import Monitor
+from lrtui.tui.curves import Framing, picture, readings
+from tests.benchmarks.monitor import record
+from tests.tui.conftest import settled, text_of
+
+POINTS = 200
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    return Monitor(record(tmp_path / "recorded", POINTS), view_only=True)
+
+
+async def opened(pilot, app) -> None:
+    for _ in range(200):
+        await settled(pilot)
+        snapshot = app.scene.snapshot
+        if snapshot and not snapshot.reading and len(snapshot.series) == 8:
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("not read")
+
+
+@pytest.mark.parametrize("size", [(160, 45), (80, 24)])
+async def test_the_cursor_shows_every_runs_value_and_moves(recorded, size) -> None:
+    async with recorded.run_test(size=size) as pilot:
+        await opened(pilot, recorded)
+        await pilot.press("c")
+        await settled(pilot)
+        assert "┊" in text_of(recorded)
+        assert "by step at 100" in text_of(recorded)
+        before = recorded.scene.view.cursor
+        await pilot.press("right", "right", "shift+right", "left")
+        await settled(pilot)
+        assert recorded.scene.view.cursor == pytest.approx(before + 11 / 60)
+        await pilot.press("c")
+        await settled(pilot)
+        assert f"values · step {round(200 * (before + 11 / 60), 2):g}" in text_of(recorded)
+        for letter in "ABCDEFGH":
+            assert f" {letter} " in text_of(recorded)
+        assert "finished" in text_of(recorded), "the leaderboard stays"
+        await pilot.press("c")
+        await settled(pilot)
+        assert recorded.scene.view.cursor is None
+        assert "┊" not in text_of(recorded)
+
+
+async def test_the_values_are_those_of_the_metric_file(recorded) -> None:
+    async with recorded.run_test(size=(160, 45)) as pilot:
+        await opened(pilot, recorded)
+        for run, (found,) in readings(recorded.scene, ["val_loss"], 120.5):
+            series = recorded.scene.snapshot.series[run.id].get("val_loss")
+            assert series.x[119] == 120
+            assert found.raw == series.y[119]
+            assert (found.step, found.time) == (120, pytest.approx(2.4))
+            assert min(series.y[:120]) <= found.smooth <= max(series.y[:120])
+        for _, (found,) in readings(recorded.scene, ["val_loss"], 0.5):
+            assert found.raw != found.raw, "nothing yet"
+        for run, (found,) in readings(recorded.scene, ["val_loss"], None):
+            assert found.raw == recorded.scene.snapshot.series[run.id].get("val_loss").y[-1]
+
+
+async def test_zoom_and_pan_show_a_part_and_x_shows_all_again(recorded) -> None:
+    async with recorded.run_test(size=(160, 45)) as pilot:
+        await opened(pilot, recorded)
+
+        def limits():
+            made = picture(recorded.scene, "val_loss", 60, 15, Framing())
+            assert all(
+                made.x_limits.low <= x <= made.x_limits.high for c in made.curves for x in c.x
+            )
+            return made.x_limits.low, made.x_limits.high
+
+        assert limits() == (0, POINTS)
+        await pilot.press("i")
+        assert limits() == (50, 150)
+        await pilot.press("i", *["left"] * 6)
+        assert limits() == pytest.approx((70, 120))
+        await pilot.press("shift+left", *["shift+left"] * 20)
+        assert limits() == pytest.approx((0, 50))
+        await pilot.press("u", "u", "u")
+        assert limits() == (0, POINTS)
+        await pilot.press("c", *["shift+right"] * 20, "i", "i")
+        assert limits() == (150, 200)
+        await pilot.press("x")
+        assert limits() == (0, POINTS)
+        for _ in range(20):
+            await pilot.press("i")
+        low, high = limits()
+        assert high - low == pytest.approx(POINTS / 256)
+
+
+async def test_a_zoomed_chart_fits_its_y_axis_to_what_it_shows(recorded) -> None:
+    async with recorded.run_test(size=(160, 45)) as pilot:
+        await opened(pilot, recorded)
+        whole = picture(recorded.scene, "val_loss", 60, 15, Framing()).y_limits
+        await pilot.press("c", *["shift+right"] * 20, "i", "i", "i")
+        part = picture(recorded.scene, "val_loss", 60, 15, Framing()).y_limits
+        assert part.high < whole.high
+
+
+async def test_smoothed_curves_are_zoomed_too(recorded) -> None:
+    async with recorded.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, recorded)
+        await pilot.press("s", "i")
+        await settled(pilot)
+        made = picture(recorded.scene, "val_loss", 60, 15, Framing())
+        assert all(50 <= x <= 150 for curve in made.curves for x in curve.x)
