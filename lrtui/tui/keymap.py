@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lrtui.tui.user_keys import changed
+
 Group = Literal["Runs", "Leaderboard", "Charts", "Panes", "Monitor"]
 
 
@@ -32,7 +34,7 @@ class Key:
     """Whether it asks something of the supervisor."""
 
 
-KEYMAP: tuple[Key, ...] = (
+USUAL: tuple[Key, ...] = (
     Key("K,ctrl+k", "kill", "K", "kill", "Kill the run (asks first)", "Runs", 3, acts=True),
     Key(
         "R",
@@ -147,6 +149,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("r", "search", "r", "rungs", "The search: verdict, rungs, budget, reasons", "Panes", 11),
     Key("t", "range", "t", "range", "Curve of the range test; again: the next one", "Panes", 12),
     Key("l", "output", "l", "log", "Output of the run; again: the charts", "Panes", 8),
+    Key("v", "derived", "v", "derived", "Train/test gap, unsteadiness, time to a target", "Panes"),
     Key("J", "journal", "J", "journal", "Journal: what happened when, and by whom", "Panes"),
     Key("enter", "settings", "Enter", "settings", "Settings of the run", "Panes", 18),
     Key("escape", "charts_back", "Esc", "charts", "Back to the charts", "Panes"),
@@ -172,3 +175,6 @@ KEYMAP: tuple[Key, ...] = (
     Key("ctrl+l", "redraw", "Ctrl-L", "redraw", "Draw the screen anew", "Monitor"),
     Key("ctrl+c", "interrupt", "Ctrl-C", "detach", "Detach; the runs go on", "Monitor"),
 )
+
+KEYMAP = changed(USUAL)
+"""The table as the user's own file changes it."""

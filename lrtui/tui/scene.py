@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lrtui.watcher import Snapshot
 
 Pane = Literal[
-    "charts", "sensitivity", "range", "search", "output", "settings", "journal", "values"
+    "charts", "sensitivity", "range", "search", "output", "settings", "values", "derived", "journal"
 ]
 PANES: tuple[Pane, ...] = (
     "charts",
@@ -31,6 +31,8 @@ PANES: tuple[Pane, ...] = (
     "search",
     "output",
     "settings",
+    "values",
+    "derived",
     "journal",
 )
 SORTS = ("rank", "lr", "progress", "state")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lrtui.sweep import Run
     from lrtui.tui.scene import Scene
 
-_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values")
+_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived")
 """Panes with nothing to scroll: there the keys that scroll move the cursor."""
 STEPS = 60
 """So many steps of the cursor lead across a chart."""
@@ -292,6 +292,9 @@ class Steering:
 
     def action_output(self) -> None:
         self._turn_to("output")
+
+    def action_derived(self) -> None:
+        self._turn_to("derived")
 
     def action_journal(self) -> None:
         self._turn_to("journal")

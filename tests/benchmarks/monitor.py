@@ -107,9 +107,12 @@ def _key(terminal: Terminal, key: str, rate: int) -> float:
     before = _cursor(terminal)
     terminal.press(key)
     pressed = perf_counter()
+    began = len(terminal.raw)
     while _cursor(terminal) == before and perf_counter() - pressed < 30:
-        terminal.read(0.02, rate // 50)
-        sleep(0.02)
+        may = int(rate * (perf_counter() - pressed)) - (len(terminal.raw) - began)
+        if may > 0:
+            terminal.read(0.02, may)
+        sleep(0.01)
     return perf_counter() - pressed
 
 
@@ -119,6 +122,9 @@ def live(folder: Path, points: int, seconds: float) -> dict[str, float]:
     training = Training(directory, points)
     slow = 9600
     with Terminal(directory, 120, 40) as terminal:
+        terminal.screen.write_process_input = (
+            terminal.press
+        )  # answers cursor reports, as terminals do
         terminal.until(lambda: any("⠀" < c <= "⣿" for c in terminal.text))
         terminal.pump(4)
         training.start()

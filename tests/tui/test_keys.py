@@ -247,6 +247,8 @@ async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monit
         for key, word in (
             ("l", "output"),
             ("enter", "settings"),
+            ("tab", "values"),
+            ("tab", "derived"),
             ("tab", "journal"),
             ("tab", "val_acc by epoch"),
             ("tab", "sensitivity"),

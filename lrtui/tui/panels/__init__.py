@@ -6,6 +6,7 @@ have their place in `lrtui.tui.arrange`.
 
 from lrtui.tui.panels.alert import Alert
 from lrtui.tui.panels.chart import Chart
+from lrtui.tui.panels.derived import Derived
 from lrtui.tui.panels.journal import Journal
 from lrtui.tui.panels.keys import Keys
 from lrtui.tui.panels.leaderboard import Leaderboard
@@ -27,6 +28,7 @@ LARGE: dict[Pane, type[Lines]] = {
     "settings": Settings,
     "journal": Journal,
     "values": Values,
+    "derived": Derived,
 }
 """What can stand in the place of the charts, and side by side below the leaderboard."""
 

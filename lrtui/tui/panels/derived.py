@@ -1,0 +1,59 @@
+"""What the curves say that no metric does: gap, unsteadiness, time to a target. One row per run, by LR."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.sweep import lr_text
+from lrtui.text import clean
+from lrtui.tui.curves import absent, inputs, measured
+from lrtui.tui.derived import derive, gap_name, target
+from lrtui.tui.ink import FAINT, TEXT, amount, duration, fit, ink, line, number
+from lrtui.tui.panels.drawn import Drawn
+from lrtui.tui.panels.lines import rule
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.derived import Derived as Row
+    from lrtui.tui.scene import Scene
+
+
+class Derived(Drawn):
+    """A titled table."""
+
+    @override
+    def inputs(self, scene: Scene) -> tuple[object, ...]:
+        return inputs(scene, "")
+
+    @override
+    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+        if scene.snapshot is None or plan is None:
+            return [rule("derived", width)]
+        series, out = measured(scene), absent(scene)
+        wanted = target(plan, series.values())
+        goal = "" if wanted is None else f"{clean(plan.metric, 20)} {number(wanted)}"
+        head = f" {'run':<13}{'gap':>9}{'rough':>10}{'reached at':>13}{'after':>9}"
+        strips = [
+            rule(f"derived · target {goal}", width, gap_name(series.values())),
+            line(ink(head, FAINT)),
+        ]
+        runs = scene.snapshot.sweep.runs
+        shown = sorted((r for r in series if r not in out), key=lambda r: runs[r].setting.lr)
+        for run in shown:
+            mark = scene.mark(run)
+            name = fit(f"{mark.letter} {lr_text(runs[run].setting.lr)}", 13)
+            row = derive(plan, series[run], wanted)
+            strips.append(line(ink(f" {name}", mark.colour), ink(_cells(row, plan.unit), TEXT)))
+        return strips[:height]
+
+
+def _cells(row: Row, unit: str) -> str:
+    gap = "" if row.gap is None else number(row.gap)
+    rough = "" if row.rough is None else number(row.rough)
+    level = "never" if row.level is None else f"{unit} {amount(row.level)}"
+    after = "" if row.seconds is None else duration(row.seconds)
+    return f"{gap:>9}{rough:>10}{level:>13}{after:>9}"
