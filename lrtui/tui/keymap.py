@@ -104,7 +104,7 @@ USUAL: tuple[Key, ...] = (
         "filter",
         "/",
         "filter",
-        "Only some runs: lr>=1e-3 state:running",
+        "Only some runs: lr>=1e-3 adam; in the log: find",
         "Leaderboard",
         16,
     ),

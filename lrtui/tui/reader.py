@@ -32,6 +32,7 @@ _AWAY_SECONDS = 15.0
 """Without a key for so long, nobody needs more than one picture a second: a quarter of the bytes and of the work."""
 JOURNAL_LINES = 5000
 """So much of the journal can be scrolled through."""
+OUTPUT_LINES = 2000
 _PATIENCE = 40
 """Looks without news before the pace drops."""
 
@@ -178,7 +179,7 @@ class Reader(threading.Thread):
         theirs = watcher.settings(leader) if leader in snapshot.sweep.runs else {}
         return Pages(
             run,
-            tuple(watcher.output(run)),
+            tuple(watcher.output(run, OUTPUT_LINES)),
             MappingProxyType(watcher.settings(run)),
             leader,
             MappingProxyType(theirs),

@@ -71,6 +71,8 @@ class View:
     """Where on the x axis the charts' cursor stands, 0 to 1 of the whole; None: there is none."""
     filter: str = ""
     """What the leaderboard and the charts are narrowed to (`filtering`)."""
+    find: str = ""
+    """What is looked for in the output."""
     test: str = ""
     """The range test that `t` has turned to; "" for that of the run under the cursor."""
     follow: bool = True

@@ -193,6 +193,10 @@ class Steering:
         self.look(hidden=frozenset(), filter="")
 
     def action_filter(self) -> None:
+        """Narrow the runs down; in the output look for a text."""
+        if self.scene.view.pane == "output":
+            self._find()
+            return
         from lrtui.tui.filtering import matcher  # needed seldom
         from lrtui.tui.screens.ask import Ask
 
@@ -208,6 +212,31 @@ class Steering:
         self.push_screen(
             Ask("Show only runs with", self.scene.view.filter, note, checked), answered
         )
+
+    def _find(self) -> None:
+        """Ask what to look for, and go to where it stands next above."""
+        from lrtui.tui.screens.ask import Ask  # needed seldom
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._go_to(text)
+
+        note = "the next one above; once more: /, Enter; empty: nothing"
+        ask = Ask("Look for", self.scene.view.find, note, lambda _: (True, ""))
+        self.push_screen(ask, answered)
+
+    def _go_to(self, text: str) -> None:
+        view, lines = self.scene.view, self.scene.pages.output
+        if not text:
+            self.look(find="", scroll=0)
+            return
+        found = [up for up, line in enumerate(reversed(lines)) if text.lower() in line.lower()]
+        again = view.scroll if text == view.find else -1
+        above = [up for up in found if up > again]
+        up = next(iter(above or found), view.scroll)
+        self.look(find=text, scroll=min(up, max(0, len(lines) - self.pane_rows)))
+        place = f", {found.index(up) + 1} of {len(found)} from below" if found else ""
+        self.say(f"{text}{place or ' is not there'}", bad=not found)
 
     def _narrow(self, text: str) -> None:
         """Narrow the runs down; the cursor stays with its run where that is still there."""

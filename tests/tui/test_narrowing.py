@@ -148,3 +148,23 @@ async def test_the_export_holds_what_is_seen(recorded) -> None:
         await pilot.press("w")
         await settled(pilot)
         assert len(list((recorded.directory / "exports").iterdir())) == 2
+
+
+async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:
+    attempt = next(recorded.directory.glob("r01*")) / "a1"
+    lines = [f"line {i}{' needle' if i in (100, 300) else ''}" for i in range(400)]
+    (attempt / "output.log").write_text("\n".join(lines) + "\n")
+    async with recorded.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", *"run:r01", "enter", "l")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if recorded.scene.pages.run == "r01" and recorded.scene.pages.output:
+                break
+        for key, wanted in (("n", "300"), ("", "100"), ("", "300")):
+            await pilot.press("slash", *("needle" if key else ""), "enter")
+            await settled(pilot)
+            assert f">line {wanted} needle" in text_of(recorded)
+        await pilot.press("slash", *"absent", "enter")
+        await settled(pilot)
+        assert "is not there" in text_of(recorded)

@@ -9,6 +9,7 @@ from typing_extensions import override
 from lrtui.sweep import lr_text
 from lrtui.tui.ink import FAINT, TEXT, ink, line
 from lrtui.tui.panels.lines import Lines, rule, window_at_end
+from lrtui.tui.states import OK
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -32,7 +33,12 @@ class Output(Lines):
         lines = scene.pages.output if scene.pages.run == run.id else ()
         shown, up = window_at_end(lines, up, height - 1)
         note = f"{up} lines below" if up else "follow"
-        body = [line(ink(" "), ink(text, TEXT)) for text in shown]
+        find = scene.view.find.lower() if large else ""
+        body = [
+            line(ink(">" if hit else " ", OK), ink(text, TEXT, bold=hit))
+            for text in shown
+            for hit in [bool(find) and find in text.lower()]
+        ]
         if not lines:
             why = "no output yet" if run.attempts else "not started yet"
             body = [line(ink(f" {why}", FAINT))]
