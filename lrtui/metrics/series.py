@@ -13,6 +13,11 @@ from typing import Literal
 
 from lrtui.metrics.line import MOST_NAMES, Measurement
 
+MOST_ROWS = 3 << 13
+"""A run with more lines in memory is coarsened to about a third."""
+_FEW = 3 << 11
+"""A metric with at most so many values keeps them all; two with more keep the extremes of 2,048 parts each, many of fewer."""
+
 Axis = Literal["level", "step", "epoch", "tokens", "time"]
 Goal = Literal["max", "min"]
 
@@ -113,7 +118,9 @@ class _Column:
 class RunSeries:
     """All that one run measured, its attempts merged; lines of a later attempt hide earlier ones from its first step on.
 
-    One thread extends, others read: every reader gets copies. 100,000 lines of two metrics take about 5 MB.
+    One thread extends, others read: every reader gets copies. A line takes 16 bytes and 8 for each metric; beyond MOST_ROWS
+    lines are coarsened, so that memory stays bounded: metrics with few values, such as evaluations, keep all of them, those with many
+    keep the extremes and the end of each of some 2,000 parts. The files keep everything.
     """
 
     def __init__(self) -> None:
@@ -124,6 +131,7 @@ class RunSeries:
         self.bad = 0
         """Lines that could not be read; whoever extends sets it."""
         self._lock = threading.Lock()
+        self._most_rows = MOST_ROWS
         self._levels = array("d")
         self._axes: dict[str, array[float]] = {}
         self._aliases: set[str] = set()
@@ -148,6 +156,8 @@ class RunSeries:
         for start in range(0, len(measurements), 2000):
             with self._lock:
                 self._extend(attempt, measurements[start : start + 2000])
+                if len(self._levels) > self._most_rows:
+                    self._coarsen()
                 self.version += 1
 
     def _extend(self, attempt: int, measurements: list[Measurement]) -> None:
@@ -218,7 +228,28 @@ class RunSeries:
 
     def _hide(self, level: float) -> None:
         """Forget every row at or above `level`."""
-        kept = [row for row, at in enumerate(self._levels) if at < level]
+        self._keep([row for row, at in enumerate(self._levels) if at < level])
+
+    def _coarsen(self) -> None:
+        """Forget rows in which no metric has an extreme of its part of the run."""
+        kept = {0, len(self._levels) - 1}
+        columns = [c for name in list(self._columns) if (c := self._column(name)) is not None]
+        many = [column for column in columns if len(column.values) > _FEW]
+        parts = max(_FEW // 24, 2 * _FEW // 3 // max(2, len(many)))
+        for column in columns:
+            rows = column.rows()
+            if len(rows) <= _FEW:
+                kept.update(rows)
+            else:
+                levels = column.gather(self._levels)
+                kept.update(rows[at] for at in _telling(levels, column.values, parts))
+        before = bisect.bisect_left(sorted(kept), self._attempt_row)
+        self._keep(sorted(kept))
+        self._attempt_row = before
+        self._most_rows = max(MOST_ROWS, 2 * len(kept))  # never again at every line
+
+    def _keep(self, kept: list[int]) -> None:
+        """Forget every row but these, ascending."""
         moved = {row: new for new, row in enumerate(kept)}
         self._columns = {
             name: column.rebuild(
@@ -342,6 +373,23 @@ class RunSeries:
         if upto >= column.top:
             return count
         return bisect.bisect_right(range(count), upto, key=lambda p: self._levels[column.row(p)])
+
+
+def _telling(levels: array[float], values: array[float], parts: int) -> Iterable[int]:
+    """Return the positions of the lowest, the highest and the last value of each of `parts` equal stretches of levels."""
+    import numpy as np  # only where a run is this long
+
+    x, y = np.array(levels), np.array(values)
+    part = ((x - x[0]) / max(x[-1] - x[0], 1e-300) * (parts - 1)).astype(np.int64)
+    last = np.append(np.flatnonzero(np.diff(part)), len(part) - 1)
+    finite = np.flatnonzero(np.isfinite(y))
+    wild = np.flatnonzero(~np.isfinite(y))
+    order = finite[np.lexsort((y[finite], part[finite]))]  # by part, in it by value
+    turns = np.flatnonzero(np.diff(part[order]))
+    lowest = order[np.append(0, turns + 1)] if len(order) else order
+    highest = order[np.append(turns, len(order) - 1)] if len(order) else order
+    first_wild = wild[np.unique(part[wild], return_index=True)[1]]
+    return [int(at) for at in np.concatenate((last, lowest, highest, first_wild))]
 
 
 def _best_position(column: _Column, goal: Goal) -> int | None:
