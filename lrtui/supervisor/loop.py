@@ -378,7 +378,9 @@ class Supervisor:
             resumed_from=resumed_from,
         )
         if not folder.exists():
-            starting.write_run(folder, run, self._plan())
+            builtin = self.experiment.builtin
+            trained_in = starting.precision(self.experiment, self.sweep) if builtin else ""
+            starting.write_run(folder, run, self._plan(), trained_in)
         root.mkdir(mode=0o700, exist_ok=True)
         self.append(event)
         self._start(self.sweep.runs[run.id])

@@ -20,8 +20,8 @@ from lrtui.train.options import AUTO, PRECISIONS
 _ARGV_BYTES = 1 << 20
 
 
-def write_run(folder: Path, run: Run, plan: Plan) -> None:
-    """Make a run's directory with its run.json."""
+def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
+    """Make a run's directory with its run.json; `trained_in` is the built-in trainer's precision, else ""."""
     folder.mkdir(mode=0o700)
     setting = run.setting
     content = {
@@ -38,6 +38,7 @@ def write_run(folder: Path, run: Run, plan: Plan) -> None:
         "lr_to": run.lr_to,
         "lr_steps": run.lr_steps,
         "threads": plan.threads,
+        **({"precision": trained_in} if trained_in else {}),
         "parent": run.parent,
     }
     keeper.write_whole(str(folder / "run.json"), json.dumps(content, indent=1).encode())
