@@ -201,8 +201,8 @@ def present(directory: Path) -> Sweep:
     return fold(JournalTail(Layout(directory).journal).poll())
 
 
-def judge(folder: Path, directory: Path, outcome: Outcome) -> None:
-    """Compare the oracle with the directory."""
+def judge(folder: Path, directory: Path, outcome: Outcome, runs: int = RUNS) -> None:
+    """Compare the oracle with the directory, which has so many runs."""
     tail = JournalTail(Layout(directory).journal)
     events = tail.poll()
     sweep = fold(events)
@@ -224,7 +224,7 @@ def judge(folder: Path, directory: Path, outcome: Outcome) -> None:
         outcome.told += len(said)
         outcome.lost += len(said - seen)
         outcome.doubled += (folder / "oracle" / f"{run.id}.doubled").exists()
-    outcome.unfinished += RUNS - len(sweep.runs)
+    outcome.unfinished += runs - len(sweep.runs)
 
 
 def end(directory: Path) -> None:
