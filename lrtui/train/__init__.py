@@ -10,8 +10,9 @@ only `emit`, and it is the only part of lrtui that imports torch.
     prepare.py store.py     the data, once per machine: load, split, write; the format of the folder
     data.py         arrays -> batches
     convolution.py  small convolutions on the CPU, as products of matrices
-    loop.py         the training
-    together.py     several LRs in one process, each bit-equal to a run of its own
+    stepping.py     one optimizer step; on CUDA as one graph
+    loop.py         the training: lines, evaluations, checkpoints
+    together.py     several runs in one process, in turns, each bit-equal to a run of its own
     verify.py       whether that is so: `lrtui verify`
     precision.py    fp32 or bf16, whichever is faster here: `precision = "auto"`
     range_test.py   instead of it: the LR raised step by step until the loss turns

@@ -1,10 +1,10 @@
-"""The training: steps, metric lines, evaluations, checkpoints; called by `__main__`.
+"""The training: steps, metric lines, evaluations, checkpoints; called by `__main__` for one run, by `host` for several in turns.
 
     until the end is reached:
+        at the end of an epoch (and at --until): evaluate, a metric line, a checkpoint
         one step
         a metric line where a window ends
-        at the end of an epoch (and at --until): evaluate, a metric line, a checkpoint
-        on SIGTERM: a checkpoint, and out
+    and then, also on SIGTERM: a checkpoint
 
 Every value in a metric line, but `time` and `images_per_second`, is a function of the options and the data alone:
 where lines and evaluations fall depends on counts of steps, never on a clock, and what a window has summed up is
@@ -15,10 +15,11 @@ A loss that is no longer finite is data like any other. What to do about it is f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,24 +29,60 @@ from lrtui.emit import emit
 from lrtui.train import data
 from lrtui.train.checkpoint import CheckpointError
 from lrtui.train.models import entry_of
-from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import resting
 from lrtui.train.quick import skip_compiler
-from lrtui.train.schedules.warmup import advance, observe
+from lrtui.train.schedules.warmup import observe
+from lrtui.train.stepping import Stepper, forward
 from lrtui.train.stop import Stop
 from lrtui.train.training import Training, resume, save, set_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lrtui.train.options import Options
 
+Batch = tuple[Tensor, Tensor]
 EVALUATION_BATCH = 250
 """Small enough that SIGTERM is heard within half a second while cnn7 is evaluated on one core."""
 LONGEST_LOSS_SECONDS = 120.0
 """A crash loses at most about this much work, also where an epoch takes longer."""
 SHORTEST_CHECKPOINT_SECONDS = 1.0
 """Epochs of milliseconds do not each wait for the disk."""
+
+
+class Outlet(Protocol):
+    """Where a run's metric lines and its words go."""
+
+    def emit(self, **metrics: float) -> None:
+        """Write a metric line, as `lrtui.emit` does."""
+
+    def say(self, text: str) -> None:
+        """Print lines for people who read the log."""
+
+    def complain(self, text: str) -> None:
+        """Print what went wrong, on stderr."""
+
+
+class Asked(Protocol):
+    """Whether the run is to stop; looked at between two steps, and in evaluations between two batches."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody wants it to end."""
+
+
+class Own:
+    """The outlet of a run that has this process to itself."""
+
+    def emit(self, **metrics: float) -> None:
+        """Append a metric line."""
+        emit(**metrics)
+
+    def say(self, text: str) -> None:
+        """Print on stdout."""
+        print(text, flush=True)
+
+    def complain(self, text: str) -> None:
+        """Print on stderr."""
+        print(text, file=sys.stderr, flush=True)
 
 
 def train(options: Options) -> int:
@@ -57,17 +94,14 @@ def train(options: Options) -> int:
 
     """
     settle(options)
-    training = set_up(options)
-    introduce(training, resume(training))
-    training.window.since = time.monotonic()
-    with Stop() as stop:
-        reached = _run(training, stop)
-        try:
-            save(training)
-        except OSError as error:
-            raise CheckpointError(f"the checkpoint could not be written ({error})") from error
-    print("done" if reached else f"stopped at step {training.step}", flush=True)
-    return 0 if reached else stop.exit_code
+    training, stop = set_up(options), Stop()
+    with aside(training.device):
+        course = Course(training, stop, Own())
+        with stop:
+            while course.further():
+                pass
+            course.end()
+    return 0 if course.reached else stop.exit_code
 
 
 def settle(options: Options) -> None:
@@ -78,115 +112,111 @@ def settle(options: Options) -> None:
     torch.set_flush_denormal(True)
 
 
-def _run(training: Training, stop: Stop) -> bool:
-    """Go on until the end; False where a signal came first."""
-    every = _line_steps(training)
-    while True:
-        if _evaluation_due(training) and not _evaluate_and_emit(training, stop, every):
+class Course:
+    """One run on its way, from its checkpoint where there is one: `further` until it is over, then `end`."""
+
+    def __init__(self, training: Training, stop: Asked, outlet: Outlet) -> None:
+        """Resume, and say what runs.
+
+        Raises:
+            UsageError: a checkpoint of other settings.
+            CheckpointError: damaged checkpoints.
+
+        """
+        self.training = training
+        self.reached = False
+        """Whether the end was reached, and not a signal."""
+        self._stop, self._outlet = stop, outlet
+        self._every = _line_steps(training)
+        self._stepper = Stepper(training)
+        self._untold: list[_Line] = []
+        """Metric lines whose numbers are on their way from the device, oldest first."""
+        outlet.say(introduction(training, resume(training)))
+        training.window.since = time.monotonic()
+
+    def further(self, batch: Batch | None = None) -> bool:
+        """Do what is due here and take a step, on `batch` if it is given; False where the run is over."""
+        training = self.training
+        if _evaluation_due(training) and not self._evaluate_and_emit():
             return False
-        _save_if_due(training)
-        if training.step >= training.until:
-            return True
-        if stop.asked:
+        self._save_if_due()
+        self.reached = training.step >= training.until
+        if self.reached or self._stop.asked:
             return False
-        take_step(training)
-        if _line_due(training, every):
-            training.grad_norm = _grad_norm(training)
-            if not _evaluation_due(training):
-                _emit(training, _trained(training))
+        self._stepper.step(batch)
+        if _line_due(training, self._every):
+            if _evaluation_due(training):  # one line says both
+                training.grad_norm = float(_grad_norm(training).item())
+            else:
+                self._untold.append(_Line(training))
+                training.window.clear()
+        self._tell(wait=len(self._untold) > 1)  # at most a window ahead of the device
+        return True
+
+    def end(self) -> None:
+        """Write the last checkpoint, and say how it ended.
+
+        Raises:
+            CheckpointError: it cannot be written.
+
+        """
+        self._tell(wait=True)
+        try:
+            save(self.training)
+        except OSError as error:
+            raise CheckpointError(f"the checkpoint could not be written ({error})") from error
+        self._outlet.say("done" if self.reached else f"stopped at step {self.training.step}")
+
+    def _tell(self, *, wait: bool = False) -> None:
+        """Write the lines whose numbers have come; with `wait` all."""
+        while self._untold and (wait or self._untold[0].arrived()):
+            line = self._untold.pop(0)
+            self._outlet.emit(**line.place, **line.metrics())
+
+    def _evaluate_and_emit(self) -> bool:
+        """Measure on validation and test data and write the line; False where a signal came in between."""
+        training = self.training
+        trained = _trained(training) if _line_due(training, self._every) else {}
+        began = time.monotonic()
+        measured: dict[str, float] = {}
+        with resting(training.optimizer):
+            for name, part in (("val", training.data.val), ("test", training.data.test)):
+                result = _evaluate(training, part, self._stop)
+                if result is None:
+                    return False
+                measured[f"{name}_loss"], measured[f"{name}_acc"] = result
+        if _is_regular(
+            training
+        ):  # one more at --until, where this process stops, must change nothing
+            observe(training.schedule, measured["val_loss"])
+        training.window.away += time.monotonic() - began
+        training.evaluated = training.step
+        self._tell(wait=True)
+        self._outlet.emit(**_place(training), **trained, **measured)
+        if trained:
+            training.window.clear()
+        values = (f"{name} {value:.4g}" for name, value in measured.items())
+        self._outlet.say("  ".join((f"epoch {training.step / training.epoch_steps:.4g}", *values)))
+        return True
+
+    def _save_if_due(self) -> None:
+        """Keep a checkpoint at ends of epochs, and in long epochs now and then; trouble with the disk is said."""
+        training = self.training
+        age = time.monotonic() - training.saved_at
+        epoch_end = training.step % training.epoch_steps == 0
+        if training.step == 0 or age < (
+            SHORTEST_CHECKPOINT_SECONDS if epoch_end else LONGEST_LOSS_SECONDS
+        ):
+            return
+        self._tell(wait=True)
+        try:
+            save(training)
+        except OSError as error:
+            self._outlet.complain(f"the checkpoint could not be written ({error}); going on")
+            training.saved_at = time.monotonic()
 
 
-def take_step(training: Training, batch: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Take one optimizer step on the next batch, and add it to the window; return the batch's mean loss, () on the device.
-
-    `batch` is what `next_batch` returns, for who has it already.
-    """
-    training.lr = training.optimizer.param_groups[0]["lr"]
-    inputs, labels = batch or next_batch(training)
-    loss = learn(training, inputs, labels)
-    advance(training.schedule)
-    training.step += 1
-    training.window.images += len(labels)
-    training.window.timed_images += len(labels)
-    return loss
-
-
-def learn(training: Training, inputs: Tensor, labels: Tensor) -> Tensor:
-    """Do a step's work on the device and no other: new weights, the window's sums; return the mean loss, ()."""
-    window = training.window
-    training.model.train()
-    outputs, loss = _differentiate(training, inputs, labels)
-    if OPTIMIZERS[training.options.optimizer.name].closure:
-        # it asks for the loss again where it has moved; the first time it is the one above
-        training.optimizer.step(_again(training, inputs, labels, loss))
-    else:
-        training.optimizer.step()
-    window.loss.add_(loss.detach().double(), alpha=len(labels))
-    window.correct.add_((outputs.detach().argmax(1) == labels).sum())
-    return loss.detach()
-
-
-def _differentiate(training: Training, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the outputs and the mean loss, () on the device, with the gradients in place."""
-    outputs = _forward(training, inputs)
-    loss = functional.cross_entropy(outputs, labels)
-    training.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-    return outputs, loss
-
-
-def _again(
-    training: Training, inputs: Tensor, labels: Tensor, first: Tensor
-) -> Callable[[], float]:
-    """Return a function that returns `first`, and from its second call on computes loss and gradients anew."""
-    known = [first.detach()]
-
-    def closure() -> float:
-        loss = known.pop() if known else _differentiate(training, inputs, labels)[1]
-        return float(loss.item())
-
-    return closure
-
-
-def next_batch(training: Training) -> tuple[Tensor, Tensor]:
-    """Return inputs and labels of the step that follows; a function of the options and the step alone."""
-    epoch, index = divmod(training.step, training.epoch_steps)
-    options = training.options
-    if training.order is None or training.order[0] != epoch:
-        order = data.draw_order(training.data, options.seed, epoch, augment=options.augment)
-        training.order = (epoch, order)
-    return training.data.take(training.order[1], index * options.batch_size, options.batch_size)
-
-
-def _forward(training: Training, inputs: Tensor) -> Tensor:
-    """Return float32 logits, computed in the run's precision."""
-    enabled = training.options.precision == "bf16"
-    with torch.autocast(training.device.type, torch.bfloat16, enabled=enabled):
-        outputs: Tensor = training.model(inputs)
-    return outputs.float()
-
-
-def _evaluate_and_emit(training: Training, stop: Stop, every: int) -> bool:
-    """Measure on validation and test data and write the line; False where a signal came in between."""
-    trained = _trained(training) if _line_due(training, every) else {}
-    began = time.monotonic()
-    measured: dict[str, float] = {}
-    with resting(training.optimizer):
-        for name, part in (("val", training.data.val), ("test", training.data.test)):
-            result = _evaluate(training, part, stop)
-            if result is None:
-                return False
-            measured[f"{name}_loss"], measured[f"{name}_acc"] = result
-    if _is_regular(training):  # one more at --until, where this process stops, must change nothing
-        observe(training.schedule, measured["val_loss"])
-    training.window.away += time.monotonic() - began
-    training.evaluated = training.step
-    _emit(training, trained | measured)
-    _say(training, measured)
-    return True
-
-
-def _evaluate(training: Training, part: data.Part, stop: Stop) -> tuple[float, float] | None:
+def _evaluate(training: Training, part: data.Part, stop: Asked) -> tuple[float, float] | None:
     """Return (mean loss, accuracy) on a part; None where a signal came."""
     loss = torch.zeros((), dtype=torch.float64, device=training.device)
     correct = torch.zeros((), dtype=torch.int64, device=training.device)
@@ -195,7 +225,7 @@ def _evaluate(training: Training, part: data.Part, stop: Stop) -> tuple[float, f
         for images, labels in part.batches(EVALUATION_BATCH):
             if stop.asked:
                 return None
-            outputs = _forward(training, training.data.inputs(images))
+            outputs = forward(training, training.data.inputs(images))
             loss += functional.cross_entropy(outputs, labels, reduction="sum")
             correct += (outputs.argmax(1) == labels).sum()
     return loss.item() / len(part), correct.item() / len(part)
@@ -237,70 +267,94 @@ def _line_steps(training: Training) -> int:
     return max(1, wanted, round(0.1 * rate / batch))
 
 
-def _grad_norm(training: Training) -> float:
-    gradients = [p.grad.norm() for p in training.model.parameters() if p.grad is not None]
-    return float(torch.stack(gradients).norm().item())
+class _Line:
+    """A metric line of a window that has ended; on a GPU its numbers are on their way, and nothing waits for them."""
+
+    def __init__(self, training: Training) -> None:
+        window = training.window
+        self.place = _place(training)
+        self._speed = _speed(training)
+        self._images = window.images
+        self._event: Any = None
+        sums = (window.loss, window.correct, _grad_norm(training))
+        if training.device.type == "cpu":
+            self._sums = [value.item() for value in sums]
+            return
+        on_device = torch.stack([value.double() for value in sums])
+        self._coming = torch.empty(len(sums), dtype=on_device.dtype, pin_memory=True)
+        self._coming.copy_(on_device, non_blocking=True)
+        self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._event.record()
+
+    def arrived(self) -> bool:
+        """Whether its numbers can be read without waiting."""
+        return self._event is None or bool(self._event.query())
+
+    def metrics(self) -> dict[str, float]:
+        """Return its numbers, once they have come."""
+        if self._event is not None:
+            self._event.synchronize()
+            self._sums = self._coming.tolist()
+        loss, correct, norm = self._sums
+        return _means(loss, correct, self._images, norm) | self._speed
 
 
 def _trained(training: Training) -> dict[str, float]:
     """Return the means over the window and the gradient's norm at its last step."""
     window = training.window
-    numbers = {
-        "train_loss": window.loss.item() / window.images,
-        "train_acc": window.correct.item() / window.images,
-        "grad_norm": training.grad_norm,
-    }
-    if window.timed_images:  # 0 after a resume right before this line
-        numbers["images_per_second"] = round(window.images_per_second(), 1)
-    return numbers
+    loss, correct = window.loss.item(), window.correct.item()
+    return _means(loss, correct, window.images, training.grad_norm) | _speed(training)
 
 
-def _emit(training: Training, metrics: dict[str, float]) -> None:
-    """Write one metric line; one with training metrics ends the window. `lr` is that of the last step."""
+def _means(loss: float, correct: float, images: int, norm: float) -> dict[str, float]:
+    return {"train_loss": loss / images, "train_acc": correct / images, "grad_norm": norm}
+
+
+def _speed(training: Training) -> dict[str, float]:
+    """Return the window's speed; nothing right after a resume, before the first step."""
+    window = training.window
+    return (
+        {"images_per_second": round(window.images_per_second(), 1)} if window.timed_images else {}
+    )
+
+
+def _place(training: Training) -> dict[str, float]:
+    """Return where the run stands; `lr` is that of the last step."""
     epoch = round(training.step / training.epoch_steps, 6)
-    emit(step=training.step, epoch=epoch, lr=training.lr, **metrics)
-    if "train_loss" in metrics:
-        training.window.clear()
+    return {"step": training.step, "epoch": epoch, "lr": training.lr}
 
 
-def _save_if_due(training: Training) -> None:
-    """Keep a checkpoint at ends of epochs, and in long epochs now and then; trouble with the disk is said."""
-    age = time.monotonic() - training.saved_at
-    epoch_end = training.step % training.epoch_steps == 0
-    if training.step == 0 or age < (
-        SHORTEST_CHECKPOINT_SECONDS if epoch_end else LONGEST_LOSS_SECONDS
-    ):
-        return
-    try:
-        save(training)
-    except OSError as error:
-        print(
-            f"the checkpoint could not be written ({error}); going on", file=sys.stderr, flush=True
-        )
-        training.saved_at = time.monotonic()
+def _grad_norm(training: Training) -> Tensor:
+    """Return the norm of the whole gradient, () on the device."""
+    gradients = [p.grad.norm() for p in training.model.parameters() if p.grad is not None]
+    whole: Tensor = torch.stack(gradients).norm()
+    return whole
 
 
-def introduce(training: Training, note: str) -> None:
-    """Print what runs, for the log."""
+def introduction(training: Training, note: str) -> str:
+    """Return what runs, in words for the log."""
     options, about = training.options, training.data.about
     parameters = sum(parameter.numel() for parameter in training.model.parameters())
     where = (
         "1 GPU" if training.device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"
     )
     label = " (SYNTHETIC data)" if about.synthetic else ""
-    print(
-        f"{options.model}: {parameters:,} parameters; {about.dataset}{label}: {len(training.data.members)} train, "
-        f"{about.val} val, {about.test} test images\n"
-        f"{options.optimizer}, lr {options.lr:.2e}, {options.schedule}, batch {options.batch_size}, "
-        f"{options.horizon:g} {options.unit} of {training.epoch_steps} steps, seed {options.seed}\n"
+    data_said = f"{about.dataset}{label}: {len(training.data.members)} train, {about.val} val, {about.test} test images"
+    length = f"{options.horizon:g} {options.unit} of {training.epoch_steps} steps"
+    recipe = (
+        f"{options.optimizer}, lr {options.lr:.2e}, {options.schedule}, batch {options.batch_size}"
+    )
+    lines = (
+        f"{options.model}: {parameters:,} parameters; {data_said}",
+        f"{recipe}, {length}, seed {options.seed}",
         f"{where}, {options.precision}, torch {torch.__version__}",
         *([note] if note else []),
-        sep="\n",
-        flush=True,
     )
+    return "\n".join(lines)
 
 
-def _say(training: Training, measured: dict[str, float]) -> None:
-    """Print an evaluation, for people who read the log."""
-    place = f"epoch {training.step / training.epoch_steps:.4g}"
-    print(place, *(f"{name} {value:.4g}" for name, value in measured.items()), sep="  ", flush=True)
+def aside(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Return what a run's work is done in: on CUDA a stream that is not the default one, which no graph can be captured on."""
+    if device.type == "cpu":
+        return contextlib.nullcontext()
+    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]

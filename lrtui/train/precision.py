@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lrtui.train.loop import settle, take_step
+from lrtui.train.loop import settle
+from lrtui.train.stepping import take_step
 from lrtui.train.training import Training, chosen_device, set_up
 
 if TYPE_CHECKING:

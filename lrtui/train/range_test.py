@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lrtui.emit import emit
-from lrtui.train.loop import introduce, settle, take_step
+from lrtui.train.loop import introduction, settle
 from lrtui.train.options import Choice
+from lrtui.train.stepping import take_step
 from lrtui.train.stop import Stop
 from lrtui.train.training import Training, set_up
 
@@ -38,9 +39,8 @@ def raise_lr(options: Options, test: RangeTest) -> int:
     """
     settle(options)
     training = set_up(replace(options, schedule=Choice("constant", {}), checkpoint=None))
-    introduce(
-        training, f"range test: to lr {test.to:.2e} in {test.steps} steps; nothing of it is kept"
-    )
+    note = f"range test: to lr {test.to:.2e} in {test.steps} steps; nothing of it is kept"
+    print(introduction(training, note), flush=True)
     with Stop() as stop:
         end = _climb(training, test, stop)
     print(end or f"stopped at step {training.step}", flush=True)

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lrtui.train.loop import settle, take_step
+from lrtui.train.loop import aside, settle
 from lrtui.train.options import UsageError, parse
-from lrtui.train.together import Together, setting_of
+from lrtui.train.stepping import Stepper
+from lrtui.train.together import Turns
 from lrtui.train.training import Training, set_up
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def compare(runs: Sequence[Options], steps: int) -> bool:
             f"  {'lr':<10}{'alone':<{SHOWN + 2}}{'together':<{SHOWN + 2}}{'loss':<12}weights",
             flush=True,
         )
-        together = _aside(_together, group, steps)
+        together = _aside(_turns, group, steps)
         for options, (ours, loss) in zip(group, together, strict=True):
             ((alone, _),) = _aside(_alone, [options], steps)
             same = ours == alone
@@ -88,8 +89,13 @@ def groups_of(runs: Sequence[Options]) -> list[list[Options]]:
     """Return the runs in groups that differ in the LR alone."""
     groups: dict[str, list[Options]] = {}
     for each in runs:
-        groups.setdefault(setting_of(each), []).append(each)
+        groups.setdefault(_setting(each), []).append(each)
     return list(groups.values())
+
+
+def _setting(options: Options) -> str:
+    """Return all that a group shares, as text."""
+    return repr(replace(options, lr=1.0, checkpoint=None))
 
 
 def digest(training: Training) -> str:
@@ -102,20 +108,21 @@ def digest(training: Training) -> str:
 
 
 def _alone(runs: Sequence[Options], steps: int) -> list[tuple[str, float]]:
-    """Train as a run of its own does; on CUDA, where that is the same machinery, as the only one."""
+    """Train as a run of its own does."""
     training = set_up(runs[0])
-    if training.device.type == "cuda":
-        return _together(runs, steps)
-    for _ in range(steps):
-        take_step(training)
+    with aside(training.device):
+        stepper = Stepper(training)
+        for _ in range(steps):
+            stepper.step()
     return [_result(training)]
 
 
-def _together(runs: Sequence[Options], steps: int) -> list[tuple[str, float]]:
-    together = Together(runs)
+def _turns(runs: Sequence[Options], steps: int) -> list[tuple[str, float]]:
+    """Train in turns."""
+    turns = Turns(runs)
     for _ in range(steps):
-        together.step()
-    return [_result(member.training) for member in together.alive.values()]
+        turns.step()
+    return [_result(training) for training in turns.trainings]
 
 
 def _result(training: Training) -> tuple[str, float]:

@@ -55,22 +55,22 @@ def measure(prepared: str, precision: str, steps: int) -> None:
     """Print all modes of one precision."""
     import torch
 
-    from lrtui.train import loop
+    from lrtui.train import stepping
     from lrtui.train.data import draw_order
-    from lrtui.train.together import Together
+    from lrtui.train.together import Turns
     from lrtui.train.training import set_up
 
     def show(what: str, rate: float) -> None:
         print(f"{precision} {what:28} {rate:12,.0f} images/s", flush=True)
 
     alone = set_up(options_of(prepared, precision, 1e-3))
-    show("eager", BATCH * windows(lambda: loop.take_step(alone), steps))
+    show("eager", BATCH * windows(lambda: stepping.take_step(alone), steps))
     torch.use_deterministic_algorithms(True, warn_only=True)
-    show("eager, deterministic", BATCH * windows(lambda: loop.take_step(alone), steps))
+    show("eager, deterministic", BATCH * windows(lambda: stepping.take_step(alone), steps))
     torch.use_deterministic_algorithms(False)
     together = 0.0
     for count in COUNTS:
-        group = Together([options_of(prepared, precision, 1e-3 / 2**n) for n in range(count)])
+        group = Turns([options_of(prepared, precision, 1e-3 / 2**n) for n in range(count)])
         together = count * BATCH * windows(group.step, steps)
         show(f"graph, {count} together" if count > 1 else "graph (= sequential, any)", together)
     for count in COUNTS:

@@ -69,7 +69,7 @@ def convolutions(threads: str) -> None:
 
 
 def emission(prepared: str, model: str) -> None:
-    """Print the share of a training's time that its metric lines take: means, the gradient's norm, and writing."""
+    """Print the share of a training's time that its metric lines take: their numbers (means, the gradient's norm), and writing."""
     folder = tempfile.TemporaryDirectory()
     os.environ["LRTUI_METRICS"] = f"{folder.name}/metrics"
     from lrtui.train import loop
@@ -78,23 +78,23 @@ def emission(prepared: str, model: str) -> None:
     steps = 60 if model == "cnn7" else 3200
     words = [f"--prepared={prepared}", f"--model={model}", "--lr=1e-3", f"--steps={steps}"]
     words += ["--batch-size=128" if model == "cnn7" else "--batch-size=32", "--threads=1"]
-    spent = {"means": 0.0, "norm": 0.0, "writing": 0.0}
+    spent = {"numbers": 0.0, "writing": 0.0}
     counts = dict.fromkeys(spent, 0)
 
     def timed(name: str, function: Callable[..., object]) -> Callable[..., object]:
-        def run(*args: object) -> object:
+        def run(*args: object, **named: object) -> object:
             began = time.perf_counter()
             try:
-                return function(*args)
+                return function(*args, **named)
             finally:
                 spent[name] += time.perf_counter() - began
                 counts[name] += 1
 
         return run
 
-    loop._trained = timed("means", loop._trained)
-    loop._grad_norm = timed("norm", loop._grad_norm)
-    loop._emit = timed("writing", loop._emit)
+    loop._Line = timed("numbers", loop._Line)
+    loop._trained = timed("numbers", loop._trained)
+    loop.Own.emit = timed("writing", loop.Own.emit)
     began = time.perf_counter()
     with contextlib.redirect_stdout(None):
         loop.train(parse(words))

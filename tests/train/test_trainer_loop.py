@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lrtui.train import data, loop, store
+from lrtui.train import data, stepping, store
 from lrtui.train.options import parse
 from lrtui.train.training import set_up
 
@@ -46,7 +46,7 @@ def test_losses_equal_those_of_a_plain_loop(prepared, model, name, kind):
     ours = []
     for _ in range(20):  # 15 steps an epoch: into the second one
         before = training.window.loss.item()
-        loop.take_step(training)
+        stepping.take_step(training)
         ours.append((training.window.loss.item() - before) / 16)
 
     reference = set_up(options(prepared, "--model", model)).model
@@ -75,7 +75,7 @@ def test_with_equal_inputs_and_optimizer_losses_are_equal_to_the_last_bit(prepar
     optimizer = torch.optim.Adam(reference.model.parameters(), lr=3e-3, fused=True)
     for step in range(10):
         before = training.window.loss.item()
-        loop.take_step(training)
+        stepping.take_step(training)
         order = data.draw_order(reference.data, 0, 0, augment=False)
         inputs, labels = reference.data.take(order, step * 16, 16)
         optimizer.zero_grad()
@@ -90,11 +90,11 @@ def test_with_equal_inputs_and_optimizer_losses_are_equal_to_the_last_bit(prepar
 def test_without_torchs_compiler_weights_are_the_same_to_the_last_bit(prepared):
     code = (
         "import sys, torch{real}\n"
-        "from lrtui.train import loop; from lrtui.train.options import parse\n"
+        "from lrtui.train import stepping; from lrtui.train.options import parse\n"
         "from lrtui.train.training import set_up\n"
         "from lrtui.train.quick import skip_compiler; skip_compiler()\n"
         "t = set_up(parse(sys.argv[1:]))\n"
-        "for _ in range(5): loop.take_step(t)\n"
+        "for _ in range(5): stepping.take_step(t)\n"
         "print('sympy' in sys.modules, t.window.loss.item().hex(), sum(p.double().sum() for p in t.model.parameters()))"
     )
     argv = [
@@ -173,7 +173,7 @@ def test_train_loss_is_the_mean_over_the_images_since_the_last_line(prepared, tr
     losses = []
     for _ in range(15):
         before = training.window.loss.item()
-        loop.take_step(training)
+        stepping.take_step(training)
         losses.append((training.window.loss.item() - before) / 16)
     first, last = trainer.lines()
     assert first["train_loss"] == pytest.approx(losses[0])

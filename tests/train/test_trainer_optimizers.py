@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrtui.train import loop, training
+from lrtui.train import loop, stepping, training
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import resting
 from lrtui.train.options import UsageError, parse
@@ -54,7 +54,7 @@ def same_weights(one, other):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_loss_falls(options, name, model):
     run = training.set_up(options(name, model=model))
-    losses = [float(loop.take_step(run)) for _ in range(12)]
+    losses = [float(stepping.take_step(run)) for _ in range(12)]
     assert min(losses[6:]) < losses[0]
 
 
@@ -64,14 +64,14 @@ def test_a_resumed_run_is_bit_identical(options, name):
     whole = training.set_up(chosen)
     parts = training.set_up(chosen)
     for _ in range(12):
-        loop.take_step(whole)
+        stepping.take_step(whole)
     for _ in range(5):
-        loop.take_step(parts)
+        stepping.take_step(parts)
     training.save(parts)
     parts = training.set_up(chosen)
     assert "resumed at step 5" in training.resume(parts)
     for _ in range(7):
-        loop.take_step(parts)
+        stepping.take_step(parts)
     assert same_weights(weights(whole), weights(parts))
     assert whole.lr == parts.lr
 
@@ -81,8 +81,8 @@ def test_an_evaluation_or_a_checkpoint_more_changes_nothing(options, name):
     plain, looked_at = training.set_up(options(name)), training.set_up(options(name))
     with Stop() as stop:
         for step in range(6):
-            loop.take_step(plain)
-            loop.take_step(looked_at)
+            stepping.take_step(plain)
+            stepping.take_step(looked_at)
             with resting(looked_at.optimizer):
                 assert loop._evaluate(looked_at, looked_at.data.val, stop) is not None
             if step == 2:
@@ -94,7 +94,7 @@ def test_an_evaluation_or_a_checkpoint_more_changes_nothing(options, name):
 def test_what_is_evaluated_and_kept_is_schedule_frees_average(options, name):
     run = training.set_up(options(name))
     for _ in range(6):
-        loop.take_step(run)
+        stepping.take_step(run)
     trained = weights(run)
     training.save(run)
     run.optimizer.eval()

@@ -16,10 +16,10 @@ from lrtui.errors import ExperimentError
 from lrtui.experiment import parse as parse_experiment
 from lrtui.experiment.drawing import draw
 from lrtui.experiment.lengths import decays, warmup
-from lrtui.train.loop import take_step
 from lrtui.train.options import parse
 from lrtui.train.schedules import SCHEDULES
 from lrtui.train.schedules.warmup import advance, build_schedule, observe
+from lrtui.train.stepping import take_step
 from lrtui.train.training import resume, save, set_up
 from tests.train.running import ROOT
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from lrtui.train import loop
+from lrtui.train import stepping
 from lrtui.train.options import parse
-from lrtui.train.together import Together
+from lrtui.train.together import Together, Turns
 from lrtui.train.training import set_up
 from lrtui.train.verify import digest
 
@@ -35,46 +36,51 @@ def runs(prepared, *more, rates=RATES):
 def alone(options, steps):
     training = set_up(options)
     for _ in range(steps):
-        loop.take_step(training)
+        stepping.take_step(training)
     return digest(training)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting[0])
-def test_weights_are_those_of_lone_runs_also_where_one_is_dropped_midway(prepared, setting):
+def test_weights_are_those_of_lone_runs_also_where_one_goes_and_one_comes(prepared, setting):
     every = runs(prepared, *setting)
-    together = Together(every)
+    together = Together()
+    members = {number: together.set_up(every[number]) for number in (0, 1, 2)}
+    steps = dict.fromkeys(members, 0)
+
+    def round_of_steps():
+        for number, member in members.items():
+            batch = together.batch(member.training)
+            member.turn(lambda batch=batch, run=member.training: stepping.take_step(run, batch))
+            steps[number] += 1
+
     for _ in range(5):
-        together.step()
-    together.drop(1)
-    for _ in range(5):  # 8 steps an epoch: into the second one, over a batch of 16
-        together.step()
-    found = {number: digest(each.training) for number, each in together.alive.items()}
-    assert found == {number: alone(every[number], 10) for number in (0, 2, 3)}
+        round_of_steps()
+    del members[1]
+    members[3], steps[3] = together.set_up(every[3]), 0
+    for _ in range(5):  # 8 steps an epoch: the first ones go into the second, over a batch of 16
+        round_of_steps()
+    found = {number: digest(each.training) for number, each in members.items()}
+    assert found == {number: alone(every[number], steps[number]) for number in (0, 2, 3)}
     assert len(set(found.values())) == 3
 
 
-def test_readings_are_the_means_of_each_window(prepared):
-    every = runs(prepared, "--model=mlp", rates=("1e-2", "1e-3"))
-    together = Together(every)
-    for _ in range(3):
-        together.step()
-    together.note()
-    together.step()
-    together.note()
-    found = together.ready(wait=True)
-    assert [(each.number, each.step) for each in found] == [(0, 3), (1, 3), (0, 4), (1, 4)]
-    assert together.ready() == []
-    lone = set_up(every[1])
-    losses = [loop.take_step(lone).item() for _ in range(4)]
-    assert found[1].train_loss == pytest.approx(sum(losses[:3]) / 3)
-    assert found[3].train_loss == pytest.approx(losses[3])
-    assert 0 <= found[1].train_acc <= 1
+def test_runs_at_the_same_step_learn_from_the_same_tensors(prepared):
+    first, second, other = runs(prepared, "--model=mlp", rates=("1e-2", "1e-3", "1e-4"))
+    together = Together()
+    members = [together.set_up(each) for each in (first, second, replace(other, seed=1))]
+    batches = [together.batch(member.training)[0] for member in members]
+    assert batches[0] is batches[1]
+    assert batches[2] is not batches[0]
+    assert members[0].training.data is members[2].training.data
 
 
-def test_runs_of_different_settings_do_not_train_together(prepared):
-    mixed = [*runs(prepared, rates=("1e-2",)), *runs(prepared, "--seed=1", rates=("1e-2",))]
-    with pytest.raises(ValueError, match="learning rates alone"):
-        Together(mixed)
+def test_the_process_keeps_its_own_dice(prepared):
+    torch.manual_seed(7)
+    expected = torch.rand(3).tolist()
+    torch.manual_seed(7)
+    turns = Turns(runs(prepared, *SETTINGS[3]))
+    turns.step()
+    assert torch.rand(3).tolist() == expected
 
 
 @pytest.mark.gpu
@@ -82,14 +88,15 @@ def test_runs_of_different_settings_do_not_train_together(prepared):
 def test_on_a_gpu_graphs_of_several_lrs_are_bit_equal_to_one_alone(prepared, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     every = runs(prepared, "--model=mlp")
-    together = Together(every)
-    lone = [Together([each]) for each in every]
-    for group in (together, *lone):
+
+    def digests(group):
+        turns = Turns(group)
         for _ in range(10):
-            group.step()
-    torch.cuda.synchronize()
-    for number, group in enumerate(lone):
-        assert digest(group.alive[0].training) == digest(together.alive[number].training)
+            turns.step()
+        torch.cuda.synchronize()
+        return [digest(training) for training in turns.trainings]
+
+    assert digests(every) == [digests([each])[0] for each in every]
 
 
 FILE = 'dataset = "digits"\nmodel = "mlp"\nepochs = 1\nbatch_size = 32\nlr = [1e-1, 1e-3]\n'
