@@ -54,7 +54,7 @@ def ours(directory: Path) -> Path:
         OwnedElsewhereError: it is a copy, or of another host or user.
 
     """
-    why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).poll()))
+    why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).rest()))
     if why:
         raise OwnedElsewhereError(why, str(directory), "own it from here: lrtui DIR --takeover")
     return directory
@@ -68,7 +68,7 @@ def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str
         OwnedElsewhereError: it cannot be owned from here, and going on was asked for.
 
     """
-    sweep = fold(JournalTail(Layout(directory).journal).poll())
+    sweep = fold(JournalTail(Layout(directory).journal).rest())
     why = "you asked only to look" if view else foreign(directory, sweep)
     if why and not (takeover and not view):
         if resume:
@@ -135,7 +135,7 @@ def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
 
 def farewell(directory: Path) -> str:
     """Return what stands in the terminal after the monitor is left."""
-    sweep = fold(JournalTail(Layout(directory).journal).poll())
+    sweep = fold(JournalTail(Layout(directory).journal).rest())
     if sweep.closed is not None:
         return f"the sweep has ended: {sweep.closed.why}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
     alive, queued = len(sweep.alive()), len(sweep.queued())

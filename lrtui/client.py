@@ -111,9 +111,12 @@ def _drop(layout: Layout, command: AnyCommand) -> str:
 
 def _beats(layout: Layout) -> bool:
     try:
-        return time.time() - layout.beat.stat().st_mtime < BEAT_FRESH_SECONDS
+        age = time.time() - layout.beat.stat().st_mtime
     except OSError:
         return False
+    return (
+        abs(age) < BEAT_FRESH_SECONDS
+    )  # one from the future was left before the clock was set back
 
 
 def _unwritable(directory: Path, error: OSError) -> MachineError:

@@ -6,6 +6,7 @@ The supervisor recovers through it and the watcher tails through it; the supervi
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from lrtui.events import AnyEvent, decode_event
@@ -14,6 +15,8 @@ from lrtui.foreign import open_regular
 _CHUNK = 1 << 20
 _LONGEST = 1 << 20
 """A line beyond this is no event of ours; it is skipped."""
+PER_POLL = 8 << 20
+"""Bytes that one poll reads at most; 1,000 runs are about 1 MB."""
 _FAULTS = 100
 """So many bad lines are remembered by their number; all are counted."""
 
@@ -35,14 +38,15 @@ class JournalTail:
         """(line, what was wrong) of the first bad lines."""
 
     def poll(self) -> list[AnyEvent]:
-        """Return the events on the lines completed since the last call; [] where there is no journal."""
+        """Return the events on the lines completed since the last call, of PER_POLL bytes at most; [] where there is no journal."""
         events: list[AnyEvent] = []
+        end_at = self.offset + PER_POLL
         try:
             fd = open_regular(self.path)
         except OSError:
             return events
         try:
-            while chunk := os.pread(fd, _CHUNK, self.offset):
+            while self.offset < end_at and (chunk := os.pread(fd, _CHUNK, self.offset)):
                 end = chunk.rfind(b"\n") + 1
                 if end == 0:
                     if len(chunk) < _LONGEST:
@@ -57,6 +61,13 @@ class JournalTail:
         finally:
             os.close(fd)
         return events
+
+    def rest(self) -> Iterator[AnyEvent]:
+        """Yield the events on all lines completed since the last call: for who needs the whole, without holding it."""
+        before = -1
+        while before != self.offset:
+            before = self.offset
+            yield from self.poll()
 
     def _decode(self, chunk: bytes) -> list[AnyEvent]:
         events: list[AnyEvent] = []

@@ -110,6 +110,7 @@ def prepare(spec: dict[str, object], attempt: str, lock_fd: int) -> list[str]:
         os.close(null)
         os.close(output)
         os.set_inheritable(lock_fd, True)
+        _wait_for_pid_file(attempt)
         what = "the earlier checkpoint"
         _hand_on_checkpoint(spec.get("checkpoint_from"), f"{attempt}/checkpoint")
         argv = [str(word) for word in spec["argv"]]  # type: ignore[attr-defined]
@@ -118,6 +119,19 @@ def prepare(spec: dict[str, object], attempt: str, lock_fd: int) -> list[str]:
     except BaseException as error:  # noqa: BLE001  # nothing may return from the child
         refuse(what, error)
     return argv
+
+
+def _wait_for_pid_file(attempt: str) -> None:
+    """Return when it is written down who this worker is; end it where its keeper died before that.
+
+    Nobody could tell such a worker from what it leaves behind: a run whose script started a daemon would never end.
+    """
+    with open(f"{attempt}/claim", encoding="ascii") as file:
+        keeper = int(file.read())
+    while not os.path.exists(f"{attempt}/pid.json"):
+        if os.getppid() != keeper or not os.path.exists(f"{attempt}/claim"):
+            os._exit(127)
+        time.sleep(0.001)
 
 
 def refuse(what: str, error: BaseException) -> NoReturn:

@@ -25,7 +25,7 @@ _ENOUGH_SECONDS = 3600.0
 
 def sweep_of(directory: Path) -> Sweep:
     """Return the present of a directory, from its journal."""
-    return fold(JournalTail(Layout(existing(directory)).journal).poll())
+    return fold(JournalTail(Layout(existing(directory)).journal).rest())
 
 
 def status(directory: Path, *, as_json: bool) -> int:

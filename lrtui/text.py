@@ -7,6 +7,7 @@ could write to the user's clipboard, forge a link or erase the screen, and no wi
 from __future__ import annotations
 
 import re
+from typing import Any
 
 LIMIT = 4096
 """Characters that one cleaned line has at most."""
@@ -52,3 +53,54 @@ def clean_lines(data: bytes, limit: int = LIMIT) -> list[str]:
     if not lines[-1]:
         lines.pop()
     return [clean(line, limit) for line in lines]
+
+
+def runaway(pattern: str) -> bool:
+    """Tell whether a regular expression could take exponential time on a hostile line, as `(a+)+$` does on "aaaa...!".
+
+    That is so where something repeated may itself match in several ways: a repetition or an alternative inside a repetition
+    that goes back into it. Atomic groups and possessive repetitions do not go back. Compiled patterns only: a pattern that
+    `re` refuses is no runaway.
+    """
+    from re import _parser  # type: ignore[attr-defined]  # the standard library's own; no public form of it
+
+    try:
+        return _ambiguous(_parser.parse(pattern), inside=False)
+    except (re.error, RecursionError, OverflowError):
+        return False
+
+
+_SEVERAL = 4
+"""Repetitions of something ambiguous up to which the ways to match it stay few."""
+
+
+def _ambiguous(tree: Any, *, inside: bool) -> bool:
+    """Tell whether a parsed pattern, perhaps inside a repetition, lets a repetition go back into another or an alternative."""
+    for code, what in tree:
+        name = str(code)
+        if name in {"MAX_REPEAT", "MIN_REPEAT"}:
+            least, most, body = what
+            if inside and least != most:
+                return True
+            if _ambiguous(body, inside=inside or int(most) > _SEVERAL):
+                return True
+        elif name == "POSSESSIVE_REPEAT":
+            if _ambiguous(what[2], inside=False):
+                return True
+        elif name == "BRANCH":
+            if inside or any(_ambiguous(each, inside=False) for each in what[1]):
+                return True
+        elif name == "ATOMIC_GROUP":
+            if _ambiguous(what, inside=False):
+                return True
+        elif name == "SUBPATTERN":
+            if _ambiguous(what[3], inside=inside):
+                return True
+        elif name in {"ASSERT", "ASSERT_NOT"}:
+            if _ambiguous(what[1], inside=False):
+                return True
+        elif name == "GROUPREF_EXISTS" and any(
+            _ambiguous(each, inside=inside) for each in what[1:] if each is not None
+        ):
+            return True
+    return False

@@ -20,7 +20,7 @@ import msgspec
 
 from lrtui import gpu
 from lrtui.foreign import read_end
-from lrtui.journal import JournalTail
+from lrtui.journal import PER_POLL, JournalTail
 from lrtui.layout import FORMAT, AttemptLayout, Layout
 from lrtui.metrics import MetricLog, RunSeries
 from lrtui.ranking import Standing, rank
@@ -90,11 +90,11 @@ class Watcher:
     def look(self, budget_seconds: float = 0.1) -> Snapshot:
         """Return the present, reading metric files for about `budget_seconds`, every run a slice in turn; never raises."""
         deadline = time.monotonic() + budget_seconds
-        events = self._journal.poll()
+        events, whole = self._read_journal(deadline)
         if events:
             self._sweep = fold(events, self._sweep)
             self._follow()
-        reading = self._read(deadline)
+        reading = self._read(deadline) or not whole
         self._rank()
         self._looks += 1
         return Snapshot(
@@ -135,6 +135,17 @@ class Watcher:
         return found
 
     # ------------------------------------------------ one look
+
+    def _read_journal(self, deadline: float) -> tuple[list[AnyEvent], bool]:
+        """Return the new events, and whether these are all."""
+        events: list[AnyEvent] = []
+        while True:
+            before = self._journal.offset
+            events += self._journal.poll()
+            if self._journal.offset - before < PER_POLL:
+                return events, True
+            if time.monotonic() >= deadline:
+                return events, False
 
     def _follow(self) -> None:
         """Note which attempts there are now, and which have ended."""
@@ -192,7 +203,9 @@ class Watcher:
             age = time.time() - os.stat(self._layout.beat).st_mtime
         except OSError:
             return "none"
-        return "alive" if age < SILENT_SECONDS else "silent"
+        return (
+            "alive" if abs(age) < SILENT_SECONDS else "silent"
+        )  # from the future: the clock was set back
 
     def _problem(self) -> str:
         if not os.path.isdir(self.directory):

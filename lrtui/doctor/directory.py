@@ -114,13 +114,13 @@ def owned(case: Case) -> Iterator[None]:
 
 def _read(tail: JournalTail, *, living: bool) -> tuple[list[AnyEvent], int]:
     """Return the events and the length of a torn tail; a living supervisor may be in the middle of a line."""
-    events = tail.poll()
+    events = list(tail.rest())
     for _ in range(10 if living else 1):
         torn = os.stat(tail.path, follow_symlinks=False).st_size - tail.offset
         if torn <= 0 or not living:
             break
         time.sleep(0.05)
-        events += tail.poll()
+        events += tail.rest()
     return events, max(0, torn)
 
 
@@ -313,7 +313,7 @@ def supervisor(case: Case) -> list[Finding]:
     beat = case.layout.beat
     status = case.tree.entries.get(beat.name)
     age = None if status is None else time.time() - _mtime(beat, status)
-    fresh = age is not None and age < SILENT_SECONDS
+    fresh = age is not None and abs(age) < SILENT_SECONDS
     if case.held and fresh:
         return [ok(f"alive{_who(case)}")]
     if case.held:

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from lrtui.events import Unit
+from lrtui.text import runaway
 
 MOST_NAMES = 256
 """Metrics that one run may have; further names are ignored, so that a script cannot fill our memory with them."""
-LONGEST_TEXT = 1 << 16
-"""Bytes of a text line that a user's `parse` pattern sees."""
+LONGEST_TEXT = 1 << 12
+"""Bytes of a text line that a user's `parse` pattern sees: a pattern with several `.*` takes a power of them."""
 AXES = ("step", "epoch", "tokens", "time")
 """Fields of a metric line that say where it stands; every other number is a metric."""
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,64}")
@@ -135,8 +136,8 @@ class Pattern:
 
     def __init__(self, pattern: str | None) -> None:
         self._regex: re.Pattern[str] | None = None
-        if pattern is not None:
-            # A bad pattern is refused when the experiment is loaded; here it merely matches nothing.
+        if pattern is not None and not runaway(pattern):
+            # A bad pattern is refused when the experiment is loaded; here (a copied journal's) it merely matches nothing.
             with contextlib.suppress(re.error, RecursionError, OverflowError):
                 self._regex = re.compile(pattern)
 

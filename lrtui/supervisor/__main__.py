@@ -6,6 +6,7 @@ it looks into the inbox once more, so no command is dropped in between.
 
 from __future__ import annotations
 
+import errno
 import logging
 import logging.handlers
 import os
@@ -46,48 +47,50 @@ def main(arguments: list[str]) -> int:
     lock = locks.take(directory, patience_seconds=1.0)
     if lock is None:
         return _ANOTHER_IS_ACTIVE
+    inode = os.stat(directory).st_ino
     _log_to(layout.log)
     try:
-        return _own(layout, takeover="--takeover" in arguments)
+        return _own_patiently(layout, inode, takeover="--takeover" in arguments)
     except Exception:
         log.exception(
             "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
         )
         return 3
     finally:
-        layout.beat.unlink(missing_ok=True)
+        if _is_there(layout, inode):
+            layout.beat.unlink(missing_ok=True)
         os.close(lock)
 
 
-def _own(layout: Layout, *, takeover: bool) -> int:
-    """Own the runs until the sweep is closed and nobody wants anything any more."""
-    experiment = read_experiment(layout.root)
-    origin = read_origin(layout.root)
-    _say_who(layout)
-    supervisor = Supervisor(layout.root, experiment, origin)
-    if not supervisor.may_own(takeover=takeover):
+def _own_patiently(layout: Layout, inode: int, *, takeover: bool) -> int:
+    """Own the runs, from when the disk has room to write that down."""
+    while (code := _own(layout, inode, takeover=takeover)) is None:
+        time.sleep(1)
+    return code
+
+
+def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
+    """Own the runs until the sweep is closed and nobody wants anything any more; None where the disk has no room to begin."""
+    try:
+        supervisor = _begin(layout, takeover=takeover)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _is_there(layout, inode):
+            raise
+        log.error("%s; nothing can be written down, so nothing is done before there is room", error)
+        return None
+    if supervisor is None:
         log.error(
             "the directory was started elsewhere, or is a copy; it is owned only with --takeover"
         )
         return 6
-    try:
-        plan = supervisor.sweep.plan or resolve(experiment, origin.source)
-    except UserError as error:
-        plan = resolve(experiment, origin.source, on_cpu=True)
-        supervisor.open(plan)
-        supervisor.append(SweepClosed(code=error.exit_code, why=str(error)))
-    supervisor.open(plan)
-    supervisor.preload()
     closed_at: float | None = None
     while True:
+        if not _is_there(layout, inode):
+            log.error("the experiment directory was deleted; its runs go on without a supervisor")
+            return 5
         try:
             supervisor.tick()
         except OSError as error:
-            if not layout.root.exists():
-                log.error(
-                    "the experiment directory was deleted; its runs go on without a supervisor"
-                )
-                return 5
             log.error("%s; trying again in 1 s", error)
             time.sleep(1)
         closed = supervisor.sweep.closed
@@ -99,6 +102,33 @@ def _own(layout: Layout, *, takeover: bool) -> int:
         elif time.monotonic() - closed_at > LINGER_SECONDS and not _has_letters(layout):
             return 0
         time.sleep(TICK_SECONDS)
+
+
+def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:
+    """Return the directory's supervisor with its sweep opened, None where the directory is not ours."""
+    experiment = read_experiment(layout.root)
+    origin = read_origin(layout.root)
+    _say_who(layout)
+    supervisor = Supervisor(layout.root, experiment, origin)
+    if not supervisor.may_own(takeover=takeover):
+        return None
+    try:
+        plan = supervisor.sweep.plan or resolve(experiment, origin.source)
+    except UserError as error:
+        plan = resolve(experiment, origin.source, on_cpu=True)
+        supervisor.open(plan)
+        supervisor.append(SweepClosed(code=error.exit_code, why=str(error)))
+    supervisor.open(plan)
+    supervisor.preload()
+    return supervisor
+
+
+def _is_there(layout: Layout, inode: int) -> bool:
+    """Tell whether the directory that was locked still stands in its place; another one there is not ours to write into."""
+    try:
+        return os.stat(layout.root).st_ino == inode
+    except OSError:
+        return False
 
 
 def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Plan:

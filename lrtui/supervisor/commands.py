@@ -6,6 +6,7 @@ sweep, so a command that was half done when the supervisor died is finished by t
 
 from __future__ import annotations
 
+import itertools
 from typing import assert_never
 
 from lrtui import events as ev
@@ -90,10 +91,13 @@ def settled(command: AnyCommand, sweep: Sweep) -> Answer | None:
 
 
 def next_id(sweep: Sweep, ahead: int = 0, *, range_test: bool = False) -> str:
-    """Return the id of the next run, r01, r02, ..., or range test, t01, ...; `ahead` are named and not yet journalled."""
+    """Return the id of the next run, r01, r02, ..., or range test, t01, ...; `ahead` are named and not yet journalled.
+
+    The first free one: where a damaged journal line has hidden a run, the same run comes back, and nobody else's id is taken.
+    """
     letter = "t" if range_test else "r"
-    number = sum(run.is_range_test == range_test for run in sweep.runs.values())
-    return f"{letter}{number + ahead + 1:02d}"
+    names = (f"{letter}{number:02d}" for number in itertools.count(1))
+    return next(itertools.islice((name for name in names if name not in sweep.runs), ahead, None))
 
 
 def _add(command: ev.AddRun, sweep: Sweep) -> AnyEvent:

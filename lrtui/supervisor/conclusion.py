@@ -14,7 +14,6 @@ from lrtui.strategies.range_test import suggest
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import Run, State, Sweep
 from lrtui.text import clean, clean_lines
-from lrtui.verdict import verdict
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""
@@ -198,6 +197,8 @@ def exit_code(sweep: Sweep) -> ev.SweepClosed:
 
 def verdict_event(sweep: Sweep) -> ev.VerdictReached:
     """Return the answer of a sweep that ends."""
+    from lrtui.verdict import verdict  # of use at the end alone: 2 MB that no idle supervisor holds
+
     found = verdict(sweep)
     return ev.VerdictReached(
         lr=found.lr,

@@ -28,12 +28,13 @@ class Journal:
         """
         self.path = path
         flags = os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._fd = os.open(path, flags, 0o600)
+        self._file = os.fdopen(os.open(path, flags, 0o600), "rb", buffering=0)
+        self._fd = self._file.fileno()
         self._size = self._cut_torn_tail()
         os.fsync(self._fd)
         sync_directory(path.parent)
         tail = JournalTail(path)
-        self.sweep: Sweep = fold(tail.poll())
+        self.sweep: Sweep = fold(tail.rest())
         self.bad = tail.bad
         self.bad_why = tail.bad_why
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -84,10 +85,11 @@ class Supervisor:
         self._decided_n = -1
         self._warned: set[str] = set()
         self._alerting = Alerting(experiment.alerts, self.layout.root, origin.cwd)
+        self._clock = steady_clock()
         self._untold: list[AnyEvent] = []
         """Events since the last tick, at first those that an earlier supervisor may not have told; with [alerts] alone."""
         if experiment.alerts:
-            self._untold += JournalTail(self.layout.journal).poll()
+            self._untold += JournalTail(self.layout.journal).rest()
 
     @property
     def sweep(self) -> Sweep:
@@ -272,7 +274,7 @@ class Supervisor:
         running = sum(
             self._progress_of(run).spent for run in self.sweep.alive() if run.attempts[-1].pid
         )
-        why = overspent(self.sweep, running, time.time())
+        why = overspent(self.sweep, running, self._clock())
         if why is not None:
             self.append(*halted(self.sweep, running, why))
 
@@ -377,13 +379,17 @@ class Supervisor:
             devices=slots.devices_for(self.sweep),
             resumed_from=resumed_from,
         )
-        if not folder.exists():
-            builtin = self.experiment.builtin
-            trained_in = starting.precision(self.experiment, self.sweep) if builtin else ""
-            starting.write_run(folder, run, self._plan(), trained_in)
-        root.mkdir(mode=0o700, exist_ok=True)
+        self._make_folders(run, root)
         self.append(event)
         self._start(self.sweep.runs[run.id])
+
+    def _make_folders(self, run: Run, root: Path) -> None:
+        """Make the directories of a run and of its attempt, where a power cut, a full disk or a person took them away too."""
+        if not (root.parent / "run.json").exists():
+            builtin = self.experiment.builtin
+            trained_in = starting.precision(self.experiment, self.sweep) if builtin else ""
+            starting.write_run(root.parent, run, self._plan(), trained_in)
+        root.mkdir(mode=0o700, exist_ok=True)
 
     def _start(self, run: Run) -> None:
         """Write what will run, and hand it to the launcher; a launch that fails is repeated by the next ticks."""
@@ -396,12 +402,17 @@ class Supervisor:
             self.warn(f"could not be started: {error.strerror}; trying again", run.id)
 
     def _repeat_launch(self, run: Run) -> None:
-        """Launch an attempt again that nobody has claimed; give up after a while."""
+        """Launch an attempt again that nobody has claimed; give up after a while.
+
+        One that had begun was claimed: its directory was deleted or emptied, and its processes are gone.
+        """
         key = (run.id, run.attempts[-1].number)
         self._retries[key] = self._retries.get(key, 0) + 1
-        if run.state in (State.STOPPING, State.PAUSING) or self._retries[key] > 50:
+        begun = run.attempts[-1].pid is not None
+        if begun or run.state in (State.STOPPING, State.PAUSING) or self._retries[key] > 50:
             self._finish(run, Gone())
         elif self._retries[key] % 5 == 1:
+            self._make_folders(run, self._root(run))
             self._start(run)
 
     def _has_room(self) -> bool:
@@ -493,3 +504,12 @@ class Supervisor:
         if now - self._beat_at >= BEAT_SECONDS:
             self._beat_at = now
             self.layout.beat.touch(mode=0o600)
+
+
+def steady_clock() -> Callable[[], float]:
+    """Return a wall clock that runs on from now as the machine does, whatever is done to the machine's own.
+
+    A clock that is set a year forward must not spend a budget of hours.
+    """
+    ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + ahead

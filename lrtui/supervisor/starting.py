@@ -21,8 +21,8 @@ _ARGV_BYTES = 1 << 20
 
 
 def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
-    """Make a run's directory with its run.json; `trained_in` is the built-in trainer's precision, else ""."""
-    folder.mkdir(mode=0o700)
+    """Make a run's directory, where there is none, with its run.json; `trained_in` is the built-in trainer's precision, else ""."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     setting = run.setting
     content = {
         "run": run.id,

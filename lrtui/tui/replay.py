@@ -63,7 +63,7 @@ class Player(threading.Thread):
         if not 0 < speed < float("inf"):
             raise UserError(f"cannot play at speed {speed}", mend="for example: --speed 20")
         self._recorded, self._into, self._speed = recorded, into, speed
-        self._events = JournalTail(Layout(recorded).journal).poll()
+        self._events = list(JournalTail(Layout(recorded).journal).rest())
         if not self._events:
             raise UserError("nothing was recorded here yet", str(recorded))
         self._ended = threading.Event()
