@@ -13,6 +13,7 @@ from lrtui.events import ReopenSweep
 from lrtui.journal import JournalTail
 from lrtui.layout import Layout
 from lrtui.sweep import Sweep, fold
+from lrtui.text import clean
 
 
 def directory_of(
@@ -95,7 +96,7 @@ def foreign(directory: Path, sweep: Sweep) -> str:
     if not os.access(directory, os.W_OK):
         return "it is read-only"
     if sweep.host and sweep.host != socket.gethostname():
-        return f"it was started on another host ({sweep.host[:60]})"
+        return f"it was started on another host ({clean(sweep.host, 60)})"
     if sweep.inode and sweep.inode != found.st_ino:
         return "it is a copy of the directory that was started"
     return ""
@@ -137,7 +138,7 @@ def farewell(directory: Path) -> str:
     """Return what stands in the terminal after the monitor is left."""
     sweep = fold(JournalTail(Layout(directory).journal).rest())
     if sweep.closed is not None:
-        return f"the sweep has ended: {sweep.closed.why}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
+        return f"the sweep has ended: {clean(sweep.closed.why)}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
     alive, queued = len(sweep.alive()), len(sweep.queued())
     return (
         f"detached; {alive} run(s) go on, {queued} wait\n"

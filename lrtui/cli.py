@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lrtui import __version__
 from lrtui.errors import MachineError, UserError
+from lrtui.text import clean
 
 USAGE_EXIT = 2
 BUG_EXIT = 3
@@ -393,12 +394,13 @@ def _send(directory: Path, command: object) -> int:
     from lrtui.client import send
 
     answer = send(directory, command)  # type: ignore[arg-type]
+    said = clean(answer.answer)
     print(
-        answer.answer if answer.ok else f"lrtui: refused: {answer.answer}",
+        said if answer.ok else f"lrtui: refused: {said}",
         file=sys.stdout if answer.ok else sys.stderr,
     )
     if answer.mend and not answer.ok:
-        print(f"  {answer.mend.replace(' DIR', f' {directory}')}", file=sys.stderr)
+        print(f"  {clean(answer.mend).replace(' DIR', f' {directory}')}", file=sys.stderr)
     return 0 if answer.ok else USAGE_EXIT
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import math
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,9 +50,10 @@ def status(directory: Path, *, as_json: bool) -> int:
             "brake": sweep.brake,
             "closed": closed,
         }
-        sys.stdout.write(
-            msgspec.json.format(msgspec.json.encode(content), indent=1).decode() + "\n"
-        )
+        plain = msgspec.json.decode(msgspec.json.encode(content))
+        print(
+            json.dumps(plain, indent=1)
+        )  # in ASCII: msgspec leaves C1 and bidi characters as they are
         return 0
     counts = ", ".join(f"{n} {state}" for state, n in count_states(sweep).items())
     print(
@@ -61,7 +62,7 @@ def status(directory: Path, *, as_json: bool) -> int:
     if sweep.brake:
         print(f"  nothing is launched: {clean(sweep.brake)}")
     for _, run, text in sweep.warnings[-3:]:
-        print(f"  warning: {f'{run}: ' if run else ''}{clean(text)}")
+        print(f"  warning: {clean(f'{run}: {text}' if run else text)}")
     if plan:
         for line in headless.leaderboard_text(snapshot.standings, plan, 100):
             print(line)
@@ -85,12 +86,14 @@ def explain(directory: Path, names: list[str]) -> int:
     runs = find_runs(directory, names) if names else list(sweep.runs)
     for run_id in runs:
         run = sweep.runs[run_id]
-        print(f"{run.id} {lr_text(run.setting.lr)}: {why(sweep, run)}")
+        print(f"{clean(run.id)} {lr_text(run.setting.lr)}: {why(sweep, run)}")
         for rule, text in run.flags:
-            print(f"  flagged by {rule}: {clean(text)}")
+            print(f"  flagged by {clean(rule)}: {clean(text)}")
         if run.attempts:
             folder = Layout(directory).attempt(run.folder, run.attempts[-1].number)
-            print(f"  attempt {run.attempts[-1].number}; its output: {folder / 'output.log'}")
+            print(
+                f"  attempt {run.attempts[-1].number}; its output: {clean(str(folder / 'output.log'))}"
+            )
     return 0
 
 
@@ -138,7 +141,7 @@ def ls(under: Path) -> int:
         sweep = sweep_of(directory)
         counts = ", ".join(f"{n} {state}" for state, n in count_states(sweep).items())
         end = "open" if sweep.closed is None else f"ended ({sweep.closed.code})"
-        print(f"{directory}  {end}  {counts}")
+        print(clean(f"{directory}  {end}  {counts}"))
     if not found:
         print(f"no experiments under {under}; start one: lrtui FILE.toml")
     return 0

@@ -147,3 +147,27 @@ def test_it_imports_no_numpy():
     code = "import sys, lrtui.gp, lrtui.verdict; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_thousand_results_cost_as_much_as_some_dozens_and_say_the_same():
+    def truth(x):
+        return 80 - 6 * (x + 2.7) ** 2
+
+    noise = np.random.default_rng(3).normal(0.0, 1.0, 1000)
+    xs = np.linspace(-5, -1, 1000)
+    many = tuple(
+        Observation(float(x), float(truth(x) + e), 1.0) for x, e in zip(xs, noise, strict=True)
+    )
+    found = fit(many)
+    assert len(found.observations) == gp.MOST
+    assert sum(1 / o.variance for o in found.observations) == pytest.approx(1000.0)
+    for x in (-4.0, -2.7, -1.5):
+        mean, deviation = found.at(x)
+        assert abs(mean - truth(x)) < 4 * deviation < 1.0
+
+
+def test_unknown_noise_is_merged_too_and_at_the_limit_nothing_is():
+    exact = tuple(Observation(-5 + i / 16, float(i), 0.0) for i in range(gp.MOST))
+    assert fit(exact).observations == exact
+    more = (*exact, Observation(0.0, 64.0, 0.0))
+    assert len(fit(more).observations) == gp.MOST

@@ -9,6 +9,7 @@ from lrtui.events import Unit
 from lrtui.experiment.reader import Reader
 from lrtui.experiment.types import Objective
 from lrtui.experiment.words import did_you_mean, found, names, show
+from lrtui.text import runaway
 
 STREAMED = (
     *("val_acc", "val_loss", "train_acc", "train_loss", "test_acc"),
@@ -41,6 +42,11 @@ def read_regex(reader: Reader, unit: Unit) -> re.Pattern[str] | None:
     except (re.error, RecursionError, OverflowError) as error:
         mend = f"Single quotes leave backslashes alone: {example}"
         reader.fault(("parse",), f"parse is no regular expression of Python: {error}", mend)
+        return None
+    if runaway(source):
+        what = "parse repeats something that repeats or has alternatives, so one odd line could hold up its reader for ever"
+        mend = "Write (?>...) around what is repeated, or name it in one way: \\S+ instead of (\\w+ ?)+."
+        reader.fault(("parse",), what, mend)
         return None
     if unit not in regex.groupindex:
         what = f"parse must name the horizon's unit: it has no group {unit}"

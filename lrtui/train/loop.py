@@ -326,8 +326,8 @@ def _place(training: Training) -> dict[str, float]:
 
 def _grad_norm(training: Training) -> Tensor:
     """Return the norm of the whole gradient, () on the device."""
-    gradients = [p.grad.norm() for p in training.model.parameters() if p.grad is not None]
-    whole: Tensor = torch.stack(gradients).norm()
+    gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
+    whole: Tensor = torch.nn.utils.get_total_norm(gradients)
     return whole
 
 

@@ -92,7 +92,7 @@ def emission(prepared: str, model: str) -> None:
 
         return run
 
-    loop._Line = timed("numbers", loop._Line)
+    loop._grad_norm = timed("numbers", loop._grad_norm)
     loop._trained = timed("numbers", loop._trained)
     loop.Own.emit = timed("writing", loop.Own.emit)
     began = time.perf_counter()
