@@ -51,6 +51,8 @@ def open_experiment(
     """
     experiment = load(file, overrides)
     base = under or Path("runs") / _name(experiment, overrides)
+    for path in (file.absolute(), base.absolute()):
+        _require_text(path)
     directory = base
     if new:
         number = 2
@@ -61,6 +63,16 @@ def open_experiment(
         return directory, True
     _check_same(directory, file, experiment)
     return directory, False
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a path that is no text: journal and argv.json are JSON, which cannot name it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        what = "a name in this path is not UTF-8, so it cannot be written into a journal"
+        shown = str(path).encode(errors="replace").decode()
+        raise UserError(what, shown, "rename the folder, or work in another one") from None
 
 
 def read_experiment(directory: Path) -> Experiment:
