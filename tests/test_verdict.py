@@ -11,10 +11,14 @@ import pytest
 
 from lrtui import events as ev
 from lrtui import gp
-from lrtui import verdict as module
 from lrtui.events import Plan, Setting
 from lrtui.sweep import Sweep, fold
-from lrtui.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
+from lrtui.verdict import Verdict, groups, interval, paste, sensitivity, verdict, verdicts
+from lrtui.verdict.case import Case
+from lrtui.verdict.observations import observations_of
+from lrtui.verdict.points import points_of
+from lrtui.verdict.results import runs_of
+from lrtui.verdict.scale import scale_of
 from tests.benchmarks import calibration
 
 R = 27.0
@@ -185,7 +189,7 @@ def test_the_cliff_is_left_out_of_the_fit(monkeypatch):
     seen = []
     fit = gp.fit
     monkeypatch.setattr(gp, "fit", lambda found, *rest: seen.append(found) or fit(found, *rest))
-    module._curve.cache_clear()
+    interval._curve.cache_clear()
     found = grid(CURVE | {1e-1: 0.40}).verdict
     assert found.lr == 3.2e-3
     assert {round(10**o.x, 6) for o in seen[0]} == set(CURVE)
@@ -391,7 +395,7 @@ def test_after_halving_an_lr_that_came_to_the_end_is_recommended_and_rungs_infor
 
 
 def test_a_value_of_a_shorter_rung_is_trusted_less_and_moved_by_what_others_gained():
-    case_points = module._observations(_case(halved().sweep))
+    case_points = observations_of(_case(halved().sweep))
     by_lr = {round(10**o.x, 6): o for o in case_points}
     full, short = by_lr[3.2e-3], by_lr[1e-2]
     assert short.variance > 10 * full.variance
@@ -399,10 +403,10 @@ def test_a_value_of_a_shorter_rung_is_trusted_less_and_moved_by_what_others_gain
 
 
 def _case(sweep):
-    runs = module._of(sweep, "adam")
-    scale = module._scale(sweep, sweep.plan)
-    points = module._points(sweep, sweep.plan, scale, runs)
-    return module._Case(sweep, sweep.plan, scale, points, R, runs, 0.0)
+    runs = runs_of(sweep, "adam")
+    scale = scale_of(sweep, sweep.plan)
+    points = points_of(sweep, sweep.plan, scale, runs)
+    return Case(sweep, sweep.plan, scale, points, R, runs, 0.0)
 
 
 def test_before_anyone_has_finished_the_deepest_complete_rung_answers_provisionally():
@@ -645,7 +649,7 @@ def took(story: Story) -> float:
     best = math.inf
     for _ in range(3):
         gp.fit.cache_clear()
-        module._curve.cache_clear()
+        interval._curve.cache_clear()
         began = time.perf_counter()
         verdict(sweep)
         best = min(best, time.perf_counter() - began)
