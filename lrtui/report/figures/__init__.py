@@ -1,0 +1,29 @@
+"""The charts of the report: sensitivity, curves, range tests; the only package that imports matplotlib.
+
+Figures are drawn straight onto the SVG and Agg canvases, never through pyplot, so no window system is asked for and nothing
+global is changed. Same content, same bytes: settings are matplotlib's defaults and ours whatever the user's matplotlibrc says,
+ids come from a fixed salt, and no date is written. Text is never read as mathematics ("$" in a name).
+
+The report's `write` calls `draw`, and `png`, `svg` or `inline` with what that returned, inside of `style`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from lrtui.report.figures.curves import curves_chart
+from lrtui.report.figures.ranges import ranges_chart
+from lrtui.report.figures.saving import inline, png, svg
+from lrtui.report.figures.sensitivity import sensitivity_chart
+from lrtui.report.figures.settings import style
+
+__all__ = ["draw", "inline", "png", "style", "svg"]
+
+
+def draw(made: dict[str, Any]) -> dict[str, Figure]:
+    """Return the charts by name, from what `content` returned: sensitivity and curves always, ranges where there are any."""
+    found = {"sensitivity": sensitivity_chart(made), "curves": curves_chart(made)}
+    tests = [each for each in made["ranges"] if len(each["curve"]) > 1]
+    return found | ({"ranges": ranges_chart(made, tests)} if tests else {})
