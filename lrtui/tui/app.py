@@ -29,6 +29,7 @@ from lrtui.tui.link import LinkDriver
 from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
 from lrtui.tui.panels.leaderboard import ordered
+from lrtui.tui.pointing import Pointing
 from lrtui.tui.reader import PagesRead, Reader, ReaderFailed, SnapshotTaken
 from lrtui.tui.scene import Notice, Scene, View
 
@@ -48,11 +49,12 @@ class Main(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = ""
 
 
-class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
+class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=False):
     """Shows one experiment directory until the user leaves."""
 
     CSS_PATH = "lrtui.tcss"
     AUTO_FOCUS = ""
+    ALLOW_SELECT = False
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -232,6 +234,12 @@ class Monitor(steering.Steering, Frames, App[int], inherit_bindings=False):
     def pane_rows(self) -> int:
         """How many lines of text the large area shows."""
         return max(1, self.screen_stack[0].query_one("#main").size.height - 1)
+
+    @property
+    @override
+    def charts_shown(self) -> int:
+        """How many charts share the screen."""
+        return self.screen_stack[0].query_one("#chart0", Chart).shown
 
     def screen_lines(self) -> list[str]:
         """Return what the screen shows, as text."""

@@ -113,8 +113,7 @@ def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> l
     """
     from textual.strip import Strip
 
-    gutter = max((width_of(tick.label) for tick in picture.y_ticks), default=0) + 1
-    gutter = max(5, min(gutter, 9))
+    gutter = _gutter(picture)
     columns, rows = width - gutter - 2, height - 3
     if columns < 8 or rows < 2:
         return [Strip([Segment(" " * max(0, width), style(TEXT))]) for _ in range(height)]
@@ -132,6 +131,18 @@ def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> l
     ]
     strips = [_top(picture, width, gutter), *body, *_bottom(picture, columns, gutter)]
     return [strip.adjust_cell_length(width, style(TEXT)) for strip in strips]
+
+
+def canvas_columns(picture: Picture, width: int) -> range:
+    """Return the columns from the left end of the x axis to its right one."""
+    left = _gutter(picture) + 1
+    return range(left, max(left, width - 1 - _LETTERS))
+
+
+def _gutter(picture: Picture) -> int:
+    """Return how many cells the labels of the y axis take."""
+    widest = max((width_of(tick.label) for tick in picture.y_ticks), default=0)
+    return max(5, min(widest + 1, 9))
 
 
 def unit(curve: Curve, xs: Limits, ys: Limits) -> Iterator[Point]:

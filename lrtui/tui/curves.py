@@ -64,20 +64,19 @@ def metric_names(scene: Scene) -> list[str]:
     return [*first, *(n for n in names if n not in first and n not in last), *last]
 
 
-def metric_for(slot: int, shown: int, names: Sequence[str], objective: str, turn: int) -> str:
-    """Return the metric of a chart: alone it begins with the objective; else the second one keeps the objective.
+def metric_ring(shown: int, names: Sequence[str], objective: str) -> list[str]:
+    """Return the metrics that the first of `shown` charts goes through; beside others it leaves the objective to the second."""
+    others = [n for n in names if n != objective]
+    return [objective, *others] if shown == 1 else others or list(names) or [objective]
 
-    `turn` (the key `m`) moves the others on.
-    """
-    if not names:
+
+def metric_for(slot: int, shown: int, names: Sequence[str], objective: str, chosen: str) -> str:
+    """Return the metric of a chart: the first shows the chosen one, the second the objective, further ones what comes next."""
+    if slot == 1 and shown > 1:
         return objective
-    if shown == 1:
-        ring = [objective, *(n for n in names if n != objective)]
-        return ring[turn % len(ring)]
-    if slot == 1:
-        return objective
-    ring = [n for n in names if n != objective] or list(names)
-    return ring[(turn + max(0, slot - 1)) % len(ring)]
+    ring = metric_ring(shown, names, objective)
+    at = ring.index(chosen) if chosen in ring else 0
+    return ring[(at + max(0, slot - 1)) % len(ring)]
 
 
 def axis_for(scene: Scene) -> Axis:

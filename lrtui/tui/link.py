@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     """Returns the next part of what the terminal should show in about so many bytes; "" while nothing is left."""
 
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+MOUSE_ON, MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
+"""Presses, releases and the wheel, but no movements: those would fill a thin line."""
 PROBE = "\x1b[6n"
 """Asks where the cursor is: the answer says that all before has been taken in."""
 _LEAST, _MOST = 1024, 1 << 18
@@ -261,6 +263,27 @@ class LinkDriver(LinuxDriver):
             self.link.settle(0.5)
         super().stop_application_mode()
 
+    def capture(self, *, on: bool) -> None:
+        """Have presses and the wheel reported, or leave the mouse to the terminal."""
+        if not on:
+            self._disable_mouse_support()
+        self._mouse = on
+        self._enable_mouse_support()
+
+    @override
+    def _enable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write(MOUSE_ON)
+
+    @override
+    def _disable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write(MOUSE_OFF)
+
+    @override
+    def _enable_mouse_pixels(self) -> None:
+        """Cells are exact enough."""
+
     @override
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.CursorPosition):
@@ -276,7 +299,7 @@ class LinkDriver(LinuxDriver):
                 termios.tcflush(self.fileno, termios.TCOFLUSH)
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
         if self.link is not None:
-            self.link.write("\x1b[?7h\x1b[<u\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[?1004l")
+            self.link.write(f"{MOUSE_OFF}\x1b[?7h\x1b[<u\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[?1004l")
             self.link.stop()
 
 

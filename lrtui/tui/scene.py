@@ -49,8 +49,8 @@ class View:
     """Run under the leaderboard's cursor; "" before there is one."""
     moved: bool = False
     """Whether the user moved the cursor; until all is read it stands on the leader else."""
-    turn: int = 0
-    """How far `m` has turned the metrics."""
+    metric: str = ""
+    """The metric of the first chart; "" for the usual one."""
     axis: int = 0
     """How far `a` has turned the x axes."""
     smooth: bool = False
@@ -73,9 +73,18 @@ class View:
     """What the leaderboard and the charts are narrowed to (`filtering`)."""
     find: str = ""
     """What is looked for in the output."""
+    below: tuple[str, int] = ("", 0)
+    """The small pane that the wheel has scrolled, and how far: as `scroll` is for the large one."""
     test: str = ""
     """The range test that `t` has turned to; "" for that of the run under the cursor."""
-    follow: bool = True
+    mouse: bool = False
+    """Whether clicks and the wheel come to us instead of to the terminal."""
+
+    def scroll_of(self, pane: str) -> int:
+        """Return how far a pane of text is scrolled, the large one or a small one."""
+        if self.pane == pane:
+            return self.scroll
+        return self.below[1] if self.below[0] == pane else 0
 
 
 @dataclass(frozen=True, slots=True)

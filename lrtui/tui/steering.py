@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lrtui.events import AnyCommand, StopSweep
 from lrtui.sweep import lr_text
 from lrtui.tui import intents
+from lrtui.tui.curves import measured, metric_names, metric_ring
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
 from lrtui.tui.panels.search import lines_of
 from lrtui.tui.scene import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
@@ -26,7 +28,7 @@ _PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "deri
 STEPS = 60
 """So many steps of the cursor lead across a chart."""
 LEAST_WINDOW = 1 / 256
-_FROM_END: tuple[Pane, ...] = ("output", "journal")
+FROM_END: tuple[Pane, ...] = ("output", "journal")
 """Panes that stand at their end."""
 
 
@@ -49,6 +51,11 @@ class Steering:
     @property
     def pane_rows(self) -> int:
         """How many lines of text the large area shows."""
+        raise NotImplementedError
+
+    @property
+    def charts_shown(self) -> int:
+        """How many charts share the screen."""
         raise NotImplementedError
 
     # ------------------------------------------------ runs
@@ -254,10 +261,32 @@ class Steering:
     # ------------------------------------------------ charts
 
     def action_metric(self) -> None:
-        self.look(turn=self.scene.view.turn + 1, pane="charts")
+        ring = self._metrics()
+        chosen = self.scene.view.metric
+        at = ring.index(chosen) if chosen in ring else 0
+        self.look(metric=ring[(at + 1) % len(ring)], pane="charts")
 
-    def action_metric_back(self) -> None:
-        self.look(turn=self.scene.view.turn - 1, pane="charts")
+    def action_metrics(self) -> None:
+        """Offer all metrics in a list."""
+        from lrtui.tui.screens.pick import Entry, Pick  # needed seldom
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self.look(metric=name, pane="charts")
+
+        runs = measured(self.scene).values()
+        count = Counter(name for series in runs for name in series.names())
+        entries = [
+            Entry(name, name, f"{n} run{'s' if n != 1 else ''}")
+            for name in self._metrics()
+            for n in (count[name],)
+        ]
+        self.push_screen(Pick("Metric of the first chart", entries, self.scene.view.metric), picked)
+
+    def _metrics(self) -> list[str]:
+        plan = self.scene.snapshot.sweep.plan if self.scene.snapshot else None
+        names = metric_names(self.scene)
+        return metric_ring(self.charts_shown, names, plan.metric if plan else "")
 
     def action_log_y(self) -> None:
         self.look(log_y=not self.scene.view.log_y)
@@ -371,7 +400,7 @@ class Steering:
             if rows:
                 self.look(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
         else:
-            far = (view.pane in _FROM_END) == (end < 0)
+            far = (view.pane in FROM_END) == (end < 0)
             self.look(scroll=10**6 if far else 0)
 
     def action_page(self, step: int) -> None:
@@ -379,19 +408,19 @@ class Steering:
         if view.pane in _PICTURES:
             self.action_move(step * 5)
             return
-        most = max(0, self._lines() - self.pane_rows)
-        change = -step if view.pane in _FROM_END else step
+        most = max(0, self.text_lines(view.pane, self.size.width) - self.pane_rows)
+        change = -step if view.pane in FROM_END else step
         self.look(
             scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most))
         )
 
-    def _lines(self) -> int:
-        """Return how many lines the text in the large area has."""
-        view, pages = self.scene.view, self.scene.pages
-        if view.pane == "search":
-            return lines_of(self.scene, self.size.width)
-        texts = {"output": pages.output, "journal": pages.journal}
-        return len(texts.get(view.pane, pages.settings))
+    def text_lines(self, pane: str, width: int) -> int:
+        """Return how many lines of text a pane has that is `width` cells wide; 0 for a picture."""
+        pages = self.scene.pages
+        if pane == "search":
+            return lines_of(self.scene, width)
+        texts = {"output": pages.output, "journal": pages.journal, "settings": pages.settings}
+        return len(texts.get(pane, ()))
 
     # ------------------------------------------------ monitor
 

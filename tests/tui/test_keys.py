@@ -190,9 +190,7 @@ async def test_the_metric_turns_and_comes_back(monitor) -> None:
             await pilot.press("m")
             await settled(pilot)
         assert seen == ["val_acc", "val_loss", "train_loss", "train_acc", "lr"]
-        await pilot.press("M")
-        await settled(pilot)
-        assert text_of(monitor).splitlines()[1].split()[1] == "lr"
+        assert text_of(monitor).splitlines()[1].split()[1] == "val_acc"
 
 
 async def test_y_a_s_and_the_amount_of_smoothing(monitor) -> None:

@@ -108,6 +108,29 @@ def test_every_key_works_without_colours(recorded: Path, env: dict[str, str]) ->
         assert "C 1e-03" in terminal.text
 
 
+def test_the_mouse_is_the_terminals_until_it_is_switched_on(recorded: Path) -> None:
+    with Terminal(recorded, 80, 24) as terminal:
+        charted(terminal)
+        assert b"\x1b[?1000h" not in terminal.raw
+        terminal.press("M")
+        terminal.shows("mouse on")
+        assert b"\x1b[?1000h\x1b[?1006h" in terminal.raw
+        assert b"\x1b[?1003h" not in terminal.raw
+        lines = enumerate(terminal.screen.display, 1)
+        row = next(y for y, line in lines if re.match(r" +\d+ +C ", line))
+        terminal.press(f"\x1b[<0;9;{row}M\x1b[<0;9;{row}m")
+        terminal.until(lambda: "▌" in terminal.screen.display[row - 1])
+        terminal.press("M")
+        terminal.shows("mouse off")
+        assert b"\x1b[?1000l" in terminal.raw
+        terminal.press("M")
+        terminal.shows("mouse on")
+        terminal.press("\x03")
+        terminal.until(lambda: terminal.child.poll() is not None, 5)
+        terminal.pump(0.2)
+        assert b"\x1b[?1000l" in terminal.raw.rpartition(b"\x1b[?1000h")[2]
+
+
 def test_only_changed_cells_are_sent_and_the_screen_is_the_same(recorded: Path) -> None:
     seen = {}
     for plain in ("", "1"):

@@ -24,6 +24,16 @@ class Chart(Drawn):
         self.shown = 1
         """How many charts share the screen."""
         self._framing = Framing()
+        self._canvas = range(0)
+        """The columns of the panel between the left end of the x axis and its right one."""
+
+    def place_at(self, x: int) -> float | None:
+        """Return where on the whole x axis a column stands, 0 to 1; None where there is no chart."""
+        if len(self._canvas) < 2:
+            return None
+        low, high = self.scene.view.window
+        across = (x - self._canvas.start) / (len(self._canvas) - 1)
+        return low + max(0.0, min(across, 1.0)) * (high - low)
 
     @override
     def inputs(self, scene: Scene) -> tuple[object, ...]:
@@ -36,10 +46,11 @@ class Chart(Drawn):
         alone = self.shown == 1
         metric = self._metric(scene)
         shown = picture(scene, metric, width - 8, height - 3, self._framing, alone=alone)
+        self._canvas = charts.canvas_columns(shown, width)
         reading = scene.snapshot is not None and scene.snapshot.reading
         return charts.draw(shown, width, height, quick=reading)
 
     def _metric(self, scene: Scene) -> str:
         plan = scene.snapshot.sweep.plan if scene.snapshot else None
         objective = plan.metric if plan else ""
-        return metric_for(self.slot, self.shown, metric_names(scene), objective, scene.view.turn)
+        return metric_for(self.slot, self.shown, metric_names(scene), objective, scene.view.metric)

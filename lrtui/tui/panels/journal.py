@@ -24,7 +24,7 @@ class Journal(Lines):
     @override
     def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
         lines = scene.pages.journal
-        up = scene.view.scroll if scene.view.pane == "journal" else 0
+        up = scene.view.scroll_of("journal")
         shown, up = window_at_end(lines, up, height - 1)
         room = width - _WHEN - 1
         body = [

@@ -59,6 +59,17 @@ class Leaderboard(Lines):
         self._first = 0
         self._trends: dict[str, tuple[int, str]] = {}
 
+    def run_at(self, y: int) -> str:
+        """Return the run that stands in a line; "" for none."""
+        rows, at = ordered(self.scene), self._first + y - 1
+        return rows[at].runs[0] if y >= 1 and at < len(rows) else ""
+
+    @property
+    def notch(self) -> int:
+        """How many rows one notch of the wheel moves the cursor: one, more where not all of them fit."""
+        body = self.size.height - 1
+        return 1 if len(ordered(self.scene)) <= body else max(1, body // 4)
+
     @override
     def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
         rows = ordered(scene)

@@ -29,7 +29,7 @@ class Output(Lines):
         attempt = f", attempt {run.attempt.number}" if len(run.attempts) > 1 and run.attempt else ""
         title = f"{mark.letter} {lr_text(run.setting.lr)} · output{attempt}"
         large = scene.view.pane == "output"
-        up = scene.view.scroll if large else 0
+        up = scene.view.scroll_of("output")
         lines = scene.pages.output if scene.pages.run == run.id else ()
         shown, up = window_at_end(lines, up, height - 1)
         note = f"{up} lines below" if up else "follow"

@@ -25,7 +25,7 @@ class Search(Lines):
             return [rule("search", width)]
         lines = [words for row in rows(scene) for words in wrap(row, width - 2)]
         body = height - 1
-        top = scene.view.scroll if scene.view.pane == "search" else 0
+        top = scene.view.scroll_of("search")
         top = max(0, min(top, len(lines) - body))
         below = len(lines) - top - body
         spent = budget(scene.snapshot)

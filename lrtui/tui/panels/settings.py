@@ -34,7 +34,7 @@ class Settings(Lines):
         leader = scene.pages.leader
         other = scene.mark(leader).letter if leader and leader != run.id else ""
         rows = [part for row in _rows(scene, run) for part in _broken(row, width)]
-        top = min(scene.view.scroll if scene.view.pane == "settings" else 0, max(0, len(rows) - 1))
+        top = min(scene.view.scroll_of("settings"), max(0, len(rows) - 1))
         title = f"{mark.letter} {lr_text(run.setting.lr)} · settings"
         names = max((len(name) for name, _, _ in rows), default=0)
         body = [_row(row, min(names, _NAMES), width, other) for row in rows[top : top + height - 1]]

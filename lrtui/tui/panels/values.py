@@ -55,7 +55,7 @@ def _metrics(scene: Scene) -> list[str]:
     plan = scene.snapshot.sweep.plan if scene.snapshot else None
     objective = plan.metric if plan else ""
     names = metric_names(scene)
-    return [metric_for(slot, _METRICS, names, objective, scene.view.turn) for slot in (0, 1)]
+    return [metric_for(slot, _METRICS, names, objective, scene.view.metric) for slot in (0, 1)]
 
 
 def _cell(reading: Reading) -> str:
