@@ -12,9 +12,10 @@ import msgspec
 
 from lrtui.attach import existing
 from lrtui.errors import UserError
+from lrtui.explaining import explanation
 from lrtui.journal import JournalTail
 from lrtui.layout import Layout
-from lrtui.sweep import Run, State, Sweep, fold, lr_text
+from lrtui.sweep import Run, Sweep, fold, lr_text
 from lrtui.text import clean
 
 if TYPE_CHECKING:
@@ -85,44 +86,8 @@ def explain(directory: Path, names: list[str]) -> int:
     sweep = sweep_of(directory)
     runs = find_runs(directory, names) if names else list(sweep.runs)
     for run_id in runs:
-        run = sweep.runs[run_id]
-        print(f"{clean(run.id)} {lr_text(run.setting.lr)}: {why(sweep, run)}")
-        for rule, text in run.flags:
-            print(f"  flagged by {clean(rule)}: {clean(text)}")
-        if run.attempts:
-            folder = Layout(directory).attempt(run.folder, run.attempts[-1].number)
-            print(
-                f"  attempt {run.attempts[-1].number}; its output: {clean(str(folder / 'output.log'))}"
-            )
+        print(*explanation(sweep, sweep.runs[run_id], directory), sep="\n")
     return 0
-
-
-def why(sweep: Sweep, run: Run) -> str:
-    """Return why a run is in its state, in one sentence."""
-    if run.ending is not None:
-        return clean(f"{run.ending.kind}: {run.ending.why or 'it ran to its end'}")
-    if run.state is State.QUEUED:
-        return clean(_why_queued(sweep, run))
-    words = {
-        State.STARTING: "its process is being started",
-        State.RUNNING: "it runs",
-        State.FROZEN: "frozen; its memory stays in use; resume it to go on",
-        State.PAUSED: "paused with its checkpoint; resume it to go on",
-        State.LOST: "nobody knows how it ended",
-    }
-    known = words.get(run.state, str(run.state))
-    return clean(f"{known} ({run.why})" if run.why else known)
-
-
-def _why_queued(sweep: Sweep, run: Run) -> str:
-    if sweep.closed is not None or sweep.stopping:
-        return "queued; the sweep was stopped: --resume goes on"
-    if sweep.brake is not None:
-        return f"queued; nothing is launched: {sweep.brake}"
-    place = [other.id for other in sweep.queued()].index(run.id) + 1
-    taken = f"{len(sweep.alive())} of {sweep.parallel} places are taken"
-    again = f"; {run.why}" if run.why else ""
-    return f"number {place} in the queue; {taken}{again}"
 
 
 def write_report(directory: Path, formats: Collection[str] = ()) -> Written:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrtui.sweep import State, besides_lr, group_of, lr_text
+from lrtui.explaining import awaited
+from lrtui.sweep import besides_lr, lr_text
 from lrtui.tui.ink import FAINT, TEXT, amount, clock, number
 from lrtui.tui.states import look
 
@@ -152,14 +153,7 @@ def _why(row: Row) -> Text:
         return row.standing.why, FAINT
     sweep = row.scene.snapshot.sweep
     run = sweep.runs[row.run]
-    late = [
-        row.scene.mark(other.id).letter
-        for other in sweep.trained()
-        if (other.alive or other.state is State.QUEUED)
-        and other.until <= run.until
-        and other.origin == "strategy"
-        and group_of(other.setting) == group_of(run.setting)
-    ]
+    late = [row.scene.mark(other.id).letter for other in awaited(sweep, run)]
     others = f"for {' '.join(late)}" if late else "for the decision"
     return f"waits at {_unit(row.scene)} {rung} {others}", FAINT
 

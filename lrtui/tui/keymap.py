@@ -152,6 +152,7 @@ USUAL: tuple[Key, ...] = (
     Key("v", "derived", "v", "derived", "Train/test gap, unsteadiness, time to a target", "Panes"),
     Key("J", "journal", "J", "journal", "Journal: what happened when, and by whom", "Panes"),
     Key("enter", "settings", "Enter", "settings", "Settings of the run", "Panes", 18),
+    Key("E", "explain", "E", "explain", "Explain why the run waits, runs or ended", "Panes"),
     Key("escape", "charts_back", "Esc", "charts", "Back to the charts", "Panes"),
     Key(
         "tab", "pane(1)", "Tab", "pane", "Next pane: charts, sensitivity, output, ...", "Panes", 19

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from lrtui.watcher import Snapshot
 
 Pane = Literal[
-    "charts", "sensitivity", "range", "search", "output", "settings", "values", "derived", "journal"
+    "charts",
+    "sensitivity",
+    "range",
+    "search",
+    "output",
+    "settings",
+    "explain",
+    "values",
+    "derived",
+    "journal",
 ]
 PANES: tuple[Pane, ...] = (
     "charts",
@@ -31,6 +40,7 @@ PANES: tuple[Pane, ...] = (
     "search",
     "output",
     "settings",
+    "explain",
     "values",
     "derived",
     "journal",

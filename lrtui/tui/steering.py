@@ -10,6 +10,7 @@ from lrtui.events import AnyCommand, StopSweep
 from lrtui.sweep import lr_text
 from lrtui.tui import intents
 from lrtui.tui.curves import measured, metric_names, metric_ring
+from lrtui.tui.panels.explain import sentences
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
 from lrtui.tui.panels.search import lines_of
 from lrtui.tui.scene import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
@@ -360,6 +361,9 @@ class Steering:
     def action_settings(self) -> None:
         self._turn_to("settings")
 
+    def action_explain(self) -> None:
+        self._turn_to("explain")
+
     def action_sensitivity(self) -> None:
         self._turn_to("sensitivity")
 
@@ -419,6 +423,8 @@ class Steering:
         pages = self.scene.pages
         if pane == "search":
             return lines_of(self.scene, width)
+        if pane == "explain":
+            return len(sentences(self.scene, width))
         texts = {"output": pages.output, "journal": pages.journal, "settings": pages.settings}
         return len(texts.get(pane, ()))
 

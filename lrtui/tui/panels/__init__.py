@@ -7,6 +7,7 @@ have their place in `lrtui.tui.arrange`.
 from lrtui.tui.panels.alert import Alert
 from lrtui.tui.panels.chart import Chart
 from lrtui.tui.panels.derived import Derived
+from lrtui.tui.panels.explain import Explain
 from lrtui.tui.panels.journal import Journal
 from lrtui.tui.panels.keys import Keys
 from lrtui.tui.panels.leaderboard import Leaderboard
@@ -26,6 +27,7 @@ LARGE: dict[Pane, type[Lines]] = {
     "range": RangeTest,
     "search": Search,
     "settings": Settings,
+    "explain": Explain,
     "journal": Journal,
     "values": Values,
     "derived": Derived,

@@ -1,0 +1,41 @@
+"""`E` says why a run is as it is, in the words of `lrtui explain`."""
+
+import pytest
+
+from lrtui.explaining import why
+from lrtui.sweep import fold
+from tests.tui import recordings
+from tests.tui.conftest import settled, text_of
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_it_follows_the_cursor_and_e_again_leads_back(monitor, size) -> None:
+    async with monitor.run_test(size=size) as pilot:
+        await settled(pilot)
+        await pilot.press("E")
+        await settled(pilot)
+        assert "r04 3e-03: it runs" in text_of(monitor)
+        assert "attempt 1; its output: runs/cifar100/r04-lr3e-03/a1/output.log" in text_of(monitor)
+        await pilot.press("j")
+        await settled(pilot)
+        assert "r03 1e-03: it runs" in text_of(monitor)
+        await pilot.press("E")
+        assert monitor.scene.view.pane == "charts"
+
+
+async def test_every_run_of_a_sweep_is_explained_in_the_pane(monitor) -> None:
+    async with monitor.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        await pilot.press("E")
+        for run in monitor.scene.snapshot.sweep.runs.values():
+            monitor.look(selected=run.id)
+            await settled(pilot)
+            assert why(monitor.scene.snapshot.sweep, run) in text_of(monitor)
+            for rule, text in run.flags:
+                assert f"flagged by {rule}: {text}" in text_of(monitor)
+
+
+def test_a_run_at_a_rung_names_those_that_it_waits_for() -> None:
+    sweep = fold(recordings.search())
+    told = why(sweep, sweep.runs["r04"])
+    assert told == "it has reached epoch 12, a rung, and waits there for r03 (1e-03), r05 (1e-02)"
