@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.pointing import Pointing
 from lrtui.tui.reader import PagesRead, Reader, ReaderFailed, SnapshotTaken
 from lrtui.tui.scene import Notice, Scene, View
+from lrtui.tui.undo import MOST_DEEDS, Deed
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -75,6 +77,8 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self.directory = directory
         self.bug: BaseException | None = None
         """What ended the app although the user did not ask for it."""
+        self.deeds: deque[Deed] = deque(maxlen=MOST_DEEDS)
+        """What was done in this monitor, the latest last."""
         self._looked_only = view_only
         self._said_at = time.monotonic()
         self._marks = Marks()
@@ -258,16 +262,31 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._said_at = time.monotonic()
         self.scene = replace(self.scene, notice=Notice(text, bad=bad))
 
-    def send(self, command: AnyCommand, doing: str, *, then_leave: int | None = None) -> None:
-        """Send a command in a thread; its answer is shown in the line of answers."""
+    def send(
+        self,
+        *commands: AnyCommand,
+        doing: str,
+        then_leave: int | None = None,
+        remember: bool = True,
+    ) -> None:
+        """Send commands in a thread, each after the one before was done; the last answer is shown in the line of answers."""
         self.say(f"{doing} ...")
-        self.run_worker(partial(self._send, command, then_leave), thread=True, exit_on_error=False)
+        deed = None
+        if remember and self.scene.snapshot is not None:
+            deed = Deed(commands[-1], self.scene.snapshot.sweep)
+        work = partial(self._send, commands, deed, then_leave)
+        self.run_worker(work, thread=True, exit_on_error=False)
 
-    def _send(self, command: AnyCommand, then_leave: int | None) -> None:
+    def _send(
+        self, commands: Sequence[AnyCommand], deed: Deed | None, then_leave: int | None
+    ) -> None:
         from lrtui.client import send  # off the way to the first paint
 
         try:
-            answer = send(self.directory, command)
+            for command in commands:
+                answer = send(self.directory, command)
+                if not answer.ok:
+                    break
         except UserError as error:
             self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
             return
@@ -276,6 +295,8 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
             return
         self._reader.look_now()
         mend = f"; {answer.mend}" if answer.mend else ""
+        if answer.ok and deed is not None:
+            self.deeds.append(deed)
         if answer.ok and then_leave is not None:
             self.call_from_thread(self.exit, then_leave)
         else:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrtui.events import AnyCommand, StopSweep
@@ -16,6 +17,7 @@ from lrtui.tui.panels.search import lines_of
 from lrtui.tui.scene import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
     from pathlib import Path
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from lrtui.sweep import Run
     from lrtui.tui.scene import Scene
+    from lrtui.tui.undo import Deed
 
 _PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived")
 """Panes with nothing to scroll: there the keys that scroll move the cursor."""
@@ -41,6 +44,7 @@ class Steering:
     look: Callable[..., None]
     say: Callable[..., None]
     send: Callable[..., None]
+    deeds: deque[Deed]
     exit: Callable[..., None]
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
@@ -94,9 +98,17 @@ class Steering:
         if isinstance(asked, str):
             self.say(asked, bad=True)
         else:
-            self.send(asked, doing)
+            self.send(asked, doing=doing)
 
-    def _confirm(self, title: str, asked: AnyCommand | str, doing: str, *lines: str) -> None:
+    def _confirm(
+        self,
+        title: str,
+        asked: AnyCommand | str,
+        doing: str,
+        *lines: str,
+        first: AnyCommand | str | None = None,
+        remember: bool = True,
+    ) -> None:
         if isinstance(asked, str):
             self.say(asked, bad=True)
             return
@@ -104,7 +116,8 @@ class Steering:
 
         def answered(result: str | None) -> None:
             if result:
-                self.send(asked, doing)
+                before = () if first is None or isinstance(first, str) else (first,)
+                self.send(*before, asked, doing=doing, remember=remember)
 
         self.push_screen(yes_or_no(title, *lines), answered)
 
@@ -122,8 +135,9 @@ class Steering:
         name = title_of(self.scene, run.id)
         asked = intents.restart(run, name)
         if run.alive:
-            note = "It runs now; the new attempt begins from scratch."
-            self._confirm(f"Restart {name}?", asked, f"restarting {name}", note)
+            note = "It is killed first; the new attempt begins from scratch."
+            killed = intents.kill(run, name)
+            self._confirm(f"Restart {name}?", asked, f"restarting {name}", note, first=killed)
         else:
             self._ask(asked, f"restarting {name}")
 
@@ -161,7 +175,7 @@ class Steering:
         def answered(text: str | None) -> None:
             lr = intents.read_lr(text) if text is not None else ""
             if not isinstance(lr, str):
-                self.send(intents.add(lr, parent), f"adding {lr_text(lr)}")
+                self.send(intents.add(lr, parent), doing=f"adding {lr_text(lr)}")
 
         note = (
             "with its other settings and seed" if parent else "with the first run's other settings"
@@ -175,6 +189,26 @@ class Steering:
             return
         now = snapshot.sweep.parallel
         self._ask(intents.parallel(now, change), f"{now + change} at a time")
+
+    def action_undo(self) -> None:
+        """Undo what was done last here; what ends a run is asked first."""
+        why, snapshot = self._cannot_act(), self.scene.snapshot
+        if why or snapshot is None:
+            self.say(why, bad=True)
+            return
+        if not self.deeds:
+            self.say("nothing was done in this monitor that could be undone", bad=True)
+            return
+        from lrtui.tui.undo import undoing  # needed seldom
+
+        found = undoing(self.deeds.pop(), snapshot.sweep, partial(title_of, self.scene))
+        if isinstance(found, str):
+            self.say(found, bad=True)
+        elif found.victim:
+            title = f"Undo: kill {found.victim}?"
+            self._confirm(title, found.command, found.says, found.says, remember=False)
+        else:
+            self.send(found.command, doing=found.says, remember=False)
 
     # ------------------------------------------------ leaderboard
 
@@ -471,6 +505,6 @@ class Steering:
             if result == "detach":
                 self.exit(0)
             elif result == "stop":
-                self.send(StopSweep(), "stopping all runs", then_leave=4)
+                self.send(StopSweep(), doing="stopping all runs", then_leave=4)
 
         self.push_screen(leave(live), answered)

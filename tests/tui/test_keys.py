@@ -71,7 +71,8 @@ async def test_restart_asks_only_where_a_process_lives(monitor, sent) -> None:
         await pilot.press("G", "R")
         await settled(pilot)
         last = monitor.scene.snapshot.standings[-1].runs[0]
-        assert sent == [ev.RestartRun(run="r04", attempt=1), ev.RestartRun(run=last, attempt=1)]
+        assert sent[:2] == [ev.KillRun(run="r04", attempt=1), ev.RestartRun(run="r04", attempt=1)]
+        assert sent[2:] == [ev.RestartRun(run=last, attempt=1)]
 
 
 async def test_an_edited_lr_starts_a_run_like_the_selected_one(monitor, sent) -> None:
@@ -245,6 +246,7 @@ async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monit
         for key, word in (
             ("l", "output"),
             ("enter", "settings"),
+            ("tab", "why"),
             ("tab", "values"),
             ("tab", "derived"),
             ("tab", "journal"),

@@ -1,0 +1,149 @@
+"""`U` undoes what was done last in this monitor, says what it does, and asks before it ends a run."""
+
+import pytest
+
+from lrtui import events as ev
+from lrtui.sweep import State, Sweep, fold
+from lrtui.tui.undo import Deed, Undoing, undoing
+from tests.tui import recordings
+from tests.tui.conftest import settled, text_of
+from tests.tui.terminal import Terminal
+from tests.until import until
+
+OWNING = "import sys; from pathlib import Path; from lrtui import tui; sys.exit(tui.run(Path(sys.argv[1])))"
+LATER = {"n": 99, "at": 1.0}
+
+
+def then(*events: ev.AnyEvent, **plan: object) -> Sweep:
+    return fold([*recordings.journal(**plan), *events])
+
+
+BEFORE = then()
+KILLED = ev.RunEnded(run="r04", attempt=1, kind="killed", why="killed by you", **LATER)
+PAUSED = [
+    ev.RunPausing(run="r04", attempt=1, why="paused by you", n=98, at=1.0),
+    ev.RunPaused(run="r04", attempt=1, **LATER),
+]
+ADDED = ev.RunQueued(
+    run="r09",
+    setting=ev.Setting(lr=2e-3, optimizer="adam"),
+    seed=1,
+    until=30.0,
+    origin="user",
+    **LATER,
+)
+
+
+def undo(command: ev.AnyCommand, now: Sweep, before: Sweep = BEFORE) -> Undoing | str:
+    return undoing(Deed(command, before), now, lambda run: run)
+
+
+@pytest.mark.parametrize(
+    ("plan", "checkpoint", "says"),
+    [({}, True, "goes on from its checkpoint"), ({"checkpoints": False}, False, "from scratch")],
+)
+def test_a_kill_is_undone_by_going_on(plan, checkpoint, says) -> None:
+    found = undo(ev.KillRun(run="r04", attempt=1), then(KILLED, **plan))
+    assert found.command == ev.RestartRun(run="r04", attempt=1, checkpoint=checkpoint)
+    assert says in found.says
+    assert not found.victim
+
+
+def test_an_added_run_is_killed_after_a_question() -> None:
+    found = undo(ev.AddRun(lr=2e-3), then(ADDED))
+    assert (found.command, found.victim) == (ev.KillRun(run="r09"), "r09")
+
+
+@pytest.mark.parametrize(
+    ("command", "events", "back"),
+    [
+        (
+            ev.PauseRun(run="r04", attempt=1),
+            PAUSED,
+            ev.ResumeRun(run="r04"),
+        ),
+        (
+            ev.FreezeRun(run="r04", attempt=1),
+            [ev.RunFrozen(run="r04", attempt=1, **LATER)],
+            ev.ResumeRun(run="r04"),
+        ),
+        (
+            ev.SetParallel(parallel=3),
+            [ev.ParallelSet(parallel=3, **LATER)],
+            ev.SetParallel(parallel=2),
+        ),
+    ],
+)
+def test_what_holds_a_run_or_changes_a_number_is_undone_without_a_question(
+    command, events, back
+) -> None:
+    found = undo(command, then(*events))
+    assert (found.command, found.victim) == (back, "")
+
+
+def test_going_on_is_undone_by_what_held_the_run_before() -> None:
+    frozen = then(ev.RunFrozen(run="r04", attempt=1, **LATER))
+    found = undo(ev.ResumeRun(run="r04"), BEFORE, frozen)
+    assert found.command == ev.FreezeRun(run="r04", attempt=1)
+
+
+@pytest.mark.parametrize(
+    ("command", "now", "says"),
+    [
+        (ev.KillRun(run="r04", attempt=1), BEFORE, "no longer killed"),
+        (ev.PauseRun(run="r04", attempt=1), BEFORE, "has gone on meanwhile"),
+        (ev.RestartRun(run="r04", attempt=1), BEFORE, "cannot be undone"),
+        (ev.AddRun(lr=2e-3), BEFORE, "not there any more"),
+        (ev.SetParallel(parallel=3), BEFORE, "2 at a time already"),
+        (ev.KillRun(run="r77"), BEFORE, "not there any more"),
+    ],
+)
+def test_what_has_changed_since_is_left_alone_and_said(command, now, says) -> None:
+    assert says in undo(command, now)
+
+
+async def test_without_a_deed_there_is_nothing_to_undo(monitor, sent) -> None:
+    async with monitor.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("U")
+        await settled(pilot)
+        assert "nothing was done in this monitor" in text_of(monitor)
+        assert sent == []
+
+
+def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
+    lab.start(lrs="1e-3, 3e-4", steps=2000, flags="--sleep 0.05")
+    lab.running("r01", 3)
+    with Terminal(lab.directory, 120, 40, OWNING) as terminal:
+        terminal.shows("running")
+        victim = "r01" if "▌ 1  A" in terminal.text else "r02"
+        terminal.press("K")
+        terminal.shows("Kill ")
+        terminal.press("y")
+        terminal.shows("killed")
+        terminal.until(lambda: lab.run(victim).ending is not None)
+        steps = lab.told(victim)
+        terminal.shows(f"{victim} ")
+        terminal.press("U")
+        terminal.until(lambda: lab.run(victim).state is State.RUNNING)
+        assert lab.run(victim).attempts[-1].resumed_from == 1
+        terminal.until(lambda: lab.told(victim) > steps)
+
+        terminal.press(">")
+        terminal.until(lambda: lab.sweep.parallel == 3)
+        terminal.shows("3 at a time")
+        terminal.press("n")
+        terminal.shows("type a learning rate")
+        terminal.press("2e-3")
+        terminal.shows("= 2e-03")
+        terminal.press("\r")
+        terminal.until(lambda: "r03" in lab.sweep.runs)
+        terminal.shows("r03 (2e-03) is")
+        terminal.press("U")
+        terminal.shows("Undo: kill C 2e-03")
+        terminal.press("y")
+        terminal.until(lambda: (run := lab.run("r03")) and run.ending)
+        assert lab.run("r03").ending.kind == "killed"
+        terminal.press("U")
+        terminal.until(lambda: lab.sweep.parallel == 2)
+    until(lambda: lab.run(victim).alive)
