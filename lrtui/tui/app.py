@@ -22,7 +22,7 @@ from textual.screen import Screen
 from typing_extensions import override
 
 from lrtui.errors import UserError
-from lrtui.tui import steering
+from lrtui.tui import steering, themes
 from lrtui.tui.arrange import arrange, beside
 from lrtui.tui.frames import Frames
 from lrtui.tui.keymap import KEYMAP
@@ -37,6 +37,7 @@ from lrtui.tui.undo import MOST_DEEDS, Deed
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.theme import Theme
 
     from lrtui.events import AnyCommand
 
@@ -66,6 +67,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         Binding("ctrl+p", "command_palette", "Command palette", show=False),
     ]
 
+    theme: reactive[str] = reactive(themes.DARK.name, init=False)
     scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
 
     def __init__(
@@ -106,6 +108,12 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
                 yield panel(name).data_bind(**scene)
         yield Alert("alert").data_bind(**scene)
         yield Keys("keys").data_bind(**scene)
+
+    @property
+    @override
+    def available_themes(self) -> dict[str, Theme]:
+        """The looks that there are; Textual's own are none, since no chart is made for them."""
+        return {name: themes.textual(theme) for name, theme in themes.THEMES.items()}
 
     # ------------------------------------------------ life
 

@@ -181,6 +181,7 @@ USUAL: tuple[Key, ...] = (
         "Monitor",
     ),
     Key("M", "mouse", "M", "mouse", "Mouse on or off: select, zoom, scroll by it", "Monitor"),
+    Key("T", "theme", "T", "theme", "Theme: dark, light, high contrast", "Monitor"),
     Key("question_mark", "help", "?", "help", "This help", "Monitor", 1),
     Key("q,ctrl+q", "leave", "q", "quit", "Leave: detach, or stop all", "Monitor", 2),
     Key("ctrl+l", "redraw", "Ctrl-L", "redraw", "Draw the screen anew", "Monitor"),

@@ -8,11 +8,13 @@ for a dark ground). A run that is added later takes the colour between its neigh
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-STOPS = (
+Stop = tuple[int, int, int]
+STOPS: tuple[Stop, ...] = (
     (0x5B, 0x8F, 0xF9),
     (0x4F, 0xC3, 0xF7),
     (0xA5, 0xE3, 0xE8),
@@ -42,13 +44,26 @@ def letter(index: int) -> str:
     return text
 
 
-def heat(place: float) -> str:
+def heat(place: float, stops: Sequence[Stop] = STOPS) -> str:
     """Return the colour at a place of the scale: 0 cold, 1 hot."""
-    at = min(max(place, 0.0), 1.0) * (len(STOPS) - 1)
-    low = min(int(at), len(STOPS) - 2)
+    at = min(max(place, 0.0), 1.0) * (len(stops) - 1)
+    low = min(int(at), len(stops) - 2)
     part = at - low
-    channels = (round(a + (b - a) * part) for a, b in zip(STOPS[low], STOPS[low + 1], strict=True))
+    channels = (round(a + (b - a) * part) for a, b in zip(stops[low], stops[low + 1], strict=True))
     return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
+def place_of(colour: str) -> float | None:
+    """Return the place whose `heat` a colour is; None where it is none of the scale's."""
+    wanted = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    for low, (start, end) in enumerate(itertools.pairwise(STOPS)):
+        span = [b - a for a, b in zip(start, end, strict=True)]
+        along = sum((w - a) * s for w, a, s in zip(wanted, start, span, strict=True))
+        part = min(max(along / sum(s * s for s in span), 0.0), 1.0)
+        off = max(abs(a + s * part - w) for a, s, w in zip(start, span, wanted, strict=True))
+        if off < 1:
+            return (low + part) / (len(STOPS) - 1)
+    return None
 
 
 class Marks:

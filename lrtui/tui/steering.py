@@ -49,6 +49,7 @@ class Steering:
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
     size: Size
+    theme: str
     push_screen: Callable[..., Any]
     export_screenshot: Callable[..., str]
     screen_lines: Callable[[], list[str]]
@@ -468,6 +469,19 @@ class Steering:
         from lrtui.tui.screens.help import Help  # needed seldom
 
         self.push_screen(Help())
+
+    def action_theme(self) -> None:
+        """Offer the themes in a list."""
+        from lrtui.tui.screens.pick import Entry, Pick  # needed seldom
+        from lrtui.tui.themes import THEMES
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self.theme = name
+                self.say(f"theme {name}: {THEMES[name].what}")
+
+        entries = [Entry(theme.name, theme.name, theme.what) for theme in THEMES.values()]
+        self.push_screen(Pick("Theme", entries, self.theme), picked)
 
     def action_export(self) -> None:
         from lrtui.tui.export import write  # needed seldom

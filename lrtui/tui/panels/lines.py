@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from lrtui.tui.ink import TEXT, ink, style
 from lrtui.tui.scene import Scene
+from lrtui.tui.themes import worn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +65,9 @@ class Lines(Widget, can_focus=False):
     @override
     def render_line(self, y: int) -> Strip:
         """Return one line, in the panel's colours and exactly as wide as it is."""
-        base = self.rich_style
         strip = self._strips[y] if y < len(self._strips) else Strip([ink(" ")])
-        return strip.adjust_cell_length(self.size.width, style(TEXT)).apply_style(base)
+        strip = worn(strip.adjust_cell_length(self.size.width, style(TEXT)), self.app.theme)
+        return strip.apply_style(self.rich_style)
 
 
 def rule(title: str, width: int, note: str = "", colour: str = TEXT) -> Strip:

@@ -1,0 +1,135 @@
+"""How the monitor looks: dark, light, or with high contrast. Panels draw in the dark theme's colours and know of no other.
+
+On the way to the screen `worn` puts a theme's colours in their place, so that a change of theme draws nothing anew. Runs keep
+their place on the scale from cold to hot. Every scale holds for people with any of the three colour-vision deficiencies and is
+legible on its ground (`tests/tui/test_themes.py` computes both).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.theme import Theme as TextualTheme
+
+from lrtui.tui import ink, states
+from lrtui.tui.marks import STOPS, heat, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.color import Color
+
+    from lrtui.tui.marks import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One look."""
+
+    name: str
+    what: str
+    ground: str
+    raised: str
+    """The ground of what lies over the monitor."""
+    light: bool = False
+    colours: Mapping[str, str] = field(default_factory=dict)
+    """By the dark theme's."""
+    stops: Sequence[Stop] = STOPS
+    """The runs' colours, cold to hot."""
+
+    def colour(self, dark: str) -> str:
+        """Return what stands for one of the dark theme's colours."""
+        known = self.colours.get(dark)
+        if known is not None:
+            return known
+        place = place_of(dark)
+        return dark if place is None else heat(place, self.stops)
+
+
+def _stops(text: str) -> tuple[Stop, ...]:
+    return tuple(
+        (int(hexa[0:2], 16), int(hexa[2:4], 16), int(hexa[4:6], 16)) for hexa in text.split()
+    )
+
+
+DARK = Theme("dark", "light text on dark blue", "#0f1419", "#1b222c")
+LIGHT = Theme(
+    "light",
+    "dark text on white",
+    "#fbfbf8",
+    "#eef1f4",
+    light=True,
+    colours={
+        ink.TEXT: "#1f2328",
+        ink.FAINT: "#59636e",
+        ink.RULE: "#a8b1bb",
+        ink.ACCENT: "#0550ae",
+        states.OK: "#116329",
+        states.GO: "#000000",
+        states.WARN: "#8a4600",
+        states.BAD: "#b3151c",
+        states.CUT: "#6639ba",
+    },
+    stops=_stops("140a78 1f45ff 2f6f7a 009dbd 909500 b5703f 8a2508 c2157a"),
+)
+CONTRAST = Theme(
+    "contrast",
+    "white on black, nothing faint",
+    "#000000",
+    "#101010",
+    colours={
+        ink.TEXT: "#ffffff",
+        ink.FAINT: "#dcdcdc",
+        ink.RULE: "#a0a0a0",
+        ink.ACCENT: "#66d9ff",
+        states.OK: "#6cff8d",
+        states.GO: "#ffffff",
+        states.WARN: "#ffe14d",
+        states.BAD: "#ff8f87",
+        states.CUT: "#e0b3ff",
+    },
+    stops=_stops("7777e5 55b0dd b7dae0 02ffb0 ffff17 e6b52e db7748 ff0d87"),
+)
+THEMES: dict[str, Theme] = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST)}
+"""To add a theme: one line here."""
+
+
+def worn(strip: Strip, name: str) -> Strip:
+    """Return a line in a theme's colours."""
+    if name == DARK.name or name not in THEMES:
+        return strip
+    segments = [Segment(text, _style(style, name) if style else style) for text, style, _ in strip]
+    return Strip(segments, strip.cell_length)
+
+
+@lru_cache(maxsize=1024)
+def _style(style: Style, name: str) -> Style:
+    colour = _hex(style.color)
+    return style + Style(color=THEMES[name].colour(colour)) if colour else style
+
+
+def _hex(colour: Color | None) -> str:
+    return colour.triplet.hex if colour is not None and colour.triplet is not None else ""
+
+
+def textual(theme: Theme) -> TextualTheme:
+    """Return what Textual's own widgets (the field of a question, the command palette) and the style sheet take from a theme."""
+    accent, text = theme.colour(ink.ACCENT), theme.colour(ink.TEXT)
+    return TextualTheme(
+        theme.name,
+        primary=accent,
+        accent=accent,
+        warning=theme.colour(states.WARN),
+        error=theme.colour(states.BAD),
+        success=theme.colour(states.OK),
+        foreground=text,
+        background=theme.ground,
+        surface=theme.raised,
+        panel=theme.raised,
+        dark=not theme.light,
+    )
