@@ -1,6 +1,9 @@
 """The lab: a folder with one experiment, for every test that needs real processes."""
 
+import os
 import signal
+
+import pytest
 
 from tests.supervisor.lab import lab
 
@@ -8,3 +11,8 @@ __all__ = ["lab"]
 
 # In a shell's background Ctrl-C is ignored, and children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_state_of_the_users(tmp_path_factory):
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))

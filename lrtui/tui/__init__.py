@@ -11,10 +11,17 @@ from pathlib import Path
 from lrtui.errors import UserError
 
 
-def run(directory: Path, *, view_only: bool = False, notice: str = "", most_bytes: int = 0) -> int:
+def run(
+    directory: Path,
+    *,
+    view_only: bool = False,
+    notice: str = "",
+    most_bytes: int = 0,
+    remembered_as: Path | None = None,
+) -> int:
     """Open the monitor and return when the user leaves it; it prints nothing, the caller says how to come back.
 
-    Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
+    The view is as it was left (`memory`), by default in that directory. Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
 
     Returns 0 for leaving, 4 where the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs go on in
     all cases but 4.
@@ -28,8 +35,15 @@ def run(directory: Path, *, view_only: bool = False, notice: str = "", most_byte
     if not (sys.__stdin__.isatty() and sys.__stderr__.isatty()):
         raise _no_terminal(directory)
     from lrtui.tui.app import Monitor  # textual costs 150 ms
+    from lrtui.tui.memory import Memory
 
-    app = Monitor(directory, view_only=view_only, notice=notice, most_bytes=most_bytes)
+    app = Monitor(
+        directory,
+        view_only=view_only,
+        notice=notice,
+        most_bytes=most_bytes,
+        memory=Memory(remembered_as or directory),
+    )
     code = app.run(mouse=False)
     if app.bug is not None:
         raise app.bug
@@ -52,7 +66,13 @@ def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
         player.start()
         try:
             notice = f"replay of {directory}, {speed:g} times as fast; nothing is launched"
-            return run(Path(name), view_only=True, notice=notice, most_bytes=most_bytes)
+            return run(
+                Path(name),
+                view_only=True,
+                notice=notice,
+                most_bytes=most_bytes,
+                remembered_as=directory,
+            )
         finally:
             player.stop()
 

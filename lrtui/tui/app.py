@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.events import Key as KeyEvent
 from textual.reactive import reactive
 from textual.screen import Screen
 from typing_extensions import override
@@ -37,11 +38,15 @@ from lrtui.tui.undo import MOST_DEEDS, Deed
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.events import Event
     from textual.theme import Theme
 
     from lrtui.events import AnyCommand
+    from lrtui.tui.memory import Memory
 
 CHARTS = 4
+HINT = "?: help   K: kill the run (asks)   q: detach, runs go on"
+"""What somebody who sees the monitor for the first time needs to know."""
 ANSWER_SECONDS = 8.0
 """How long an answer stays at least before the next event may replace it."""
 
@@ -71,8 +76,15 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
     scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
 
     def __init__(
-        self, directory: Path, *, view_only: bool = False, notice: str = "", most_bytes: int = 0
+        self,
+        directory: Path,
+        *,
+        view_only: bool = False,
+        notice: str = "",
+        most_bytes: int = 0,
+        memory: Memory | None = None,
     ) -> None:
+        """Show `directory`; with a memory the view is as it was left, and is kept on leaving."""
         super().__init__()
         self.most_bytes = most_bytes
         self.animation_level = "none"
@@ -86,7 +98,14 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._marks = Marks()
         self._reader = Reader(directory, self.post_message)
         self._shape: tuple[object, ...] = ()
-        self.set_reactive(Monitor.scene, Scene(notice=Notice(notice)))
+        self._memory = memory
+        view, theme = memory.view() if memory else (View(), "")
+        self._hinting = memory is not None and not memory.preferences.hinted and not notice
+        notice = HINT if self._hinting else notice
+        self.set_reactive(Monitor.scene, Scene(view=view, notice=Notice(notice)))
+        if theme in themes.THEMES and theme != self.theme:
+            self.set_reactive(Monitor.theme, theme)
+            self.stylesheet.set_variables(self.get_css_variables())
 
     @override
     def get_default_screen(self) -> Screen[Any]:
@@ -125,8 +144,24 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self.call_after_refresh(self._reader.start)
 
     def on_unmount(self) -> None:
-        """End the reader."""
+        """End the reader, and remember what was looked at."""
         self._reader.end()
+        if self._memory is not None:
+            self._memory.keep(self.scene.view, self.theme)
+
+    @override
+    async def on_event(self, event: Event) -> None:
+        if self._hinting and isinstance(event, KeyEvent):
+            self._end_hint()
+        await super().on_event(event)
+
+    def _end_hint(self) -> None:
+        """Wipe the first-use hint, for ever."""
+        self._hinting = False
+        self.scene = replace(self.scene, notice=Notice())
+        if self._memory is not None:
+            keep = partial(self._memory.prefer, hinted=True)
+            self.run_worker(keep, thread=True, exit_on_error=False)
 
     def _catch_signals(self) -> None:
         """Leave with the terminal restored; when even that hangs (its other end is gone), leave without."""
@@ -170,7 +205,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
             self.scene, snapshot=snapshot, judgement=message.judgement, marks=marks, view_only=why
         )
         happened = before is not None and before.sweep.n != snapshot.sweep.n
-        if happened and time.monotonic() - self._said_at > ANSWER_SECONDS:
+        if happened and not self._hinting and time.monotonic() - self._said_at > ANSWER_SECONDS:
             scene = replace(scene, notice=Notice())
         settling = before is not None and before.reading and not scene.view.moved
         rows = ordered(scene)

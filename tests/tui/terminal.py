@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable
@@ -34,6 +35,10 @@ class Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")}
+        self._state = tempfile.TemporaryDirectory(prefix="lrtui-state-")
+        remembered = Path(self._state.name, "lrtui", "monitor.json")
+        remembered.parent.mkdir()
+        remembered.write_text('{"hinted": true}')
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.began = time.perf_counter()
@@ -43,7 +48,13 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             cwd=ROOT,
-            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
+            env={
+                **clean,
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "XDG_STATE_HOME": self._state.name,
+                **env,
+            },
             start_new_session=True,
         )
         self.master = master
@@ -65,6 +76,7 @@ class Terminal:
         self.child.wait()
         os.close(self.master)
         os.close(self.slave)
+        self._state.cleanup()
 
     @property
     def text(self) -> str:
