@@ -119,7 +119,7 @@ def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:
         supervisor.open(plan)
         supervisor.append(SweepClosed(code=error.exit_code, why=str(error)))
     supervisor.open(plan)
-    supervisor.preload()
+    supervisor.launching.preload()
     return supervisor
 
 

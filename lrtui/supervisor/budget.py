@@ -1,6 +1,9 @@
-"""How much a sweep has spent, and what happens when its budget is: pure functions."""
+"""How much a sweep has spent, and what happens when its budget is: pure functions, and the clock that a budget of hours follows."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 from lrtui import events as ev
 from lrtui.events import AnyEvent
@@ -45,3 +48,12 @@ def halt_runs(sweep: Sweep, why: str) -> list[AnyEvent]:
             )
             events.append(stopping)
     return events
+
+
+def steady_clock() -> Callable[[], float]:
+    """Return a wall clock that runs on from now as the machine does, whatever is done to the machine's own.
+
+    A clock that is set a year forward must not spend a budget of hours.
+    """
+    ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + ahead

@@ -35,6 +35,8 @@ class Journal:
         sync_directory(path.parent)
         tail = JournalTail(path)
         self.sweep: Sweep = fold(tail.rest())
+        self.fresh: list[AnyEvent] = []
+        """What was appended since the loop last told of it; the loop clears it each tick."""
         self.bad = tail.bad
         self.bad_why = tail.bad_why
 
@@ -45,6 +47,8 @@ class Journal:
             OSError: the disk is full or gone; journal and sweep are as before, so nothing may be done.
 
         """
+        if not events:
+            return self.sweep
         full = [
             msgspec.structs.replace(event, v=VERSION, n=n, at=time.time())
             for n, event in enumerate(events, self.sweep.n + 1)
@@ -60,6 +64,7 @@ class Journal:
             raise
         self._size += len(line)
         self.sweep = fold(full, self.sweep)
+        self.fresh += full
         return self.sweep
 
     def _cut_torn_tail(self) -> int:

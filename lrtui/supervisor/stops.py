@@ -1,4 +1,4 @@
-"""How an attempt is brought to its end: TERM and CONT, time for its checkpoint, KILL until nobody is left."""
+"""How an attempt is brought to its end: TERM and CONT, time for its checkpoint, KILL until nobody is left. And where it stops of itself: at its rung."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lrtui import events as ev
 from lrtui.sweep import Run, State, Sweep
 
 GRACE_SECONDS = float(os.environ.get("LRTUI_GRACE_SECONDS", "15"))
@@ -64,6 +65,21 @@ class Stops:
         if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:
             clock.warned = True
             self._warn("does not die of SIGKILL; its place stays taken", run.id)
+
+
+def at_rung(sweep: Sweep, level_of: Callable[[Run], float]) -> list[ev.AnyEvent]:
+    """Return the pauses of attempts that have come to the length they were started for: for scripts that do not know where it is."""
+    plan = sweep.plan
+    if plan is None:
+        return []
+    return [
+        ev.RunPausing(run=run.id, attempt=run.attempts[-1].number, why="it is at its rung")
+        for run in sweep.alive()
+        if run.state is State.RUNNING
+        and not run.is_range_test
+        and run.attempts[-1].until < plan.horizon
+        and level_of(run) >= run.attempts[-1].until
+    ]
 
 
 def _key(run: Run) -> tuple[str, int]:

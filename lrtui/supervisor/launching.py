@@ -1,0 +1,143 @@
+"""From the queue to attempts: what a launch needs on disk, the event that makes it durable, and the launcher.
+
+The loop calls `further` each tick, and `again` for an attempt that nobody has claimed.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from lrtui import events as ev
+from lrtui.experiment import Experiment
+from lrtui.launchers import Launcher
+from lrtui.layout import Layout
+from lrtui.opening import Origin
+from lrtui.supervisor import slots, starting
+from lrtui.supervisor.journal import Journal
+from lrtui.sweep import Run, State, Sweep
+from lrtui.train import IMPORTS
+
+log = logging.getLogger("lrtui.supervisor")
+
+LEAST_FREE_BYTES = 500 << 20
+"""With less room on the disk nothing new is launched."""
+MOST_RETRIES = 50
+"""Ticks for which an attempt that nobody claims is launched again."""
+
+
+class Launching:
+    """Launches the runs of one directory."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        journal: Journal,
+        *,
+        experiment: Experiment,
+        origin: Origin,
+        launcher: Launcher,
+        warn: Callable[[str, str | None], None],
+    ) -> None:
+        self._layout = layout
+        self._journal = journal
+        self._experiment = experiment
+        self._origin = origin
+        self._launcher = launcher
+        self._warn = warn
+        self._retries: dict[tuple[str, int], int] = {}
+        self._said_no_room = False
+
+    def preload(self) -> None:
+        """Have what the workers import imported once, while the data is prepared; only speed depends on it."""
+        plan = self._sweep.plan
+        if not self._experiment.builtin or self._sweep.closed is not None or plan is None:
+            return
+        try:
+            self._launcher.preload(IMPORTS, starting.device_environment((), plan.threads))
+        except OSError as error:
+            log.warning("no preloaded process: %s", error)
+
+    def further(self) -> None:
+        """Launch the runs that are next and have a place."""
+        if self._sweep.closed is not None or self._sweep.brake is not None:
+            return
+        for run in self._sweep.queued()[: slots.free_slots(self._sweep)]:
+            if not self._has_room():
+                return
+            self._launch(run)
+
+    def again(self, run: Run) -> bool:
+        """Launch an attempt again that nobody has claimed; return False when it is to be given up.
+
+        One that had begun was claimed: its directory was deleted or emptied, and its processes are gone.
+        """
+        key = (run.id, run.attempts[-1].number)
+        self._retries[key] = self._retries.get(key, 0) + 1
+        begun = run.attempts[-1].pid is not None
+        stopping = run.state in (State.STOPPING, State.PAUSING)
+        if begun or stopping or self._retries[key] > MOST_RETRIES:
+            return False
+        if self._retries[key] % 5 == 1:
+            self._make_folders(run, self._layout.attempt(run.folder, run.attempts[-1].number))
+            self._start(run)
+        return True
+
+    def forget(self, run: Run) -> None:
+        """Forget an attempt that has ended."""
+        self._retries.pop((run.id, run.attempts[-1].number), None)
+
+    @property
+    def _sweep(self) -> Sweep:
+        return self._journal.sweep
+
+    def _launch(self, run: Run) -> None:
+        number = len(run.attempts) + 1
+        folder = self._layout.root / run.folder
+        root = self._layout.attempt(run.folder, number)
+        resumed_from = starting.last_checkpoint(folder, run) if run.resume else None
+        event = ev.RunLaunched(
+            run=run.id,
+            attempt=number,
+            token=secrets.token_hex(16),
+            until=run.until,
+            devices=slots.devices_for(self._sweep),
+            resumed_from=resumed_from,
+        )
+        self._make_folders(run, root)
+        self._journal.append(event)
+        self._start(self._sweep.runs[run.id])
+
+    def _make_folders(self, run: Run, root: Path) -> None:
+        """Make the directories of a run and of its attempt, where a power cut, a full disk or a person took them away too."""
+        if not (root.parent / "run.json").exists():
+            builtin, plan = self._experiment.builtin, self._sweep.plan
+            assert plan is not None, "a queued run was planned"  # noqa: S101
+            trained_in = starting.precision(self._experiment, self._sweep) if builtin else ""
+            starting.write_run(root.parent, run, plan, trained_in)
+        root.mkdir(mode=0o700, exist_ok=True)
+
+    def _start(self, run: Run) -> None:
+        """Write what will run, and hand it to the launcher; a launch that fails is repeated by the next ticks."""
+        job, warnings = starting.job(self._layout, run, self._experiment, self._sweep, self._origin)
+        for text in warnings:
+            self._warn(text, run.id)
+        try:
+            self._launcher.launch(job)
+        except OSError as error:
+            self._warn(f"could not be started: {error.strerror}; trying again", run.id)
+
+    def _has_room(self) -> bool:
+        """Tell whether the disk has room for another run; say so once where it has not."""
+        free = shutil.disk_usage(self._layout.root).free
+        if free >= LEAST_FREE_BYTES:
+            self._said_no_room = False
+            return True
+        if not self._said_no_room:
+            self._said_no_room = True
+            text = f"only {free >> 20} MiB are free on the disk; nothing new is launched"
+            self._warn(text, None)
+        return False

@@ -1,0 +1,26 @@
+"""Whose directory it is: the host and inode that a sweep was opened on. The loop asks before it touches a run."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from lrtui import __version__
+from lrtui import events as ev
+from lrtui.layout import Layout
+from lrtui.sweep import Sweep
+
+
+def is_ours(sweep: Sweep, layout: Layout) -> bool:
+    """Tell whether this is the directory that was opened, on its host, and no copy of it."""
+    return sweep.plan is None or (sweep.host, sweep.inode) == _here(layout)
+
+
+def opened(layout: Layout, plan: ev.Plan) -> ev.SweepOpened:
+    """Return the event that makes the directory ours."""
+    host, inode = _here(layout)
+    return ev.SweepOpened(plan=plan, host=host, inode=inode, version=__version__, pid=os.getpid())
+
+
+def _here(layout: Layout) -> tuple[str, int]:
+    return socket.gethostname(), os.stat(layout.root).st_ino
