@@ -20,11 +20,12 @@ from lrtui import events as ev
 from lrtui import study
 from lrtui.client import ensure_supervisor
 from lrtui.metrics import RunSeries
-from lrtui.narration import duration, event_text, named
+from lrtui.narration import event_text, named
+from lrtui.quantities import duration, number
 from lrtui.ranking import Standing
 from lrtui.sweep import Run, State, Sweep, besides_lr, lr_text
 from lrtui.text import clean
-from lrtui.verdict import length, number, verdict
+from lrtui.verdict import length, verdict
 from lrtui.watcher import Snapshot, Watcher
 
 DETACHED = 130
@@ -239,7 +240,7 @@ class _Words(_Log):
             loss = series.last(plan.loss)
             words = [f"{named(run)} {length(plan, round(row.level, 3))}/{plan.horizon:.10g}"]
             words += [f"{clean(plan.loss, 64)} {number(loss[1])}"] if loss else []
-            words += [f"eta {duration(row.eta)}"] if row.eta is not None else []
+            words += [f"eta {duration(round(row.eta))}"] if row.eta is not None else []
             self._line(time.time(), " ".join(words))
 
     def note(self, text: str) -> None:
@@ -342,7 +343,7 @@ def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
         "" if row.value_at is None else f"@{row.value_at:.10g}",
         "" if row.se is None else f"± {number(row.se)}",
         "" if row.val_loss is None else number(row.val_loss),
-        "" if row.eta is None else duration(row.eta),
+        "" if row.eta is None else duration(round(row.eta)),
         row.why,
     )
 

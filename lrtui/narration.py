@@ -5,21 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lrtui import events as ev
+from lrtui.quantities import duration, number, plural
 from lrtui.sweep import Run, Sweep, group_of, lr_text
 from lrtui.text import clean
-from lrtui.verdict import number
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time: 42s, 7m05s, 3h20m, 2d4h."""
-    whole = int(min(seconds, 1e9))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600}h"
 
 
 def event_text(event: ev.AnyEvent, sweep: Sweep) -> str:
@@ -39,9 +27,9 @@ def _opened(e: ev.SweepOpened, _: Sweep) -> str:
     plan = e.plan
     what = " ".join(part for part in (plan.model, plan.dataset) if part)
     return (
-        f"sweep {plan.name} opened: {what or 'your command'}, {plan.horizon:.10g} {plan.unit}"
-        f"{'' if plan.unit == 'tokens' else 's'}, {plan.goal} {plan.metric}, {plan.parallel} at a time; "
-        f"{plan.strategy}; about {plan.planned:.10g} {plan.unit}{'' if plan.unit == 'tokens' else 's'} in all"
+        f"sweep {plan.name} opened: {what or 'your command'}, {plan.horizon:.10g} {plural(plan.unit)}, "
+        f"{plan.goal} {plan.metric}, {plan.parallel} at a time; "
+        f"{plan.strategy}; about {plan.planned:.10g} {plural(plan.unit)} in all"
     )
 
 
@@ -81,7 +69,7 @@ def _how_long(sweep: Sweep) -> str:
     if sweep.plan is None or sweep.plan.planned <= 0 or sweep.spent <= 0 or sweep.seconds <= 0:
         return ""
     seconds = sweep.plan.planned * sweep.seconds / sweep.spent / max(1, sweep.parallel)
-    return f"; about {duration(seconds)} to go"
+    return f"; about {duration(round(seconds))} to go"
 
 
 def _rung(e: ev.RungClosed, sweep: Sweep) -> str:

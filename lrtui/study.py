@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lrtui.events import Plan, Scalar, Setting
+from lrtui.quantities import number, plural
 from lrtui.sweep import Sweep, differences, group_of, level_text
 from lrtui.text import clean
-from lrtui.verdict import Verdict, number, sensitivity, verdicts
+from lrtui.verdict import Verdict, sensitivity, verdicts
 
 LINEAR, ROOT = 1.0, 0.5
 """The exponents of the two rules for batch sizes."""
@@ -247,9 +248,8 @@ def _predicted(level: Level, base: Level) -> Level:
 
 
 def _held(plan: Plan, name: str) -> str:
-    unit = plan.unit if plan.unit == "tokens" else f"{plan.unit}s"
     words = _HELD.get((plan.unit, name))
-    each = f"{unit} were held, {plan.horizon:.10g} at every level"
+    each = f"{plural(plan.unit)} were held, {plan.horizon:.10g} at every level"
     return f"{each}: {words}" if words else each
 
 

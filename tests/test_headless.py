@@ -200,11 +200,3 @@ def test_the_board_fits_its_width(tmp_path):
         assert max(map(len, lines)) <= width
     plan = Plan(name="", source="", metric="a", goal="max", loss="", unit="step", horizon=1)
     assert headless.leaderboard_text([], plan, 80) == ["no runs yet"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0s"), (59.9, "59s"), (425, "7m05s"), (12000, "3h20m"), (187200, "2d4h"), (1e300, "11574d1h")],
-)  # fmt: skip
-def test_durations(seconds, text):
-    assert headless.duration(seconds) == text

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lrtui.quantities import duration, number, plural
 from lrtui.sweep import group_of, lr_text
-from lrtui.verdict import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,7 @@ def setting_text(row: dict[str, Any]) -> str:
 
 def units(made: dict[str, Any]) -> str:
     """Return the plural of the plan's unit."""
-    unit = str(made["unit"])
-    return unit if unit.endswith("s") else f"{unit}s"
+    return plural(str(made["unit"]))
 
 
 def shown(value: Any) -> str:
@@ -396,12 +395,12 @@ def _setup(made: dict[str, Any]) -> list[Block]:
     budget = made["budget"]
     if budget["spent"]:
         settings["spent"] = (
-            f"{budget['spent']:.6g} {units(made)}, {_duration(budget['seconds'])} of training"
+            f"{budget['spent']:.6g} {units(made)}, {duration(budget['seconds'])} of training"
         )
     if budget["limit"] is not None:
         settings["budget"] = f"{budget['limit']:.6g} {units(made)}"
     if budget["limit_seconds"] is not None:
-        settings["budget"] = f"{_duration(budget['limit_seconds'])} of training"
+        settings["budget"] = f"{duration(budget['limit_seconds'])} of training"
     if len(made["groups"]) == 1:
         settings = {"setting": made["groups"][0]["group"] or "-", **settings}
     if made["closed"] is not None:
@@ -426,13 +425,6 @@ def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _again(made: dict[str, Any]) -> list[Block]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lrtui import events as ev
 from lrtui.events import AnyEvent
+from lrtui.quantities import duration, plural
 from lrtui.sweep import State, Sweep
 
 
@@ -20,9 +21,9 @@ def overspent(sweep: Sweep, running: float, now: float) -> str | None:
         return None
     spent = sweep.spent + running
     if plan.budget is not None and spent >= plan.budget:
-        return f"the budget of {plan.budget:.10g} {plan.unit}s is spent"
+        return f"the budget of {plan.budget:.10g} {plural(plan.unit)} is spent"
     if plan.budget_seconds is not None and sweep.active_seconds(now) >= plan.budget_seconds:
-        return f"the budget of {plan.budget_seconds / 3600:.3g} h is spent"
+        return f"the budget of {duration(plan.budget_seconds)} is spent"
     return None
 
 

@@ -7,9 +7,11 @@ in steps of 1, 2 and 5 and stay while they fit.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
-from lrtui.tui.ink import amount, duration
+from lrtui.quantities import duration
+from lrtui.tui.ink import amount
 
 
 class Limits(NamedTuple):
@@ -77,19 +79,30 @@ def reach(value: float, before: float | None = None) -> float:
 
 def ticks(limits: Limits, most: int) -> tuple[Tick, ...]:
     """Return at most `most` ticks at round values within the limits."""
+    places, step = _places(limits, most, _round_up)
+    return tuple(Tick(at, label(at, step)) for at in places)
+
+
+def time_ticks(limits: Limits, most: int) -> tuple[Tick, ...]:
+    """Return ticks for an axis in seconds, at whole seconds, minutes, hours and days where it is long enough."""
+    return tuple(Tick(at, duration(at)) for at in _places(limits, most, _round_up_time)[0])
+
+
+def _places(
+    limits: Limits, most: int, round_up: Callable[[float], float]
+) -> tuple[list[float], float]:
+    """Return at most `most` places within the limits, and their distance, which `round_up` makes a round one."""
     span = limits.high - limits.low
     if most < 1 or not math.isfinite(span):
-        return ()
-    step = _round_up(span / max(1, most - 1))
+        return [], 1.0
+    step = round_up(span / max(1, most - 1))
     for _ in range(40):
         if math.floor(limits.high / step) - math.ceil(limits.low / step) + 1 <= most:
             break
-        step = _round_up(step * 1.5)
+        step = round_up(step * 1.5)
     first = math.ceil(limits.low / step - 1e-9)
     last = math.floor(limits.high / step + 1e-9)
-    if last - first > 1000:
-        return ()
-    return tuple(Tick(i * step, label(i * step, step)) for i in range(first, last + 1))
+    return [] if last - first > 1000 else [i * step for i in range(first, last + 1)], step
 
 
 def log_ticks(limits: Limits, most: int) -> tuple[Tick, ...]:
@@ -108,11 +121,6 @@ def log_ticks(limits: Limits, most: int) -> tuple[Tick, ...]:
         every = max(1, math.ceil(len(inside) / most))
         inside = inside[::every]
     return tuple(Tick(at, _power(digit, decade)) for at, digit, decade in inside)
-
-
-def time_ticks(limits: Limits, most: int) -> tuple[Tick, ...]:
-    """Return ticks for an axis in seconds."""
-    return tuple(Tick(at, duration(at)) for at, _ in ticks(limits, most))
 
 
 def label(value: float, step: float) -> str:
@@ -142,6 +150,35 @@ def _round_up(value: float) -> float:
         if digit * power >= value * (1 - 1e-9):
             return digit * power
     return 10 * power
+
+
+_TIMES = (
+    10,
+    15,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+)
+
+
+def _round_up_time(seconds: float) -> float:
+    """Return the smallest length of time of at least `seconds` that divides the next larger unit, or a round number of days."""
+    if seconds <= _TIMES[0] / 2 or seconds > _TIMES[-1]:
+        day = _TIMES[-1] if seconds > _TIMES[-1] else 1
+        return day * _round_up(seconds / day)
+    return next(each for each in _TIMES if each >= seconds * (1 - 1e-9))
 
 
 def _sane(bottom: float, top: float, low: float, high: float) -> Limits:

@@ -80,14 +80,3 @@ def clock(seconds_from_now: float | None, now: float) -> str:
         return ""
     at = time.localtime(now + max(0.0, seconds_from_now) + 30)
     return time.strftime("%H:%M" if seconds_from_now < 86400 else "%d %b %H:%M", at)
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time: 45s, 12m, 3.5h, 2.1d."""
-    if seconds < 60:
-        return f"{seconds:.4g}s"
-    if seconds < 3600:
-        return f"{seconds / 60:.3g}m"
-    if seconds < 172800:
-        return f"{seconds / 3600:.3g}h"
-    return f"{seconds / 86400:.3g}d"

@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from lrtui.quantities import duration, plural
 from lrtui.ranking import shown_state
 from lrtui.sweep import State, group_of, lr_text
 from lrtui.text import clean
-from lrtui.tui.ink import FAINT, TEXT, amount, duration, number, width_of
+from lrtui.tui.ink import FAINT, TEXT, amount, number, width_of
 from lrtui.tui.range_curve import steps_done, suggestions
 from lrtui.tui.states import BAD, OK, WARN, look
 
@@ -73,9 +74,9 @@ def budget(snapshot: Snapshot) -> str:
     spent = snapshot.sweep.spent + sum(_running(snapshot, run) for run in snapshot.sweep.alive())
     if plan.budget is not None:
         left = max(0.0, plan.budget - spent)
-        said = f"{amount(_tenths(spent))} of {amount(plan.budget)} {plan.unit}s, {amount(_tenths(left))} left"
+        said = f"{amount(_tenths(spent))} of {amount(plan.budget)} {plural(plan.unit)}, {amount(_tenths(left))} left"
     else:
-        said = f"{amount(_tenths(spent))} {plan.unit}s"
+        said = f"{amount(_tenths(spent))} {plural(plan.unit)}"
         if plan.planned:
             said += f", about {amount(_tenths(plan.planned))} planned"
     if plan.budget_seconds is not None:

@@ -14,12 +14,13 @@ about one group), then `observations`, `pick`, `equal` and `interval` (what the 
 
 from __future__ import annotations
 
+from lrtui.quantities import number
 from lrtui.verdict.answer import Verdict
 from lrtui.verdict.pasting import paste
 from lrtui.verdict.points import Point
 from lrtui.verdict.recommend import sensitivity, verdict, verdicts
 from lrtui.verdict.results import groups
-from lrtui.verdict.wording import length, number
+from lrtui.verdict.wording import length
 
 __all__ = [
     "Point",

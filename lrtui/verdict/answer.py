@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lrtui.events import Plan, Setting
+from lrtui.quantities import number
 from lrtui.sweep import lr_text
 from lrtui.text import clean
-from lrtui.verdict.wording import number, span
+from lrtui.verdict.wording import span
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 
 from lrtui import gp
+from lrtui.quantities import number
 from lrtui.sweep import lr_text
 from lrtui.verdict.case import Case
 from lrtui.verdict.observations import is_wall, observations_of
 from lrtui.verdict.points import Point
-from lrtui.verdict.wording import number
 
 OPEN = 2.0
 """The curve may prefer an LR to the one that measured best where it is behind by so many standard deviations at most."""

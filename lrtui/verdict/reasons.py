@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from lrtui.events import Plan
+from lrtui.quantities import number, plural
 from lrtui.sweep import State, besides_lr, lr_text
 from lrtui.text import clean
 from lrtui.verdict.answer import Verdict
@@ -16,7 +17,7 @@ from lrtui.verdict.case import Case
 from lrtui.verdict.points import Point
 from lrtui.verdict.results import groups
 from lrtui.verdict.scale import CLOSE
-from lrtui.verdict.wording import count, length, number, span, two_digits
+from lrtui.verdict.wording import count, length, span, two_digits
 
 
 def reasons_of(
@@ -141,9 +142,8 @@ def cost_in_words(plan: Plan, spent: float, grid: float) -> str:
     """Return what the search has cost beside a full grid: "27 of 72 epochs of a full grid spent"."""
     if spent <= 0 or grid <= 0:
         return ""
-    unit = plan.unit if plan.unit.endswith("s") else f"{plan.unit}s"
     said = f"{spent:.4g}" if spent < 1000 else f"{spent:.0f}"
-    return f"{said} of {grid:.10g} {unit} of a full grid spent"
+    return f"{said} of {grid:.10g} {plural(plan.unit)} of a full grid spent"
 
 
 def _provisional_in_words(case: Case, best: Point) -> list[str]:

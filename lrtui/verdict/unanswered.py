@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lrtui.quantities import number
 from lrtui.ranking import shown_state
 from lrtui.sweep import State, lr_text
 from lrtui.text import clean
@@ -15,7 +16,7 @@ from lrtui.verdict.case import Case
 from lrtui.verdict.points import Point, is_chance
 from lrtui.verdict.reasons import dead_in_words
 from lrtui.verdict.results import is_finished
-from lrtui.verdict.wording import count, length, number
+from lrtui.verdict.wording import count, length
 
 _TRY_MORE = (
     "check the data and its labels, train longer, or try learning rates that are decades apart"

@@ -1,6 +1,6 @@
-"""The small words of a verdict: numbers, lengths, LRs and ranges of them, as people read them.
+"""The small words of a verdict: lengths, counts, ranges of LRs.
 
-Every other chapter that says something uses these; log mode, narration, study and report use `number` and `length`.
+The chapters that say something use them; log mode uses `length`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lrtui.events import Plan
-
-
-def number(value: float | None) -> str:
-    """Return a metric's value as people read it: 0.4123, 3.1e-05, nan, "-" where there is none."""
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if value == 0 or not 1e-3 <= abs(value) < 1e4 else f"{value:.4f}"[:7]
 
 
 def length(plan: Plan, level: float | None) -> str:

@@ -115,6 +115,20 @@ def test_limits_stay_while_they_fit_and_are_round() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("end", "labels"),
+    [
+        (0.8, "0s 0.2s 0.4s 0.6s 0.8s"),
+        (61, "0s 15s 30s 45s 1m"),
+        (5000, "0s 20m 40m 1h 1h20m"),
+        (100_000, "0s 6h 12h 18h 1d"),
+        (1e7, "0s 50d 100d"),
+    ],
+)
+def test_ticks_of_time_stand_at_whole_minutes_hours_and_days(end: float, labels: str) -> None:
+    assert " ".join(tick.label for tick in axes.time_ticks(Limits(0, end), 6)) == labels
+
+
 def test_ticks_are_few_and_round() -> None:
     assert [t.label for t in axes.ticks(Limits(0, 30), 7)] == [
         "0",

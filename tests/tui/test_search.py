@@ -224,7 +224,7 @@ def test_a_budget_says_what_is_left() -> None:
     plan = ev.msgspec.structs.replace(events[0].plan, budget=50.0, budget_seconds=3600.0)
     events[0] = ev.msgspec.structs.replace(events[0], plan=plan)
     told = search.budget(recordings.search_snapshot(events))
-    assert told == "38 of 50 epochs, 12 left, 9.98m of 1h, 50m left"
+    assert told == "38 of 50 epochs, 12 left, 9m59s of 1h, 50m01s left"
 
 
 def test_several_groups_have_a_verdict_each() -> None:

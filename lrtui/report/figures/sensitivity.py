@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lrtui.quantities import number
 from lrtui.report.figures.panels import (
     MOST_PANELS,
     empty,
@@ -28,7 +29,6 @@ from lrtui.report.figures.panels import (
 from lrtui.report.figures.settings import ACCENT, BAND, GROUND, INK, MUTED
 from lrtui.report.inks import heat
 from lrtui.sweep import lr_text
-from lrtui.verdict import number
 
 LEAST_FULL = 4
 """From so many LRs trained to the end on, the axis of the sensitivity chart is theirs alone."""

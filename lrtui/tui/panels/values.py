@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from lrtui.quantities import duration
 from lrtui.sweep import lr_text
 from lrtui.text import clean
 from lrtui.tui.curves import axis_name, cursor_at, inputs, metric_for, metric_names, readings
-from lrtui.tui.ink import FAINT, TEXT, amount, duration, fit, ink, line, number
+from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line, number
 from lrtui.tui.panels.drawn import Drawn
 from lrtui.tui.panels.lines import rule
 
