@@ -1,4 +1,4 @@
-"""Quantities as people read them: measured values, lengths of time, units.
+"""Quantities as people read them: measured values, lengths of time, counts, units.
 
 Whoever says something asks here: narration, log mode, verdict, study, report, the monitor's axes and panels.
 """
@@ -31,6 +31,11 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return _both(whole // 3600, "h", whole % 3600 // 60, "02", "m")
     return _both(whole // 86400, "d", whole % 86400 // 3600, "", "h")
+
+
+def count(many: int, noun: str) -> str:
+    """Return how many there are: "1 run", "3 runs"."""
+    return f"{many} {noun}{'' if many == 1 else 's'}"
 
 
 def plural(unit: str) -> str:

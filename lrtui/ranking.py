@@ -186,7 +186,7 @@ def _tier(run: Run, last: float) -> int:
         return _FIRST_DEAD + _DEAD.index(run.ending.kind)
     if run.state is State.QUEUED and not run.resume:
         return _QUEUED
-    if run.ending is not None and run.ending.kind == "finished":
+    if run.finished:
         return _FINISHED if last > 0 else _BLANK
     if last > 0:
         return _RACING

@@ -230,11 +230,7 @@ def _highest(verdict: Verdict) -> float | None:
 
 def _edges(sweep: Sweep, group: str, lr: float) -> tuple[str, ...]:
     """Return the edges of a group's search that an LR lies at: nothing was learned about any beyond it."""
-    judged = [
-        point.lr
-        for point in sensitivity(sweep, group)
-        if point.mean is not None or point.state == "pruned" or point.dead not in {"", "failed"}
-    ]
+    judged = [point.lr for point in sensitivity(sweep, group) if point.judged]
     below = [] if any(other < lr for other in judged) else ["lower"]
     return (*below, *([] if any(other > lr for other in judged) else ["upper"]))
 

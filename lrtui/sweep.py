@@ -124,6 +124,16 @@ class Run:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def attempt_key(self) -> tuple[str, int]:
+        """What its latest attempt goes by in memory."""
+        return self.id, self.attempts[-1].number
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end by itself."""
+        return self.ending is not None and self.ending.kind == "finished"
+
+    @property
     def folder(self) -> str:
         """Name of its directory: r03-lr3e-04."""
         return f"{self.id}-lr{lr_text(self.setting.lr)}"

@@ -112,8 +112,7 @@ def finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Run]:
         for run in sweep.trained()
         if run.seed == space.seed
         and group_of(run.setting) == group
-        and run.ending is not None
-        and run.ending.kind == "finished"
+        and run.finished
         and _final(run) is not None
     ]
     return sorted(done, key=lambda run: _order(sweep, run, _final(run)))[: LEAST_KEPT + NEAR_MOST]

@@ -10,6 +10,7 @@ from lrtui.events import AnyEvent
 from lrtui.foreign import read_end
 from lrtui.launchers import Gone, Over
 from lrtui.layout import AttemptLayout
+from lrtui.quantities import count
 from lrtui.strategies.range_test import suggest
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import Run, State, Sweep
@@ -60,7 +61,7 @@ def conclude(
             return ended("finished", "exit code unknown: its keeper was killed")
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
     if beside and ran_out_of_memory(condition, files):
-        why = f"out of memory beside {beside} other run{'s' if beside > 1 else ''}"
+        why = f"out of memory beside {count(beside, 'other run')}"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
     if code == 0 and progress.lines:
         return ended("finished", f"ended by itself at {progress.level:g} of {attempt.until:g}")
@@ -179,7 +180,7 @@ def exit_code(sweep: Sweep) -> ev.SweepClosed:
     if sweep.stopping:
         return ev.SweepClosed(code=4, why=sweep.brake or "stopped by you")
     if sweep.budget_reached is not None:
-        judged = bool(sweep.rungs) or any(_finished(run) for run in sweep.trained())
+        judged = bool(sweep.rungs) or any(run.finished for run in sweep.trained())
         return ev.SweepClosed(code=0 if judged else 1, why=sweep.budget_reached.why)
     if sweep.brake is not None:
         return ev.SweepClosed(code=1, why=sweep.brake)
@@ -190,7 +191,7 @@ def exit_code(sweep: Sweep) -> ev.SweepClosed:
         return ev.SweepClosed(code=1, why=f"{len(bad)} of {len(kinds)} runs failed or were lost")
     if "finished" not in kinds:
         return ev.SweepClosed(code=1, why="no run finished")
-    if not any(_finished(run) for run in sweep.trained()):
+    if not any(run.finished for run in sweep.trained()):
         return _only_tested(sweep)
     return ev.SweepClosed(code=0, why=f"{kinds.count('finished')} of {len(kinds)} runs finished")
 
@@ -209,10 +210,6 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
         provisional=found.provisional,
         why=found.reasons,
     )
-
-
-def _finished(run: Run) -> bool:
-    return run.ending is not None and run.ending.kind == "finished"
 
 
 def _only_tested(sweep: Sweep) -> ev.SweepClosed:

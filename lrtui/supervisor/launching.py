@@ -75,7 +75,7 @@ class Launching:
 
         One that had begun was claimed: its directory was deleted or emptied, and its processes are gone.
         """
-        key = (run.id, run.attempts[-1].number)
+        key = run.attempt_key
         self._retries[key] = self._retries.get(key, 0) + 1
         begun = run.attempts[-1].pid is not None
         stopping = run.state in (State.STOPPING, State.PAUSING)
@@ -88,7 +88,7 @@ class Launching:
 
     def forget(self, run: Run) -> None:
         """Forget an attempt that has ended."""
-        self._retries.pop((run.id, run.attempts[-1].number), None)
+        self._retries.pop(run.attempt_key, None)
 
     @property
     def _sweep(self) -> Sweep:

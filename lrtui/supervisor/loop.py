@@ -144,7 +144,7 @@ class Supervisor:
 
     def _reap_run(self, run: Run) -> None:
         attempt = run.attempts[-1]
-        key = (run.id, attempt.number)
+        key = run.attempt_key
         if (
             attempt.pid
             and not self._close_look
@@ -184,7 +184,7 @@ class Supervisor:
         self.append(*events, *further)
         for memory in (self.stops, self.readings, self.launching):
             memory.forget(run)
-        self._exit_files.pop((run.id, run.attempts[-1].number), None)
+        self._exit_files.pop(run.attempt_key, None)
         self.append(*self.brake.after(self.sweep, self.sweep.runs[run.id], progress.lines))
 
     # ── read and judge ────────────────────────────────────────────────────────────────────────────

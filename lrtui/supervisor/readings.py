@@ -30,7 +30,7 @@ class Readings:
 
     def of(self, run: Run) -> Progress:
         """Return the progress of a run's latest attempt."""
-        key = _key(run)
+        key = run.attempt_key
         if key not in self._progress:
             self._progress[key] = self._from(run, len(run.attempts))
         return self._progress[key]
@@ -38,11 +38,15 @@ class Readings:
     def known(self) -> dict[str, Progress]:
         """Return the progress of those living runs of which something was read."""
         runs = self._journal.sweep.alive()
-        return {run.id: self._progress[_key(run)] for run in runs if _key(run) in self._progress}
+        return {
+            run.id: self._progress[run.attempt_key]
+            for run in runs
+            if run.attempt_key in self._progress
+        }
 
     def forget(self, run: Run) -> None:
         """Forget an attempt that has ended."""
-        self._progress.pop(_key(run), None)
+        self._progress.pop(run.attempt_key, None)
 
     def _from(self, run: Run, number: int) -> Progress:
         """Return the measurements of an attempt, and of those that it goes on from."""
@@ -53,7 +57,3 @@ class Readings:
         if attempt.resumed_from is not None and 0 < attempt.resumed_from < number:
             progress.go_on_from(self._from(run, attempt.resumed_from))
         return progress
-
-
-def _key(run: Run) -> tuple[str, int]:
-    return run.id, run.attempts[-1].number

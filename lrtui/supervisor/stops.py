@@ -37,7 +37,7 @@ class Stops:
     def further(self, sweep: Sweep) -> None:
         """Take every open stop and pause one step further."""
         for run in sweep.alive():
-            key = _key(run)
+            key = run.attempt_key
             if run.state in (State.STOPPING, State.PAUSING):
                 self._clocks.setdefault(key, _Clock())
             if key in self._clocks:
@@ -45,13 +45,13 @@ class Stops:
 
     def kill(self, run: Run) -> None:
         """Have what is left of an attempt killed at once."""
-        clock = self._clocks.setdefault(_key(run), _Clock())
+        clock = self._clocks.setdefault(run.attempt_key, _Clock())
         if not clock.killed_at:
             clock.asked, clock.killed_at = True, time.monotonic()
 
     def forget(self, run: Run) -> None:
         """Forget an attempt that has ended."""
-        self._clocks.pop(_key(run), None)
+        self._clocks.pop(run.attempt_key, None)
 
     def _push(self, run: Run, clock: _Clock) -> None:
         now = time.monotonic()
@@ -80,7 +80,3 @@ def at_rung(sweep: Sweep, level_of: Callable[[Run], float]) -> list[ev.AnyEvent]
         and run.attempts[-1].until < plan.horizon
         and level_of(run) >= run.attempts[-1].until
     ]
-
-
-def _key(run: Run) -> tuple[str, int]:
-    return run.id, run.attempts[-1].number

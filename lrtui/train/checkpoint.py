@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lrtui.train.durable import fsync_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -62,7 +64,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
         raise OSError(_why_full(path.parent) or str(error).splitlines()[0]) from error
     _keep(path)
     temporary.replace(path)
-    _fsync_folder(path.parent)
+    fsync_folder(path.parent)
 
 
 def _why_full(folder: Path) -> str:
@@ -154,11 +156,3 @@ def _keep(path: Path) -> None:
         link.replace(previous(path))
     except OSError:  # a file system without hard links
         path.replace(previous(path))
-
-
-def _fsync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -24,6 +24,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from lrtui.train.durable import fsync_folder
+
 FORMAT = 1
 SPLIT_SEED = 20261123
 """Fixes the validation split; independent of a run's seed, so that all runs compare on the same data."""
@@ -161,7 +163,7 @@ def write(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _fsync_folder(folder)
+    fsync_folder(folder)
     return final, about
 
 
@@ -323,11 +325,3 @@ def _checksum(arrays: dict[str, npt.NDArray[Any]]) -> str:
         digest.update(f"{part} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _fsync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

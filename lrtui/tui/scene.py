@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lrtui.sweep import group_of
 from lrtui.tui.judgement import Judgement
@@ -33,18 +33,7 @@ Pane = Literal[
     "derived",
     "journal",
 ]
-PANES: tuple[Pane, ...] = (
-    "charts",
-    "sensitivity",
-    "range",
-    "search",
-    "output",
-    "settings",
-    "explain",
-    "values",
-    "derived",
-    "journal",
-)
+PANES: tuple[Pane, ...] = get_args(Pane)
 SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6

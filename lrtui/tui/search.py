@@ -176,9 +176,7 @@ def _under_way(scene: Scene, runs: Sequence[Run], closed: RungClosed | None) -> 
 
 def _finished(scene: Scene, runs: Sequence[Run]) -> list[Word]:
     return [
-        Word(f"✓ {_short(scene, run)}", scene.mark(run.id).colour)
-        for run in runs
-        if run.ending is not None and run.ending.kind == "finished"
+        Word(f"✓ {_short(scene, run)}", scene.mark(run.id).colour) for run in runs if run.finished
     ]
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrtui.events import AnyCommand, StopSweep
+from lrtui.quantities import count
 from lrtui.sweep import lr_text
 from lrtui.tui import intents
 from lrtui.tui.curves import measured, metric_names, metric_ring
@@ -311,11 +312,9 @@ class Steering:
                 self.look(metric=name, pane="charts")
 
         runs = measured(self.scene).values()
-        count = Counter(name for series in runs for name in series.names())
+        found = Counter(name for series in runs for name in series.names())
         entries = [
-            Entry(name, name, f"{n} run{'s' if n != 1 else ''}")
-            for name in self._metrics()
-            for n in (count[name],)
+            Entry(name, name, count(n, "run")) for name in self._metrics() for n in (found[name],)
         ]
         self.push_screen(Pick("Metric of the first chart", entries, self.scene.view.metric), picked)
 

@@ -13,7 +13,7 @@ from statistics import median
 from lrtui.events import Plan, Setting
 from lrtui.ranking import shown_state
 from lrtui.sweep import Run, Sweep
-from lrtui.verdict.results import Result, compared_at, final_of, is_finished, results_of
+from lrtui.verdict.results import Result, compared_at, final_of, results_of
 from lrtui.verdict.scale import CLOSE, Scale
 
 
@@ -44,6 +44,12 @@ class Point:
     """Of its first run."""
 
     @property
+    def judged(self) -> bool:
+        """Whether something was learned about the LR."""
+        known = self.mean is not None or self.state == "pruned"
+        return known or self.dead not in {"", "failed"}
+
+    @property
     def selected(self) -> bool:
         """Whether the seed that selected it is left out of the mean."""
         return self.seeds < len(self.values)
@@ -54,9 +60,7 @@ def points_of(sweep: Sweep, plan: Plan, scale: Scale, runs: list[Run]) -> list[P
     results = {run.id: results_of(sweep, plan, run) for run in runs}
     level = compared_at(sweep, plan, runs, results)
     by_lr: dict[float, list[Run]] = {}
-    for run in sorted(
-        runs, key=lambda run: (run.setting.lr, run.seed, not is_finished(run), run.id)
-    ):
+    for run in sorted(runs, key=lambda run: (run.setting.lr, run.seed, not run.finished, run.id)):
         known = by_lr.setdefault(run.setting.lr, [])
         if not known or known[-1].seed != run.seed:
             known.append(run)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from lrtui.events import Plan
-from lrtui.quantities import number, plural
+from lrtui.quantities import count, number, plural
 from lrtui.sweep import State, besides_lr, lr_text
 from lrtui.text import clean
 from lrtui.verdict.answer import Verdict
@@ -17,7 +17,7 @@ from lrtui.verdict.case import Case
 from lrtui.verdict.points import Point
 from lrtui.verdict.results import groups
 from lrtui.verdict.scale import CLOSE
-from lrtui.verdict.wording import count, length, span, two_digits
+from lrtui.verdict.wording import length, span, two_digits
 
 
 def reasons_of(
@@ -48,7 +48,7 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
     shown = f" with {', '.join(beside)}" if len(groups(case.sweep)) > 1 and beside else ""
     found = f"{number(best.mean)} at {length(plan, best.level)}{shown}"
     where = "trained to the end" if best.full else "compared"
-    words = f"{clean(plan.metric)} of {count(candidates, 'learning rate')} {where}: {found}"
+    words = f"{clean(plan.metric)} of {count(len(candidates), 'learning rate')} {where}: {found}"
     highest = max(candidates, key=case.score)
     if case.score(highest) <= case.score(best):
         return f"best {words}"
@@ -79,7 +79,7 @@ def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point])
 
 def _noise_in_words(case: Case, best: Point) -> list[str]:
     if best.selected:
-        further = count([None] * best.seeds, "further seed")
+        further = count(best.seeds, "further seed")
         value = number(best.mean) + (
             f" ± {number(best.se)} (standard error)" if best.se is not None else ""
         )
@@ -112,18 +112,13 @@ def _optimum_in_words(case: Case, found: Verdict) -> list[str]:
 
 def _edge(best: Point, points: Sequence[Point]) -> list[str]:
     """Say where no LR beyond the best one was judged."""
-    judged = [point.lr for point in points if _is_judged(point)]
+    judged = [point.lr for point in points if point.judged]
     said = []
     if best.lr <= min(judged):
         said.append(f"best at the edge of the search: try lower than {lr_text(best.lr)}")
     if best.lr >= max(judged):
         said.append(f"best at the edge of the search: try higher than {lr_text(best.lr)}")
     return said
-
-
-def _is_judged(point: Point) -> bool:
-    """Tell whether something was learned about an LR."""
-    return point.mean is not None or point.state == "pruned" or point.dead not in ("", "failed")
 
 
 _DEATHS = {"nan": "not finite at the end", "chance": "stayed at chance"}
@@ -162,7 +157,7 @@ def _provisional_in_words(case: Case, best: Point) -> list[str]:
         said.append(f"provisional: {clean(case.sweep.budget_reached.why) or 'the budget is spent'}")
     waiting = [run for run in case.sweep.runs.values() if run.state is not State.ENDED]
     if waiting:
-        said.append(f"provisional: {count(waiting, 'run')} not ended")
+        said.append(f"provisional: {count(len(waiting), 'run')} not ended")
     return said
 
 
@@ -187,6 +182,6 @@ def other_groups(plan: Plan, best: Verdict, found: list[Verdict]) -> list[str]:
 
 def not_tested(points: Sequence[Point]) -> list[str]:
     """Return the ranges beyond the LRs that were judged, and the LRs about which nothing was learned."""
-    judged = [point.lr for point in points if _is_judged(point)]
+    judged = [point.lr for point in points if point.judged]
     said = [f"< {lr_text(min(judged))}", f"> {lr_text(max(judged))}"] if judged else []
-    return said + [f"{lr_text(p.lr)} ({p.state})" for p in points if not _is_judged(p)]
+    return said + [f"{lr_text(p.lr)} ({p.state})" for p in points if not p.judged]

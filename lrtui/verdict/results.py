@@ -53,7 +53,7 @@ def results_of(sweep: Sweep, plan: Plan, run: Run) -> dict[float, Result]:
 
 def final_of(run: Run) -> Reached | None:
     """Return what a finished run's last attempt measured."""
-    if not is_finished(run) or not run.attempts:
+    if not run.finished or not run.attempts:
         return None
     last = run.reached[-1] if run.reached else None
     return last if last is not None and last.attempt == run.attempts[-1].number else None
@@ -76,11 +76,4 @@ def compared_at(
     rungs = [rung.level for rung in sweep.rungs if rung.group == group_of(runs[0].setting)]
     if rungs or any(run.state is not State.ENDED for run in runs):
         return max(rungs, default=None)
-    return max(
-        (level for run in runs if is_finished(run) for level in results[run.id]), default=None
-    )
-
-
-def is_finished(run: Run) -> bool:
-    """Tell whether a run came to its end by itself."""
-    return run.ending is not None and run.ending.kind == "finished"
+    return max((level for run in runs if run.finished for level in results[run.id]), default=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lrtui.quantities import number
+from lrtui.quantities import count, number
 from lrtui.ranking import shown_state
 from lrtui.sweep import State, lr_text
 from lrtui.text import clean
@@ -15,8 +15,7 @@ from lrtui.verdict.answer import Verdict
 from lrtui.verdict.case import Case
 from lrtui.verdict.points import Point, is_chance
 from lrtui.verdict.reasons import dead_in_words
-from lrtui.verdict.results import is_finished
-from lrtui.verdict.wording import count, length
+from lrtui.verdict.wording import length
 
 _TRY_MORE = (
     "check the data and its labels, train longer, or try learning rates that are decades apart"
@@ -80,7 +79,7 @@ def without_answer(case: Case, blank: Verdict, why: list[str]) -> Verdict:
 
 def _waiting(case: Case) -> list[str]:
     open_runs = [run for run in case.sweep.runs.values() if run.state is not State.ENDED]
-    return [f"wait: {count(open_runs, 'run')} not ended"] if open_runs else []
+    return [f"wait: {count(len(open_runs), 'run')} not ended"] if open_runs else []
 
 
 def _mend(case: Case) -> list[str]:
@@ -93,7 +92,7 @@ def _mend(case: Case) -> list[str]:
         said.append(f"{run.id} {shown_state(run)}: {why}; mend that first")
     if any(shown_state(run) == "killed" for run in case.runs):
         said.append("restart a run that was killed")
-    finished = [run for run in case.runs if is_finished(run)]
+    finished = [run for run in case.runs if run.finished]
     if finished and not any(run.reached for run in case.runs):
         said.append(f"no run printed {clean(case.plan.metric)}: does the script emit it?")
     return said

@@ -1,11 +1,9 @@
-"""The small words of a verdict: lengths, counts, ranges of LRs.
+"""The small words of a verdict: lengths, ranges of LRs.
 
 The chapters that say something use them; log mode uses `length`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from lrtui.events import Plan
 
@@ -13,11 +11,6 @@ from lrtui.events import Plan
 def length(plan: Plan, level: float | None) -> str:
     """Return a length of training in the plan's unit: "epoch 4", "step 12000"."""
     return f"{plan.unit} {0 if level is None else level:.10g}"
-
-
-def count(things: Sequence[object], noun: str) -> str:
-    """Return how many there are: "1 run", "3 runs"."""
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def two_digits(lr: float) -> str:
