@@ -170,6 +170,8 @@ class RunLaunched(Event, frozen=True, kw_only=True):
     devices: tuple[int, ...] = ()
     resumed_from: int | None = None
     """The attempt whose checkpoint was handed on."""
+    shared: bool = False
+    """Whether it may train beside others in one process."""
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
@@ -247,6 +249,8 @@ class RunLost(Event, frozen=True, kw_only=True):
     why: str
     crowded: bool = False
     """It ran out of memory beside others: that is not held against it."""
+    apart: bool = False
+    """The process in which it trained beside others is gone: not held against it either, and it goes on in one of its own."""
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):

@@ -6,6 +6,10 @@ keeper that was started by its path does, so that nothing else can tell the diff
 exit.json. What an exec would have set is set by hand: the environment and, where /proc shows them to others, the words of
 the command line and the token.
 
+A request may name a host, MODULE: then the worker gets a link (the descriptor in LRTUI_HOST_FD) to a process that runs
+`python -m MODULE CONTROL_FD`, one for all requests that name the same. It is forked here when the first of them comes, and
+receives the other end of every link; with this process it loses CONTROL_FD alone, and ends when its work is done.
+
 It imports and never computes, and it never touches CUDA: OpenMP, autograd and a CUDA context do not survive a fork
 (measured with torch 2.15: the child hangs). It ends when its socket does, and so with its supervisor.
 """
@@ -31,6 +35,8 @@ NO_TOKEN = "-" * TOKEN_LENGTH
 """What stands in the environment, as long as a token, until a fork writes its own over it."""
 PADDING = "." * 8192
 """Makes room in the command line for that of any worker."""
+HOST_FD = "LRTUI_HOST_FD"
+"""The worker's environment: the descriptor of its link to a host."""
 READY, FORKED = b"r", b"f"
 """Its answers: one when the imports are done, then one for each request."""
 LONGEST = 1 << 18
@@ -48,11 +54,16 @@ def main(link: socket.socket, modules: list[str]) -> list[str] | None:
     gc.collect()
     gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was imported
     link.send(READY)
+    hosts = Hosts()
     while True:
-        request, fds, _, _ = socket.recv_fds(link, LONGEST, 1)
+        try:
+            request, fds, _, _ = socket.recv_fds(link, LONGEST, 1)
+        except ConnectionError:  # it ended with answers unread
+            return None
         if not request:
             return None
-        lock_fd = fds[0]
+        job, lock_fd = json.loads(request), fds[0]
+        guest = hosts.invite(job, (link.fileno(), lock_fd)) if job.get("host") else None
         try:
             pid = os.fork()
         except OSError as error:  # the lock is dropped, so the attempt is launched again
@@ -60,12 +71,71 @@ def main(link: socket.socket, modules: list[str]) -> list[str] | None:
         else:
             if pid == 0:
                 link.close()
-                return _keep(json.loads(request), lock_fd)
+                hosts.close()
+                return _keep(job, lock_fd, guest)
+        if guest is not None:
+            guest.close()
         os.close(lock_fd)
         link.send(FORKED)
 
 
-def _keep(job: dict[str, object], lock_fd: int) -> list[str]:
+class Hosts:
+    """The processes that do the work of several workers each, by the name that the requests give them."""
+
+    def __init__(self) -> None:
+        self._controls: dict[str, socket.socket] = {}
+
+    def invite(self, job: dict[str, object], private: tuple[int, ...]) -> socket.socket | None:
+        """Return a worker's end of a link to its host, None where there can be none; `private` a host must not inherit."""
+        name = str(job["host"])
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            for _ in range(2):
+                try:
+                    if name not in self._controls:
+                        mine = (ours.fileno(), theirs.fileno())
+                        self._controls[name] = self._fork(job, (*private, *mine))
+                    socket.send_fds(self._controls[name], [b"+"], [theirs.fileno()])
+                except OSError:  # it has ended, or has long been stopped; or there cannot be one
+                    if name in self._controls:
+                        self._controls.pop(name).close()
+                else:
+                    return ours
+        ours.close()
+        return None
+
+    def close(self) -> None:
+        """Let go of them, in a process that has nothing to do with them."""
+        for control in self._controls.values():
+            control.close()
+        self._controls.clear()
+
+    def _fork(self, job: dict[str, object], private: tuple[int, ...]) -> socket.socket:
+        """Return the control socket of a new host."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid:
+            theirs.close()
+            ours.setblocking(False)
+            return ours
+        try:
+            ours.close()
+            self.close()
+            for number in private:
+                os.close(number)
+            os.setsid()
+            environment: dict[str, str] = job["environment"]  # type: ignore[assignment]
+            os.environ.update({k: v for k, v in environment.items() if not k.startswith("LRTUI_")})
+            module = str(job["host"]).partition(" ")[0]
+            argv = [sys.executable, "-m", module, str(theirs.detach())]
+            show_command(argv)
+            run(argv)
+        except BaseException:  # noqa: BLE001  # nothing of a host may reach the loop above
+            traceback.print_exc()
+        os._exit(0)
+
+
+def _keep(job: dict[str, object], lock_fd: int, guest: socket.socket | None) -> list[str]:
     """Be the keeper of an attempt to its end, or return in its worker with its argv."""
     attempt = str(job["root"])
     try:
@@ -82,7 +152,11 @@ def _keep(job: dict[str, object], lock_fd: int) -> list[str]:
         if worker == 0:
             argv = keeper.prepare(spec, attempt, lock_fd)
             show_command(argv)
+            if guest is not None:
+                os.environ[HOST_FD] = str(guest.detach())
             return argv
+        if guest is not None:
+            guest.close()  # the host is to see when the worker is gone
         keeper.keep(worker, spec, attempt)
         os._exit(0)
     except BaseException:  # noqa: BLE001  # nothing of a keeper may reach the loop above

@@ -62,6 +62,8 @@ class Attempt:
     until: float
     devices: tuple[int, ...] = ()
     resumed_from: int | None = None
+    shared: bool = False
+    """Whether it may train beside others in one process."""
     launched_at: float = 0.0
     started_at: float | None = None
     pid: int | None = None
@@ -105,6 +107,8 @@ class Run:
     """Journal number of its last RunQueued: the order of the queue."""
     losses: int = 0
     """How often it was lost since a user last asked for it."""
+    apart: bool = False
+    """Whether it needs a process of its own: one that it shared is gone."""
     with_sweep: bool = False
     """Whether it was paused or stopped because the whole sweep was."""
     lr_to: float = 0.0
@@ -386,6 +390,7 @@ def _launched(sweep: Sweep, e: ev.RunLaunched) -> Sweep | None:
         until=e.until,
         devices=e.devices,
         resumed_from=e.resumed_from,
+        shared=e.shared,
         launched_at=e.at,
     )
     return _with(
@@ -490,7 +495,9 @@ def _lost(sweep: Sweep, e: ev.RunLost) -> Sweep | None:
     run = _current(sweep, e.run, e.attempt)
     if run is None:
         return None
-    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + (not e.crowded))
+    forgiven = e.crowded or e.apart
+    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + (not forgiven))
+    run = replace(run, apart=run.apart or e.apart)
     return _with(sweep, _attempt(run, ended_at=e.at))
 
 

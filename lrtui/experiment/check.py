@@ -24,7 +24,7 @@ from lrtui.experiment.placeholders import (
 from lrtui.experiment.rates import check_count, read_rates
 from lrtui.experiment.reader import Reader, is_whole
 from lrtui.experiment.study import read_levels, read_study
-from lrtui.experiment.types import Experiment
+from lrtui.experiment.types import ISOLATIONS, Experiment
 from lrtui.experiment.words import found, show
 from lrtui.strategies import RangeTest, needs_range, searches
 from lrtui.strategies.base import optimizer_name
@@ -90,6 +90,7 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         or 1.0,
         augment=reader.flag("augment", default=False),
         precision=reader.choice("precision", "fp32", (*PRECISIONS, AUTO)),
+        isolation=reader.choice("isolation", AUTO, ISOLATIONS),
         data_dir=reader.string("data_dir", "", example='"/data"') or None,
         workdir=reader.string("workdir", "", example='"../project"') or None,
         optimizers=optimizers,

@@ -127,7 +127,16 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
             "gpus",
             "devices",
         ),
-        *("parallel", "data", "precision", "augment", "data_dir", "workdir", "durability"),
+        *(
+            "parallel",
+            "data",
+            "precision",
+            "isolation",
+            "augment",
+            "data_dir",
+            "workdir",
+            "durability",
+        ),
     )
     return given | {key: getattr(experiment, key) for key in plain}
 

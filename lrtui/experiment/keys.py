@@ -31,6 +31,7 @@ KEYS = {
     "parallel": 'runs at once, or "auto"',
     "data": "share of the training data",
     "precision": "fp32, bf16, or auto: the faster, measured once for all runs",
+    "isolation": "process: one for each run; shared: one for all runs of a GPU; auto: shared on GPUs",
     "augment": "random crops and mirroring",
     "data_dir": "where the data lie",
     "workdir": "the folder in which the commands run",
@@ -43,7 +44,7 @@ KEYS = {
     "study": "one external factor at a time",
 }
 
-BUILTIN_ONLY = ("dataset", "augment", "precision", "data_dir")
+BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")
 COMMAND_ONLY = ("parse", "tokens", "values")
 
 ALIASES = {

@@ -13,6 +13,9 @@ from lrtui.experiment.lengths import decays, rungs, share_of, warmup
 from lrtui.strategies import Space, Strategy
 from lrtui.train.optimizers import OPTIMIZERS
 
+ISOLATIONS = ("auto", "process", "shared")
+"""A process for each run, or one for all runs of a GPU (or of the CPU); "auto": shared on GPUs alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -72,6 +75,8 @@ class Experiment:
     augment: bool
     precision: str
     """"fp32", "bf16" or "auto": the faster one, found out when the data is prepared, for all runs."""
+    isolation: str
+    """One of ISOLATIONS."""
     data_dir: str | None
     workdir: str | None
 

@@ -19,6 +19,8 @@ class Job:
     """What is set for the worker on top of what it inherits; None of it is recorded."""
     preloaded: bool = False
     """Whether it is a Python module whose imports `Launcher.preload` was told."""
+    host: str = ""
+    """The module, and behind a space the place, of a process that may do the work of several such workers; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ class Preloaded:
         if self._link is None:
             return False
         environment = {**job.environment, "LRTUI_TOKEN": job.token}
-        request = json.dumps({"root": str(job.root), "environment": environment}).encode()
+        content = {"root": str(job.root), "environment": environment, "host": job.host}
+        request = json.dumps(content).encode()
         try:
             socket.send_fds(self._link, [request], [lock_fd])
         except OSError:  # it has just died, or has too much to do

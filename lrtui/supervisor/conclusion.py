@@ -15,6 +15,7 @@ from lrtui.strategies.range_test import suggest
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import Run, State, Sweep
 from lrtui.text import clean, clean_lines
+from lrtui.train import ABANDONED
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""
@@ -50,16 +51,23 @@ def conclude(
     if run.is_range_test:
         return _range_tested(run, condition, progress, files, events)
     at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
-    if at_rung and (code == 0 or run.state is State.PAUSING or isinstance(condition, Gone)):
+    abandoned = attempt.shared and code == ABANDONED
+    silent = isinstance(condition, Gone) or abandoned  # nobody said how the training itself ended
+    if at_rung and (code == 0 or run.state is State.PAUSING or silent):
         return [*events, ev.RunWaiting(run=run.id)]
     if complete and (code == 0 or run.state is State.PAUSING):
         return ended("finished")
     if run.state is State.PAUSING:
         return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]
+    if abandoned and complete:
+        return ended("finished", "the process that trained it beside others is gone")
     if isinstance(condition, Gone):
         if complete:
             return ended("finished", "exit code unknown: its keeper was killed")
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
+    if abandoned:
+        why = "the process that trained it beside others is gone; on in one of its own"
+        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, apart=True)]
     if beside and ran_out_of_memory(condition, files):
         why = f"out of memory beside {count(beside, 'other run')}"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
@@ -133,7 +141,7 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
     if lost.crowded:
         half = max(1, min(sweep.parallel, len(sweep.alive())) // 2)
         events.append(ev.ParallelSet(parallel=half, why=f"{run.id} ran {lost.why}"))
-    elif run.losses >= LOSSES_FORGIVEN:
+    elif not lost.apart and run.losses >= LOSSES_FORGIVEN:
         return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
     again = ev.RunQueued(
         run=run.id,

@@ -99,13 +99,15 @@ class Launching:
         folder = self._layout.root / run.folder
         root = self._layout.attempt(run.folder, number)
         resumed_from = starting.last_checkpoint(folder, run) if run.resume else None
+        devices = slots.devices_for(self._sweep)
         event = ev.RunLaunched(
             run=run.id,
             attempt=number,
             token=secrets.token_hex(16),
             until=run.until,
-            devices=slots.devices_for(self._sweep),
+            devices=devices,
             resumed_from=resumed_from,
+            shared=starting.may_share(self._experiment, run, devices),
         )
         self._make_folders(run, root)
         self._journal.append(event)

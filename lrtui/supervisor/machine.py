@@ -44,7 +44,8 @@ def lend(experiment: Experiment) -> Lent:
         )
     room = len(devices) // gpus if gpus else min(cores, _runs_at_first(experiment))
     parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
-    threads = max(1, cores // parallel)
+    together = experiment.isolation == "shared" and not devices  # in turns: each may have all cores
+    threads = cores if together else max(1, cores // parallel)
     return Lent(devices, gpus, parallel, threads)
 
 

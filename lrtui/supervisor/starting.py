@@ -13,8 +13,11 @@ from lrtui.foreign import read_small
 from lrtui.launchers import Job
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin, beside
+from lrtui.strategies.base import optimizer_name
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep import Run, Sweep
+from lrtui.train import HOST
+from lrtui.train.models import is_own
 from lrtui.train.options import AUTO, PRECISIONS
 
 _ARGV_BYTES = 1 << 20
@@ -87,7 +90,27 @@ def job(
         f"{what} changed since the first run was started"
         for what in changes(_first_provenance(layout, sweep, made_by), made_by)
     ]
-    return Job(files.root, attempt.token, values, preloaded=experiment.builtin), changed
+    host = _host(attempt.devices) if attempt.shared else ""
+    return Job(files.root, attempt.token, values, preloaded=experiment.builtin, host=host), changed
+
+
+def may_share(experiment: Experiment, run: Run, devices: tuple[int, ...]) -> bool:
+    """Tell whether a run's next attempt may train beside others in one process.
+
+    Unless the file says otherwise that is so on a GPU. A model of the user's own may do anything to its process, and a range
+    test is short: both have one to themselves, as has a run that was abandoned.
+    """
+    if not experiment.builtin or run.apart or run.is_range_test:
+        return False
+    model = run.setting.values.get("model", experiment.model)
+    if is_own(optimizer_name(str(model))):
+        return False
+    return experiment.isolation == "shared" or (experiment.isolation == AUTO and bool(devices))
+
+
+def _host(devices: tuple[int, ...]) -> str:
+    """Return the name of the process in which the runs of these GPUs, or of the CPU, train side by side."""
+    return f"{HOST} {','.join(map(str, devices)) or 'cpu'}"
 
 
 def precision(experiment: Experiment, sweep: Sweep) -> str:

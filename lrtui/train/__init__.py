@@ -13,11 +13,17 @@ only `emit`, and it is the only part of lrtui that imports torch.
     stepping.py     one optimizer step; on CUDA as one graph
     loop.py         the training: lines, evaluations, checkpoints
     together.py     several runs in one process, in turns, each bit-equal to a run of its own
+    host.py guest.py     that process in a sweep, and the worker of each of its runs
+    stop.py faults.py    how a training is asked to end, and what its end means
     verify.py       whether that is so: `lrtui verify`
     precision.py    fp32 or bf16, whichever is faster here: `precision = "auto"`
     range_test.py   instead of it: the LR raised step by step until the loss turns
     checkpoint.py   what is kept, and how it is read back
 """
 
-IMPORTS = ("lrtui.train.loop", "lrtui.train.range_test")
+IMPORTS = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.together")
 """What `lrtui.preload` imports, so that workers are forked and need not: all of torch that a training uses."""
+HOST = "lrtui.train.host"
+"""The module that trains several runs in one process."""
+ABANDONED = 75
+"""Exit code of a worker whose host ended (EX_TEMPFAIL of sysexits.h: it can be tried again)."""

@@ -1,7 +1,10 @@
 """`python -m lrtui.train`: the command line, then the training.
 
+Where `lrtui.preload` gave this worker a link to a host (LRTUI_HOST_FD), the host trains and the worker writes its lines
+(`guest.py`); without one, or where the host cannot begin, it trains here.
+
 Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written (a range test writes none); 1 the
-checkpoint could not be read or written; 2 usage; 5 the memory does not hold the model and a batch; 130 Ctrl-C.
+checkpoint could not be read or written; 2 usage; 5 the memory does not hold the model and a batch; 75 the host ended; 130 Ctrl-C.
 
 torch is imported only after the options are found good: it takes over a second. Until the training begins a SIGTERM
 ends the process at once: there is nothing to save.
@@ -15,14 +18,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import lrtui.emit  # noqa: F401 - first, because `time` counts from its import
+from lrtui.train import guest
 from lrtui.train.options import Options, UsageError, parse
 
 if TYPE_CHECKING:
     from types import FrameType
-
-
-_NO_MEMORY = ("out of memory", "can't allocate memory", "std::bad_alloc")
-"""What torch says where an allocation fails, on a GPU and on a CPU."""
 
 
 def main() -> int:
@@ -31,7 +31,8 @@ def main() -> int:
     try:
         options = parse(sys.argv[1:])
         _limit_threads(options)
-        return _train(options)
+        code = guest.attend(sys.argv[1:])
+        return _train(options) if code is None else code
     except UsageError as error:
         print(f"lrtui.train: {error}", file=sys.stderr)
         return 2
@@ -40,27 +41,18 @@ def main() -> int:
 
 
 def _train(options: Options) -> int:
-    from lrtui.train.checkpoint import CheckpointError  # torch
+    from lrtui.train.faults import explained  # torch
     from lrtui.train.loop import train  # torch
     from lrtui.train.range_test import raise_lr  # torch
 
     try:
         return raise_lr(options, options.test) if options.test else train(options)
-    except CheckpointError as error:
-        print(f"lrtui.train: {error}", file=sys.stderr)
-        return 1
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(
-            said in str(error) for said in _NO_MEMORY
-        ):
+    except Exception as error:
+        known = explained(error, options)
+        if known is None:
             raise
-        reason = str(error).partition("\n")[0]
-        print(
-            f"lrtui.train: {options.model} with batches of {options.batch_size:,} does not fit into memory "
-            f"({reason}); lower batch_size, or choose a smaller model",
-            file=sys.stderr,
-        )
-        return 5
+        print(f"lrtui.train: {known.text}", file=sys.stderr)
+        return known.code
 
 
 def _limit_threads(options: Options) -> None:

@@ -132,6 +132,8 @@ class Course:
         self._untold: list[_Line] = []
         """Metric lines whose numbers are on their way from the device, oldest first."""
         outlet.say(introduction(training, resume(training)))
+        if training.step >= training.until:
+            training.evaluated = 0  # its last line is said again: a run without one has failed
         training.window.since = time.monotonic()
 
     def further(self, batch: Batch | None = None) -> bool:

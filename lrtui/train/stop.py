@@ -6,13 +6,16 @@ import signal
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 
 class Stop:
     """While entered, a SIGTERM or SIGINT sets `asked` instead of ending the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[], object] = lambda: None) -> None:
+        """`tell` is called when a signal comes, inside its handler."""
+        self._tell = tell
         self.asked = False
         self.exit_code = 0
         """0 after SIGTERM, 130 after Ctrl-C."""
@@ -30,3 +33,4 @@ class Stop:
         del frame
         self.asked = True
         self.exit_code = 130 if signum == signal.SIGINT else 0
+        self._tell()

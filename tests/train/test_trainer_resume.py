@@ -62,12 +62,15 @@ def test_until_within_an_epoch_adds_an_evaluation_and_changes_nothing_else(train
     assert others == [line for line in same(trainer.lines("whole")) if line["step"] != 22]
 
 
-def test_a_run_that_is_already_there_ends_well_and_repeats_nothing(trainer):
+def test_a_run_that_is_already_there_ends_well_and_says_its_last_line_again(trainer, same):
     assert trainer.run(epochs=2).returncode == 0
-    before = trainer.lines()
-    done = trainer.run(epochs=2)
+    before, kept = trainer.lines()[-1], trainer.checkpoint.read_bytes()
+    done = trainer.run("again.jsonl", epochs=2)
     assert (done.returncode, done.stderr) == (0, "")
-    assert trainer.lines() == before
+    (again,) = same(trainer.lines("again.jsonl"))
+    assert again.items() <= before.items()
+    assert again["val_acc"] == before["val_acc"]
+    assert trainer.checkpoint.read_bytes() == kept
 
 
 @pytest.mark.parametrize("step", [1, 40, 150])
