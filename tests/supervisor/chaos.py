@@ -1,11 +1,12 @@
 """Random kills with an outside oracle: nothing lost, nothing doubled, every run ended once.
 
-    python -m tests.supervisor.chaos --kills 10000 [--seed N] [--trainer]
+    python -m tests.supervisor.chaos --kills 10000 [--seed N] [--trainer | --shared]
 
 Each trial starts an experiment of six runs of tests/stub.py, three at a time, and kills supervisor, keepers, workers or all of
 them at random moments, reviving the supervisor as `lrtui` does, until every run has finished. Then it compares what the
 stub was told with what the readers see. With --trainer the workers are the built-in trainer's, with the oracle in their
-model (tests/oracle_model.py), and the preloaded process that forks them is among the victims.
+model (tests/oracle_model.py), and the preloaded process that forks them is among the victims. With --shared they are trained in one
+process (isolation = "shared"), which is a victim too; the oracle stands where the lines are written (witness/).
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from lrtui.layout import AttemptLayout, Layout
 from lrtui.metrics import MetricLog
 from lrtui.opening import open_experiment
 from lrtui.sweep import State, Sweep, fold
+from lrtui.train import HOST
 
 STUB = Path(__file__).parent.parent / "stub.py"
 MODEL = Path(__file__).parent.parent / "oracle_model.py"
+WITNESS = Path(__file__).parent / "witness"
 RUNS = 6
 STEPS = 12
 
@@ -107,6 +110,22 @@ def write_training(folder: Path) -> Path:
     return file
 
 
+def write_shared(folder: Path) -> Path:
+    """Write an experiment of the built-in trainer whose runs share a process; put the oracle into the environment."""
+    lrs = ", ".join(f"{i + 1}e-3" for i in range(RUNS))
+    (folder / "oracle").mkdir()
+    path = [str(WITNESS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    if str(WITNESS) not in os.environ.get("PYTHONPATH", ""):
+        os.environ["PYTHONPATH"] = os.pathsep.join(path)
+    os.environ["ORACLE_FOLDER"] = str(folder / "oracle")
+    file = folder / "chaos.toml"
+    file.write_text(
+        "dataset = 'digits'\nmodel = 'linear'\nisolation = 'shared'\nbatch_size = 32\n"
+        f"epochs = {STEPS}\nlr = [{lrs}]\nparallel = 3\n"
+    )
+    return file
+
+
 def trial(rng: random.Random, outcome: Outcome, workload: Workload) -> None:
     with tempfile.TemporaryDirectory(prefix="lrtui-chaos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -151,12 +170,13 @@ def supervisor_pid(directory: Path) -> int | None:
 
 
 def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) -> None:
-    """Kill the supervisor (half of the time), a keeper, a worker, the preloaded process if there is one, or everybody."""
-    forker = preloaded_pid(directory)
+    """Kill the supervisor (half of the time), a keeper, a worker, the preloaded process or a host if there is one, or everybody."""
+    forker, hosts = preloaded_pid(directory), host_pids()
     who = rng.choices(
-        ["supervisor", "keeper", "worker", "preloaded", "all"], [5, 2, 2, 3 if forker else 0, 1]
+        ["supervisor", "keeper", "worker", "preloaded", "host", "all"],
+        [5, 2, 2, 3 if forker else 0, 2 if hosts else 0, 1],
     )[0]
-    victims: list[int] = []
+    victims: list[int] = hosts if who in ("host", "all") else []
     pids = [p for run in sweep.alive() if (p := pid_file(directory, run.folder, run.attempts[-1]))]
     if who in ("supervisor", "all") and (pid := supervisor_pid(directory)):
         victims.append(pid)
@@ -174,6 +194,20 @@ def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) 
             outcome.kills[who] += 1
         except ProcessLookupError:
             continue
+
+
+def host_pids() -> list[int]:
+    """Return the processes that train several runs of the experiment whose oracle is in the environment."""
+    mine = f"ORACLE_FOLDER={os.environ.get('ORACLE_FOLDER')}".encode()
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if HOST.encode() in words and keeper.bears(int(name), mine):
+            found.append(int(name))
+    return found
 
 
 def preloaded_pid(directory: Path) -> int | None:
@@ -239,6 +273,7 @@ def end(directory: Path) -> None:
 
 STUBS = Workload(write_experiment, pause_seconds=0.25, seconds=60)
 TRAINER = Workload(write_training, pause_seconds=2.5, seconds=120)
+SHARED = Workload(write_shared, pause_seconds=2.5, seconds=180)
 
 
 def campaign(kills: int, seed: int, workload: Workload = STUBS) -> Outcome:
@@ -254,9 +289,11 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--trainer", action="store_true")
+    parser.add_argument("--shared", action="store_true")
     options = parser.parse_args()
     options.seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     print(f"seed {options.seed}", flush=True)
-    result = campaign(options.kills, options.seed, TRAINER if options.trainer else STUBS)
+    workload = SHARED if options.shared else TRAINER if options.trainer else STUBS
+    result = campaign(options.kills, options.seed, workload)
     print(result.text())
     raise SystemExit(1 if result.faults() else 0)
