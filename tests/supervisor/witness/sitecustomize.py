@@ -28,7 +28,7 @@ def _witness() -> int:
 
 
 def write(self, line: str) -> None:
-    global _told
+    global _told  # noqa: PLW0603
     if "LRTUI_RUN" in os.environ and _told < 0:
         _told = _witness()
     _write(self, line)
