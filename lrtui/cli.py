@@ -88,6 +88,11 @@ def _add_open(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("path", type=Path, metavar="FILE.toml|DIR")
     verb.add_argument("--headless", action="store_true", help="log mode: one line per event")
     verb.add_argument("--json", action="store_true", help="log mode in JSON lines")
+    verb.add_argument(
+        "--plain",
+        action="store_true",
+        help="for screen readers: changes said in sentences, commands typed as words",
+    )
     _add_max_bytes(verb)
     verb.add_argument("--dir", type=Path, help="the experiment directory (default: runs/NAME)")
     verb.add_argument("--new", action="store_true", help="start another sweep: runs/NAME-2")
@@ -154,7 +159,7 @@ def _open(options: argparse.Namespace) -> int:
     directory, made = attach.directory_of(
         options.path, _overrides(options), under=options.dir, new=options.new
     )
-    asked = options.headless or options.json or not sys.stdout.isatty()
+    asked = options.headless or options.json or options.plain or not sys.stdout.isatty()
     undrawn = "" if asked else attach.why_not_drawn()
     if undrawn:
         print(f"{undrawn}; log mode instead of the monitor")
@@ -165,16 +170,27 @@ def _open(options: argparse.Namespace) -> int:
         directory, resume=options.resume, view=options.view, takeover=options.takeover
     )
     if log_mode:
-        from lrtui import headless, look
+        code = _log(directory, options, why_view)
+        if code != INTERRUPTED_EXIT and not why_view and not options.plain:
+            from lrtui import look
 
-        code = headless.run(directory, json=options.json, start=not options.view)
-        if code != INTERRUPTED_EXIT and not why_view:
             written = look.write_report(directory)
             print(f"report: {written.paths[0]}", file=sys.stderr)
             if written.missing:
                 print(f"lrtui: {written.missing}", file=sys.stderr)
         return code
     return attach.monitor(directory, why_view, most_bytes)
+
+
+def _log(directory: Path, options: argparse.Namespace, why_view: str) -> int:
+    """Tell what happens in lines instead of pictures; return the exit code."""
+    if options.plain:
+        from lrtui import plain
+
+        return plain.run(directory, view_only=why_view, start=not options.view)
+    from lrtui import headless
+
+    return headless.run(directory, json=options.json, start=not options.view)
 
 
 # ── verbs that look ───────────────────────────────────────────────────────────────────────────────

@@ -10,11 +10,12 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
+from typing_extensions import override
 
 from lrtui import events as ev
 from lrtui import study
@@ -44,20 +45,23 @@ def run(
     out: TextIO | None = None,
     follow: bool = True,
     start: bool = True,
+    log: Log | None = None,
+    heed: Callable[[Snapshot], int | None] = lambda _: None,
 ) -> int:
     """Print what happens until the sweep is closed; return its exit code, or 130 where Ctrl-C or a closed pipe detached us.
 
     With follow=False what there is is printed, and the code is 0 while the sweep is open. With start=False a sweep is followed
-    only while somebody owns it; no supervisor is started.
+    only while somebody owns it; no supervisor is started. `log` replaces lines and JSON; `heed` sees every look and ends the
+    mode with the code that it returns (`plain` uses both).
 
     Raises:
         UserError: a supervisor was needed and could not be started.
 
     """
     out = out or sys.stdout
-    log = _Json(out) if json else _Words(out)
+    log = log or (_Json(out) if json else Words(out))
     try:
-        return _follow(directory, log, follow=follow, start=start)
+        return _follow(directory, log, heed, follow=follow, start=start)
     except KeyboardInterrupt:
         back = f"detached; the runs go on. Come back: lrtui {directory}   stop them: lrtui stop {directory}"
         print(f"\n{back}", file=sys.stderr if json else out)
@@ -92,13 +96,23 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
     return lines
 
 
-def _follow(directory: Path, log: _Log, *, follow: bool, start: bool) -> int:
+def _follow(
+    directory: Path,
+    log: Log,
+    heed: Callable[[Snapshot], int | None],
+    *,
+    follow: bool,
+    start: bool,
+) -> int:
     watcher = Watcher(directory)
     seen = _Evaluations()
     alone_since = time.monotonic()
     while True:
         snapshot = watcher.look()
         _tell(snapshot, log, seen)
+        left = heed(snapshot)
+        if left is not None:
+            return left
         closed = snapshot.sweep.closed
         vain = snapshot.supervisor != "alive" and (snapshot.view_only or not start)
         if not snapshot.reading and (closed or not follow or vain):
@@ -114,7 +128,7 @@ def _follow(directory: Path, log: _Log, *, follow: bool, start: bool) -> int:
             time.sleep(_LOOK_SECONDS)
 
 
-def _tell(snapshot: Snapshot, log: _Log, seen: _Evaluations) -> None:
+def _tell(snapshot: Snapshot, log: Log, seen: _Evaluations) -> None:
     """Log what this look brought: events in their order, then evaluations."""
     for event in snapshot.events:
         log.event(event, snapshot.sweep)
@@ -159,7 +173,7 @@ class _Evaluations:
 # ---------------------------------------------------------------- words
 
 
-class _Log:
+class Log:
     """Where what happens goes to."""
 
     def __init__(self, out: TextIO) -> None:
@@ -191,7 +205,7 @@ class _Log:
         self._out.flush()
 
 
-class _Words(_Log):
+class Words(Log):
     """Lines for people."""
 
     def __init__(self, out: TextIO) -> None:
@@ -199,11 +213,13 @@ class _Words(_Log):
         self._progress_at = -math.inf
         self._levels: dict[str, float] = {}
 
+    @override
     def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
         text = event_text(event, sweep)
         if text:
             self._line(event.at, text)
 
+    @override
     def evaluations(
         self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
     ) -> None:
@@ -223,6 +239,7 @@ class _Words(_Log):
             )
         self._levels[run.id] = series.level
 
+    @override
     def progress(self, snapshot: Snapshot) -> None:
         now = time.monotonic()
         if snapshot.reading or now - self._progress_at < _PROGRESS_SECONDS:
@@ -243,9 +260,11 @@ class _Words(_Log):
             words += [f"eta {duration(round(row.eta))}"] if row.eta is not None else []
             self._line(time.time(), " ".join(words))
 
+    @override
     def note(self, text: str) -> None:
         self._line(time.time(), text)
 
+    @override
     def end(self, snapshot: Snapshot) -> None:
         plan = snapshot.sweep.plan
         for text in (snapshot.problem, snapshot.view_only):
@@ -266,7 +285,7 @@ class _Words(_Log):
         self._out.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {clean(text)}\n")
 
 
-class _Json(_Log):
+class _Json(Log):
     """JSON lines: the journal's events as they are, evaluations, and the end; ASCII only."""
 
     def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:  # noqa: ARG002  # the journal's line says it all
