@@ -8,7 +8,8 @@ from typing import TextIO
 
 from lrtui import events as ev
 from lrtui import headless
-from lrtui.narration import duration, event_text, named
+from lrtui.narration import event_text, named
+from lrtui.quantities import duration
 from lrtui.ranking import Standing
 from lrtui.sweep import Run, Sweep, lr_text
 from lrtui.tui.marks import letter

@@ -161,7 +161,7 @@ def _undo(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
     if isinstance(found, str):
         talk.say(f"{found}.")
         return
-    asked = Asked((found.command,), found.says.capitalize(), remember=False)
+    asked = Asked((found.command,), f"{found.says[:1].upper()}{found.says[1:]}", remember=False)
     if found.victim:
         talk.ask(asked, f"Kill {found.victim}?")
     else:

@@ -140,4 +140,4 @@ def test_it_ends_with_the_sweep_nothing_is_redrawn_and_no_control_character_come
     assert "A (1e-03) finished" in done.stdout
     assert "use lr = " in done.stdout
     assert not any(ord(char) < 32 and char != "\n" for char in done.stdout)
-    assert (lab.directory / "report.md").exists()
+    until((lab.directory / "report.md").exists)
