@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lrtui.sweep import group_of
+from lrtui.text import clean
 from lrtui.tui.judgement import Judgement
 from lrtui.tui.marks import Mark
 
@@ -37,6 +38,8 @@ PANES: tuple[Pane, ...] = get_args(Pane)
 SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
+LONGEST_ID = 6
+"""Letters of an id that stands for a run in charts and tables: ours have three, a stranger's journal says anything."""
 UNMARKED = Mark("·", "#d0d7de")
 
 
@@ -124,7 +127,7 @@ class Scene:
         """Return a run's letter and colour; a range test goes by its id."""
         known = self.marks.get(run)
         if known is None and self.snapshot and run in self.snapshot.sweep.runs:
-            return Mark(run, UNMARKED.colour)
+            return Mark(clean(run, LONGEST_ID), UNMARKED.colour)
         return known or UNMARKED
 
     @property

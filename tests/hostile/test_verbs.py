@@ -10,15 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.journal import JournalTail
-from lrtui.layout import Layout
-from tests import recorded
-from tests.hostile.texts import TEXTS
+from tests.hostile import sweep
 
 ROOT = Path(__file__).parents[2]
-STAND_IN = "\uf8ff"
-"""For half a surrogate pair, which JSON can say and UTF-8 cannot."""
 VERBS = (
     ("status",),
     ("status", "--json"),
@@ -34,35 +28,7 @@ VERBS = (
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory) -> Path:
-    made = recorded.make(
-        tmp_path_factory.mktemp("hostile") / "sweep", hostile=True, elsewhere="host"
-    )
-    journal = Layout(made).journal
-    n = sum(1 for _ in JournalTail(journal).rest())
-    setting = {"lr": 1e-3}
-    hostile: list[ev.AnyEvent] = []
-    for place, raw in enumerate(TEXTS):
-        text = raw.replace("\ud800", STAND_IN)
-        own = ev.Setting(**setting, optimizer=text, schedule=text, values={"note": text})
-        run = f"x{place}{text[:300]}"
-        hostile += [
-            ev.RunQueued(run=run, setting=own, seed=place, until=20.0, why=text),
-            ev.RunFlagged(run="r01", attempt=1, rule=text, why=text),
-            ev.RunEnded(run=run, attempt=0, kind="killed", why=text),
-            ev.Warned(text=text, run=run),
-        ]
-    hostile += [
-        ev.BrakeSet(on=True, why="".join(TEXTS).replace("\ud800", STAND_IN)),
-        ev.SweepClosed(code=1, why="".join(TEXTS[:20])),
-    ]
-    with journal.open("ab") as file:
-        for event in hostile:
-            n += 1
-            fields = {name: getattr(event, name) for name in event.__struct_fields__}
-            numbered = type(event)(**fields | {"v": 1, "n": n, "at": recorded.CLOCK + n})
-            line = ev.encode(numbered).replace(STAND_IN.encode(), rb"\ud800")
-            file.write(line + b"\n")
-    return made
+    return sweep.make(tmp_path_factory.mktemp("hostile") / "sweep", elsewhere="host")
 
 
 def acting(text: str) -> set[str]:
