@@ -1,7 +1,8 @@
 """One command in, one answer out: files renamed into inbox/, answers in done/.
 
 An inbox is writable by whoever owns the directory, so nothing in it is believed: only small regular files of our own user
-with a safe name are read; links, fifos and devices are not even opened.
+with a safe name are read; links, fifos and devices are not even opened. Folders are left alone: one with something in it could
+not be taken away, and would be answered for ever. A link in the place of inbox/ or done/ is replaced by a folder of ours.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Inbox:
         self._inbox = layout.inbox
         self._done = layout.done
         for folder in (self._inbox, self._done):
+            if folder.is_symlink():
+                folder.unlink()
             folder.mkdir(mode=0o700, exist_ok=True)
         self._forget_old_answers()
 
@@ -49,11 +52,13 @@ class Inbox:
         except OSError:
             return
         for name in names:
-            match = _NAME.fullmatch(name)
+            match, path = _NAME.fullmatch(name), self._inbox / name
+            if path.is_dir() and not path.is_symlink():
+                continue
             if match:
-                yield self._read(match[1], self._inbox / name)
+                yield self._read(match[1], path)
             elif not name.startswith("."):
-                self._remove(self._inbox / name)
+                self._remove(path)
 
     def answer(self, letter_id: str, answer: Answer) -> None:
         """Put the answer in place, then take the command away.
@@ -86,10 +91,7 @@ class Inbox:
     @staticmethod
     def _remove(path: Path) -> None:
         try:
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError:
             return
 
