@@ -21,6 +21,7 @@ import msgspec
 from lrtui import gpu
 from lrtui.foreign import read_end
 from lrtui.journal import PER_POLL, JournalTail
+from lrtui.keeper import boot_id
 from lrtui.layout import FORMAT, AttemptLayout, Layout
 from lrtui.metrics import MetricLog, RunSeries
 from lrtui.ranking import Standing, rank
@@ -84,6 +85,8 @@ class Watcher:
         self._standings: list[Standing] = []
         self._series: Mapping[str, RunSeries] = MappingProxyType({})
         self._gpus: tuple[gpu.Gpu, ...] = ()
+        self._workers: dict[tuple[str, int], tuple[int, int] | None] = {}
+        """Who works for which attempt, as far as known."""
         self._gpus_at = -1.0
         self._looks = 0
 
@@ -133,6 +136,28 @@ class Watcher:
                 content = {**content, "argv": shlex.join(map(str, content["argv"]))}
             _flatten("", content, found)
         return found
+
+    def workers(self) -> dict[str, tuple[int, int]]:
+        """Return (pid, start in clock ticks since boot) of the worker of each living run of this boot of this machine."""
+        known: dict[tuple[str, int], tuple[int, int] | None] = {}
+        for run in self._sweep.runs.values():
+            if run.alive and run.attempt is not None and _SAFE_NAME.fullmatch(run.folder):
+                key = (run.id, run.attempt.number)
+                known[key] = self._workers.get(key) or self._worker(run)
+        self._workers = known
+        return {run: who for (run, _), who in known.items() if who is not None}
+
+    def _worker(self, run: Run) -> tuple[int, int] | None:
+        attempt = run.attempt
+        if attempt is None:
+            return None
+        who = _read_json(self._layout.attempt(run.folder, attempt.number) / "pid.json")
+        if not isinstance(who, dict) or who.get("token") != attempt.token:
+            return None
+        pid, start = who.get("worker"), who.get("start")
+        if not (isinstance(pid, int) and isinstance(start, int) and pid > 1):
+            return None
+        return (pid, start) if who.get("boot_id") == boot_id() else None
 
     # ------------------------------------------------ one look
 

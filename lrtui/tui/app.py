@@ -32,7 +32,7 @@ from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.pointing import Pointing
-from lrtui.tui.reader import PagesRead, Reader, ReaderFailed, SnapshotTaken
+from lrtui.tui.reader import MachineRead, PagesRead, Reader, ReaderFailed, SnapshotTaken
 from lrtui.tui.scene import Notice, Scene, View
 from lrtui.tui.undo import MOST_DEEDS, Deed
 
@@ -220,6 +220,10 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         """Show the text of the run under the cursor."""
         self.scene = replace(self.scene, pages=message.pages)
 
+    def on_machine_read(self, message: MachineRead) -> None:
+        """Show what the machine does."""
+        self.scene = replace(self.scene, history=message.history)
+
     def on_reader_failed(self, message: ReaderFailed) -> None:
         """End with the reader's bug: a monitor that shows nothing new would lie."""
         self.bug = message.error
@@ -228,6 +232,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
     def watch_scene(self, scene: Scene) -> None:
         """Keep sizes and the reader in step with what is shown."""
         self._lay_out()
+        self._reader.watched = scene.view.pane == "hardware"
         standings = scene.snapshot.standings if scene.snapshot else []
         self._reader.show(
             scene.run.id if scene.run else "", standings[0].runs[0] if standings else ""

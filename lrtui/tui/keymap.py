@@ -160,6 +160,7 @@ USUAL: tuple[Key, ...] = (
     Key("l", "output", "l", "log", "Output of the run; again: the charts", "Panes", 8),
     Key("v", "derived", "v", "derived", "Train/test gap, unsteadiness, time to a target", "Panes"),
     Key("J", "journal", "J", "journal", "Journal: what happened when, and by whom", "Panes"),
+    Key("H", "hardware", "H", "hardware", "Hardware: CPU, GPUs and memory over time", "Panes"),
     Key("enter", "settings", "Enter", "settings", "Settings of the run", "Panes", 18),
     Key("E", "explain", "E", "explain", "Explain why the run waits, runs or ended", "Panes"),
     Key("escape", "charts_back", "Esc", "charts", "Back to the charts", "Panes"),

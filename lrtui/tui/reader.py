@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from typing_extensions import override
 
+from lrtui import gpu
+from lrtui.tui.history import Recorder
 from lrtui.tui.judgement import Judgement, judge
 from lrtui.tui.scene import Pages
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lrtui.sweep import Sweep
+    from lrtui.tui.history import History
+    from lrtui.usage import Meter
     from lrtui.watcher import Snapshot, Watcher
 
 LIVE, QUIET = 0.25, 1.0
@@ -62,6 +66,18 @@ class PagesRead(Message, bubble=False):
         return isinstance(message, PagesRead)
 
 
+class MachineRead(Message, bubble=False):
+    """What the machine did so far; told while it is looked at."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        super().__init__()
+
+    @override
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, MachineRead)
+
+
 class ReaderFailed(Message, bubble=False):
     """The reader met a bug; the app ends with it."""
 
@@ -88,6 +104,11 @@ class Reader(threading.Thread):
         self._pages = Pages()
         self._calm = 0
         self._asked_at = time.monotonic()
+        self.watched = False
+        """Whether somebody looks at the machine; the app sets it."""
+        self._meter: Meter | None = None
+        self._recorder = Recorder()
+        self._machine_told = self._recorder.history
         self._journal: deque[str] = deque(maxlen=JOURNAL_LINES)
         self._journal_read: tuple[str, ...] = ()
 
@@ -130,6 +151,7 @@ class Reader(threading.Thread):
             self._told = told
             self._post(SnapshotTaken(snapshot, self._judgement))
         self._judge(snapshot)
+        self._measure(watcher, snapshot)
         if not snapshot.reading:
             pages = self._read_pages(watcher, snapshot)
             if pages != self._pages:
@@ -138,6 +160,29 @@ class Reader(threading.Thread):
                 self._post(PagesRead(pages))
         self._calm = 0 if news else self._calm + 1
         return bool(snapshot.reading)
+
+    def _measure(self, watcher: Watcher, snapshot: Snapshot) -> None:
+        """Sample the machine while runs live or somebody looks; told only in the latter case: nobody else sees a difference."""
+        lives = any(run.alive for run in snapshot.sweep.runs.values())
+        if not (lives or self.watched) or snapshot.reading:
+            return
+        if time.monotonic() < self._recorder.due_at:
+            self._tell_machine()
+            return
+        if self._meter is None:
+            from lrtui.usage import Meter  # off the way to the first paint
+
+            self._meter = Meter()
+        gpus = snapshot.gpus if lives else ()
+        gpus = gpus or (gpu.read() if self.watched else ())
+        self._recorder.add(self._meter.read(watcher.workers()), gpus)
+        self._tell_machine()
+
+    def _tell_machine(self) -> None:
+        history = self._recorder.history
+        if self.watched and history is not self._machine_told:
+            self._machine_told = history
+            self._post(MachineRead(history))
 
     def _narrate(self, snapshot: Snapshot) -> None:
         """Put the events that came with this look into words."""

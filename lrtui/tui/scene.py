@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from lrtui.sweep import group_of
 from lrtui.text import clean
+from lrtui.tui.history import History
 from lrtui.tui.judgement import Judgement
 from lrtui.tui.marks import Mark
 
@@ -33,6 +34,7 @@ Pane = Literal[
     "values",
     "derived",
     "journal",
+    "hardware",
 ]
 PANES: tuple[Pane, ...] = get_args(Pane)
 SORTS = ("rank", "lr", "progress", "state")
@@ -119,6 +121,7 @@ class Scene:
     marks: Mapping[str, Mark] = field(default_factory=lambda: MappingProxyType({}))
     judgement: Judgement = field(default_factory=Judgement)
     pages: Pages = Pages()
+    history: History = field(default_factory=History)
     notice: Notice = Notice()
     view_only: str = ""
     """Why nothing can be asked of the supervisor; "" where it can."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lrtui.tui.scene import Scene
     from lrtui.tui.undo import Deed
 
-_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived")
+_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived", "hardware")
 """Panes with nothing to scroll: there the keys that scroll move the cursor."""
 STEPS = 60
 """So many steps of the cursor lead across a chart."""
@@ -388,6 +388,9 @@ class Steering:
 
     def action_derived(self) -> None:
         self._turn_to("derived")
+
+    def action_hardware(self) -> None:
+        self._turn_to("hardware")
 
     def action_journal(self) -> None:
         self._turn_to("journal")

@@ -8,6 +8,7 @@ from lrtui.tui.panels.alert import Alert
 from lrtui.tui.panels.chart import Chart
 from lrtui.tui.panels.derived import Derived
 from lrtui.tui.panels.explain import Explain
+from lrtui.tui.panels.hardware import Hardware
 from lrtui.tui.panels.journal import Journal
 from lrtui.tui.panels.keys import Keys
 from lrtui.tui.panels.leaderboard import Leaderboard
@@ -31,6 +32,7 @@ LARGE: dict[Pane, type[Lines]] = {
     "journal": Journal,
     "values": Values,
     "derived": Derived,
+    "hardware": Hardware,
 }
 """What can stand in the place of the charts, and side by side below the leaderboard."""
 
