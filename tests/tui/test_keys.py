@@ -250,6 +250,7 @@ async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monit
             ("tab", "values"),
             ("tab", "derived"),
             ("tab", "journal"),
+            ("tab", "hardware"),
             ("tab", "val_acc by epoch"),
             ("tab", "sensitivity"),
             ("tab", "output"),

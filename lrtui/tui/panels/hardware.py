@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from textual.strip import Strip
 from typing_extensions import override
 
+from lrtui.quantities import duration
 from lrtui.sweep import lr_text
 from lrtui.tui.axes import Limits, Tick
 from lrtui.tui.history import thinned
-from lrtui.tui.ink import ACCENT, FAINT, TEXT, duration, fit, ink, line
+from lrtui.tui.ink import ACCENT, FAINT, TEXT, fit, ink, line
 from lrtui.tui.panels.drawn import Drawn
 from lrtui.tui.panels.lines import rule
 
