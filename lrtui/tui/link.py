@@ -34,8 +34,10 @@ MOUSE_ON, MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
 """Presses, releases and the wheel, but no movements: those would fill a thin line."""
 PROBE = "\x1b[6n"
 """Asks where the cursor is: the answer says that all before has been taken in."""
-_LEAST, _MOST = 1024, 1 << 18
-"""Bytes that may be under way on a slow line and on a quick one."""
+_LEAST, _MOST = 1024, 4096
+"""Bytes that may be under way on a slow line and on a quick one; the latter are half a second where it turns slow (9,600/s)."""
+_FAR_BYTES = 1 << 15
+"""Bytes more that may be under way for each second that the way itself takes: a far line is filled, too."""
 _PART = 2048
 """A frame goes out in parts of at most so many bytes, so that a line that stops taking them holds one old part, not a screen."""
 _LAG_SECONDS = 0.25
@@ -174,10 +176,10 @@ class Pace:
         self.probes = True
         """Whether the terminal is asked for answers."""
         self._most = most_bytes
-        self._burst = min(most_bytes / 10, _MOST)
+        self._burst = most_bytes / 10
         self._tokens = self._burst
         self._at = 0.0
-        self._window = 1 << 14
+        self._window = _MOST
         self._under_way: deque[tuple[float, int]] = deque()
         """When a frame was sent and how long it was, of those that were not answered."""
         self._quickest = 0.05
@@ -237,7 +239,7 @@ class Pace:
         if seconds > 1.5 * _LAG_SECONDS:
             self._window = max(_LEAST, min(self._window, int(size * _LAG_SECONDS / seconds)))
         elif seconds < _LAG_SECONDS and size > min(self._window, _PART) // 2:
-            self._window = min(2 * self._window, _MOST)
+            self._window = min(2 * self._window, _MOST + int(_FAR_BYTES * self._quickest))
 
 
 class LinkDriver(LinuxDriver):

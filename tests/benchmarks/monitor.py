@@ -14,6 +14,7 @@ import argparse
 import math
 import os
 import platform
+import shutil
 import statistics
 import tempfile
 import threading
@@ -102,13 +103,25 @@ def _cursor(terminal: Terminal) -> int:
     return next((y for y, row in enumerate(terminal.screen.display) if "▌" in row), -1)
 
 
-def _key(terminal: Terminal, key: str, rate: int) -> float:
-    """Return how many seconds after a key the cursor has moved on a terminal that reads so many bytes a second."""
+def _under(terminal: Terminal) -> list[str]:
+    """Return the letters of the runs in whose rows the cursor is drawn."""
+    return [row.partition("▌")[2].split()[1] for row in terminal.screen.display if "▌" in row]
+
+
+def _key(terminal: Terminal, key: str, rate: int, run: str = "") -> float:
+    """Return how many seconds after a key the cursor has moved on a terminal that reads so many bytes a second.
+
+    With the letter of a `run` it has moved when it stands there and nowhere else: a frame that comes in parts may show two.
+    """
     before = _cursor(terminal)
     terminal.press(key)
     pressed = perf_counter()
     began = len(terminal.raw)
-    while _cursor(terminal) == before and perf_counter() - pressed < 30:
+
+    def there() -> bool:
+        return _under(terminal) == [run] if run else _cursor(terminal) != before
+
+    while not there() and perf_counter() - pressed < 30:
         may = int(rate * (perf_counter() - pressed)) - (len(terminal.raw) - began)
         if may > 0:
             terminal.read(0.02, may)
@@ -120,27 +133,13 @@ def live(folder: Path, points: int, seconds: float) -> dict[str, float]:
     """Open the monitor on a sweep that lives and return what goes over the line."""
     directory = record(folder / "live", points, ended=False)
     training = Training(directory, points)
-    slow = 9600
     with Terminal(directory, 120, 40) as terminal:
-        terminal.screen.write_process_input = (
-            terminal.press
-        )  # answers cursor reports, as terminals do
-        terminal.until(lambda: any("⠀" < c <= "⣿" for c in terminal.text))
-        terminal.pump(4)
+        _settle(terminal)
         training.start()
         terminal.pump(16)  # 15 s without a key: nobody looks closely
         cpu = terminal.cpu_seconds()
         found = {"live, bytes/s": terminal.pump(seconds) / seconds}
         found["live, % CPU"] = 100 * (terminal.cpu_seconds() - cpu) / seconds
-        keys = []
-        for key in "jjllkkllmmjjkk":
-            if key in "jk":
-                keys.append(_key(terminal, key, slow))
-            else:
-                terminal.press(key)  # the whole screen changes meanwhile
-                sleep(0.05)
-        found["9,600 bytes/s: key to its effect, s"] = statistics.median(keys)
-        found["9,600 bytes/s: key to its effect at most, s"] = max(keys)
         sleep(seconds)  # nothing is read
         began = len(terminal.raw)
         terminal.press("m")
@@ -153,9 +152,47 @@ def live(folder: Path, points: int, seconds: float) -> dict[str, float]:
     return found
 
 
+def _settle(terminal: Terminal) -> None:
+    """Wait for the first chart, and answer cursor reports from then on, as terminals do."""
+    terminal.screen.write_process_input = terminal.press
+    terminal.until(lambda: any("⠀" < c <= "⣿" for c in terminal.text))
+    terminal.pump(4)
+
+
+def slow(folder: Path, points: int) -> dict[str, float]:
+    """Open the monitor on a sweep that lives, behind a line that turns slow; return when keys show their effect.
+
+    The runs stand in the order of their LRs, so the cursor's row changes by keys alone.
+    """
+    directory = record(folder / "slow", points, ended=False)
+    training = Training(directory, points)
+    rate, keys = 9600, []
+    with Terminal(directory, 120, 40) as terminal:
+        _settle(terminal)
+        terminal.press("okkkkkkkkk")  # by LR, and to the first row
+        at = 0
+        training.start()
+        terminal.pump(3)
+        for key in "jjllkkllmmjjkk" * 2:
+            if key in "jk":
+                at += 1 if key == "j" else -1
+                keys.append(_key(terminal, key, rate, "ABCDEFGH"[at]))
+            else:
+                terminal.press(key)  # the whole screen changes meanwhile
+                sleep(0.05)
+        training.stop()
+    shutil.rmtree(directory)
+    return {
+        f"{rate:,} bytes/s: key to its effect, s": statistics.median(keys),
+        f"{rate:,} bytes/s: key to its effect at most, s": max(keys),
+    }
+
+
 def large(folder: Path) -> dict[str, float]:
     """Open the monitor on a thousand runs."""
-    directory = record(folder / "large", 20, 1000)
+    directory = folder / "large"
+    if not directory.exists():
+        record(directory, 20, 1000)
     with Terminal(directory, 160, 45) as terminal:
         found = {"1,000 runs: first paint, s": terminal.shows("? help")}
         terminal.until(lambda: "20/20" in terminal.text, 60)
@@ -225,7 +262,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="10,000 points, two repetitions")
     parser.add_argument("--points", type=int, default=0)
     parser.add_argument("--times", type=int, default=0)
-    parser.add_argument("--only", choices=("", "open", "live", "large"), default="")
+    parser.add_argument("--only", choices=("", "open", "live", "slow", "large"), default="")
     given = parser.parse_args()
     points = given.points or (10_000 if given.short else 100_000)
     times = given.times or (2 if given.short else 5)
@@ -242,8 +279,10 @@ def main() -> None:
             )
         if given.only in ("", "live"):
             _print("8 runs x 10 points/s, 120x40", [live(folder, 2000, seconds)])
+        if given.only in ("", "slow"):
+            _print("the same behind a slow line", [slow(folder, 2000) for _ in range(times)])
         if given.only in ("", "large"):
-            _print("1,000 runs, 160x45", [large(folder)])
+            _print("1,000 runs, 160x45", [large(folder) for _ in range(times)])
 
 
 def _print(title: str, rounds: list[dict[str, float]]) -> None:
