@@ -142,19 +142,29 @@ def refuse(what: str, error: BaseException) -> NoReturn:
 
 
 def _hand_on_checkpoint(source: object, target: str) -> None:
-    """Copy an earlier attempt's checkpoint (file or folder, with its .previous), whole or not at all."""
+    """Copy an earlier attempt's checkpoint (file or folder, with its .previous), whole or not at all.
+
+    Links stay links, so nothing outside the attempt is read; but a checkpoint that is itself a link to another file or folder
+    of its attempt (checkpoint -> step-500) is copied as what it leads to.
+    """
     if not isinstance(source, str):
         return
     import shutil
 
+    root = os.path.realpath(os.path.dirname(source))
     for suffix in ("", ".previous"):
-        if os.path.isdir(source + suffix):
-            shutil.copytree(source + suffix, target + suffix + ".tmp", dirs_exist_ok=True)
-        elif os.path.exists(source + suffix):
-            shutil.copyfile(source + suffix, target + suffix + ".tmp")
+        found, made = source + suffix, target + suffix
+        real = os.path.realpath(found)
+        if os.path.islink(found) and not real.startswith(root + os.sep):
+            os.symlink(os.readlink(found), made)
+            continue
+        if os.path.isdir(real):
+            shutil.copytree(real, made + ".tmp", symlinks=True, dirs_exist_ok=True)
+        elif os.path.exists(real):
+            shutil.copyfile(real, made + ".tmp")
         else:
             continue
-        os.rename(target + suffix + ".tmp", target + suffix)
+        os.rename(made + ".tmp", made)
 
 
 def _wait(worker: int, output: _Output) -> int:
@@ -284,9 +294,8 @@ def _sweep(token: str) -> int:
         if not left or waited > 10:
             return len(left)
         for pid in left:
-            # Orphans of ours are signalled without the token too: they may have cleared their environment.
-            _signal(pid, signal.SIGTERM if waited < 1 else signal.SIGKILL)
-            _signal(pid, signal.SIGCONT)
+            _signal_left(pid, token, signal.SIGTERM if waited < 1 else signal.SIGKILL)
+            _signal_left(pid, token, signal.SIGCONT)
         deadline = time.monotonic() + 0.05
         while time.monotonic() < deadline:
             try:
@@ -306,13 +315,24 @@ def children(parent: int) -> list[int]:
     return [pid for pid in pids if not is_zombie(pid)]
 
 
-def _signal(pid: int, number: int) -> None:
+def _signal_left(pid: int, token: str, number: int) -> None:
+    """Signal what the worker left, through a pidfd behind which it was looked at again: a pid may have a new owner.
+
+    Orphans of ours are signalled without the token too: they may have cleared their environment.
+    """
     try:
-        os.kill(pid, number)
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if bears(pid, b"LRTUI_TOKEN=" + token.encode()) or pid in children(os.getpid()):
+            signal.pidfd_send_signal(fd, number)
     except ProcessLookupError:
         pass
     except PermissionError:
         print(f"keeper: not allowed to signal {pid}", file=sys.stderr)
+    finally:
+        os.close(fd)
 
 
 def bearers(token: str) -> list[int]:

@@ -22,6 +22,8 @@ from lrtui.launchers.preloaded import Preloaded
 from lrtui.layout import AttemptLayout
 
 KEEPER = str(Path(keeper.__file__).resolve())
+_KEEPERS_END = os.fsencode(os.sep + os.path.join(*Path(KEEPER).parts[-2:]))
+"""lrtui/keeper.py, wherever it was installed."""
 
 
 class PidFile(msgspec.Struct, frozen=True):
@@ -160,12 +162,13 @@ def is_same(pid: int, start: int | None, token: str) -> bool:
 
 
 def _is_keeper(pid: int) -> bool:
+    """Tell whether a bearer of a token is its keeper, also one of an lrtui that has since been upgraded or moved."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
     except OSError:
         return False
-    return os.fsencode(KEEPER) in words[:5]
+    return words[1:3] == [b"-I", b"-S"] and words[3].endswith(_KEEPERS_END)
 
 
 def _leads_session(pid: int) -> bool:

@@ -193,3 +193,76 @@ print("the end")
     ]
     steps = {json.loads(line)["step"] for line in [*saved, *kept]}
     assert steps == set(range(6000))
+
+
+def handed_on(tmp_path, launcher, source: Path) -> Path:
+    """Run an attempt that is handed a checkpoint; return its own."""
+    started = job(tmp_path, "true", checkpoint_from=str(source))
+    launcher.launch(started)
+    assert over(launcher, started) == Over(0, None)
+    return started.root / "checkpoint"
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """An earlier attempt with a folder of weights, and a file outside of it."""
+    root = tmp_path / "earlier"
+    (root / "step-500").mkdir(parents=True)
+    (root / "step-500/weights").write_text("weights")
+    (tmp_path / "secret").write_text("secret")
+    return root
+
+
+def test_links_in_a_checkpoint_stay_links_when_it_is_handed_on(tmp_path, launcher, earlier):
+    (earlier / "step-500").rename(earlier / "checkpoint")
+    (earlier / "checkpoint/latest").symlink_to("weights")
+    (earlier / "checkpoint/stolen").symlink_to(tmp_path / "secret")
+    (earlier / "checkpoint/whole").symlink_to(tmp_path)
+    made = handed_on(tmp_path, launcher, earlier / "checkpoint")
+    assert (made / "weights").read_text() == (made / "latest").read_text() == "weights"
+    assert all((made / name).is_symlink() for name in ("latest", "stolen", "whole"))
+
+
+def test_a_checkpoint_that_is_a_link_within_its_attempt_is_copied_whole(
+    tmp_path, launcher, earlier
+):
+    (earlier / "checkpoint").symlink_to("step-500")
+    made = handed_on(tmp_path, launcher, earlier / "checkpoint")
+    assert not made.is_symlink()
+    assert (made / "weights").read_text() == "weights"
+
+
+def test_a_checkpoint_that_is_a_link_to_elsewhere_is_not_read(tmp_path, launcher, earlier):
+    (earlier / "checkpoint").symlink_to(tmp_path / "secret")
+    made = handed_on(tmp_path, launcher, earlier / "checkpoint")
+    assert made.is_symlink()
+    assert made.readlink() == tmp_path / "secret"
+
+
+def test_the_sweep_signals_nobody_who_is_no_child_and_bears_no_token(tmp_path):
+    found = subprocess.run(
+        ["sh", "-c", "sleep 60 >/dev/null & echo $!"], capture_output=True, text=True, check=True
+    )
+    decoy = int(found.stdout)
+    try:
+        keeper._signal_left(decoy, secrets.token_hex(16), signal.SIGKILL)
+        assert not keeper.is_zombie(decoy)
+        ours = subprocess.Popen(["sleep", "60"])
+        keeper._signal_left(ours.pid, secrets.token_hex(16), signal.SIGKILL)
+        assert ours.wait(5) == -signal.SIGKILL
+    finally:
+        os.kill(decoy, signal.SIGKILL)
+
+
+def test_a_keeper_of_an_lrtui_in_another_place_is_known_as_one(tmp_path, launcher, monkeypatch):
+    elsewhere = tmp_path / "old/lrtui"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "keeper.py").write_bytes(Path(keeper.__file__).read_bytes())
+    started = job(tmp_path, "sleep", "60")
+    monkeypatch.setattr("lrtui.launchers.local.KEEPER", str(elsewhere / "keeper.py"))
+    launcher.launch(started)
+    worker = until(lambda: worker_pid(launcher, started))
+    monkeypatch.undo()
+    assert launcher.send(started.root, started.token, signal.SIGKILL) == 1
+    assert over(launcher, started) == Over(None, signal.SIGKILL)
+    assert keeper.is_zombie(worker)
