@@ -241,7 +241,10 @@ def test_a_checkpoint_that_is_a_link_to_elsewhere_is_not_read(tmp_path, launcher
 
 def test_the_sweep_signals_nobody_who_is_no_child_and_bears_no_token(tmp_path):
     found = subprocess.run(
-        ["sh", "-c", "sleep 60 >/dev/null & echo $!"], capture_output=True, text=True, check=True
+        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     decoy = int(found.stdout)
     try:
