@@ -22,6 +22,7 @@ from lrtui import events as ev
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.ranking import rank
 from lrtui.report import content, figures, markdown, tables
+from lrtui.report.figures import curves, panels, sensitivity
 from lrtui.report.html import html
 from lrtui.strategies import Auto, Space
 from lrtui.sweep import Run, Sweep, fold
@@ -501,7 +502,7 @@ def test_a_value_far_off_does_not_flatten_the_chart_and_is_named():
     rates = {1e-4: 0.70, 1e-3: 0.72, 1e-2: 0.71, 3e-2: 0.69, 1e-1: -900.0}
     events = [e for n, (lr, v) in enumerate(rates.items()) for e in one_run(f"r{n}", lr, v)]
     made = content(looked(told(*events, metric="r2")))
-    low, high, log = figures._limits(list(rates.values()), "max")
+    low, high, log = panels.limits(list(rates.values()), "max")
     assert (low > 0.5, high < 0.8, log) == (True, True, False)
     assert "-900.00" in " ".join(words_of(figures_of(made)["sensitivity"]))
 
@@ -512,9 +513,9 @@ def test_the_axis_is_that_of_the_lrs_trained_to_the_end_where_they_are_enough():
         {"lr": 1e-4, "values": [v], "mean": v, "dead": "", "full": True} for v in (0.8, 0.82, 0.9)
     ]
     few, enough = [shorter, *full], [shorter, *full, full[0]]
-    assert min(figures._worth_seeing([{"points": few}])) == 0.1
-    assert min(figures._worth_seeing([{"points": enough}])) == 0.8
-    assert min(figures._worth_seeing([{"points": few}, {"points": few}])) == 0.1
+    assert min(sensitivity._worth_seeing([{"points": few}])) == 0.1
+    assert min(sensitivity._worth_seeing([{"points": enough}])) == 0.8
+    assert min(sensitivity._worth_seeing([{"points": few}, {"points": few}])) == 0.1
 
 
 def test_losses_over_decades_get_a_log_axis_with_plain_numbers():
@@ -530,7 +531,7 @@ def test_losses_over_decades_get_a_log_axis_with_plain_numbers():
 def test_curves_are_labelled_by_lr_and_labels_keep_apart():
     words = words_of(figures_of(content(looked(searched())))["curves"])
     assert {"2e-03", "6.3e-04", "epochs", "dotted: rungs"} <= set(words)
-    places = figures._apart([0.5, 0.5, 0.5, 0.99, 0.99], 0.1)
+    places = curves._apart([0.5, 0.5, 0.5, 0.99, 0.99], 0.1)
     assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(places))
     assert max(places) <= 1.0
 

@@ -176,13 +176,12 @@ def test_long_series_are_smoothed_by_columns() -> None:
 
 def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:
     names = ["val_loss", "val_acc", "train_loss"]
-    assert [metric_for(0, 2, names, "val_acc", turn) for turn in range(3)] == [
-        "val_loss",
-        "train_loss",
-        "val_loss",
+    chosen = ("", "train_loss", "val_loss", "no longer measured")
+    assert [metric_for(0, 2, names, "val_acc", each) for each in chosen] == [
+        *("val_loss", "train_loss", "val_loss", "val_loss")
     ]
-    assert {metric_for(1, 2, names, "val_acc", turn) for turn in range(3)} == {"val_acc"}
-    assert metric_for(0, 1, names, "val_acc", 0) == "val_acc"
+    assert {metric_for(1, 2, names, "val_acc", each) for each in chosen} == {"val_acc"}
+    assert metric_for(0, 1, names, "val_acc", "") == "val_acc"
 
 
 def test_the_rasteriser_stays_on_its_canvas() -> None:
