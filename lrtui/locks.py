@@ -7,7 +7,6 @@ on a stand-in directory of the same name under /var/tmp.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import stat
 import time
@@ -59,6 +58,8 @@ def open_lock(directory: Path) -> int:
     found = base.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f"{base} is not a private directory of ours")
+    import hashlib  # 3.7 MB of OpenSSL, which no supervisor on a local disk needs
+
     stand_in = base / hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:32]
     stand_in.mkdir(mode=0o700, exist_ok=True)
     return os.open(stand_in, flags)

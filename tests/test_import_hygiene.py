@@ -19,7 +19,7 @@ def loaded(statement: str) -> set[str]:
         ("lrtui.cli", {"torch", "textual", "numpy", "plotext", "msgspec"}),
         (
             "lrtui.supervisor.__main__",
-            {"torch", "textual", "numpy", "plotext", "lrtui.tui", "lrtui.report"},
+            {"torch", "textual", "numpy", "plotext", "_hashlib", "lrtui.tui", "lrtui.report"},
         ),
         ("lrtui.experiment", {"torch", "textual", "numpy", "plotext"}),
         ("lrtui.headless", {"torch", "textual", "plotext"}),

@@ -1,6 +1,6 @@
 """How a process comes to run. To add an engine: one file here and one line in LAUNCHERS."""
 
-from lrtui.launchers.base import Condition, Gone, Job, Launcher, Living, Over, Unclaimed
+from lrtui.launchers.base import Condition, Gone, Job, Launcher, Living, Over, Unclaimed, new_token
 from lrtui.launchers.local import Local
 
 LAUNCHERS: dict[str, type[Launcher]] = {"local": Local}
@@ -15,4 +15,5 @@ __all__ = [
     "Local",
     "Over",
     "Unclaimed",
+    "new_token",
 ]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+
+def new_token() -> str:
+    """Return 128 random bits in hexadecimal, the name of one attempt's processes (`secrets` would bring OpenSSL)."""
+    return os.urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True)

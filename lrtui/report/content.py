@@ -42,7 +42,7 @@ _PACKAGES = ("lrtui", "torch", "torchvision", "numpy")
 _CURVE_COLUMNS, _CURVE_POINTS = 200, 30_000
 """How finely one curve is kept, and how many points all of them may have."""
 _RANGE_POINTS = 400
-_RAN_WITH = ("program", "git", "script", "environment")
+_RAN_WITH = ("program", "git", "script_crc32", "environment_crc32")
 _FILE_BYTES, _FILE_LINES = 1 << 20, 400
 _CLOSE = 1e-6
 

@@ -437,7 +437,7 @@ def _again(made: dict[str, Any]) -> list[Block]:
             Code("The experiment file that the runs used", tuple(made["experiment_file"]))
         )
     versions = ", ".join(f"{name} {text}" for name, text in made["versions"].items())
-    ran = {"program": "program", "git": "git commit", "script": "script sha256", "environment": "environment sha256"}  # fmt: skip
+    ran = {"program": "program", "git": "git commit", "script_crc32": "script CRC-32", "environment_crc32": "environment CRC-32"}  # fmt: skip
     told = ", ".join(f"{words} {made['ran_with'][key]}" for key, words in ran.items() if key in made["ran_with"])  # fmt: skip
     if told:
         blocks.append(Paragraph(f"The runs used: {told}."))

@@ -6,14 +6,13 @@ The loop calls `further` each tick, and `again` for an attempt that nobody has c
 from __future__ import annotations
 
 import logging
-import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from lrtui import events as ev
 from lrtui.experiment import Experiment
-from lrtui.launchers import Launcher
+from lrtui.launchers import Launcher, new_token
 from lrtui.layout import Layout
 from lrtui.opening import Origin
 from lrtui.supervisor import slots, starting
@@ -103,7 +102,7 @@ class Launching:
         event = ev.RunLaunched(
             run=run.id,
             attempt=number,
-            token=secrets.token_hex(16),
+            token=new_token(),
             until=run.until,
             devices=devices,
             resumed_from=resumed_from,

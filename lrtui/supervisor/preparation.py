@@ -6,7 +6,6 @@ A study of data sets needs several: they are prepared one after the other, that 
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from lrtui import keeper
 from lrtui.events import AnyEvent
 from lrtui.experiment import Experiment
 from lrtui.foreign import SMALL, read_end, read_small
-from lrtui.launchers import Gone, Job, Launcher, Over, Unclaimed
+from lrtui.launchers import Gone, Job, Launcher, Over, Unclaimed, new_token
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin, beside
 from lrtui.supervisor.conclusion import last_line
@@ -73,7 +72,7 @@ class Preparation:
             return []
         begun = sweep.data_attempt > 0 and sweep.data_wanted == missing[0]
         if not begun or self._must_repeat(sweep):
-            number, token = sweep.data_attempt + 1, secrets.token_hex(16)
+            number, token = sweep.data_attempt + 1, new_token()
             return [ev.DataPreparing(attempt=number, token=token, dataset=missing[0])]
         root = self._folder / f"a{sweep.data_attempt}"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)

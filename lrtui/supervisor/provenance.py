@@ -1,9 +1,12 @@
-"""What an attempt ran with, recorded in its argv.json: a change in mid-sweep would make runs unlike each other."""
+"""What an attempt ran with, recorded in its argv.json: a change in mid-sweep would make runs unlike each other.
+
+Checksums are CRC-32: they tell a change, not a forgery, and hashlib would bring 3.7 MB of OpenSSL into every supervisor.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import zlib
 from pathlib import Path
 
 _CHOOSING = ("PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
@@ -16,8 +19,8 @@ def provenance(argv: list[str], cwd: Path) -> dict[str, str]:
     return {
         "program": _program(argv[0]),
         "git": _git_commit(cwd),
-        "script": _script_hash(argv, cwd),
-        "environment": hashlib.sha256(os.fsencode(chosen)).hexdigest()[:16],
+        "script_crc32": _script_checksum(argv, cwd),
+        "environment_crc32": _checksum(os.fsencode(chosen)),
     }
 
 
@@ -26,8 +29,8 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     words = {
         "program": "the program",
         "git": "the git commit",
-        "script": "the script",
-        "environment": "PATH, VIRTUAL_ENV or CONDA_PREFIX",
+        "script_crc32": "the script",
+        "environment_crc32": "PATH, VIRTUAL_ENV or CONDA_PREFIX",
     }
     return [word for key, word in words.items() if before.get(key) != after.get(key)]
 
@@ -38,11 +41,15 @@ def _program(word: str) -> str:
     return os.path.join(folder, os.path.basename(os.path.realpath(word))) if folder else name
 
 
-def _script_hash(argv: list[str], cwd: Path) -> str:
+def _checksum(content: bytes) -> str:
+    return f"{zlib.crc32(content):08x}"
+
+
+def _script_checksum(argv: list[str], cwd: Path) -> str:
     for word in argv:
         path = cwd / word
         if word.endswith((".py", ".sh", ".R", ".jl")) and path.is_file():
-            return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            return _checksum(path.read_bytes())
     return ""
 
 
