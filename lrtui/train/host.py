@@ -185,7 +185,7 @@ class Guest:
         assert self._course and self._member, "it has begun"  # noqa: S101, PT018
         training = self._member.training
         batch = together.batch(training) if training.step < training.until else None
-        if self._member.turn(partial(self._course.further, batch)):
+        if self._member.turn(partial(self._course.further, batch), batch):
             return True
         if not self._gone:
             self._member.turn(self._course.end)

@@ -5,8 +5,6 @@
                  says so, so that a small model does not wait for Python
 
 Nothing here looks at a number on the device, so a GPU is never waited for.
-
-Nothing of the CUDA half has been run yet: no GPU was at hand. `verify.py` compares it with lone runs where there is one.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.modules.dropout import _DropoutNd
 
 from lrtui.train import data
 from lrtui.train.models import is_own
@@ -125,7 +124,7 @@ class Stepper:
             return
         inputs, labels = batch or next_batch(training)
         self._rates = self._rates or _LrOnDevice(training)
-        if self._eager == EAGER_STEPS and _on_own_stream():
+        if self._captured is None and self._eager == EAGER_STEPS and _on_own_stream():
             self._capture(inputs, labels)
         training.lr = training.optimizer.param_groups[0]["lr"]
         if self._captured is not None and self._captured.fits(labels):
@@ -159,9 +158,6 @@ class _LrOnDevice:
         self._groups = training.optimizer.param_groups
         self._tensors = [torch.zeros((), device=training.device) for _ in self._groups]
         self._numbers: list[float] = []
-        for group in self._groups:
-            if "capturable" in group:
-                group["capturable"] = True
 
     def __enter__(self) -> None:
         self._numbers = [group["lr"] for group in self._groups]
@@ -209,7 +205,7 @@ def _can_be_captured(training: Training) -> bool:
     name = training.options.optimizer.name
     if OPTIMIZERS[name].closure or is_own(training.options.model.name):
         return False
-    if any("Dropout" in type(each).__name__ for each in training.model.modules()):
+    if any(isinstance(each, _DropoutNd) and each.p > 0 for each in training.model.modules()):
         return False
     groups = training.optimizer.param_groups
     return name == "sgd" or all("capturable" in group for group in groups)

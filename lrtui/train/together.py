@@ -6,13 +6,10 @@
 Every run keeps its own weights, optimizer, schedule, window and generators. What is shared does not depend on who uses it: the
 arrays, and the batch where two runs are about to learn from the same one. So none can change another, and one that goes or
 comes leaves the others as they are. `host.py` lets the runs of a sweep take turns so, and `verify.py` compares.
-
-Nothing of the CUDA half has been run yet: no GPU was at hand.
 """
 
 from __future__ import annotations
 
-import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,7 +34,6 @@ class Together:
     def __init__(self) -> None:
         self._arrays: dict[object, Any] = {}
         self._batches: dict[object, tuple[int, tuple[Tensor, Tensor]]] = {}
-        self._streams: list[weakref.ref[Any]] = []
 
     def set_up(self, options: Options) -> Member:
         """Return a run at its beginning.
@@ -53,8 +49,6 @@ class Together:
         self._arrays[key] = training.data
         member = Member(training)
         others.restore()
-        if member.stream is not None:
-            self._streams.append(weakref.ref(member.stream))
         return member
 
     def batch(self, training: Training) -> tuple[Tensor, Tensor]:
@@ -63,19 +57,9 @@ class Together:
         key = (id(training.data), options.seed, options.batch_size)
         step, batch = self._batches.get(key, (-1, None))
         if batch is None or step != training.step:
-            self._join()
             batch = next_batch(training)
             self._batches[key] = (training.step, batch)
         return batch
-
-    def _join(self) -> None:
-        """Let what is issued from now on, which may take the last batch's memory, wait for the steps that use it."""
-        for known in list(self._streams):
-            stream = known()
-            if stream is None:
-                self._streams.remove(known)
-            else:
-                torch.cuda.current_stream(stream.device).wait_stream(stream)
 
 
 class Member:
@@ -89,13 +73,15 @@ class Member:
         if training.device.type == "cuda":
             self.stream = torch.cuda.Stream(training.device)  # type: ignore[no-untyped-call]
 
-    def turn(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done with this run's generators and on its stream."""
+    def turn(self, work: Callable[[], T], batch: tuple[Tensor, Tensor] | None = None) -> T:
+        """Return what `work` returns, done with this run's generators and on its stream, on which it may read `batch`."""
         others = _Generators()
         self._generators.restore()
         try:
             if self.stream is None:
                 return work()
+            for tensor in batch or ():
+                tensor.record_stream(self.stream)  # its memory is not given to another before
             self.stream.wait_stream(torch.cuda.current_stream(self.training.device))
             with torch.cuda.stream(self.stream):
                 return work()
@@ -140,4 +126,4 @@ class Turns:
         """Take one step of each."""
         for member, stepper in zip(self._members, self._steppers, strict=True):
             batch = self._together.batch(member.training)
-            member.turn(partial(stepper.step, batch))
+            member.turn(partial(stepper.step, batch), batch)

@@ -22,6 +22,7 @@ from lrtui.train.models.own import IMAGES, build, try_out
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import (
     build_optimizer,
+    load_state,
     resting,
     restore_weights,
     trained_weights,
@@ -217,7 +218,7 @@ def _state(training: Training) -> dict[str, Any]:
 
 def _restore(training: Training, state: dict[str, Any]) -> None:
     training.model.load_state_dict(state["model"])
-    training.optimizer.load_state_dict(state["optimizer"])
+    load_state(training.optimizer, state["optimizer"])
     restore_weights(training.optimizer, state.get("trained weights", []))
     training.schedule.load_state_dict(state["schedule"])
     place, window = state["place"], state["window"]

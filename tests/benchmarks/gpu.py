@@ -1,7 +1,8 @@
-"""The trainer on a GPU: `python -m tests.benchmarks.gpu PREPARED [--short]`; where there is none it says so.
+"""The trainer on a GPU: `python -m tests.benchmarks.gpu PREPARED DATA_DIR [--short]`; where there is none it says so.
 
 cnn7, batch 128, bf16 and fp32. Each figure is the best of three windows of steps, after steps that do not count:
 
+    plain         the script that everyone writes (`plain.py`, fp32, no augmentation; DATA_DIR has the originals)
     eager, graph      one LR: one kernel at a time, and the whole step as a CUDA graph
     together          1 to 16 LRs in one process, a stream and a graph each; images/s of all
     sequential        the same one after the other: as fast as one alone
@@ -37,6 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("prepared")
+    parser.add_argument("data_dir", type=Path)
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
     import torch
@@ -47,11 +49,13 @@ def main() -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     steps = 100 if options.short else 400
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {steps} steps a window")
+    base = plain(options.data_dir, steps)
+    print(f"plain script {base:,.0f} images/s, which `x` below refers to", flush=True)
     for precision in PRECISIONS:
-        measure(options.prepared, precision, steps)
+        measure(options.prepared, precision, steps, base)
 
 
-def measure(prepared: str, precision: str, steps: int) -> None:
+def measure(prepared: str, precision: str, steps: int, base: float) -> None:
     """Print all modes of one precision."""
     import torch
 
@@ -61,7 +65,7 @@ def measure(prepared: str, precision: str, steps: int) -> None:
     from lrtui.train.training import set_up
 
     def show(what: str, rate: float) -> None:
-        print(f"{precision} {what:28} {rate:12,.0f} images/s", flush=True)
+        print(f"{precision} {what:28} {rate:12,.0f} images/s {rate / base:8.1f} x", flush=True)
 
     alone = set_up(options_of(prepared, precision, 1e-3))
     show("eager", BATCH * windows(lambda: stepping.take_step(alone), steps))
@@ -118,17 +122,28 @@ def processes(prepared: str, precision: str, count: int, steps: int) -> float:
             while not marks(file):
                 time.sleep(0.005)
             firsts.append(time.monotonic() - began)
-        while any(marks(file)[-1][0] < steps for file in files):
+        while any(marks(file)[-1][0] < 4 * steps for file in files):
             time.sleep(0.05)
         for each in running:
             each.terminate()
             each.wait()
         speeds = []
         for file in files:
-            (first, at), *_, (last, end) = marks(file)
+            (_, _), (first, at), *_, (last, end) = marks(file)
             speeds.append((last - first) * BATCH / (end - at))
     print(f"{precision} start of {count}: first step after {statistics.median(firsts):.2f} s")
     return sum(speeds)
+
+
+def plain(data_dir: Path, steps: int) -> float:
+    """Return images per second of the plain script, its first tenth left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "log"
+        words = [str(Path(__file__).with_name("plain.py")), str(data_dir), "2", str(file)]
+        subprocess.run([sys.executable, *words, str(steps)], stdout=subprocess.DEVNULL, check=True)
+        (first, at), *_, (last, end) = marks(file)[steps // 10 :]
+        print(f"plain script: {last} steps", flush=True)
+        return (last - first) * BATCH / (end - at)
 
 
 def start(prepared: str, precision: str, file: Path) -> subprocess.Popen[bytes]:

@@ -290,6 +290,7 @@ def emission(setting: Setting) -> None:
 
 def gpu(setting: Setting) -> None:
     words = [sys.executable, "-m", "tests.benchmarks.gpu", prepare(setting.data_dir)]
+    words += [str(setting.data_dir)]
     subprocess.run([*words, *(["--short"] if setting.short else [])], check=True)
 
 

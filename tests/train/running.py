@@ -32,8 +32,8 @@ def tiny_source(*, channels=1, size=8, classes=10, train=300, test=60, seed=0):
 class Trainer:
     """Starts trainer processes with the same settings and reads their lines."""
 
-    def __init__(self, prepared: Path, folder: Path) -> None:
-        self.prepared, self.folder = prepared, folder
+    def __init__(self, prepared: Path, folder: Path, gpu: str = "") -> None:
+        self.prepared, self.folder, self.gpu = prepared, folder, gpu
         self.checkpoint = folder / "checkpoint"
 
     def argv(self, **options: object) -> list[str]:
@@ -62,8 +62,8 @@ class Trainer:
         environment = {name: value for name, value in os.environ.items() if name != "RANK"}
         environment |= {
             "LRTUI_METRICS": str(self.folder / lines),
-            "CUDA_VISIBLE_DEVICES": "",
-            "PYTHONPATH": str(ROOT),
+            "CUDA_VISIBLE_DEVICES": self.gpu,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         }
         return subprocess.Popen(
             self.argv(**options),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from lrtui.train.options import Choice
 
+_OF_THE_DEVICE = ("fused", "foreach", "capturable")
+"""What a group of parameters says of the way its steps are computed, not of what they are."""
+
 
 def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
     """Return the optimizer of a model's parameters, ready to train.
@@ -41,6 +44,8 @@ def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
         raise ValueError(str(error).splitlines()[0]) from error
     except (ImportError, AttributeError) as error:
         raise ValueError(f"torch {torch.__version__} does not have it ({error})") from error
+    # capturable without a graph is meant: the first steps, and those of a batch of another size
+    optimizer._warned_capturable_if_run_uncaptured = True  # noqa: SLF001
     if _is_averaging(optimizer):
         optimizer.train()  # type: ignore[attr-defined] # schedulefree's
     return optimizer
@@ -79,6 +84,18 @@ def restore_weights(optimizer: Optimizer, kept: list[Tensor]) -> None:
         _put(_weights(optimizer), kept)
 
 
+def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Put back a state, which may be that of another device: how the steps are computed stays this device's.
+
+    Raises:
+        ValueError, KeyError: it is no state of such an optimizer.
+
+    """
+    for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
+        saved.update({name: group[name] for name in _OF_THE_DEVICE if name in group})
+    optimizer.load_state_dict(state)
+
+
 def _weights(optimizer: Optimizer) -> list[Tensor]:
     return [weight for group in optimizer.param_groups for weight in group["params"]]
 
@@ -95,11 +112,14 @@ def _is_averaging(optimizer: Optimizer) -> bool:
 
 
 def _arguments(kind: Any, choice: Choice, *, on_gpu: bool) -> dict[str, Any]:
-    """Return the keyword arguments: lists as the tuples of floats that torch wants, and `fused` where there is such."""
+    """Return the keyword arguments: lists as the tuples of floats that torch wants, `fused` and `capturable` where they help."""
     known = {
         name: tuple(map(float, value)) if isinstance(value, list) else value
         for name, value in choice.options.items()
     }
-    if "fused" in inspect.signature(kind).parameters and not (choice.name == "adagrad" and on_gpu):
+    parameters = inspect.signature(kind).parameters
+    if "fused" in parameters and not (choice.name == "adagrad" and on_gpu):
         known["fused"] = True  # torch has no fused Adagrad on the GPU
+    if "capturable" in parameters and on_gpu:
+        known["capturable"] = True  # as a CUDA graph needs it
     return known

@@ -1,0 +1,145 @@
+"""On an NVIDIA GPU: CUDA graphs learn what single kernels learn, runs resume and move, a sweep shares one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lrtui.train.loop import aside, settle
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.options import parse
+from lrtui.train.stepping import EAGER_STEPS, Stepper
+from lrtui.train.training import set_up
+from tests.train.running import ROOT, Trainer, timeless
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+]
+GRAPHS = ("adam", "adamw", "sgd", "rmsprop", "adadelta", "adamax", "nadam", "radam", "asgd", "rprop")
+STEPS = EAGER_STEPS + 5
+
+
+@pytest.fixture(autouse=True)
+def _given(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+
+
+def training_of(prepared, *more):
+    words = [f"--prepared={prepared}", "--model=mlp", "--batch-size=32", "--epochs=3", "--lr=1e-3"]
+    options = parse([*words, "--threads=1", *more])
+    settle(options)
+    return set_up(options)
+
+
+def learned(training, *, graph):
+    """Take steps; return the stepper and the weights as one vector, float64 on the CPU."""
+    stepper = Stepper(training)
+    with aside(training.device):
+        if not graph:
+            stepper._capture = lambda *_: None
+        for _ in range(STEPS):
+            stepper.step()
+        torch.cuda.synchronize()
+    weights = [weight.detach().double().cpu().flatten() for weight in training.model.parameters()]
+    return stepper, torch.cat(weights)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_graph_learns_what_single_kernels_learn(prepared, name, capfd):
+    if reason := OPTIMIZERS[name].missing():
+        pytest.skip(reason)
+    stepper, graph = learned(training_of(prepared, f"--optimizer={name}"), graph=True)
+    _, eager = learned(training_of(prepared, f"--optimizer={name}"), graph=False)
+    assert torch.isfinite(graph).all()
+    assert torch.equal(graph, eager)
+    said = capfd.readouterr().err
+    print(name, "graph" if stepper._captured else "kernels", said)
+    assert "Warning" not in said
+    if name in GRAPHS:
+        assert stepper._captured, said
+
+
+@pytest.mark.parametrize("model", ["linear", "cnn3", '{"cnn7":{"width":8}}', "resnet", "vit"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_model_is_captured(prepared, model, precision, capfd):
+    more = (f"--model={model}", f"--precision={precision}", "--augment")
+    stepper, graph = learned(training_of(prepared, *more), graph=True)
+    _, eager = learned(training_of(prepared, *more), graph=False)
+    assert stepper._captured, capfd.readouterr().err
+    # cuDNN may choose another algorithm from run to run
+    assert (graph - eager).norm() <= 1e-2 * eager.norm()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "adafactor", "adamw_schedulefree"])
+@pytest.mark.parametrize("way", [("0", ""), ("", "0")], ids=["to the CPU", "to the GPU"])
+def test_a_checkpoint_moves_between_devices(prepared, tmp_path, optimizer, way):
+    if optimizer not in OPTIMIZERS or OPTIMIZERS[optimizer].missing():
+        pytest.skip(f"no {optimizer} here")
+    first, second = way
+    done = Trainer(prepared, tmp_path, first).run(optimizer=optimizer, until=1)
+    assert done.returncode == 0, done.stderr
+    done = Trainer(prepared, tmp_path, second).run("more.jsonl", optimizer=optimizer)
+    assert done.returncode == 0, done.stderr
+    assert "resumed at step 15" in done.stdout
+    assert "Warning" not in done.stderr
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_lines(prepared, tmp_path):
+    (tmp_path / "whole").mkdir()
+    whole, parts = Trainer(prepared, tmp_path / "whole", "0"), Trainer(prepared, tmp_path, "0")
+    assert whole.run().returncode == 0
+    for until in (1, 2, None):
+        done = parts.run(until=until)
+        assert done.returncode == 0, done.stderr
+    assert timeless(parts.lines()) == timeless(whole.lines())
+
+
+SWEEP = """
+dataset = "digits"
+model = "mlp"
+epochs = 4
+batch_size = 32
+lr = [1e-1, 1e-2, 1e-3, 1e-4]
+isolation = "{isolation}"
+parallel = 4
+"""
+
+
+def sweep(folder, isolation):
+    """Run it to its end; return each run's log and lines."""
+    folder.mkdir()
+    (folder / "x.toml").write_text(SWEEP.format(isolation=isolation))
+    done = subprocess.run(
+        [sys.executable, "-m", "lrtui", "x.toml", "--headless", "--dir", "out"],
+        cwd=folder,
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    return [
+        (
+            (root / "output.log").read_text(),
+            timeless(map(json.loads, (root / "metrics.jsonl").read_text().splitlines())),
+        )
+        for root in sorted((folder / "out").glob("r0*/a1"))
+    ]
+
+
+def test_a_sweep_trains_in_one_process_what_it_trains_in_several(tmp_path):
+    together, apart = sweep(tmp_path / "a", "auto"), sweep(tmp_path / "p", "process")
+    assert len(together) == 4
+    assert all("1 GPU" in log for log, _ in together)
+    assert sum("trained beside" in log for log, _ in together) == 3
+    assert not any("trained beside" in log for log, _ in apart)
+    assert [lines for _, lines in together] == [lines for _, lines in apart]
