@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.nn.modules.dropout import _DropoutNd
 
 from lrtui.train import data
+from lrtui.train.branches import join
 from lrtui.train.models import is_own
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.schedules.warmup import advance
@@ -82,6 +83,7 @@ def _differentiate(training: Training, inputs: Tensor, labels: Tensor) -> tuple[
     loss = functional.cross_entropy(outputs, labels)
     training.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+    join(training.device)
     return outputs, loss
 
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from lrtui.train import checkpoint, data, store
+from lrtui.train.branches import branch
 from lrtui.train.convolution import quicken
 from lrtui.train.models import entry_of, is_own
 from lrtui.train.models.own import IMAGES, build, try_out
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import (
     build_optimizer,
-    load_state,
     resting,
     restore_weights,
     trained_weights,
@@ -108,6 +108,8 @@ def set_up(options: Options, arrays: data.Data | None = None) -> Training:
     model = _model(options, arrays).to(device).to(memory_format=arrays.layout)
     if device.type == "cpu":
         quicken(model)
+    elif not is_own(options.model.name):
+        branch(model)
     if is_own(options.model.name):
         few = arrays.inputs(arrays.train.images[:IMAGES]), arrays.train.labels[:IMAGES]
         try_out(options.model, options.beside, model, few, arrays.about.classes)
@@ -218,7 +220,7 @@ def _state(training: Training) -> dict[str, Any]:
 
 def _restore(training: Training, state: dict[str, Any]) -> None:
     training.model.load_state_dict(state["model"])
-    load_state(training.optimizer, state["optimizer"])
+    training.optimizer.load_state_dict(state["optimizer"])
     restore_weights(training.optimizer, state.get("trained weights", []))
     training.schedule.load_state_dict(state["schedule"])
     place, window = state["place"], state["window"]

@@ -194,7 +194,7 @@ def speed(found: list[tuple[int, float]]) -> float:
 def sweep(setting: Setting) -> None:
     """Four LRs; each run of lrtui looks at 6,000 validation and 10,000 test images at its end, the script's at the latter."""
     prepare(setting.data_dir)
-    count = 40 if setting.short else 150
+    count = (1000 if setting.gpu else 150) if not setting.short else 40
 
     def plain() -> float:
         return clocked([plain_words(str(setting.data_dir), 2, count, lr) for lr in RATES], setting)

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 import torch
+from torch import nn
 
+from lrtui.train import branches
 from lrtui.train.loop import aside, settle
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import parse
@@ -21,7 +23,18 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
 ]
-GRAPHS = ("adam", "adamw", "sgd", "rmsprop", "adadelta", "adamax", "nadam", "radam", "asgd", "rprop")
+GRAPHS = (
+    "adam",
+    "adamw",
+    "sgd",
+    "rmsprop",
+    "adadelta",
+    "adamax",
+    "nadam",
+    "radam",
+    "asgd",
+    "rprop",
+)
 STEPS = EAGER_STEPS + 5
 
 
@@ -37,15 +50,16 @@ def training_of(prepared, *more):
     return set_up(options)
 
 
-def learned(training, *, graph):
+def learned(training, *, graph, steps=STEPS):
     """Take steps; return the stepper and the weights as one vector, float64 on the CPU."""
-    stepper = Stepper(training)
+    stepper, captures = Stepper(training), []
     with aside(training.device):
-        if not graph:
-            stepper._capture = lambda *_: None
-        for _ in range(STEPS):
+        capture = stepper._capture if graph else lambda *_: None
+        stepper._capture = lambda *batch: captures.append(capture(*batch))
+        for _ in range(steps):
             stepper.step()
         torch.cuda.synchronize()
+    assert not graph or len(captures) <= 1
     weights = [weight.detach().double().cpu().flatten() for weight in training.model.parameters()]
     return stepper, torch.cat(weights)
 
@@ -74,6 +88,38 @@ def test_every_model_is_captured(prepared, model, precision, capfd):
     assert stepper._captured, capfd.readouterr().err
     # cuDNN may choose another algorithm from run to run
     assert (graph - eager).norm() <= 1e-2 * eager.norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_gradients_beside_each_other_are_those_of_torch(dtype):
+    torch.manual_seed(0)
+    images = torch.randn(64, 3, 16, 16, device="cuda", requires_grad=True)
+
+    def gradients(*, beside):
+        torch.manual_seed(1)
+        layers = nn.Conv2d(3, 32, 3, stride=2), nn.ReLU(), nn.Conv2d(32, 48, 3, bias=False)
+        model = nn.Sequential(*layers).cuda().to(memory_format=torch.channels_last)
+        if beside:
+            branches.branch(model)
+        images.grad = None
+        with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
+            outputs = model(images)
+        outputs.float().square().sum().backward()
+        branches.join(images.device)
+        return [images.grad, *(weight.grad for weight in model.parameters())]
+
+    for ours, theirs in zip(gradients(beside=True), gradients(beside=False), strict=True):
+        assert (ours.dtype, ours.stride()) == (theirs.dtype, theirs.stride())
+        assert (ours - theirs).norm() <= (1e-5 if dtype == torch.float32 else 1e-2) * theirs.norm()
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_nothing_races(prepared, graph):
+    more = ("--model=resnet", "--precision=bf16", "--augment")
+    first, *others = (
+        learned(training_of(prepared, *more), graph=graph, steps=60) for _ in range(4)
+    )
+    assert all(torch.equal(first[1], other[1]) for other in others)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "adafactor", "adamw_schedulefree"])

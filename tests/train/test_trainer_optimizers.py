@@ -76,6 +76,19 @@ def test_a_resumed_run_is_bit_identical(options, name):
     assert whole.lr == parts.lr
 
 
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_a_checkpoint_of_a_gpu_goes_on_on_the_cpu(options, name):
+    run = training.set_up(options(name))
+    stepping.take_step(run)
+    for group in run.optimizer.param_groups:
+        group["capturable"] = True  # as on a GPU; torch refuses it on the CPU
+    training.save(run)
+    again = training.set_up(options(name))
+    assert training.resume(again).startswith("resumed at step 1")
+    assert not any(group["capturable"] for group in again.optimizer.param_groups)
+    stepping.take_step(again)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_evaluation_or_a_checkpoint_more_changes_nothing(options, name):
     plain, looked_at = training.set_up(options(name)), training.set_up(options(name))

@@ -46,6 +46,7 @@ def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
         raise ValueError(f"torch {torch.__version__} does not have it ({error})") from error
     # capturable without a graph is meant: the first steps, and those of a batch of another size
     optimizer._warned_capturable_if_run_uncaptured = True  # noqa: SLF001
+    optimizer.register_load_state_dict_pre_hook(_keep_way)
     if _is_averaging(optimizer):
         optimizer.train()  # type: ignore[attr-defined] # schedulefree's
     return optimizer
@@ -84,16 +85,10 @@ def restore_weights(optimizer: Optimizer, kept: list[Tensor]) -> None:
         _put(_weights(optimizer), kept)
 
 
-def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Put back a state, which may be that of another device: how the steps are computed stays this device's.
-
-    Raises:
-        ValueError, KeyError: it is no state of such an optimizer.
-
-    """
+def _keep_way(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Let a state that is about to be put back, maybe that of another device, not change how steps are computed on this one."""
     for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
         saved.update({name: group[name] for name in _OF_THE_DEVICE if name in group})
-    optimizer.load_state_dict(state)
 
 
 def _weights(optimizer: Optimizer) -> list[Tensor]:
