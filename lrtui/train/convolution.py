@@ -3,7 +3,9 @@
 oneDNN's convolutions are laid out for large maps. On maps of 4x4 and 2x2, where the article's network does two thirds
 of its work, they reach a tenth (bf16, AMX) to a half (fp32) of what a product of matrices reaches on the same core; the
 gradient of the weights suffers most. The sixth convolution (512 to 512 channels, 4x4, batch 128), forwards and
-backwards, is 2.4 times as fast this way in fp32 and 3.5 times in bf16 (one core, torch 2.15).
+backwards, is 2.4 times as fast this way in fp32 and 3.5 times in bf16 (one core with AMX, torch 2.15). Products of fp32
+are MKL's, which holds back on other processors than Intel's: on an AMD EPYC they reach 110 GFLOP/s on a core where oneDNN's
+convolutions reach 230, so there only maps of 2x2 take this way in fp32.
 
     fp32    one product for each of the nine taps, over the places where it does not fall on the padding, which is
             31 % of them on a 4x4 map and 56 % on 2x2; sums are kept in fp32, so they may be added tap by tap
@@ -15,6 +17,7 @@ Which way is taken depends on shapes, types and the CPU, never on a clock: the s
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,8 +27,8 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST_MAP = 16
-"""Height times width; on an 8x8 map oneDNN is as fast or faster."""
+LARGEST_MAP, LARGEST_WITHOUT_MKL = 16, 4
+"""Height times width; on an 8x8 map oneDNN is as fast or faster. The second is for fp32 where MKL holds back."""
 FEWEST_CHANNELS = 64
 """With fewer on either side the products are too small to pay for being many."""
 IMAGES = 256
@@ -72,15 +75,29 @@ class _QuickConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name that torch gave it
         """Return what `nn.Conv2d` returns, by the quicker way where the map is small."""
-        if input.ndim != 4 or input.shape[2] * input.shape[3] > LARGEST_MAP:
-            return super().forward(input)
         lower = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if lower else input.dtype
         known = dtype == torch.float32 or (dtype == torch.bfloat16 and _multiplies_bf16())
-        if not known or input.device.type != "cpu":
+        if not known or input.device.type != "cpu" or not _is_small_map(input, dtype):
             return super().forward(input)
         bias = None if self.bias is None else self.bias.to(dtype)
         return convolve(input.to(dtype), self.weight.to(dtype), bias)
+
+
+def _is_small_map(images: Tensor, dtype: torch.dtype) -> bool:
+    slow = dtype == torch.float32 and not _is_intel()
+    largest = LARGEST_WITHOUT_MKL if slow else LARGEST_MAP
+    return images.ndim == 4 and images.shape[2] * images.shape[3] <= largest
+
+
+@functools.cache
+def _is_intel() -> bool:
+    """Whether MKL is at its best here; also where nobody says whose processor it is."""
+    try:
+        said = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return True
+    return "vendor_id" not in said or "GenuineIntel" in said
 
 
 @functools.cache
