@@ -25,6 +25,9 @@ import time
 UNITS = ("epoch", "step", "tokens")
 _BEGAN = time.monotonic()
 _NAME = re.compile(r"[A-Za-z0-9_./-]+")
+_NAMES: set[str] = set()
+"""Those that were found good."""
+_in_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def emit(**metrics: object) -> None:
@@ -46,7 +49,7 @@ def emit(**metrics: object) -> None:
         raise ValueError("emit needs epoch, step or tokens: emit(step=120, train_loss=0.7)")
     line = {name: _number(name, value) for name, value in metrics.items()}
     line.setdefault("time", round(time.monotonic() - _BEGAN, 3))
-    _OUTPUT.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+    _OUTPUT.write(_in_json(line) + "\n")
 
 
 def restart_clock() -> None:
@@ -62,8 +65,12 @@ def dropped() -> int:
 
 def _number(name: str, value: object) -> int | float | str | None:
     """Return `value` as JSON can say it; non-finite floats as "NaN", "Infinity", "-Infinity"."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"a metric's name has letters, digits and _./- only (found {name!r})")
+    if name not in _NAMES:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"a metric's name has letters, digits and _./- only (found {name!r})")
+        _NAMES.add(name)
+    if type(value) is float and math.isfinite(value):
+        return value
     if not isinstance(value, (bool, int, float)) and hasattr(value, "item"):
         try:
             value = value.item()
