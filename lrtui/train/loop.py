@@ -329,9 +329,11 @@ def _place(training: Training) -> dict[str, float]:
 def _grad_norm(training: Training) -> Tensor:
     """Return the norm of the whole gradient, () on the device."""
     gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
+    whole: Tensor
     if training.device.type == "cpu":  # the same, without what torch asks about each first
-        return torch.linalg.vector_norm(torch.stack([*map(torch.linalg.vector_norm, gradients)]))
-    whole: Tensor = torch.nn.utils.get_total_norm(gradients)
+        whole = torch.linalg.vector_norm(torch.stack([*map(torch.linalg.vector_norm, gradients)]))
+    else:
+        whole = torch.nn.utils.get_total_norm(gradients)
     return whole
 
 
