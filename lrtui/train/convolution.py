@@ -9,7 +9,8 @@ convolutions reach 230, so there only maps of 2x2 take this way in fp32.
 
     fp32    one product for each of the nine taps, over the places where it does not fall on the padding, which is
             31 % of them on a 4x4 map and 56 % on 2x2; sums are kept in fp32, so they may be added tap by tap
-    bf16    all nine taps gathered into one long product, so that the sum is rounded to bf16 once, as in a convolution
+    bf16    the taps gathered into one long product, so that the sum is rounded to bf16 once, as in a convolution; the
+            first row and the last do without the taps that fall on the padding above and below
 
 Which way is taken depends on shapes, types and the CPU, never on a clock: the same run is the same to the last bit.
 """
@@ -115,8 +116,8 @@ class _Convolution(torch.autograd.Function):
         weight = weight.contiguous(memory_format=torch.channels_last)  # a tap is then a matrix
         kernel = weight.permute(2, 3, 1, 0)
         # kept for the gradient of the weights, where it is no more than IMAGES hold
-        gathered = _gather(images) if _is_small(images) else None
-        ctx.save_for_backward(images, weight, gathered)
+        gathered = _gather(images) if _is_small(images) else []
+        ctx.save_for_backward(images, weight, *gathered)
         # made as (N, out, H, W): a view of it could not be changed in place, as a ReLU does
         shape = (len(images), len(weight), *images.shape[1:3])
         out = torch.empty(shape, dtype=images.dtype, memory_format=torch.channels_last)
@@ -126,14 +127,14 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        images, weight, gathered = ctx.saved_tensors
+        images, weight, *gathered = ctx.saved_tensors
         given = gradient.permute(0, 2, 3, 1).contiguous()
         wanted = ctx.needs_input_grad
         of_inputs = of_weight = of_bias = None
         if wanted[0]:  # a convolution again, by the kernel turned by 180 degrees
             turned = weight.permute(2, 3, 0, 1)
             result = torch.empty_like(images)
-            _correlate(given, turned, None, result, None, turn=True)
+            _correlate(given, turned, None, result, [], turn=True)
             of_inputs = result.permute(0, 3, 1, 2)
         if wanted[1]:
             of_weight = _weight_gradient(images, given, gathered).permute(0, 3, 1, 2)
@@ -152,16 +153,18 @@ def _correlate(
     kernel: Tensor,
     bias: Tensor | None,
     out: Tensor,
-    gathered: Tensor | None,
+    gathered: list[Tensor],
     *,
     turn: bool = False,
 ) -> None:
     """Fill `out` (N, H, W, out) from (N, H, W, in) and a kernel (3, 3, in, out), used upside down and mirrored with `turn`."""
     if images.dtype != torch.float32:
-        matrix = (kernel.flip(0, 1) if turn else kernel).reshape(-1, kernel.shape[3])
-        for part, rows in zip(torch.split(images, IMAGES), torch.split(out, IMAGES), strict=True):
-            every = _gather(part) if gathered is None else gathered
-            torch.mm(every, matrix, out=rows.flatten(0, 2))
+        taps = kernel.flip(0, 1) if turn else kernel
+        for part, result in zip(torch.split(images, IMAGES), torch.split(out, IMAGES), strict=True):
+            bands = zip(_bands(part.shape[1]), gathered or _gather(part), strict=True)
+            for (rows, down), every in bands:
+                matrix = taps[down].reshape(-1, kernel.shape[3])
+                result[:, rows] = (every @ matrix).view(result[:, rows].shape)
         if bias is not None:
             out.add_(bias)
         return
@@ -175,17 +178,21 @@ def _correlate(
     out.copy_(sums.permute(2, 0, 1, 3))
 
 
-def _weight_gradient(images: Tensor, given: Tensor, gathered: Tensor | None) -> Tensor:
+def _weight_gradient(images: Tensor, given: Tensor, gathered: list[Tensor]) -> Tensor:
     """Return (out, 3, 3, in) from the inputs (N, H, W, in) and the gradient of the outputs (N, H, W, out)."""
     shape = (given.shape[3], 3, 3, images.shape[3])
     if images.dtype != torch.float32:
-        parts = zip(torch.split(images, IMAGES), torch.split(given, IMAGES), strict=True)
-        products = [
-            rows.flatten(0, 2).t().contiguous() @ (_gather(part) if gathered is None else gathered)
-            for part, rows in parts
-        ]
-        whole = products[0] if len(products) == 1 else torch.stack(products).sum(0)
-        return whole.view(shape)
+        whole = images.new_zeros(shape)
+        matrix = whole.flatten(1)
+        row = 3 * images.shape[3]
+        for part, wanted in zip(
+            torch.split(images, IMAGES), torch.split(given, IMAGES), strict=True
+        ):
+            bands = zip(_bands(part.shape[1]), gathered or _gather(part), strict=True)
+            for (rows, down), every in bands:
+                columns = slice(down.start * row, down.stop * row)
+                matrix[:, columns].addmm_(wanted[:, rows].flatten(0, 2).t().contiguous(), every)
+        return whole
     places, wanted = (each.permute(1, 2, 0, 3).contiguous() for each in (images, given))
     out = images.new_zeros(shape)
     for down, right, strips in _taps(*places.shape[:2]):
@@ -195,15 +202,24 @@ def _weight_gradient(images: Tensor, given: Tensor, gathered: Tensor | None) -> 
     return out
 
 
-def _gather(images: Tensor) -> Tensor:
-    """Return (N H W, 9 C): for each place its 3x3 neighbourhood, row by row, from (N, H, W, C)."""
+def _gather(images: Tensor) -> list[Tensor]:
+    """Return, for each of the map's bands, (N rows W, taps C): each place's neighbourhood, row by row, from (N, H, W, C)."""
     count, height, width, channels = images.shape
     padded = functional.pad(images, (0, 0, 1, 1, 1, 1))
     image, row, column, _ = padded.stride()
     windows = padded.as_strided(
         (count, height, width, 3, 3 * channels), (image, row, column, row, 1)
     )
-    return windows.reshape(-1, 9 * channels)
+    bands = (windows[:, rows, :, down] for rows, down in _bands(height))
+    return [each.flatten(3).flatten(0, 2) for each in bands]
+
+
+def _bands(height: int) -> list[tuple[slice, slice]]:
+    """Return the rows of a map in bands, each with the taps (of -1, 0, 1) that do not fall on the padding above and below."""
+    if height == 1:
+        return [(slice(0, 1), slice(1, 2))]
+    inner = [(slice(1, height - 1), slice(0, 3))] if height > 2 else []
+    return [(slice(0, 1), slice(1, 3)), *inner, (slice(height - 1, height), slice(0, 2))]
 
 
 Strip = tuple[Any, Any]
