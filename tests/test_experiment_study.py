@@ -159,6 +159,11 @@ def test_another_hold_is_a_fault_that_computes_the_length(length, hold, mend):
     assert mend in fault.mend
 
 
+@pytest.mark.parametrize("hold", ["[0.1]", "{ a = 1 }", "3", "true"])
+def test_a_hold_that_is_no_word_is_a_fault(hold):
+    assert one(f"batch_size = [8]\nhold = {hold}").what.startswith('hold must be "steps" or')
+
+
 def test_for_an_own_script_the_length_cannot_be_computed():
     assert "epochs = .. in the place of steps = 100" in one('batch_size = [64]\nhold = "epochs"', OWN).mend  # fmt: skip
 

@@ -194,13 +194,13 @@ def _check_hold(reader: Reader, experiment: Experiment) -> None:
     hold = table.get("hold", held)
     if hold == held:
         return
-    if hold not in {"steps", "epochs"}:
+    if not isinstance(hold, str) or hold not in {"steps", "epochs"}:
         what = f'hold must be "steps" or "epochs" {found(hold)}'
         mend = f'It is what all levels train for. The length of a run is in {held}: hold = "{held}"'
         reader.fault(("study", "hold"), what, mend)
         return
     what = f"hold says {hold}, and the length of a run is in {held}"
-    length = _converted(experiment, str(hold))
+    length = _converted(experiment, hold)
     mend = f'Give the length in {hold}, {length} in the place of {held} = {amount(experiment.horizon).replace(",", "")}, or hold = "{held}"'
     reader.fault(("study", "hold"), what, mend)
 

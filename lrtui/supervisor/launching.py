@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lrtui import events as ev
+from lrtui import gpu
 from lrtui.experiment import Experiment
 from lrtui.launchers import Launcher, new_token
 from lrtui.layout import Layout
@@ -49,6 +50,7 @@ class Launching:
         self._warn = warn
         self._retries: dict[tuple[str, int], int] = {}
         self._said_no_room = False
+        self._said_lost: frozenset[int] = frozenset()
 
     def preload(self) -> None:
         """Have what the workers import imported once, while the data is prepared; only speed depends on it."""
@@ -64,10 +66,13 @@ class Launching:
         """Launch the runs that are next and have a place."""
         if self._sweep.closed is not None or self._sweep.brake is not None:
             return
-        for run in self._sweep.queued()[: slots.free_slots(self._sweep)]:
+        if not self._sweep.queued() or not slots.free_slots(self._sweep):
+            return
+        gone = self._lost()
+        for run in self._sweep.queued()[: slots.free_slots(self._sweep, gone)]:
             if not self._has_room():
                 return
-            self._launch(run)
+            self._launch(run, gone)
 
     def again(self, run: Run) -> bool:
         """Launch an attempt again that nobody has claimed; return False when it is to be given up.
@@ -93,12 +98,12 @@ class Launching:
     def _sweep(self) -> Sweep:
         return self._journal.sweep
 
-    def _launch(self, run: Run) -> None:
+    def _launch(self, run: Run, gone: frozenset[int]) -> None:
         number = len(run.attempts) + 1
         folder = self._layout.root / run.folder
         root = self._layout.attempt(run.folder, number)
         resumed_from = starting.last_checkpoint(folder, run) if run.resume else None
-        devices = slots.devices_for(self._sweep)
+        devices = slots.devices_for(self._sweep, gone)
         event = ev.RunLaunched(
             run=run.id,
             attempt=number,
@@ -130,6 +135,18 @@ class Launching:
             self._launcher.launch(job)
         except OSError as error:
             self._warn(f"could not be started: {error.strerror}; trying again", run.id)
+
+    def _lost(self) -> frozenset[int]:
+        """Return the GPUs that do not answer any more; say so once of each."""
+        plan = self._sweep.plan
+        if plan is None or not plan.devices:
+            return frozenset()
+        gone = slots.lost(self._sweep, gpu.read())
+        for device in sorted(gone - self._said_lost):
+            text = f"GPU {device} does not answer any more; nothing new is started on it. `nvidia-smi` and the kernel's log say why"
+            self._warn(text, None)
+        self._said_lost = gone
+        return gone
 
     def _has_room(self) -> bool:
         """Tell whether the disk has room for another run; say so once where it has not."""

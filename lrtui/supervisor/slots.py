@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
+from lrtui.gpu import Gpu
 from lrtui.sweep import Run, Sweep
 
 
-def free_slots(sweep: Sweep) -> int:
-    """Return how many runs may be started now; frozen and stopping runs hold their place."""
-    return max(0, sweep.parallel - len(sweep.alive()))
+def lost(sweep: Sweep, readings: Collection[Gpu]) -> frozenset[int]:
+    """Return the plan's GPUs that do not answer any more. None, where too few do for a run: then the runs say what is wrong."""
+    plan = sweep.plan
+    if plan is None or not plan.devices:
+        return frozenset()
+    gone = set(plan.devices) - {reading.index for reading in readings}
+    return frozenset(gone if len(plan.devices) - len(gone) >= max(1, plan.gpus) else ())
 
 
-def devices_for(sweep: Sweep) -> tuple[int, ...]:
+def free_slots(sweep: Sweep, gone: Collection[int] = ()) -> int:
+    """Return how many runs may be started now; frozen and stopping runs hold their place, lost GPUs take theirs with them."""
+    plan = sweep.plan
+    share = len(gone) / len(plan.devices) if plan and plan.devices else 0.0
+    most = sweep.parallel - int(sweep.parallel * share)
+    return max(0, most - len(sweep.alive()))
+
+
+def devices_for(sweep: Sweep, gone: Collection[int] = ()) -> tuple[int, ...]:
     """Return the GPUs for one more run, the least loaded first; () on the CPU."""
     plan = sweep.plan
     if plan is None or not plan.devices:
         return ()
-    load = Counter(dict.fromkeys(plan.devices, 0))
+    load = Counter({device: 0 for device in plan.devices if device not in gone})
     for run in sweep.alive():
-        load.update(run.attempts[-1].devices)
-    ordered = sorted(plan.devices, key=lambda device: (load[device], plan.devices.index(device)))
+        load.update(device for device in run.attempts[-1].devices if device in load)
+    ordered = sorted(load, key=lambda device: (load[device], plan.devices.index(device)))
     return tuple(sorted(ordered[: max(1, plan.gpus)]))
 
 

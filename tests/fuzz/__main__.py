@@ -28,7 +28,7 @@ from lrtui.metrics import MetricLog, RunSeries
 from lrtui.narration import event_text
 from lrtui.ranking import rank
 from lrtui.supervisor import commands
-from lrtui.sweep import fold
+from lrtui.sweep import Sweep, fold
 from lrtui.verdict import verdict
 from tests.fuzz.mutate import mutated
 from tests.test_sweep import PLAN, launched, numbered, queued
@@ -82,89 +82,106 @@ def experiments() -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.glob("*.toml"))]
 
 
+def read_metrics(text: bytes, attempt: Path, name: str, unit: str) -> int:
+    """Read a metric file or an output as the monitor does; return how many of its lines were taken."""
+    for other in ("metrics.jsonl", "output.log"):
+        (attempt / other).unlink(missing_ok=True)
+    (attempt / name).write_bytes(text)
+    log, series = MetricLog(attempt, unit, PATTERN), RunSeries()
+    measured = log.poll(1 << 30)
+    while log.more:
+        measured += log.poll(1 << 30)
+    if measured:
+        series.extend(1, measured)
+    for each in measured:
+        assert each.level >= 0, each
+        assert all(type(value) is float for value in each.values.values()), each
+    for metric in series.names():
+        assert not CONTROL.search(metric), metric
+        series.last(metric)
+    return len(measured)
+
+
+def read_journal(text: bytes, path: Path) -> tuple[int, int]:
+    """Do with a journal what the monitor does; return how many lines were taken, and how many not."""
+    path.write_bytes(text)
+    tail = JournalTail(path)
+    events = tail.poll()
+    sweep = fold(events)
+    rank(sweep, {})
+    for event in events:
+        assert not CONTROL.search(event_text(event, sweep)), event
+    found = verdict(sweep)
+    assert found.lr is None or 0 < found.lr < float("inf"), found
+    return len(events), tail.bad
+
+
+def read_letter(text: bytes, sweep: Sweep) -> str:
+    """Decode a letter and ask what it would do; return what became of it."""
+    try:
+        commands.effects(ev.decode_command(text), sweep)
+    except ValueError:
+        return "unreadable"
+    except commands.Refusal:
+        return "refused"
+    return "obeyed"
+
+
+def read_experiment(text: bytes) -> str:
+    """Parse an experiment file; return what became of it."""
+    said = ""
+    try:
+        parse(text.decode("utf-8", "replace"), "x.toml")
+    except ExperimentError as error:
+        said = str(error)
+    assert not CONTROL.search(said.replace("\n", "")), said
+    return "faulty" if said else "taken"
+
+
 def metric_lines(rng: random.Random, count: int, folder: Path) -> Counter[str]:
-    """Write `count` lines, 2,000 to a file, and read them."""
+    """Read `count` lines, 2,000 to a file."""
     tally: Counter[str] = Counter()
     attempt = folder / "a1"
     attempt.mkdir()
     while tally["lines"] < count:
         lines = [mutated(rng, rng.choice(LINES), LINES) for _ in range(2000)]
-        text = b"\n".join(lines)
         name = rng.choice(("metrics.jsonl", "output.log"))
-        for other in ("metrics.jsonl", "output.log"):
-            (attempt / other).unlink(missing_ok=True)
-        (attempt / name).write_bytes(text)
-        log, series = (
-            MetricLog(attempt, rng.choice(("epoch", "step", "tokens")), PATTERN),
-            RunSeries(),
-        )
-        measured = log.poll(1 << 30)
-        while log.more:
-            measured += log.poll(1 << 30)
-        if measured:
-            series.extend(1, measured)
-        for each in measured:
-            assert each.level >= 0, each
-            assert all(type(value) is float for value in each.values.values()), each
-        for metric in series.names():
-            assert not CONTROL.search(metric), metric
-            series.last(metric)
-        tally.update(lines=len(lines), measured=len(measured))
+        unit = rng.choice(("epoch", "step", "tokens"))
+        measured = read_metrics(b"\n".join(lines), attempt, name, unit)
+        tally.update(lines=len(lines), measured=measured)
     return tally
 
 
 def journals(rng: random.Random, count: int, folder: Path) -> Counter[str]:
-    """Write `count` journals, each with some spoiled lines, and do with them what the monitor does."""
+    """Read `count` journals, each with some spoiled lines."""
     tally: Counter[str] = Counter()
-    path = folder / "journal.jsonl"
     for _ in range(count):
         lines = [mutated(rng, line, EVENTS) if rng.random() < 0.3 else line for line in EVENTS]
         if rng.random() < 0.3:
             rng.shuffle(lines)
-        path.write_bytes(b"\n".join(lines) + (b"\n" if rng.random() < 0.8 else b""))
-        tail = JournalTail(path)
-        events = tail.poll()
-        sweep = fold(events)
-        rank(sweep, {})
-        for event in events:
-            assert not CONTROL.search(event_text(event, sweep)), event
-        found = verdict(sweep)
-        assert found.lr is None or 0 < found.lr < float("inf"), found
-        tally.update(journals=1, events=len(events), bad=tail.bad)
+        text = b"\n".join(lines) + (b"\n" if rng.random() < 0.8 else b"")
+        taken, bad = read_journal(text, folder / "journal.jsonl")
+        tally.update(journals=1, events=taken, bad=bad)
     return tally
 
 
 def letters(rng: random.Random, count: int) -> Counter[str]:
-    """Decode `count` letters and ask what they would do."""
-    tally: Counter[str] = Counter()
-    sweep = fold(numbered([ev.SweepOpened(plan=PLAN), queued("r01"), launched("r01")]))
-    for _ in range(count):
-        text = mutated(rng, rng.choice(LETTERS), LETTERS)
-        try:
-            commands.effects(ev.decode_command(text), sweep)
-        except ValueError:
-            tally.update(letters=1, unreadable=1)
-        except commands.Refusal:
-            tally.update(letters=1, refused=1)
-        else:
-            tally.update(letters=1, obeyed=1)
-    return tally
+    """Read `count` letters."""
+    sweep = sweep_of_letters()
+    spoiled = (mutated(rng, rng.choice(LETTERS), LETTERS) for _ in range(count))
+    return Counter(letters=count) + Counter(read_letter(text, sweep) for text in spoiled)
+
+
+def sweep_of_letters() -> Sweep:
+    """Return the sweep to which the letters go."""
+    return fold(numbered([ev.SweepOpened(plan=PLAN), queued("r01"), launched("r01")]))
 
 
 def files(rng: random.Random, count: int) -> Counter[str]:
     """Parse `count` experiment files."""
-    tally: Counter[str] = Counter()
     good = experiments()
-    for _ in range(count):
-        text = mutated(rng, rng.choice(good), good).decode("utf-8", "replace")
-        try:
-            parse(text, "x.toml")
-            said = ""
-        except ExperimentError as error:
-            said = str(error)
-        assert not CONTROL.search(said.replace("\n", "")), said
-        tally.update({"files": 1, "faulty" if said else "taken": 1})
-    return tally
+    spoiled = (mutated(rng, rng.choice(good), good) for _ in range(count))
+    return Counter(files=count) + Counter(map(read_experiment, spoiled))
 
 
 def campaign(lines: int, count: int, seed: int) -> Counter[str]:

@@ -1,6 +1,10 @@
-"""A short campaign of spoiled files; `python -m tests.fuzz` does a long one."""
+"""Short campaigns of spoiled files; `python -m tests.fuzz` and `python -m tests.fuzz.guided` do long ones."""
 
 import os
+import subprocess
+import sys
+
+import pytest
 
 from tests.fuzz.__main__ import campaign
 
@@ -13,3 +17,12 @@ def test_no_spoiled_line_or_file_raises() -> None:
     assert tally["events"] > 0
     assert tally["taken"] > 0
     assert tally["obeyed"] > 0
+
+
+def test_inputs_that_find_their_own_way_raise_nothing() -> None:
+    pytest.importorskip("atheris", reason="there is no atheris for this machine")
+    seconds = os.environ.get("LRTUI_FUZZ_SECONDS", "3")
+    words = [sys.executable, "-m", "tests.fuzz.guided", "--seconds", seconds]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.count("places reached") == 7
