@@ -159,12 +159,7 @@ def _correlate(
 ) -> None:
     """Fill `out` (N, H, W, out) from (N, H, W, in) and a kernel (3, 3, in, out), used upside down and mirrored with `turn`."""
     if images.dtype != torch.float32:
-        taps = kernel.flip(0, 1) if turn else kernel
-        for part, result in zip(torch.split(images, IMAGES), torch.split(out, IMAGES), strict=True):
-            bands = zip(_bands(part.shape[1]), gathered or _gather(part), strict=True)
-            for (rows, down), every in bands:
-                matrix = taps[down].reshape(-1, kernel.shape[3])
-                result[:, rows] = (every @ matrix).view(result[:, rows].shape)
+        _correlate_bands(images, kernel.flip(0, 1) if turn else kernel, out, gathered)
         if bias is not None:
             out.add_(bias)
         return
@@ -182,17 +177,7 @@ def _weight_gradient(images: Tensor, given: Tensor, gathered: list[Tensor]) -> T
     """Return (out, 3, 3, in) from the inputs (N, H, W, in) and the gradient of the outputs (N, H, W, out)."""
     shape = (given.shape[3], 3, 3, images.shape[3])
     if images.dtype != torch.float32:
-        whole = images.new_zeros(shape)
-        matrix = whole.flatten(1)
-        row = 3 * images.shape[3]
-        for part, wanted in zip(
-            torch.split(images, IMAGES), torch.split(given, IMAGES), strict=True
-        ):
-            bands = zip(_bands(part.shape[1]), gathered or _gather(part), strict=True)
-            for (rows, down), every in bands:
-                columns = slice(down.start * row, down.stop * row)
-                matrix[:, columns].addmm_(wanted[:, rows].flatten(0, 2).t().contiguous(), every)
-        return whole
+        return _weight_gradient_of_bands(images, given, gathered).view(shape)
     places, wanted = (each.permute(1, 2, 0, 3).contiguous() for each in (images, given))
     out = images.new_zeros(shape)
     for down, right, strips in _taps(*places.shape[:2]):
@@ -200,6 +185,27 @@ def _weight_gradient(images: Tensor, given: Tensor, gathered: list[Tensor]) -> T
             rows = wanted[to].flatten(0, -2)
             out[:, 1 + down, 1 + right].addmm_(rows.t(), places[at].flatten(0, -2))
     return out
+
+
+def _correlate_bands(images: Tensor, kernel: Tensor, out: Tensor, gathered: list[Tensor]) -> None:
+    """Do the same in bf16, the bias left out."""
+    for part, result in zip(torch.split(images, IMAGES), torch.split(out, IMAGES), strict=True):
+        bands = zip(_bands(part.shape[1]), gathered or _gather(part), strict=True)
+        for (rows, down), neighbourhoods in bands:
+            product = neighbourhoods @ kernel[down].reshape(-1, kernel.shape[3])
+            result[:, rows] = product.view(result[:, rows].shape)
+
+
+def _weight_gradient_of_bands(images: Tensor, given: Tensor, gathered: list[Tensor]) -> Tensor:
+    """Do the same in bf16; return (out, 9 in)."""
+    row = 3 * images.shape[3]
+    sums = images.new_zeros(given.shape[3], 3 * row)
+    for part, wanted in zip(torch.split(images, IMAGES), torch.split(given, IMAGES), strict=True):
+        bands = zip(_bands(part.shape[1]), gathered or _gather(part), strict=True)
+        for (rows, down), neighbourhoods in bands:
+            matrix = wanted[:, rows].flatten(0, 2).t().contiguous()
+            sums[:, down.start * row : down.stop * row].addmm_(matrix, neighbourhoods)
+    return sums
 
 
 def _gather(images: Tensor) -> list[Tensor]:
