@@ -4,9 +4,13 @@ import math
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lrtui.metrics import Measurement, RunSeries
+from lrtui.metrics import series as series_module
 from lrtui.metrics.series import MOST_ROWS
+from tests.wandering import contents, wandering
 
 LINES = 4 * MOST_ROWS
 EVERY = 500
@@ -97,3 +101,22 @@ def test_many_metrics_do_not_coarsen_at_every_line():
     assert len(series) <= 2 * MOST_ROWS
     assert len(series.get("m0")) > 250
     assert series.last("m39") == (lines[-1].level, lines[-1].values["m39"])
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers(1, 400), max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_what_is_kept_does_not_depend_on_how_the_reading_was_divided(seed, sizes):
+    """Line by line, which adds each by itself, or many at once, which adds them by column: the same to the last bit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(series_module, "MOST_ROWS", 240)
+        patch.setattr(series_module, "_FEW", 60)
+        one_by_one, divided = RunSeries(), RunSeries()
+        for attempt, lines in wandering(random.Random(seed)):
+            for each in lines:
+                one_by_one.extend(attempt, [each])
+            rest = lines
+            for size in sizes:
+                divided.extend(attempt, rest[:size])
+                rest = rest[size:]
+            divided.extend(attempt, rest)
+        assert contents(divided) == contents(one_by_one)

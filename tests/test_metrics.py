@@ -353,6 +353,17 @@ def test_a_later_attempt_hides_earlier_lines_from_its_first_step_on():
     assert series.level == 1
 
 
+def test_a_metric_that_no_later_attempt_has_measured_yet_is_no_obstacle():
+    """A run that was restarted twice before its first evaluation."""
+    series = RunSeries()
+    series.extend(1, [m(1, loss=3, acc=0.5), m(2, loss=2)])
+    series.extend(2, [m(1, loss=4)])
+    series.extend(3, [m(1, loss=5)])
+    assert series.names() == ["loss"]
+    series.extend(3, [m(2, loss=6, acc=0.7)])
+    assert pairs(series.get("acc")) == [(2, 0.7)]
+
+
 def test_time_goes_on_over_attempts_and_rate_is_the_current_ones():
     series = RunSeries()
     series.extend(1, [m(1, 10.0, loss=1), m(2, 20.0, loss=1)])

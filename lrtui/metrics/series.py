@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import operator
 import threading
@@ -17,6 +18,9 @@ MOST_ROWS = 3 << 13
 """A run with more lines in memory is coarsened to about a third."""
 _FEW = 3 << 11
 """A metric with at most so many values keeps them all; two with more keep the extremes of 2,048 parts each, many of fewer."""
+
+_ALIKE = 16
+"""So many lines of the same fields in a row are added by column."""
 
 Axis = Literal["level", "step", "epoch", "tokens", "time"]
 Goal = Literal["max", "min"]
@@ -69,6 +73,12 @@ class _Column:
         self.next_row = row + 1
         self.values.append(value)
 
+    def extend(self, row: int, values: list[float]) -> None:
+        """Append values that stand in `row` and the rows behind it."""
+        self.append(row, values[0])
+        self.next_row += len(values) - 1
+        self.values.extend(values[1:])
+
     def put(self, row: int, level: float, value: float) -> None:
         """Take a value whose level is not above `top`: the same level is overwritten, a lower one is sorted later."""
         if level == self.top and self.values and not self.messy:
@@ -92,7 +102,7 @@ class _Column:
 
     def segments(self) -> Iterator[tuple[int, int, int]]:
         """Yield (first position, its row, position behind the last)."""
-        ends = [*self.segment_at[1:], len(self.values)]
+        ends = [*self.segment_at, len(self.values)][1:]
         yield from zip(self.segment_at, self.segment_row, ends, strict=True)
 
     def gather(self, source: array[float]) -> array[float]:
@@ -105,6 +115,18 @@ class _Column:
             if missing:
                 gathered.extend([math.nan] * missing)
         return gathered
+
+    def keep(self, kept: list[int]) -> _Column:
+        """Return the column of a run of which only these rows (ascending) are left, numbered anew."""
+        column = _Column()
+        for begin, row, end in self.segments():
+            first = bisect.bisect_left(kept, row)
+            last = bisect.bisect_left(kept, row + end - begin, first)
+            if first < last:
+                shift = begin - row
+                column.extend(first, [self.values[at + shift] for at in kept[first:last]])
+        column.top = self.top
+        return column
 
     def rebuild(self, pairs: Iterable[tuple[int, float]]) -> _Column:
         """Return a column of (row, value) pairs, which are ascending in level."""
@@ -152,21 +174,31 @@ class RunSeries:
     # ------------------------------------------------ writing
 
     def extend(self, attempt: int, measurements: list[Measurement]) -> None:
-        """Append what an attempt measured. A reader waits at most for 2,000 lines (about 4 ms)."""
-        for start in range(0, len(measurements), 2000):
+        """Append what an attempt measured. A reader waits at most for 2,000 lines (about 2 ms) or one coarsening (about 5 ms).
+
+        What is kept does not depend on how the lines were divided among calls.
+        """
+        start = 0
+        while start < len(measurements):
             with self._lock:
-                self._extend(attempt, measurements[start : start + 2000])
+                end = start + min(2000, self._most_rows + 1 - len(self._levels))
+                self._extend(attempt, measurements[start:end])
                 if len(self._levels) > self._most_rows:
                     self._coarsen()
                 self.version += 1
+            start = end
 
     def _extend(self, attempt: int, measurements: list[Measurement]) -> None:
         if attempt not in self._firsts:
             self._begin(attempt, measurements[0].level)
         floor = min((at for number, at in self._firsts.items() if number > attempt), default=None)
-        for measurement in measurements:
-            if floor is None or measurement.level < floor:
-                self._add(measurement)
+        if floor is not None:
+            measurements = [m for m in measurements if m.level < floor]
+        for _, lines in itertools.groupby(measurements, lambda m: len(m.values)):
+            alike = list(lines)
+            if len(alike) < _ALIKE or not self._add_alike(alike):
+                for measurement in alike:
+                    self._add(measurement)
 
     def _begin(self, attempt: int, level: float) -> None:
         """Note an attempt's first line; a later attempt's hides what stands at or above it."""
@@ -204,6 +236,58 @@ class RunSeries:
                 column.append(row, value)
             else:
                 column.put(row, level, value)
+
+    def _add_alike(self, lines: list[Measurement]) -> bool:
+        """Add lines that go on upwards and have the same fields, which takes a third of the time; False where they do not."""
+        levels = [m.level for m in lines]
+        if (self._levels and levels[0] <= self.level) or not _ascending(levels):
+            return False
+        try:
+            values = {name: [m.values[name] for m in lines] for name in lines[0].values}
+        except KeyError:
+            return False
+        axes: dict[str, list[float]] = {}
+        for name, axis in (
+            ("time", [m.time for m in lines]),
+            ("step", [m.step for m in lines]),
+            ("epoch", [m.epoch for m in lines]),
+            ("tokens", [m.tokens for m in lines]),
+        ):
+            given = [value for value in axis if value is not None]
+            if len(given) == len(lines):
+                axes[name] = given
+            elif given:
+                return False
+        row = len(self._levels)
+        self._levels.extend(levels)
+        self.level = levels[-1]
+        for name, places in axes.items():
+            self._put_axes(name, row, places)
+        columns = self._columns
+        for name, column_values in values.items():
+            column = columns.get(name)
+            if column is None:
+                if len(columns) >= MOST_NAMES:
+                    continue
+                column = columns[name] = _Column()
+            column.extend(row, column_values)
+            column.top = self.level
+        return True
+
+    def _put_axes(self, name: str, row: int, values: list[float]) -> None:
+        """Put the values of an axis at `row` and those behind it."""
+        if name == "time":
+            values = [value + self._time_base for value in values]
+        axis = self._axes.get(name)
+        if axis is None and name in self._aliases and values == self._levels[row:].tolist():
+            return
+        if axis is None or len(axis) != row or not row:
+            for at, value in enumerate(values, row):
+                self._put_axis(name, at, value)
+            return
+        if any(map(operator.lt, values, [axis[-1], *values])):
+            self._unsorted.add(name)
+        axis.extend(values)
 
     def _put_axis(self, name: str, row: int, value: float) -> None:
         axis = self._axes.get(name)
@@ -250,18 +334,11 @@ class RunSeries:
 
     def _keep(self, kept: list[int]) -> None:
         """Forget every row but these, ascending."""
-        moved = {row: new for new, row in enumerate(kept)}
-        self._columns = {
-            name: column.rebuild(
-                (moved[row], value)
-                for row, value in zip(column.rows(), column.values, strict=True)
-                if row in moved
-            )
-            for name, column in ((n, self._settled(c)) for n, c in self._columns.items())
-        }
+        self._columns = {name: self._settled(c).keep(kept) for name, c in self._columns.items()}
         for name, axis in self._axes.items():
-            self._axes[name] = array("d", (axis[row] for row in kept if row < len(axis)))
-        self._levels = array("d", (self._levels[row] for row in kept))
+            within = kept[: bisect.bisect_left(kept, len(axis))]
+            self._axes[name] = array("d", [axis[row] for row in within])
+        self._levels = array("d", [self._levels[row] for row in kept])
         self.level = max(self._levels, default=0.0)
         for column in self._columns.values():
             last = len(column.values) - 1
@@ -375,6 +452,10 @@ class RunSeries:
         return bisect.bisect_right(range(count), upto, key=lambda p: self._levels[column.row(p)])
 
 
+def _ascending(values: list[float]) -> bool:
+    return all(map(operator.lt, values, values[1:]))
+
+
 def _telling(levels: array[float], values: array[float], parts: int) -> Iterable[int]:
     """Return the positions of the lowest, the highest and the last value of each of `parts` equal stretches of levels."""
     import numpy as np  # only where a run is this long
@@ -384,10 +465,15 @@ def _telling(levels: array[float], values: array[float], parts: int) -> Iterable
     last = np.append(np.flatnonzero(np.diff(part)), len(part) - 1)
     finite = np.flatnonzero(np.isfinite(y))
     wild = np.flatnonzero(~np.isfinite(y))
-    order = finite[np.lexsort((y[finite], part[finite]))]  # by part, in it by value
-    turns = np.flatnonzero(np.diff(part[order]))
-    lowest = order[np.append(0, turns + 1)] if len(order) else order
-    highest = order[np.append(turns, len(order) - 1)] if len(order) else order
+    lowest = highest = finite
+    if len(finite):
+        found, parts_of = y[finite], part[finite]
+        starts = np.flatnonzero(np.diff(parts_of, prepend=-1))
+        sizes = np.diff(starts, append=len(finite))
+        low = finite[found == np.repeat(np.minimum.reduceat(found, starts), sizes)]
+        lowest = low[np.flatnonzero(np.diff(part[low], prepend=-1))]
+        high = finite[found == np.repeat(np.maximum.reduceat(found, starts), sizes)]
+        highest = high[np.flatnonzero(np.diff(part[high], append=parts))]
     first_wild = wild[np.unique(part[wild], return_index=True)[1]]
     return [int(at) for at in np.concatenate((last, lowest, highest, first_wild))]
 
