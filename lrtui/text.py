@@ -27,21 +27,22 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]P_^X]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS
     r"|\x1b[ -/]*[0-~]?"  # any other escape
 )
-_BREAK = re.compile(r"[\n\v\f]+")
+_BREAK = re.compile(r"[\n\v\f\r]+")
 
 
 def clean(text: str | bytes, limit: int = LIMIT) -> str:
     """Return `text` as one line that is safe to show: at most `limit` characters, no control, bidi or invisible ones.
 
-    Escape sequences are dropped whole, line breaks become a space, tabs are expanded, and of a line that overwrote itself
-    (a progress bar) what stands after the last carriage return is kept. Costs 0.4 us a clean line of 100 characters.
+    Escape sequences are dropped whole, line breaks become a space, tabs are expanded. Of a log's line (bytes) that overwrote
+    itself (a progress bar) what stands after the last carriage return is kept; in a text it hides nothing that stands before
+    it. Costs 0.4 us a clean line of 100 characters.
     """
     if isinstance(text, bytes):
         cut = text.rstrip(b"\r\n").replace(b"\r\n", b"\n").rpartition(b"\r")[2]
         text = cut[: limit * 8].decode("utf-8", "replace")
     if len(text) <= limit and not _BAD.search(text):
         return text
-    text = text.rstrip("\r\n").replace("\r\n", "\n").rpartition("\r")[2][: limit * 8]
+    text = text.rstrip("\r\n")[: limit * 8]
     text = _SEQUENCE.sub("", text)
     text = _BREAK.sub(" ", text)[:limit].expandtabs(8)
     return _BAD.sub(_REPLACEMENT, text)[:limit]

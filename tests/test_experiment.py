@@ -365,3 +365,9 @@ def test_any_toml_is_an_experiment_or_has_faults_with_three_parts(values):
     else:
         assert "".join(describe(result)).isprintable()
         assert same_experiment(result, result) == []
+
+
+@pytest.mark.parametrize("name", ["{lr}", "{", "{ a", "[]"])
+def test_an_own_scripts_schedule_may_be_any_word(name):
+    text = f'command = ["t", "{{lr}}", "{{schedule}}"]\nepochs = 1\nmetric = "max a"\nlr = 1e-3\nschedule = "{name}"\n'
+    assert parse(text, "x.toml").space().cells()

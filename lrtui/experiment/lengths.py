@@ -47,7 +47,10 @@ def _named(schedule: str) -> tuple[str, dict[str, object]]:
     """Return the name and the options of a schedule as Setting spells it."""
     if not schedule.startswith("{"):
         return schedule, {}
-    name, options = next(iter(json.loads(schedule).items()), ("", {}))
+    try:
+        name, options = next(iter(json.loads(schedule).items()), ("", {}))
+    except ValueError:  # of a script of the user's own, and no table
+        return schedule, {}
     return str(name), options if isinstance(options, dict) else {}
 
 

@@ -153,6 +153,48 @@ def test_a_pid_file_that_names_a_foreign_process_gets_nobody_signalled(tmp_path,
         stranger.kill()
 
 
+NUMBERS = (0, -1, -2, 1, 2**31, 2**63, 2**200, 1.0, 1e300, True, None, "1", "{}", [], {})
+
+
+def test_no_pid_file_gets_a_process_signalled_that_is_not_the_attempts(tmp_path, launcher):
+    """What another may write there, about a process that lives: ours, a stranger's, everybody's, nobody's."""
+    started = job(tmp_path, "true")
+    (started.root / "claim").touch()
+    with subprocess.Popen(["sleep", "60"], env={"LRTUI_TOKEN": "another"}) as stranger:
+        good = {
+            "worker": stranger.pid,
+            "keeper": stranger.pid,
+            "start": keeper.start_time(stranger.pid),
+            "keeper_start": keeper.start_time(stranger.pid),
+            "boot_id": keeper.boot_id(),
+            "token": started.token,
+        }
+        contents = [json.dumps(good | {key: value}) for key in good for value in NUMBERS]
+        contents += [json.dumps({k: v for k, v in good.items() if k != key}) for key in good]
+        contents += [
+            json.dumps(good | {"worker": pid, "keeper": pid})
+            for pid in (os.getpid(), os.getppid(), 1)
+        ]
+        contents += [json.dumps(good)[:-cut] for cut in (1, 2, 40)]
+        contents += [json.dumps(good) * 2, "[" * 100_000, json.dumps([good]), '"' + "x" * 100_000]
+        assert len(contents) >= 100
+        for content in contents:
+            (started.root / "pid.json").write_text(content)
+            assert launcher.look(started.root, started.token) == Gone(), content[:200]
+            assert launcher.send(started.root, started.token, signal.SIGKILL) == 0
+            assert launcher.send(started.root, started.token, 0) == 0
+            assert stranger.poll() is None, content[:200]
+        for name in ("/dev/zero", "/etc/passwd", str(tmp_path), "nowhere"):
+            (started.root / "pid.json").unlink()
+            (started.root / "pid.json").symlink_to(name)
+            assert launcher.look(started.root, started.token) == Gone(), name
+        (started.root / "pid.json").unlink()
+        os.mkfifo(started.root / "pid.json")
+        assert launcher.look(started.root, started.token) == Gone()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"code": "0", "at": 1}', b"[" * 100_000, b"\xff\xfe", b'{"at": NaN}']
 )

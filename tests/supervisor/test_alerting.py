@@ -4,6 +4,7 @@ import http.server
 import json
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from lrtui.experiment import parse
 from lrtui.experiment.alerts import KINDS
 from lrtui.supervisor.alerting import AT_ONCE, Alerting
 from lrtui.sweep import fold
+from tests.fuzz.__main__ import CONTROL
+from tests.hostile.texts import TEXTS
 from tests.test_sweep import PLAN, numbered, queued
 from tests.until import until
 
@@ -149,3 +152,27 @@ def test_faults_are_named_with_their_place(text, place, what):
 def test_without_alerts_nobody_is_told():
     assert not parse(FILE, "x.toml").alerts
     assert parse(f"{FILE}[alerts]\ncommand = ['x']", "x.toml").alerts.on == KINDS
+
+
+def test_hostile_reasons_reach_command_and_input_as_one_harmless_word(lab):
+    """What a worker's last line may say: through the very code that a supervisor starts commands with."""
+    script = lab.folder / "teller.py"
+    script.write_text(TELLER)
+    words = [sys.executable, str(script), str(lab.folder / "told"), "{kind}", "{text}", "{run}"]
+    alerting = Alerting(parse_alerts(words), lab.folder, str(lab.folder))
+    sweep = fold(numbered([ev.SweepOpened(plan=PLAN), queued("r01")]))
+    for number, text in enumerate(TEXTS, start=1):
+        event = ev.RunEnded(run="r01", attempt=1, kind="failed", code=1, why=text, n=sweep.n + 1)
+        alerting.tell(alerting.due(sweep, [event]))
+        until(lambda number=number: len(told(lab)) == number)
+    for got, letter in told(lab):
+        assert got == [letter["kind"], letter["text"], letter["run"]]
+        assert letter["text"].startswith("lrtui ")
+        assert len(letter["text"]) <= 500
+        assert not CONTROL.search(json.dumps(got, ensure_ascii=False)), got
+    assert not (lab.folder / "owned").exists()
+    assert not Path("/tmp/owned").exists()  # where one of the texts would put it
+
+
+def parse_alerts(words):
+    return parse(f"{FILE}[alerts]\ncommand = {json.dumps(words)}\n", "x.toml").alerts
