@@ -1,4 +1,4 @@
-"""Killing at each system call: supervisor and keeper, in launch, adoption and stop.
+"""Killing at each system call: supervisor, keeper and preloaded process, in launch, adoption and stop.
 
     python -m tests.faults.each_call [--every N]
 
@@ -42,7 +42,7 @@ Point = tuple[str, int]
 
 CALLS = (
     "mkdir,write,fsync,rename,flock,vfork,clone,clone3,fork,ftruncate,unlink,utimensat,"
-    "pidfd_open,pidfd_send_signal,setsid,kill,exit_group"
+    "pidfd_open,pidfd_send_signal,setsid,kill,exit_group,sendto,sendmsg"
 )
 
 
@@ -61,14 +61,15 @@ def traced(point: Point | None, log: Path) -> list[str]:
 
 def points_in(log: Path) -> list[Point]:
     """Return the calls that were made, in order."""
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     found = []
     for line in log.read_text().splitlines():
-        name, opened, _ = line.partition("(")
+        pid, _, call = line.partition(" ") if line[:1].isdigit() else ("", "", line)
+        name, opened, _ = call.strip().partition("(")
         if opened and name.isidentifier():
-            counts[name] += 1
-            found.append((name, counts[name]))
-    return found
+            counts[pid, name] += 1
+            found.append((name, counts[pid, name]))
+    return list(dict.fromkeys(found))
 
 
 def supervisor_dies(
@@ -146,10 +147,51 @@ def keeper_dies(folder: Path, point: Point | None) -> tuple[list[Point], bool]:
         command, env=inherited, pass_fds=(fd,), start_new_session=True, stderr=subprocess.DEVNULL
     )
     os.close(fd)
-    launcher, deadline = Local(), time.monotonic() + 30
     child.wait(30)
-    killed = child.returncode != 0
+    _to_its_end(Local(), job, oracle)
+    return points_in(log), child.returncode != 0
+
+
+def preloaded_dies(folder: Path, point: Point | None) -> tuple[list[Point], bool]:
+    """Let the preloaded process, or a keeper or worker that it has forked, die at a point of a launch."""
+    root, oracle = folder / "a1", folder / "oracle"
+    root.mkdir()
+    oracle.mkdir()
+    shutil.copy(STUB, folder / "worker.py")
+    words = [sys.executable, "-m", "worker", str(oracle), "r01", "1e-3", "3", f"{root}/checkpoint"]
+    (root / "argv.json").write_text(json.dumps({"argv": words, "cwd": str(folder)}))
+    environment = {"LRTUI_METRICS": str(root / "metrics.jsonl")}
+    job = Job(root, secrets.token_hex(16), environment, preloaded=True)
+    launcher, log = Local(), folder / "calls"
+    launcher.preload(("decimal",), {})
+    until(lambda: launcher._preloaded.look() or not launcher._preloaded._asked)
+    pid = launcher._preloaded._process.pid
+    tracer = subprocess.Popen(
+        [*traced(point, log), "-f", "-p", str(pid)], stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: "TracerPid:\t0" not in Path(f"/proc/{pid}/status").read_text())
+
+        def one_death_is_enough() -> None:
+            if point and "killed by SIGKILL" in log.read_text():
+                tracer.terminate()  # it lets go of all others
+
+        launcher.launch(job)
+        _to_its_end(launcher, job, oracle, one_death_is_enough)
+    finally:
+        launcher._preloaded._end()
+        tracer.kill()
+        tracer.wait()
+    return points_in(log), "killed by SIGKILL" in log.read_text()
+
+
+def _to_its_end(
+    launcher: Local, job: Job, oracle: Path, each_time: Callable[[], None] = lambda: None
+) -> None:
+    """Look and launch again as a supervisor does, and ask the oracle."""
+    root, deadline = job.root, time.monotonic() + 30
     while time.monotonic() < deadline:
+        each_time()
         condition = launcher.look(root, job.token)
         match condition:
             case Unclaimed():
@@ -166,9 +208,8 @@ def keeper_dies(folder: Path, point: Point | None) -> tuple[list[Point], bool]:
     told = (oracle / "r01.steps").read_text().split() if (oracle / "r01.steps").exists() else []
     written = (root / "metrics.jsonl").read_text() if told else ""
     assert written.count("\n") >= len(told) // 2
-    if isinstance(condition, Over):
-        assert (condition.code, len(told) // 2) == (0, 3)
-    return points_in(log), killed
+    if isinstance(condition, Over) and condition != Over(None, signal.SIGKILL):  # its worker's
+        assert (condition, len(told) // 2) == (Over(0, None), 3)
 
 
 def _end_strace(lab: Lab) -> None:
@@ -187,6 +228,7 @@ TRIALS: dict[str, Callable[[Path, Point | None], tuple[list[Point], bool]]] = {
     "launch": lambda folder, point: supervisor_dies(folder, point, launching),
     "adopt and stop": lambda folder, point: supervisor_dies(folder, point, adopting),
     "keeper": keeper_dies,
+    "preloaded": preloaded_dies,
 }
 
 
