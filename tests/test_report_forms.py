@@ -531,7 +531,7 @@ def test_losses_over_decades_get_a_log_axis_with_plain_numbers():
 def test_curves_are_labelled_by_lr_and_labels_keep_apart():
     words = words_of(figures_of(content(looked(searched())))["curves"])
     assert {"2e-03", "6.3e-04", "epochs", "dotted: rungs"} <= set(words)
-    places = curves._apart([0.5, 0.5, 0.5, 0.99, 0.99], 0.1)
+    places = curves.apart([0.5, 0.5, 0.5, 0.99, 0.99], 0.1)
     assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(places))
     assert max(places) <= 1.0
 

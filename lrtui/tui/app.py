@@ -30,6 +30,7 @@ from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.link import LinkDriver
 from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
+from lrtui.tui.panels.drawn import Drawn
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.pointing import Pointing
 from lrtui.tui.reader import MachineRead, PagesRead, Reader, ReaderFailed, SnapshotTaken
@@ -297,6 +298,12 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         """Return what the screen shows, as text."""
         strips = self.screen._compositor.render_strips()  # noqa: SLF001  # as Textual's own export does
         return [strip.text.rstrip() for strip in strips]
+
+    def charts_seen(self) -> list[Drawn]:
+        """Return what is drawn in the large area, and the charts, which stand behind where that is text."""
+        main = self.screen_stack[0]
+        large = main.query(f"#large-{self.scene.view.pane}").results(Drawn)
+        return [*large, *(chart for chart in main.query(Chart) if chart.slot < chart.shown)]
 
     # ------------------------------------------------ the supervisor
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _USUAL = ("val_loss", "val_acc", "train_loss", "train_acc")
 MOST_SMOOTHED = 5000
 """Points of a smoothed curve of which only a part is shown."""
+FINE_POINTS = 1200
+"""Points of a curve in a picture of 1600 pixels."""
 _SPARE = ("lr", "grad_norm", "images_per_second", "test_acc")
 """Metrics that come after all others."""
 
@@ -131,11 +133,19 @@ def _states(scene: Scene) -> tuple[object, ...]:
 
 
 def picture(
-    scene: Scene, metric: str, columns: int, rows: int, framing: Framing, *, alone: bool = True
+    scene: Scene,
+    metric: str,
+    columns: int,
+    rows: int,
+    framing: Framing,
+    *,
+    alone: bool = True,
+    fine: bool = False,
 ) -> Picture:
     """Return the chart of one metric for a canvas of about `columns` x `rows` cells.
 
-    Beside other charts an accuracy stays linear when `y` makes the losses logarithmic.
+    Beside other charts an accuracy stays linear when `y` makes the losses logarithmic. `fine` curves have the points of a picture in
+    pixels; smoothed ones stay as they are seen, since a mean over other parts is another curve.
     """
     snapshot, view = scene.snapshot, scene.view
     if snapshot is None or snapshot.sweep.plan is None:
@@ -150,7 +160,8 @@ def picture(
     for run in shown:
         weight = view.weight if view.smooth else 0
         whole = snapshot.series[run].get(metric, axis)
-        x, y = _points(whole, points, weight, _window(scene))
+        most = FINE_POINTS // 2 if fine and not weight else points
+        x, y = _points(whole, most, weight, _window(scene))
         if log:
             y = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in y]
         if len(x):
@@ -164,6 +175,8 @@ def picture(
         xs = Limits(end * view.window[0], end * view.window[1])
         framing = Framing()  # limits that belong to the whole would not fit a part
     ys = _y_limits(metric, curves, framing, log=log, loss=_is_loss(scene, metric))
+    if fine:
+        columns, rows = max(columns, 80), max(rows, 24)
     x_ticks = (axes.time_ticks if axis == "time" else axes.ticks)(xs, max(2, columns // 10))
     y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
     unit = plan.unit if axis == "level" else axis

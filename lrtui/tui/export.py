@@ -1,6 +1,7 @@
-"""What `w` writes: the screen as picture and as text, and the runs that are listed as a table.
+"""What `w` writes: the charts as PNG, the screen as SVG and as text, and the runs that are listed as a table.
 
-Into `exports/` of the experiment directory; where that cannot be written, below the present folder.
+Into `exports/` of the experiment directory; where that cannot be written, below the present folder. Called in a thread. The PNG
+is drawn by a process of its own, because matplotlib is not for the monitor (`lrtui/report/figures/seen.py`).
 """
 
 from __future__ import annotations
@@ -8,33 +9,119 @@ from __future__ import annotations
 import csv
 import io
 import os
+import subprocess
+import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from lrtui.keeper import write_whole
 from lrtui.sweep import lr_text
+from lrtui.text import clean
+from lrtui.tui import ink
 from lrtui.tui.panels.leaderboard import ordered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lrtui.tui.charts import Picture
     from lrtui.tui.scene import Scene
+    from lrtui.tui.themes import Theme
 
 _COLUMNS = ("rank", "runs", "lr", "optimizer", "schedule", "values", "state", "level")
+DRAW_SECONDS = 60.0
+"""A drawing that takes longer is given up; usual is one or two."""
 _MEASURED = ("value", "value_at", "se", "best", "best_at", "val_loss", "latest", "why")
 
 
-def write(directory: Path, scene: Scene, text: str, picture: str) -> Path:
-    """Write all of it into a new folder, and return that.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    folder: Path
+    missing: str = ""
+    """Why there is no PNG of the charts; "" where there is one."""
+
+    def __str__(self) -> str:
+        shown = min(str(self.folder), os.path.relpath(self.folder), key=len)
+        if self.missing:
+            return f"written: {shown}/screen.svg; no PNG: {self.missing}"
+        return f"written: {shown}/charts.png, beside it SVG, text, CSV"
+
+
+def write(
+    directory: Path,
+    scene: Scene,
+    screen: tuple[str, str],
+    pictures: Sequence[Picture],
+    theme: Theme,
+) -> Written:
+    """Write all of it into a new folder: the screen as (text, SVG), the pictures as one PNG, the runs.
 
     Raises:
         OSError: neither place can be written.
 
     """
     folder = _folder(directory)
+    text, svg = screen
     write_whole(str(folder / "screen.txt"), text.encode())
-    write_whole(str(folder / "screen.svg"), picture.encode())
+    write_whole(str(folder / "screen.svg"), svg.encode())
     write_whole(str(folder / "runs.csv"), table(scene).encode())
-    return folder
+    png, missing = _drawn(scene, pictures, theme) if pictures else (b"", "there is no chart")
+    if png:
+        write_whole(str(folder / "charts.png"), png)
+    return Written(folder, missing)
+
+
+def _drawn(scene: Scene, pictures: Sequence[Picture], theme: Theme) -> tuple[bytes, str]:
+    """Return the charts as PNG, or b"" and why not."""
+    names = {"ink": ink.TEXT, "faint": ink.FAINT, "rule": ink.RULE}
+    seen = {
+        "title": _title(scene),
+        "ground": theme.ground,
+        **{name: theme.colour(colour) for name, colour in names.items()},
+        "pictures": [_worn(asdict(picture), theme) for picture in pictures],
+    }
+    content = msgspec.json.encode(seen, enc_hook=list)  # NaN becomes null, an array a list
+    command = [sys.executable, "-m", "lrtui.report.figures.seen"]
+    try:
+        done = subprocess.run(
+            command, input=content, capture_output=True, check=False, timeout=DRAW_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return b"", clean(str(error), 200)
+    if done.returncode == 0 and done.stdout:
+        return done.stdout, ""
+    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
+    if "No module named 'matplotlib" in lines[-1]:
+        return b"", "matplotlib is not installed here; pip install matplotlib"
+    return b"", clean(lines[-1], 200)
+
+
+def _title(scene: Scene) -> str:
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    smoothed = f", smoothed {scene.view.weight:g}" if scene.view.smooth else ""
+    return f"{clean(plan.name, 80)}{smoothed}" if plan else ""
+
+
+def _worn(picture: Any, theme: Theme) -> Any:
+    """Return a picture in a theme's colours."""
+    if isinstance(picture, dict):
+        return {
+            name: theme.colour(value) if name == "colour" else _worn(value, theme)
+            for name, value in picture.items()
+            if name != "legend"
+        } | (
+            {"legend": [(text, theme.colour(colour)) for text, colour in picture["legend"]]}
+            if "legend" in picture
+            else {}
+        )
+    if isinstance(picture, tuple) and picture and isinstance(picture[0], dict):
+        return [_worn(each, theme) for each in picture]
+    return picture
 
 
 def table(scene: Scene) -> str:

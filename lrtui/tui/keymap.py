@@ -178,7 +178,7 @@ USUAL: tuple[Key, ...] = (
         "export",
         "w",
         "export",
-        "Write what is seen: SVG, text, runs as CSV",
+        "Write what is seen: PNG, SVG, text, CSV",
         "Monitor",
     ),
     Key("M", "mouse", "M", "mouse", "Mouse on or off: select, zoom, scroll by it", "Monitor"),

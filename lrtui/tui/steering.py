@@ -19,12 +19,13 @@ from lrtui.tui.scene import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from textual.geometry import Size
 
     from lrtui.sweep import Run
+    from lrtui.tui.panels.drawn import Drawn
     from lrtui.tui.scene import Scene
     from lrtui.tui.undo import Deed
 
@@ -54,6 +55,9 @@ class Steering:
     push_screen: Callable[..., Any]
     export_screenshot: Callable[..., str]
     screen_lines: Callable[[], list[str]]
+    charts_seen: Callable[[], list[Drawn]]
+    run_worker: Callable[..., Any]
+    call_from_thread: Callable[..., Any]
 
     @property
     def pane_rows(self) -> int:
@@ -486,17 +490,28 @@ class Steering:
         self.push_screen(Pick("Theme", entries, self.theme), picked)
 
     def action_export(self) -> None:
-        from lrtui.tui.export import write  # needed seldom
+        """Write what is seen; the picture of the charts takes a second or two, so all of it is done in a thread."""
+        text = "\n".join(self.screen_lines()) + "\n"
+        self.say("writing what is seen ...")
+        work = partial(self._export, self.scene, text, self.export_screenshot(), self.charts_seen())
+        self.run_worker(work, thread=True, exit_on_error=False)
 
-        lines = self.screen_lines()
+    def _export(self, scene: Scene, text: str, screen: str, charts: Sequence[Drawn]) -> None:
+        from lrtui.tui.export import write  # needed seldom
+        from lrtui.tui.panels import Chart
+        from lrtui.tui.themes import DARK, THEMES
+
+        large = [
+            p for panel in charts if not isinstance(panel, Chart) for p in panel.pictures(scene)
+        ]
+        pictures = large or [p for chart in charts for p in chart.pictures(scene)]
+        theme = THEMES.get(self.theme, DARK)
         try:
-            folder = write(
-                self.directory, self.scene, "\n".join(lines) + "\n", self.export_screenshot()
-            )
+            written = write(self.directory, scene, (text, screen), pictures, theme)
         except OSError as error:
-            self.say(f"cannot be written: {error.strerror}", bad=True)
+            self.call_from_thread(self.say, f"cannot be written: {error.strerror}", bad=True)
         else:
-            self.say(f"written to {folder}")
+            self.call_from_thread(self.say, str(written), bad=bool(written.missing))
 
     def action_redraw(self) -> None:
         self.repaint_all()

@@ -1,9 +1,12 @@
 """The filter, the journal and the export, in the running app."""
 
 import csv
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from lrtui.tui import themes
 from lrtui.tui.app import Monitor
 from lrtui.tui.curves import absent
 from lrtui.tui.filtering import matcher
@@ -145,9 +148,77 @@ async def test_the_export_holds_what_is_seen(recorded) -> None:
         assert [row["runs"].split()[0] for row in rows] == listed(recorded)
         assert "/lr>=1e-3" in (folder / "screen.txt").read_text()
         assert (folder / "screen.svg").read_text().startswith("<svg")
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
         await pilot.press("w")
         await settled(pilot)
         assert len(list((recorded.directory / "exports").iterdir())) == 2
+
+
+async def exported(pilot) -> Path:
+    """Press `w` and return the folder that was written."""
+    await pilot.press("w")
+    await settled(pilot)
+    return max(
+        (pilot.app.directory / "exports").iterdir(), key=lambda path: path.stat().st_mtime_ns
+    )
+
+
+def pixels(png: Path, colour: str) -> int:
+    """How many pixels of a picture are exactly of a colour."""
+    picture = Image.open(png).convert("RGB")
+    wanted = tuple(bytes.fromhex(colour[1:]))
+    return sum(n for n, found in picture.getcolors(1 << 24) if found == wanted)
+
+
+async def test_the_exported_picture_shows_the_charts_that_are_seen(recorded) -> None:
+    async with recorded.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        marks = recorded.scene.marks
+        await pilot.press("s", "y")
+        await settled(pilot)
+        both = await exported(pilot) / "charts.png"
+        assert Image.open(both).size == (1600, 900)
+        assert all(pixels(both, mark.colour) > 200 for mark in marks.values())
+        assert pixels(both, themes.DARK.ground) > 800_000
+        assert "charts.png" in recorded.scene.notice.text
+        hidden = recorded.scene.view.selected
+        await pilot.press("space", "1")
+        await settled(pilot)
+        one = await exported(pilot) / "charts.png"
+        assert [run for run, mark in marks.items() if not pixels(one, mark.colour)] == [hidden]
+        recorded.theme = "light"
+        light = await exported(pilot) / "charts.png"
+        assert pixels(light, themes.LIGHT.ground) > 800_000
+        kept = next(mark for run, mark in marks.items() if run != hidden)
+        assert not pixels(light, kept.colour)
+        assert pixels(light, themes.LIGHT.colour(kept.colour)) > 200
+
+
+async def test_behind_a_pane_of_text_the_charts_are_exported(recorded) -> None:
+    async with recorded.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("l")
+        await settled(pilot)
+        png = await exported(pilot) / "charts.png"
+        assert all(pixels(png, mark.colour) > 100 for mark in recorded.scene.marks.values())
+        await pilot.press("S")
+        await settled(pilot)
+        sensitivity = await exported(pilot) / "charts.png"
+        assert sensitivity.read_bytes() != png.read_bytes()
+
+
+async def test_without_matplotlib_everything_else_is_exported(
+    recorded, monkeypatch, tmp_path
+) -> None:
+    (tmp_path / "matplotlib.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'matplotlib'\")"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with recorded.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        folder = await exported(pilot)
+        assert {path.name for path in folder.iterdir()} == {"screen.txt", "screen.svg", "runs.csv"}
+        assert "pip install matplotlib" in recorded.scene.notice.text
 
 
 async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:

@@ -106,7 +106,7 @@ def _end_labels(
         return min(max(share, 0.0), 1.0)
 
     order = sorted(ends, key=lambda lr: (height(ends[lr][1]), lr))
-    at = _apart([height(ends[lr][1]) for lr in order], gap)
+    at = apart([height(ends[lr][1]) for lr in order], gap)
     right = ax.get_xlim()[1]
     for lr, y in zip(order, at, strict=True):
         x, value = ends[lr]
@@ -126,7 +126,7 @@ def _end_labels(
             ax.plot([x], [value], ls="", marker="o", ms=3.5, color=colour)
 
 
-def _apart(wanted: list[float], gap: float) -> list[float]:
+def apart(wanted: list[float], gap: float) -> list[float]:
     """Return ascending places at least `gap` apart, as near to those wanted as one pass up and one down bring them."""
     at = list(wanted)
     for i in range(1, len(at)):

@@ -12,6 +12,7 @@ from lrtui.tui.panels.drawn import Drawn
 if TYPE_CHECKING:
     from textual.strip import Strip
 
+    from lrtui.tui.charts import Picture
     from lrtui.tui.scene import Scene
 
 
@@ -43,12 +44,23 @@ class Chart(Drawn):
     def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
         from lrtui.tui import charts  # numpy and plotext come with the first chart
 
-        alone = self.shown == 1
-        metric = self._metric(scene)
-        shown = picture(scene, metric, width - 8, height - 3, self._framing, alone=alone)
+        shown = self._picture(scene, width, height, self._framing)
         self._canvas = charts.canvas_columns(shown, width)
         reading = scene.snapshot is not None and scene.snapshot.reading
         return charts.draw(shown, width, height, quick=reading)
+
+    @override
+    def pictures(self, scene: Scene) -> list[Picture]:
+        framing = Framing(dict(self._framing.y), dict(self._framing.x))
+        width, height = self.size
+        return [self._picture(scene, width or 80, height or 30, framing, fine=True)]
+
+    def _picture(
+        self, scene: Scene, width: int, height: int, framing: Framing, *, fine: bool = False
+    ) -> Picture:
+        alone = self.shown == 1
+        metric = self._metric(scene)
+        return picture(scene, metric, width - 8, height - 3, framing, alone=alone, fine=fine)
 
     def _metric(self, scene: Scene) -> str:
         plan = scene.snapshot.sweep.plan if scene.snapshot else None

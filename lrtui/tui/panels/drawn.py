@@ -13,6 +13,7 @@ from lrtui.tui.panels.lines import Lines
 if TYPE_CHECKING:
     from textual.strip import Strip
 
+    from lrtui.tui.charts import Picture
     from lrtui.tui.scene import Scene
 
 _REST_SECONDS = 0.5
@@ -35,6 +36,10 @@ class Drawn(Lines):
     def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
         """Return the picture; called in a thread, where numpy and plotext may be imported."""
         raise NotImplementedError
+
+    def pictures(self, scene: Scene) -> list[Picture]:  # noqa: ARG002  # of panels that draw
+        """Return what belongs into a file, with more points than cells show; [] where it is text. Called in a thread."""
+        return []
 
     @override
     def redraw(self) -> None:

@@ -62,6 +62,13 @@ class Hardware(Drawn):
         both = [Strip.join(pair) for pair in zip(load, memory, strict=True)]
         return [*both, *table][:height]
 
+    @override
+    def pictures(self, scene: Scene) -> list[Picture]:
+        if not scene.history.samples:
+            return []
+        half = self.size.width // 2
+        return [_load(scene.history, half), _memory(scene.history, half)]
+
 
 def _load(history: History, width: int) -> Picture:
     usage = history.usage

@@ -12,6 +12,7 @@ from lrtui.tui.sensitivity import inputs, picture
 if TYPE_CHECKING:
     from textual.strip import Strip
 
+    from lrtui.tui.charts import Picture
     from lrtui.tui.scene import Scene
 
 
@@ -27,3 +28,7 @@ class Sensitivity(Drawn):
         from lrtui.tui import charts  # numpy comes with the first chart
 
         return charts.draw(picture(scene, width, height), width, height, quick=True)
+
+    @override
+    def pictures(self, scene: Scene) -> list[Picture]:
+        return [picture(scene, self.size.width, self.size.height)]
