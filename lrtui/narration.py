@@ -23,6 +23,23 @@ def named(run: Run) -> str:
     return f"{run.id} {lr_text(run.setting.lr)}"
 
 
+def alert_kind(event: ev.AnyEvent) -> str:
+    """Return which kind of alert an event is, "" for none: what [alerts] tells of, and what the monitor's bell rings for."""
+    match event:
+        case ev.RunEnded(kind="failed" | "lost" | "diverged" as kind):
+            return kind
+        case ev.RunFlagged():
+            return "flagged"
+        case ev.BrakeSet(on=True, stop=False):
+            return "brake"
+        case ev.Warned():
+            return "warning"
+        case ev.SweepClosed():
+            return "closed"
+        case _:
+            return ""
+
+
 def _opened(e: ev.SweepOpened, _: Sweep) -> str:
     plan = e.plan
     what = " ".join(part for part in (plan.model, plan.dataset) if part)

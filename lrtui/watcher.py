@@ -56,6 +56,7 @@ class Snapshot:
     standings: list[Standing]
     gpus: tuple[gpu.Gpu, ...]
     supervisor: Literal["alive", "silent", "none"]
+    """"silent": it should beat and does not, so it is dead, stopped or stuck; "none": it left, or there never was one."""
     view_only: str
     """Why nothing can be commanded here; "" where it can."""
     reading: bool
@@ -66,6 +67,8 @@ class Snapshot:
     """What is wrong with the directory, in words; "" where nothing is."""
     read_at: float
     """Wall-clock time of the look."""
+    heard_at: float = 0.0
+    """When the supervisor last beat; 0 where there is none."""
     events: tuple[AnyEvent, ...] = ()
     """The events that came with this look, in order; log mode prints them."""
 
@@ -100,13 +103,15 @@ class Watcher:
         reading = self._read(deadline) or not whole
         self._rank()
         self._looks += 1
+        heard_at = self._heard_at()
         return Snapshot(
             directory=self.directory,
             sweep=self._sweep,
             series=self._series,
             standings=self._standings,
             gpus=self._read_gpus(),
-            supervisor=self._supervisor(),
+            supervisor=_supervisor(heard_at),
+            heard_at=heard_at,
             view_only=view_only(self.directory, self._sweep),
             reading=reading,
             journal_bad=self._journal.bad,
@@ -223,14 +228,11 @@ class Watcher:
             self._gpus_at = now
         return self._gpus
 
-    def _supervisor(self) -> Literal["alive", "silent", "none"]:
+    def _heard_at(self) -> float:
         try:
-            age = time.time() - os.stat(self._layout.beat).st_mtime
+            return os.stat(self._layout.beat).st_mtime
         except OSError:
-            return "none"
-        return (
-            "alive" if abs(age) < SILENT_SECONDS else "silent"
-        )  # from the future: the clock was set back
+            return 0.0
 
     def _problem(self) -> str:
         if not os.path.isdir(self.directory):
@@ -296,6 +298,13 @@ class _RunReader:
             return True
         self.done = self._ended
         return False
+
+
+def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:
+    """Return what a beat of a time says now; one from the future was left before the clock was set back."""
+    if not heard_at:
+        return "none"
+    return "alive" if abs(time.time() - heard_at) < SILENT_SECONDS else "silent"
 
 
 def view_only(directory: Path, sweep: Sweep) -> str:

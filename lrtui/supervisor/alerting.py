@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lrtui import events as ev
 from lrtui.experiment.alerts import Alerts
+from lrtui.narration import alert_kind
 from lrtui.sweep import Sweep, lr_text
 from lrtui.text import clean
 
@@ -41,7 +42,7 @@ class Alerting:
         if not self._alerts:
             return []
         new = [event for event in events if event.n > sweep.alerted]
-        told = [(event, kind) for event in new if (kind := kind_of(event)) in self._alerts.on]
+        told = [(event, kind) for event in new if (kind := alert_kind(event)) in self._alerts.on]
         letters = [self._letter(sweep, event, kind) for event, kind in told]
         if len(letters) <= AT_ONCE:
             return letters
@@ -106,23 +107,6 @@ class Alerting:
             if child.returncode:
                 log.error("alert: %s ended with %s", child.args[0], child.returncode)  # type: ignore[index]
         self._living = [pair for pair in self._living if pair[0].returncode is None]
-
-
-def kind_of(event: ev.AnyEvent) -> str:
-    """Return which kind of alert an event is, "" for none."""
-    match event:
-        case ev.RunEnded(kind="failed" | "lost" | "diverged" as kind):
-            return kind
-        case ev.RunFlagged():
-            return "flagged"
-        case ev.BrakeSet(on=True, stop=False):
-            return "brake"
-        case ev.Warned():
-            return "warning"
-        case ev.SweepClosed():
-            return "closed"
-        case _:
-            return ""
 
 
 def address_of(webhook: str) -> str:

@@ -70,7 +70,7 @@ class Launching:
             return
         gone = self._lost()
         for run in self._sweep.queued()[: slots.free_slots(self._sweep, gone)]:
-            if not self._has_room():
+            if not self.has_room():
                 return
             self._launch(run, gone)
 
@@ -148,14 +148,14 @@ class Launching:
         self._said_lost = gone
         return gone
 
-    def _has_room(self) -> bool:
-        """Tell whether the disk has room for another run; say so once where it has not."""
+    def has_room(self) -> bool:
+        """Tell whether the disk has room for another run; say so once where it has not, again only after there was plenty."""
         free = shutil.disk_usage(self._layout.root).free
         if free >= LEAST_FREE_BYTES:
-            self._said_no_room = False
+            self._said_no_room = self._said_no_room and free < 2 * LEAST_FREE_BYTES
             return True
         if not self._said_no_room:
             self._said_no_room = True
-            text = f"only {free >> 20} MiB are free on the disk; nothing new is launched"
+            text = f"only {free >> 20} MiB are free on the disk; nothing new is launched, and those that run may find no room for a checkpoint: free some"
             self._warn(text, None)
         return False

@@ -21,7 +21,7 @@ from lrtui.journal import JournalTail
 from lrtui.launchers import LAUNCHERS, Gone, Living, Over, Unclaimed
 from lrtui.layout import AttemptLayout, Layout
 from lrtui.opening import Origin
-from lrtui.supervisor import slots
+from lrtui.supervisor import shortage, slots
 from lrtui.supervisor.alerting import Alerting
 from lrtui.supervisor.brake import Brake
 from lrtui.supervisor.budget import halted, overspent, steady_clock
@@ -72,6 +72,8 @@ class Supervisor:
         self.obeying = Obeying(self.layout, self.journal, self._send, self.brake.forgive)
         self._exit_files: dict[tuple[str, int], str] = {}
         self._packing = Packing(settled=experiment.parallel != "auto")
+        self._shortage = shortage.Shortage()
+        self._machine_due = 0.0
         self._adopting = True
         self._beat_at = 0.0
         self._looked_at = 0.0
@@ -128,6 +130,7 @@ class Supervisor:
         self._stop_at_rung()
         self._watch_budget()
         self._pack()
+        self._watch_machine()
         self.stops.further(self.sweep)
         self.obeying.further()
         self._adopting = False
@@ -232,6 +235,16 @@ class Supervisor:
             for run_id, progress in self.readings.known().items()
         }
         self.append(*self._packing.further(self.sweep, paces, gpu.read(), time.monotonic()))
+
+    def _watch_machine(self) -> None:
+        """Say what runs short while runs train."""
+        now = time.monotonic()
+        if not self._close_look or now < self._machine_due or not self.sweep.alive():
+            return
+        self._machine_due = now + shortage.EVERY_SECONDS
+        self.launching.has_room()
+        if self._plan().devices:
+            self.append(*self._shortage.further(self.sweep, gpu.read()))
 
     # ── decide and close ──────────────────────────────────────────────────────────────────────────
 

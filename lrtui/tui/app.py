@@ -33,9 +33,10 @@ from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
 from lrtui.tui.panels.drawn import Drawn
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.pointing import Pointing
-from lrtui.tui.reader import MachineRead, PagesRead, Reader, ReaderFailed, SnapshotTaken
+from lrtui.tui.reader import Alarmed, MachineRead, PagesRead, Reader, ReaderFailed, SnapshotTaken
 from lrtui.tui.scene import Notice, Scene, View
 from lrtui.tui.undo import MOST_DEEDS, Deed
+from lrtui.tui.user_keys import bell_wanted
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from lrtui.events import AnyCommand
     from lrtui.tui.memory import Memory
+    from lrtui.watcher import Snapshot
 
 CHARTS = 4
 HINT = "?: help   K: kill the run (asks)   q: detach, runs go on"
@@ -98,6 +100,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._said_at = time.monotonic()
         self._marks = Marks()
         self._reader = Reader(directory, self.post_message)
+        self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
         self._memory = memory
         view, theme = memory.view() if memory else (View(), "")
@@ -214,7 +217,8 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
             chosen = rows[0].runs[0]
             scene = replace(scene, view=replace(scene.view, selected=chosen))
         self.scene = scene
-        if first and not why and snapshot.sweep.closed is None and snapshot.supervisor != "alive":
+        alone = snapshot.supervisor != "alive" if first else _fell_silent(before, snapshot)
+        if alone and not why and snapshot.sweep.closed is None:
             self.run_worker(self._wake_supervisor, thread=True, exit_on_error=False)
 
     def on_pages_read(self, message: PagesRead) -> None:
@@ -224,6 +228,10 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
     def on_machine_read(self, message: MachineRead) -> None:
         """Show what the machine does."""
         self.scene = replace(self.scene, history=message.history)
+
+    def on_alarmed(self, _: Alarmed) -> None:
+        """Ring: something happened that calls for somebody."""
+        self.bell()
 
     def on_reader_failed(self, message: ReaderFailed) -> None:
         """End with the reader's bug: a monitor that shows nothing new would lie."""
@@ -372,6 +380,10 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
             yield SystemCommand(
                 f"{key.help} ({key.shown})", key.group, partial(self.run_action, key.action)
             )
+
+
+def _fell_silent(before: Snapshot | None, now: Snapshot) -> bool:
+    return before is not None and (before.supervisor, now.supervisor) == ("alive", "silent")
 
 
 __all__ = ["Monitor", "View"]

@@ -78,6 +78,10 @@ class MachineRead(Message, bubble=False):
         return isinstance(message, MachineRead)
 
 
+class Alarmed(Message, bubble=False):
+    """Something new calls for somebody: what [alerts] would tell of, or a supervisor that fell silent."""
+
+
 class ReaderFailed(Message, bubble=False):
     """The reader met a bug; the app ends with it."""
 
@@ -106,6 +110,10 @@ class Reader(threading.Thread):
         self._asked_at = time.monotonic()
         self.watched = False
         """Whether somebody looks at the machine; the app sets it."""
+        self.rings = False
+        """Whether the app wants to hear of alarms; it sets it."""
+        self._began = time.time()
+        self._supervisor = ""
         self._meter: Meter | None = None
         self._recorder = Recorder()
         self._machine_told = self._recorder.history
@@ -150,6 +158,7 @@ class Reader(threading.Thread):
         if news:
             self._told = told
             self._post(SnapshotTaken(snapshot, self._judgement))
+        self._alarm(snapshot)
         self._judge(snapshot)
         self._measure(watcher, snapshot)
         if not snapshot.reading:
@@ -196,6 +205,18 @@ class Reader(threading.Thread):
                 at = time.strftime("%d %b %H:%M:%S", time.localtime(event.at))
                 self._journal.append(f"{at}  {'you  ' if event.by else '     '}{text}")
         self._journal_read = tuple(self._journal)
+
+    def _alarm(self, snapshot: Snapshot) -> None:
+        """Tell once of what calls for somebody; what happened before the monitor was opened does not."""
+        before, self._supervisor = self._supervisor, snapshot.supervisor
+        if not self.rings:
+            return
+        from lrtui.narration import alert_kind  # off the way to the first paint
+
+        over = snapshot.sweep.closed is not None
+        silent = before == "alive" and snapshot.supervisor == "silent" and not over
+        if silent or any(e.at > self._began and alert_kind(e) for e in snapshot.events):
+            self._post(Alarmed())
 
     def _judge(self, snapshot: Snapshot) -> None:
         """Tell what follows from the sweep where it has changed: behind the snapshot, which need not wait for it."""

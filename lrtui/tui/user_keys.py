@@ -5,6 +5,7 @@ It stands in $XDG_CONFIG_HOME/lrtui/keys.toml (usually ~/.config/lrtui/keys.toml
     kill = "X"                  # an action of the table below, and its key
     "move(1)" = ["n", "down"]   # several keys
     new = "ctrl+n"
+    bell = true                 # no key: the terminal's bell rings for alerts
 """
 
 from __future__ import annotations
@@ -51,16 +52,35 @@ def changed(usual: tuple[Key, ...]) -> tuple[Key, ...]:
         UserError: the file cannot be read, names what is no action or no key, or gives a key to two actions.
 
     """
+    wishes = {name: wish for name, wish in _wishes().items() if name != "bell"}
+    return with_keys(usual, wishes, str(path())) if wishes else usual
+
+
+def bell_wanted() -> bool:
+    """Return whether the terminal's bell rings for what is new; not unless the user's file says so.
+
+    Raises:
+        UserError: the file cannot be read, or says something else than true or false.
+
+    """
+    wish = _wishes().get("bell", False)
+    if not isinstance(wish, bool):
+        raise UserError(
+            f"bell is neither true nor false: {clean(str(wish), 60)!r}",
+            str(path()),
+            "write bell = true",
+        )
+    return wish
+
+
+def _wishes() -> dict[str, object]:
     file = path()
     try:
-        if not file.is_file():
-            return usual
-        wishes = tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text()) if file.is_file() else {}
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot be read: {clean(str(error), 200)}", str(file), "mend or remove it"
         ) from error
-    return with_keys(usual, wishes, str(file))
 
 
 def with_keys(usual: tuple[Key, ...], wishes: dict[str, object], where: str) -> tuple[Key, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from lrtui.sweep import Sweep
     from lrtui.tui.scene import Scene
+    from lrtui.watcher import Snapshot
 
 
 class Alert(Lines):
@@ -41,15 +43,22 @@ def message(scene: Scene) -> tuple[str, str, str]:
         return ("!", snapshot.problem, BAD)
     if sweep.verdict and sweep.closed is not None:
         return ("✓", " ".join(verdict_words(scene)), OK)
+    if snapshot.supervisor == "silent" and sweep.closed is None and not snapshot.view_only:
+        return ("!", _silence(snapshot), BAD)
     if sweep.brake:
         return ("!", f"no run is launched: {sweep.brake}", WARN)
     if sweep.closed is not None:
         return ("·", f"the sweep has ended: {sweep.closed.why}", FAINT)
-    if scene.view_only:
-        return ("·", f"view only: {scene.view_only}", WARN)
+    if snapshot.view_only:
+        return ("·", f"view only: {snapshot.view_only}", WARN)
     if snapshot.journal_bad:
         return ("!", f"{snapshot.journal_bad} unreadable lines in the journal", WARN)
     return _latest(scene)
+
+
+def _silence(snapshot: Snapshot) -> str:
+    since = time.strftime("%H:%M:%S", time.localtime(snapshot.heard_at))
+    return f"no supervisor since {since}: runs go on, nothing new starts; lrtui doctor {snapshot.directory} says why"
 
 
 def verdict_words(scene: Scene) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def _parts(scene: Scene, width: int) -> list[Part]:
     if tests:
         step = steps_done(scene, tests[0])
         parts.append((2, f"range test {step}" if width >= 70 else f"test {step}", ACCENT))
-    trouble = _trouble(scene, snapshot)
+    trouble = _trouble(scene, snapshot, short=width < 110)
     if trouble:
         parts.append(trouble)
     if snapshot.sweep.closed is None and snapshot.gpus:
@@ -72,15 +73,18 @@ def _parts(scene: Scene, width: int) -> list[Part]:
     return parts
 
 
-def _trouble(scene: Scene, snapshot: Snapshot) -> Part | None:
+def _trouble(scene: Scene, snapshot: Snapshot, *, short: bool) -> Part | None:
     if snapshot.sweep.closed is not None:
         return (3, "ended", FAINT)
+    if snapshot.supervisor == "silent" and not snapshot.view_only:
+        since = time.strftime("%H:%M", time.localtime(snapshot.heard_at))
+        return (2, "supervisor silent" if short else f"supervisor silent since {since}: lrtui doctor", BAD)  # fmt: skip
     if scene.view_only:
         return (2, "view only", WARN)
     if snapshot.sweep.brake:
         return (2, "brake on", WARN)
     if snapshot.supervisor != "alive":
-        return (2, "no supervisor", BAD if snapshot.supervisor == "silent" else WARN)
+        return (2, "no supervisor", WARN)
     return None
 
 
