@@ -1,11 +1,13 @@
 """From an experiment directory to a frozen `Snapshot`: what monitor, log mode, status and report show.
 
-A watcher only reads. It takes no lock and writes nothing, so it works on a living sweep, a finished one, a copy and a
-read-only disk alike. Reading is tailing: after the first look only what was appended is read.
+A watcher only reads. It takes no lock and writes nothing there, so it works on a living sweep, a finished one, a copy and a
+read-only disk alike. Reading is tailing: after the first look only what was appended is read; and of long runs, only what was appended
+since a monitor last kept in the user's cache what it had read (`metrics/sidecar.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -24,6 +26,7 @@ from lrtui.journal import PER_POLL, JournalTail
 from lrtui.keeper import boot_id
 from lrtui.layout import FORMAT, AttemptLayout, Layout
 from lrtui.metrics import MetricLog, RunSeries
+from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
 from lrtui.ranking import Standing, rank
 from lrtui.sweep import Run, State, Sweep, fold, lr_text
 from lrtui.text import clean, clean_lines
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 6.0
 """A beat older than this is a supervisor that does not respond; it beats every 2 s."""
 
+_KEEP_SECONDS = 0.02
 _SLICE = 1 << 17
 """Bytes read of one run before the next one's turn."""
 _OUTPUT_TAIL = 1 << 16
@@ -92,6 +96,9 @@ class Watcher:
         """Who works for which attempt, as far as known."""
         self._gpus_at = -1.0
         self._looks = 0
+        self._sidecar: Sidecar | None = None
+        self._stirred = False
+        """Whether anything was read since `keep` last found nothing to do."""
 
     def look(self, budget_seconds: float = 0.1) -> Snapshot:
         """Return the present, reading metric files for about `budget_seconds`, every run a slice in turn; never raises."""
@@ -119,6 +126,18 @@ class Watcher:
             read_at=time.time(),
             events=tuple(events),
         )
+
+    def keep(self, *, last: bool = False) -> None:
+        """Write what was read of long runs to the user's cache, for some 20 ms, or all at the `last` time; never raises."""
+        if self._sidecar is None or not (self._stirred or last):
+            return
+        deadline = time.monotonic() + _KEEP_SECONDS
+        for reader in self._readers.values():
+            if reader.worth_keeping(last=last):
+                reader.keep(self._sidecar)
+                if not last and time.monotonic() >= deadline:
+                    return
+        self._stirred = False
 
     def output(self, run_id: str, lines: int = 200) -> list[str]:
         """Return the last lines of a run's current attempt, safe to show; of the data's preparation for "data"."""
@@ -182,12 +201,14 @@ class Watcher:
         plan = self._sweep.plan
         if plan is None:
             return
+        if self._sidecar is None:
+            self._sidecar = Sidecar(self.directory, (plan.unit, plan.parse))
         for run in self._sweep.runs.values():
             reader = self._readers.get(run.id)
             if reader is None:
                 if not run.attempts or not _SAFE_NAME.fullmatch(run.folder):
                     continue
-                reader = self._readers[run.id] = _RunReader(self._layout, plan)
+                reader = self._readers[run.id] = _RunReader(self._layout, plan, self._sidecar)
                 self._series = MappingProxyType({**self._series, run.id: reader.series})
             if reader.run is not run:
                 reader.update(run)
@@ -214,6 +235,7 @@ class Watcher:
         state = (self._sweep.n, self._sweep.at, *(r.series.version for r in self._readers.values()))
         if state != self._ranked:
             self._ranked = state
+            self._stirred = True
             self._standings = rank(self._sweep, self._series)
 
     def _read_gpus(self) -> tuple[gpu.Gpu, ...]:
@@ -261,7 +283,7 @@ class Watcher:
 class _RunReader:
     """Reads the attempts of one run into its series, an earlier attempt wholly before the next."""
 
-    def __init__(self, layout: Layout, plan: Plan) -> None:
+    def __init__(self, layout: Layout, plan: Plan, sidecar: Sidecar) -> None:
         self.series = RunSeries()
         self.run: Run | None = None
         self.done = False
@@ -271,14 +293,16 @@ class _RunReader:
         self._logs: list[tuple[int, MetricLog]] = []
         self._current = 0
         self._ended = False
+        self._sidecar: Sidecar | None = sidecar
+        """Where to look for what was read another time; None once that is done."""
+        self._kept = 0
+        """Bytes read when it was last kept."""
 
     def update(self, run: Run) -> None:
         """Take in what the journal says of the run now."""
         self.run = run
         for attempt in run.attempts[len(self._logs) :]:
-            root = self._layout.attempt(run.folder, attempt.number)
-            log = MetricLog(root, self._plan.unit, self._plan.parse)
-            self._logs.append((attempt.number, log))
+            self._logs.append((attempt.number, self._log(run, attempt.number)))
         latest = run.attempt
         idle = not run.alive and run.state is not State.LOST
         self._ended = idle and latest is not None and latest.ended_at is not None
@@ -286,6 +310,9 @@ class _RunReader:
 
     def step(self) -> bool:
         """Read one slice; return whether there is more to read at once."""
+        if self._sidecar is not None:
+            self._recall(self._sidecar)
+            self._sidecar = None
         number, log = self._logs[self._current]
         found = log.poll(_SLICE)
         if found:
@@ -298,6 +325,48 @@ class _RunReader:
             return True
         self.done = self._ended
         return False
+
+    def worth_keeping(self, *, last: bool) -> bool:
+        """Return whether enough was read since: a quarter more than then, or, where none may come any more, a MiB."""
+        read = self._offset()
+        return read - self._kept >= max(WORTH, 0 if last or self.done else self._kept // 4)
+
+    def keep(self, sidecar: Sidecar) -> None:
+        """Write what was read to the user's cache; where that fails, not again before more was read."""
+        self._kept = self._offset()
+        states = []
+        for number, log in self._logs[: self._current + 1]:
+            state = log.state()
+            if state is None:
+                return
+            states.append((number, state))
+        if self.run is not None:
+            sidecar.put(self.run.folder, Entry(states, self.series.state()))
+
+    def _recall(self, sidecar: Sidecar) -> None:
+        """Take over what was read another time, if all the files are still those."""
+        entry = sidecar.get(self.run.folder) if self.run is not None else None
+        if self.run is None or entry is None or not 0 < len(entry.logs) <= len(self._logs):
+            return
+        logs = []
+        for at, (number, state) in enumerate(entry.logs):
+            log = self._log(self.run, number)
+            whole = at + 1 < len(entry.logs)
+            if self._logs[at][0] != number or not log.resume(state, whole=whole):
+                return
+            logs.append((number, log))
+        with contextlib.suppress(ValueError):
+            self.series.restore(entry.series)
+            self._logs[: len(logs)] = logs
+            self._current = len(logs) - 1
+            self._kept = self._offset()
+
+    def _log(self, run: Run, attempt: int) -> MetricLog:
+        root = self._layout.attempt(run.folder, attempt)
+        return MetricLog(root, self._plan.unit, self._plan.parse)
+
+    def _offset(self) -> int:
+        return sum(log.offset for _, log in self._logs)
 
 
 def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:

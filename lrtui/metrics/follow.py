@@ -10,9 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from lrtui.foreign import open_regular
+
 LONGEST = 1 << 20
 """Bytes of the longest line that is read; longer ones are passed over."""
 _CHUNK = 1 << 18
+_SAMPLE = 1 << 12
 NULS = b"\0" * 512
 """So many NULs in a row are a capped log's missing middle, not text."""
 
@@ -22,6 +25,22 @@ class Hole(msgspec.Struct, frozen=True):
 
     line: int
     end: int
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """How far a file was read, and what it was: enough to tell whether one may go on from there another time."""
+
+    device: int = 0
+    inode: int = 0
+    """0 where no file was seen."""
+    size: int = 0
+    changed: int = 0
+    """Its ctime in nanoseconds: no program can set it."""
+    offset: int = 0
+    skipping: bool = False
+    long: int = 0
+    samples: bytes = b""
+    """A digest of parts of what was read, the first and the last among them."""
 
 
 class Tail:
@@ -42,6 +61,8 @@ class Tail:
         self._seen: tuple[int, int] = (-1, -1)
         """(inode, size) up to which there is nothing more to read."""
         self._inode = 0
+        self._opened: tuple[int, int] = (-1, -1)
+        """(size, ctime) when it was opened last."""
 
     def blocks(self, budget: int) -> Iterator[bytes]:
         """Yield blocks of whole lines, each ending in a newline, about `budget` bytes in all."""
@@ -79,7 +100,62 @@ class Tail:
         if status.st_size < self.offset or status.st_ino != self._inode:
             self.offset, self.skipping, self.hole = 0, False, None
         self._inode = status.st_ino
+        self._opened = (status.st_size, status.st_ctime_ns)
         return fd
+
+    def mark(self) -> Mark | None:
+        """Return how far the file was read; None where it is not (only) the file that was read, or while it has a hole."""
+        if not self._inode:
+            return Mark()
+        try:
+            fd = open_regular(self.path)
+        except OSError:
+            return None
+        try:
+            status = os.fstat(fd)
+            size, changed = self._opened
+            rewritten = status.st_size == size and status.st_ctime_ns != changed
+            shrunk = status.st_size < max(size, self.offset)
+            if status.st_ino != self._inode or rewritten or shrunk or self.hole is not None:
+                return None
+            samples = _samples(fd, self.offset)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        return Mark(
+            device=status.st_dev,
+            inode=status.st_ino,
+            size=status.st_size,
+            changed=status.st_ctime_ns,
+            offset=self.offset,
+            skipping=self.skipping,
+            long=self.long,
+            samples=samples,
+        )
+
+    def resume(self, mark: Mark, *, whole: bool) -> bool:
+        """Go on where a mark was made, if the file is still that one; a `whole` one must not have grown either."""
+        if not mark.inode:
+            return True
+        try:
+            fd = open_regular(self.path)
+        except OSError:
+            return False
+        try:
+            status = os.fstat(fd)
+            same = (status.st_dev, status.st_ino) == (mark.device, mark.inode)
+            untouched = (status.st_size, status.st_ctime_ns) == (mark.size, mark.changed)
+            grown = status.st_size > mark.size and not whole
+            if not same or not (untouched or grown) or _samples(fd, mark.offset) != mark.samples:
+                return False
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        self.offset, self.skipping, self.long = mark.offset, mark.skipping, mark.long
+        self._inode = mark.inode
+        return True
 
     def _blocks(self, fd: int, budget: int) -> Iterator[bytes]:
         want = _CHUNK
@@ -124,6 +200,17 @@ class Tail:
         self.skipping = True
         self.offset += held
         return _CHUNK
+
+
+def _samples(fd: int, end: int) -> bytes:
+    """Return a digest of eight parts of what stands before `end`, the first and the last among them."""
+    import hashlib  # OpenSSL, which the supervisor does without
+
+    digest = hashlib.blake2b(digest_size=16)
+    last = max(0, end - _SAMPLE)
+    for at in sorted({last * part // 7 for part in range(8)}):
+        digest.update(os.pread(fd, min(_SAMPLE, end - at), at))
+    return digest.digest()
 
 
 def _end_of_hole(fd: int, at: int) -> int:

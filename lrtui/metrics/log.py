@@ -8,7 +8,7 @@ import msgspec
 
 from lrtui.events import Unit
 from lrtui.layout import AttemptLayout
-from lrtui.metrics.follow import Hole, Tail
+from lrtui.metrics.follow import Hole, Mark, Tail
 from lrtui.metrics.line import Decoder, Measurement, Pattern
 
 
@@ -17,6 +17,17 @@ class _Saved(msgspec.Struct):
 
     offset: int
     line: str
+
+
+class LogState(msgspec.Struct, array_like=True):
+    """How far the lines of an attempt were read."""
+
+    metrics: Mark
+    output: Mark
+    printed: Mark
+    names: list[str]
+    last_saved: tuple[int, int]
+    bad: int
 
 
 _saved = msgspec.json.Decoder(_Saved)
@@ -47,6 +58,30 @@ class MetricLog:
         """Whether the last poll left something unread."""
         tails = (self._metrics, self._output, self._printed)
         return self._passed_hole or any(tail.more for tail in tails)
+
+    @property
+    def offset(self) -> int:
+        """Bytes that were read, or passed over."""
+        return self._metrics.offset + self._output.offset
+
+    def state(self) -> LogState | None:
+        """Return how far this was read, to `resume` another time; None where the files are not what was read."""
+        metrics, output, printed = self._metrics.mark(), self._output.mark(), self._printed.mark()
+        if metrics is None or output is None or printed is None:
+            return None
+        names = sorted(self._decoder.known)
+        return LogState(metrics, output, printed, names, self._last_saved, self._bad)
+
+    def resume(self, state: LogState, *, whole: bool) -> bool:
+        """Go on where another log was, if the files are the same; where not (False), this log is of no use any more.
+
+        The files of an attempt that was read `whole` must not even have grown.
+        """
+        self._decoder.known.update(state.names)
+        self._last_saved, self._bad = state.last_saved, state.bad
+        tails = (self._metrics, self._output, self._printed)
+        marks = (state.metrics, state.output, state.printed)
+        return all(t.resume(m, whole=whole) for t, m in zip(tails, marks, strict=True))
 
     def poll(self, max_bytes: int = 1 << 22) -> list[Measurement]:
         """Return what was measured since the last call, reading about `max_bytes` of each file; never raises."""

@@ -43,8 +43,10 @@ def run(
         notice=notice,
         most_bytes=most_bytes,
         memory=Memory(remembered_as or directory),
+        keeps_series=remembered_as is None,
     )
     code = app.run(mouse=False)
+    app.wait()
     if app.bug is not None:
         raise app.bug
     return 0 if code is None else code

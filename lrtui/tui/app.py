@@ -86,6 +86,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         notice: str = "",
         most_bytes: int = 0,
         memory: Memory | None = None,
+        keeps_series: bool = True,
     ) -> None:
         """Show `directory`; with a memory the view is as it was left, and is kept on leaving."""
         super().__init__()
@@ -100,6 +101,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._said_at = time.monotonic()
         self._marks = Marks()
         self._reader = Reader(directory, self.post_message)
+        self._reader.keeps = keeps_series
         self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
         self._memory = memory
@@ -152,6 +154,11 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._reader.end()
         if self._memory is not None:
             self._memory.keep(self.scene.view, self.theme)
+
+    def wait(self) -> None:
+        """Give the reader a second to keep what it read; the terminal is the user's again by then."""
+        if self._reader.is_alive():
+            self._reader.join(1.0)
 
     @override
     async def on_event(self, event: Event) -> None:

@@ -1,6 +1,6 @@
 """The thread that looks at the experiment directory and tells the app what has changed.
 
-It alone reads files. One message for each look that brought something new, none while nothing happens: an idle monitor
+It alone reads files, and writes one thing: what it read of long runs, to the user's cache. One message for each look that brought something new, none while nothing happens: an idle monitor
 writes no byte. A message replaces an older one that the app has not read yet.
 """
 
@@ -97,6 +97,8 @@ class Reader(threading.Thread):
         super().__init__(name="lrtui-reader", daemon=True)
         self._directory = directory
         self._post = post
+        self.keeps = True
+        """Whether what was read of long runs is kept in the user's cache; the app sets it."""
         self._wake = threading.Event()
         self._ended = False
         self._wanted = ("", "")
@@ -145,7 +147,12 @@ class Reader(threading.Thread):
 
             watcher = Watcher(self._directory)
             while not self._ended:
-                self._wait(self._look(watcher))
+                reading = self._look(watcher)
+                if not reading and self.keeps:
+                    watcher.keep()
+                self._wait(reading)
+            if self.keeps:
+                watcher.keep(last=True)
         except Exception as error:  # noqa: BLE001  # a thread's error would vanish; the app raises it
             self._post(ReaderFailed(error))
 

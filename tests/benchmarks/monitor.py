@@ -26,6 +26,7 @@ from lrtui.sweep import lr_text
 from lrtui.tui.ink import amount
 from tests.tui.terminal import Terminal
 
+LONG = 1_000_000
 LRS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 
 
@@ -210,6 +211,33 @@ def large(folder: Path) -> dict[str, float]:
     return found
 
 
+def long(directory: Path) -> dict[str, float]:
+    """Open the monitor on long runs, leave it and open it again."""
+    found: dict[str, float] = {}
+    done = f"{amount(LONG)}/{amount(LONG)}"
+    with tempfile.TemporaryDirectory() as cache:
+        for name in ("first", "again"):
+            with Terminal(directory, 160, 45, XDG_CACHE_HOME=cache) as terminal:
+                terminal.shows("? help")
+                chart = terminal.until(lambda: any("⠀" < c <= "⣿" for c in terminal.text))
+                terminal.until(lambda: terminal.text.count(done) >= 8, 600)
+                while terminal.pump(2.5):
+                    pass
+                found[f"{name}: first chart, s"] = chart
+                found[f"{name}: complete, s"] = terminal.last_byte - terminal.began
+                found[f"{name}: memory, MB"] = terminal.memory_mb()
+                found[f"{name}: memory at most, MB"] = terminal.memory_mb("VmHWM")
+                terminal.pump(10)
+                cpu = terminal.cpu_seconds()
+                found[f"{name}: idle, bytes/s"] = terminal.pump(10) / 10
+                found[f"{name}: idle, % CPU"] = 100 * (terminal.cpu_seconds() - cpu) / 10
+                terminal.press("q")
+                pressed = perf_counter()
+                terminal.until(lambda: terminal.child.poll() is not None)
+                found[f"{name}: left, s"] = perf_counter() - pressed
+    return found
+
+
 def measure(directory: Path, points: int, idle_seconds: float) -> dict[str, float]:
     """Open the monitor once and return its figures."""
     done = f"{amount(points)}/{amount(points)}"
@@ -262,7 +290,10 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="10,000 points, two repetitions")
     parser.add_argument("--points", type=int, default=0)
     parser.add_argument("--times", type=int, default=0)
-    parser.add_argument("--only", choices=("", "open", "live", "slow", "large"), default="")
+    parser.add_argument(
+        "--only", choices=("", "open", "live", "slow", "large", "long"), default="",
+        help="long, 32 runs of 1,000,000 lines (3 GB on the disk), is measured only where it is asked for",
+    )  # fmt: skip
     given = parser.parse_args()
     points = given.points or (10_000 if given.short else 100_000)
     times = given.times or (2 if given.short else 5)
@@ -281,6 +312,9 @@ def main() -> None:
             _print("8 runs x 10 points/s, 120x40", [live(folder, 2000, seconds)])
         if given.only in ("", "slow"):
             _print("the same behind a slow line", [slow(folder, 2000) for _ in range(times)])
+        if given.only == "long":
+            directory = record(folder / "long", LONG, 32)
+            _print("32 runs x 2 metrics x 1,000,000 lines, 160x45", [long(directory) for _ in range(times)])  # fmt: skip
         if given.only in ("", "large"):
             _print("1,000 runs, 160x45", [large(folder) for _ in range(times)])
 

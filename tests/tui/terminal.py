@@ -53,6 +53,7 @@ class Terminal:
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
                 "XDG_STATE_HOME": self._state.name,
+                "XDG_CACHE_HOME": self._state.name,
                 **env,
             },
             start_new_session=True,
