@@ -27,7 +27,7 @@ from lrtui.tui import steering, themes
 from lrtui.tui.arrange import arrange, beside
 from lrtui.tui.frames import Frames
 from lrtui.tui.keymap import KEYMAP
-from lrtui.tui.link import LinkDriver
+from lrtui.tui.link import HungUp, LinkDriver
 from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
 from lrtui.tui.panels.drawn import Drawn
@@ -175,23 +175,27 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
             self.run_worker(keep, thread=True, exit_on_error=False)
 
     def _catch_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                loop.add_signal_handler(number, self._leave, 128 + number)
+
+    def _leave(self, code: int) -> None:
         """Leave with the terminal restored; when even that hangs (its other end is gone), leave without."""
 
-        def give_up(code: int) -> None:
+        def give_up() -> None:
             if isinstance(self._driver, LinkDriver):
                 self._driver.rescue()
             os._exit(code)
 
-        def leave(code: int) -> None:
-            last = threading.Timer(2.0, give_up, (code,))
-            last.daemon = True
-            last.start()
-            self.exit(code, return_code=code)
+        last = threading.Timer(2.0, give_up)
+        last.daemon = True
+        last.start()
+        self.exit(code, return_code=code)
 
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-                loop.add_signal_handler(number, leave, 128 + number)
+    def on_hung_up(self, _: HungUp) -> None:
+        """Leave as at SIGHUP, which does not always come."""
+        self._leave(128 + signal.SIGHUP)
 
     @override
     def _handle_exception(self, error: Exception) -> None:

@@ -8,6 +8,7 @@ whatever lies in the buffers of ssh and the kernel, and where it answers none fr
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import select
@@ -18,7 +19,10 @@ from collections import deque
 from typing import IO, TYPE_CHECKING, Any
 
 from textual import events
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -242,10 +246,40 @@ class Pace:
             self._window = min(2 * self._window, _MOST + int(_FAR_BYTES * self._quickest))
 
 
+class HungUp(Message):
+    """The terminal is gone: nobody sees the screen, nobody will type."""
+
+
 class LinkDriver(LinuxDriver):
-    """Textual's driver with our way to the terminal."""
+    """Textual's driver with our way to the terminal, and back."""
 
     link: Link | None = None
+
+    @override
+    def run_input_thread(self) -> None:
+        """Read what is typed until the end.
+
+        In Textual's own loop a byte that is no UTF-8 ends the app, and a terminal that is gone, which may go without SIGHUP
+        (nohup, a lost race at the start), is read for ever at full speed.
+        """
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLIN)
+        while not self.exit_event.is_set():
+            if poll.poll(100):
+                data = b""
+                with contextlib.suppress(OSError):
+                    data = os.read(self.fileno, 4096)
+                if not data:
+                    self._app.post_message(HungUp())
+                    break
+                for message in parser.feed(decode(data)):
+                    self.process_message(message)
+            for message in parser.tick():
+                self.process_message(message)
+        with contextlib.suppress(EOFError, ParseError):
+            list(parser.feed(""))
 
     @property
     def _writer_thread(self) -> Any:

@@ -205,9 +205,11 @@ class Steering:
         if not self.deeds:
             self.say("nothing was done in this monitor that could be undone", bad=True)
             return
-        from lrtui.tui.undo import undoing  # needed seldom
+        from lrtui.tui.undo import NotYet, undoing  # needed seldom
 
-        found = undoing(self.deeds.pop(), snapshot.sweep, partial(title_of, self.scene))
+        found = undoing(self.deeds[-1], snapshot.sweep, partial(title_of, self.scene))
+        if not isinstance(found, NotYet):
+            self.deeds.pop()
         if isinstance(found, str):
             self.say(found, bad=True)
         elif found.victim:

@@ -41,6 +41,12 @@ class Undoing:
     """The run whose process or place it ends: then the user is asked first."""
 
 
+class NotYet(Refusal):
+    """Why nothing undoes a deed so far: it is still being done."""
+
+    __slots__ = ()
+
+
 def undoing(deed: Deed, now: Sweep, named: Namer) -> Undoing | Refusal:
     """Return what undoes a deed, or why nothing does: the run may have gone on meanwhile."""
     match deed.command:
@@ -66,12 +72,16 @@ def _of_run(
 ) -> Undoing | Refusal:
     name = named(run.id)
     match command:
+        case ev.KillRun() if run.alive and len(run.attempts) == len(before.attempts):
+            return NotYet(f"{name} is still being ended; press U again when it is killed")
         case ev.KillRun():
             return _revive(run, now, name)
         case ev.RestartRun() if before.alive:
             return f"the restart of {name} cannot be undone: the process that ran before is gone"
         case ev.RestartRun():
             return _end(run, "the restart", named)
+        case ev.PauseRun() if run.state is State.PAUSING:
+            return NotYet(f"{name} is on its way to a checkpoint; press U again when it is paused")
         case ev.PauseRun() if run.state is State.PAUSED:
             return Undoing(ev.ResumeRun(run=run.id), f"undo the pause: {name} goes on")
         case ev.FreezeRun() if run.state is State.FROZEN:

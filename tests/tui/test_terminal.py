@@ -93,6 +93,34 @@ def test_a_vanished_terminal_ends_the_monitor(recorded: Path) -> None:
     assert terminal.child.wait(10) in (129, -signal.SIGHUP)
 
 
+DEAF = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + CHILD
+
+
+@pytest.mark.parametrize("shown", ["first byte", "charts"])
+def test_a_vanished_terminal_ends_a_monitor_that_no_signal_reaches(
+    recorded: Path, shown: str
+) -> None:
+    with Terminal(recorded, 80, 24, DEAF) as terminal:
+        if shown == "charts":
+            charted(terminal)
+        else:
+            terminal.until(lambda: bool(terminal.raw))
+        os.close(terminal.master)
+        os.close(terminal.slave)
+        terminal.master, terminal.slave = os.open(os.devnull, 0), os.open(os.devnull, 0)
+        assert terminal.child.wait(15) == 129
+
+
+def test_keys_of_another_encoding_are_no_keys(recorded: Path) -> None:
+    with Terminal(recorded, 80, 24) as terminal:
+        charted(terminal)
+        os.write(terminal.master, b"\xe9\xff\xc3y\xa4")
+        terminal.shows("y=log")
+        terminal.press("q")
+        terminal.until(lambda: terminal.child.poll() is not None)
+        assert terminal.child.returncode == 0
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"COLORTERM": ""}])
 def test_every_key_works_without_colours(recorded: Path, env: dict[str, str]) -> None:
     with Terminal(recorded, 120, 40, **env) as terminal:

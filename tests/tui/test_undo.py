@@ -4,7 +4,7 @@ import pytest
 
 from lrtui import events as ev
 from lrtui.sweep import State, Sweep, fold
-from lrtui.tui.undo import Deed, Undoing, undoing
+from lrtui.tui.undo import Deed, NotYet, Undoing, undoing
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
 from tests.tui.terminal import Terminal
@@ -20,6 +20,18 @@ def then(*events: ev.AnyEvent, **plan: object) -> Sweep:
 
 BEFORE = then()
 KILLED = ev.RunEnded(run="r04", attempt=1, kind="killed", why="killed by you", **LATER)
+STOPPING = ev.RunStopping(run="r04", attempt=1, kind="killed", why="killed by you", **LATER)
+AGAIN = [
+    ev.RunQueued(
+        run="r04",
+        setting=BEFORE.runs["r04"].setting,
+        seed=1,
+        until=30.0,
+        origin="user",
+        **LATER,
+    ),
+    ev.RunLaunched(run="r04", attempt=2, token="t", until=30.0, **LATER),
+]
 PAUSED = [
     ev.RunPausing(run="r04", attempt=1, why="paused by you", n=98, at=1.0),
     ev.RunPaused(run="r04", attempt=1, **LATER),
@@ -90,7 +102,7 @@ def test_going_on_is_undone_by_what_held_the_run_before() -> None:
 @pytest.mark.parametrize(
     ("command", "now", "says"),
     [
-        (ev.KillRun(run="r04", attempt=1), BEFORE, "no longer killed"),
+        (ev.KillRun(run="r04", attempt=1), then(KILLED, *AGAIN), "no longer killed"),
         (ev.PauseRun(run="r04", attempt=1), BEFORE, "has gone on meanwhile"),
         (ev.RestartRun(run="r04", attempt=1), BEFORE, "cannot be undone"),
         (ev.AddRun(lr=2e-3), BEFORE, "not there any more"),
@@ -100,6 +112,31 @@ def test_going_on_is_undone_by_what_held_the_run_before() -> None:
 )
 def test_what_has_changed_since_is_left_alone_and_said(command, now, says) -> None:
     assert says in undo(command, now)
+
+
+@pytest.mark.parametrize(
+    ("command", "now", "says"),
+    [
+        (ev.KillRun(run="r04", attempt=1), BEFORE, "still being ended"),
+        (ev.KillRun(run="r04", attempt=1), then(STOPPING), "still being ended"),
+        (ev.PauseRun(run="r04", attempt=1), then(PAUSED[0]), "on its way to a checkpoint"),
+    ],
+)
+def test_what_is_still_being_done_can_be_undone_later(command, now, says) -> None:
+    found = undo(command, now)
+    assert isinstance(found, NotYet)
+    assert says in found
+
+
+async def test_a_key_that_came_too_early_keeps_the_deed(monitor, sent) -> None:
+    async with monitor.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        monitor.deeds.append(Deed(ev.KillRun(run="r04", attempt=1), monitor.scene.snapshot.sweep))
+        await pilot.press("U")
+        await settled(pilot)
+        assert "still being ended" in text_of(monitor)
+        assert len(monitor.deeds) == 1
+        assert sent == []
 
 
 async def test_without_a_deed_there_is_nothing_to_undo(monitor, sent) -> None:
@@ -121,7 +158,7 @@ def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
         terminal.shows("Kill ")
         terminal.press("y")
         terminal.shows("killed")
-        terminal.until(lambda: lab.run(victim).ending is not None)
+        terminal.shows("killed by you")
         steps = lab.told(victim)
         terminal.shows(f"{victim} ")
         terminal.press("U")
