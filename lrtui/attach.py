@@ -134,6 +134,15 @@ def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
     return code
 
 
+def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
+    """Open the monitor for a tab of `lrtui serve`: as `lrtui DIR` does, but on pipes, and nothing else is printed."""
+    why_view = prepare(existing(directory), resume=False, view=view, takeover=False)
+    from lrtui import tui
+
+    notice = f"view only: {why_view}" if why_view else ""
+    return tui.run(directory, view_only=bool(why_view), notice=notice, browser=size)
+
+
 def farewell(directory: Path) -> str:
     """Return what stands in the terminal after the monitor is left."""
     sweep = fold(JournalTail(Layout(directory).journal).rest())

@@ -96,13 +96,23 @@ def _add_open(verb: argparse.ArgumentParser) -> None:
     _add_max_bytes(verb)
     verb.add_argument("--dir", type=Path, help="the experiment directory (default: runs/NAME)")
     verb.add_argument("--new", action="store_true", help="start another sweep: runs/NAME-2")
+    _add_ownership(verb)
+    verb.add_argument("--browser", type=_size, help=argparse.SUPPRESS)  # a tab of `lrtui serve`
+    _add_overrides(verb)
+    verb.set_defaults(run=_open)
+
+
+def _add_ownership(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--resume", action="store_true", help="go on after a stop")
     verb.add_argument("--view", action="store_true", help="only look; start nothing")
     verb.add_argument(
         "--takeover", action="store_true", help="own a copy, or a directory of another host"
     )
-    _add_overrides(verb)
-    verb.set_defaults(run=_open)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)
 
 
 def _add_max_bytes(verb: argparse.ArgumentParser) -> None:
@@ -155,6 +165,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
 def _open(options: argparse.Namespace) -> int:
     from lrtui import attach
 
+    if options.browser:
+        return attach.in_browser(options.path, options.browser, view=options.view)
     most_bytes = _max_bytes(options)
     directory, made = attach.directory_of(
         options.path, _overrides(options), under=options.dir, new=options.new
@@ -191,6 +203,33 @@ def _log(directory: Path, options: argparse.Namespace, why_view: str) -> int:
     from lrtui import headless
 
     return headless.run(directory, json=options.json, start=not options.view)
+
+
+def _add_serve(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("path", type=Path, metavar="FILE.toml|DIR")
+    verb.add_argument("--port", type=int, default=0, metavar="N", help="default: a free one")
+    verb.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="listen there instead of for this machine alone (127.0.0.1); the one name or address that browsers may ask for",
+    )
+    _add_ownership(verb)
+    verb.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from lrtui import attach, serve
+
+    serve.require()
+    with serve.listen(options.host, options.port) as listening:
+        directory, _ = attach.directory_of(options.path, {}, under=None, new=False)
+        print(f"experiment directory: {directory}")
+        attach.prepare(
+            directory, resume=options.resume, view=options.view, takeover=options.takeover
+        )
+        code = serve.run(directory, listening, options.host, view_only=options.view)
+    print(attach.farewell(directory))
+    return code
 
 
 # ── verbs that look ───────────────────────────────────────────────────────────────────────────────
@@ -442,6 +481,10 @@ _VERBS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "parallel": (_add_parallel, "set how many runs at once"),
     "explain": (_add_explain, "say why a run waits or ended"),
     "report": (_add_report, "write the report: md, json, html, csv, and charts as svg and png"),
+    "serve": (
+        _add_serve,
+        "the monitor in a browser, for this machine alone: prints its address; Ctrl-C ends it, never the runs",
+    ),
     "replay": (_add_replay, "play a recorded sweep again in the monitor; nothing is launched"),
     "ls": (_add_ls, "the experiments under runs/"),
     "doctor": (_add_doctor, "what this machine offers, or the state of a directory"),

@@ -25,6 +25,8 @@ def loaded(statement: str) -> set[str]:
         ("lrtui.headless", {"torch", "textual", "plotext"}),
         ("lrtui.watcher", {"torch", "textual", "plotext", "numpy"}),
         ("lrtui.tui", {"torch", "plotext", "numpy", "textual"}),
+        ("lrtui.serve", {"aiohttp", "textual_serve", "textual"}),
+        ("lrtui.serve.server", {"textual", "rich", "jinja2", "numpy", "torch"}),
         ("lrtui.keeper", {"torch", "msgspec", "subprocess"}),
     ],
 )

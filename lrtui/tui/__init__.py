@@ -18,10 +18,12 @@ def run(
     notice: str = "",
     most_bytes: int = 0,
     remembered_as: Path | None = None,
+    browser: tuple[int, int] | None = None,
 ) -> int:
     """Open the monitor and return when the user leaves it; it prints nothing, the caller says how to come back.
 
     The view is as it was left (`memory`), by default in that directory. Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
+    With `browser`, columns and rows, it is drawn for a tab of `lrtui serve`, on pipes.
 
     Returns 0 for leaving, 4 where the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs go on in
     all cases but 4.
@@ -30,9 +32,7 @@ def run(
         UserError: there is no terminal to draw on.
 
     """
-    if sys.__stdin__ is None or sys.__stderr__ is None:
-        raise _no_terminal(directory)
-    if not (sys.__stdin__.isatty() and sys.__stderr__.isatty()):
+    if browser is None and not _on_terminal():
         raise _no_terminal(directory)
     from lrtui.tui.app import Monitor  # textual costs 150 ms
     from lrtui.tui.memory import Memory
@@ -44,8 +44,9 @@ def run(
         most_bytes=most_bytes,
         memory=Memory(remembered_as or directory),
         keeps_series=remembered_as is None,
+        in_browser=browser is not None,
     )
-    code = app.run(mouse=False)
+    code = app.run(mouse=browser is not None, size=browser)
     app.wait()
     if app.bug is not None:
         raise app.bug
@@ -77,6 +78,11 @@ def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
             )
         finally:
             player.stop()
+
+
+def _on_terminal() -> bool:
+    ends = (sys.__stdin__, sys.__stderr__)
+    return all(end is not None and end.isatty() for end in ends)
 
 
 def _no_terminal(directory: Path) -> UserError:

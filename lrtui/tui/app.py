@@ -40,6 +40,7 @@ from lrtui.tui.user_keys import bell_wanted
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.driver import Driver
     from textual.events import Event
     from textual.theme import Theme
 
@@ -87,9 +88,10 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         most_bytes: int = 0,
         memory: Memory | None = None,
         keeps_series: bool = True,
+        in_browser: bool = False,
     ) -> None:
         """Show `directory`; with a memory the view is as it was left, and is kept on leaving."""
-        super().__init__()
+        super().__init__(driver_class=_driver_of_browser() if in_browser else None)
         self.most_bytes = most_bytes
         self.animation_level = "none"
         self.directory = directory
@@ -106,6 +108,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._shape: tuple[object, ...] = ()
         self._memory = memory
         view, theme = memory.view() if memory else (View(), "")
+        view = replace(view, mouse=in_browser)
         self._hinting = memory is not None and not memory.preferences.hinted and not notice
         notice = HINT if self._hinting else notice
         self.set_reactive(Monitor.scene, Scene(view=view, notice=Notice(notice)))
@@ -395,6 +398,12 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
 
 def _fell_silent(before: Snapshot | None, now: Snapshot) -> bool:
     return before is not None and (before.supervisor, now.supervisor) == ("alive", "silent")
+
+
+def _driver_of_browser() -> type[Driver]:
+    from lrtui.tui.browser import Browser  # needed there alone
+
+    return Browser
 
 
 __all__ = ["Monitor", "View"]

@@ -52,14 +52,12 @@ class Pointing:
         """Take the mouse from the terminal, or give it back."""
         capture = getattr(self._driver, "capture", None)
         if capture is None:
-            self.say(
-                "whether the mouse is ours is not decided here (LRTUI_PLAIN, a browser)", bad=True
-            )
+            self.say("whether the mouse is ours is not decided here (LRTUI_PLAIN)", bad=True)
             return
         on = not self.scene.view.mouse
         capture(on=on)
         self.look(mouse=on)
-        self.say("mouse on; M: off again, for copying" if on else "mouse off: it is the terminal's")
+        self.say("mouse on; M: off again, for copying" if on else "mouse off: copy with it")
 
     def on_mouse_down(self, event: MouseDown) -> None:
         """Select the row, or set the cursor where a chart was clicked."""
