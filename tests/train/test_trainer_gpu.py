@@ -18,6 +18,7 @@ from lrtui.train.options import parse
 from lrtui.train.stepping import EAGER_STEPS, Stepper
 from lrtui.train.training import set_up
 from tests.train.running import ROOT, Trainer, timeless
+from tests.until import until
 
 pytestmark = [
     pytest.mark.gpu,
@@ -140,8 +141,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_lines(prepared, tmp_path):
     (tmp_path / "whole").mkdir()
     whole, parts = Trainer(prepared, tmp_path / "whole", "0"), Trainer(prepared, tmp_path, "0")
     assert whole.run().returncode == 0
-    for until in (1, 2, None):
-        done = parts.run(until=until)
+    for end in (1, 2, None):
+        done = parts.run(until=end)
         assert done.returncode == 0, done.stderr
     assert timeless(parts.lines()) == timeless(whole.lines())
 
@@ -155,24 +156,54 @@ lr = [1e-1, 1e-2, 1e-3, 1e-4]
 isolation = "{isolation}"
 parallel = 4
 """
+LARGE = """
+dataset = "digits"
+model = {{ mlp = {{ width = 4096, depth = 3 }} }}
+steps = 3000
+batch_size = 32
+lr = [1e-2, 1e-3, 3e-4, 1e-4]
+isolation = "{isolation}"
+parallel = 4
+"""
+"""Each run takes 0.55 GB at least: weights of 34 million numbers, as many gradients, twice as many of Adam's."""
+LONG = """
+dataset = "digits"
+model = "mlp"
+steps = 10_000_000
+batch_size = 32
+lr = [1e-1, 1e-2, 1e-3, 1e-4]
+isolation = "process"
+"""
+PROGRAM = [sys.executable, "-m", "lrtui"]
+
+
+def settings(folder, text):
+    """Write the experiment file; return what a process needs that runs it there."""
+    folder.mkdir()
+    (folder / "x.toml").write_text(text)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {"cwd": folder, "env": os.environ | {"PYTHONPATH": path}, "text": True}
+
+
+def run(folder, text):
+    """Run the sweep to its end; return its events."""
+    words = [*PROGRAM, "x.toml", "--headless", "--dir", "out"]
+    done = subprocess.run(
+        words, **settings(folder, text), capture_output=True, check=False, timeout=150
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    return events(folder)
+
+
+def events(folder):
+    lines = (folder / "out" / "journal.jsonl").read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def sweep(folder, isolation):
     """Run it to its end; return each run's log and lines."""
-    folder.mkdir()
-    (folder / "x.toml").write_text(SWEEP.format(isolation=isolation))
-    done = subprocess.run(
-        [sys.executable, "-m", "lrtui", "x.toml", "--headless", "--dir", "out"],
-        cwd=folder,
-        env=os.environ
-        | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=150,
-    )
-    print(done.stdout, done.stderr)
-    assert done.returncode == 0
+    run(folder, SWEEP.format(isolation=isolation))
     return [
         (
             (root / "output.log").read_text(),
@@ -189,3 +220,53 @@ def test_a_sweep_trains_in_one_process_what_it_trains_in_several(tmp_path):
     assert sum("trained beside" in log for log, _ in together) == 3
     assert not any("trained beside" in log for log, _ in apart)
     assert [lines for _, lines in together] == [lines for _, lines in apart]
+
+
+@pytest.fixture
+def little_memory():
+    """Leave 2 GiB of the GPU to others."""
+    free, _ = torch.cuda.mem_get_info()
+    taken = torch.empty(free - (2 << 30), dtype=torch.uint8, device="cuda")
+    yield
+    del taken
+    torch.cuda.empty_cache()
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize("isolation", ["shared", "process"])
+def test_runs_that_do_not_fit_together_train_with_fewer_at_once(tmp_path, isolation):
+    told = run(tmp_path / "sweep", LARGE.format(isolation=isolation))
+    of = {name: [each for each in told if each["event"] == name] for name in NAMES}
+    for each in told:
+        if each["event"] in NAMES:
+            print(each)
+    assert of["RunLost"]
+    assert all(lost["why"].startswith("out of memory beside") for lost in of["RunLost"])
+    assert of["ParallelSet"]
+    assert of["ParallelSet"][0]["parallel"] < 4
+    assert [ended["kind"] for ended in of["RunEnded"]] == ["finished"] * 4
+
+
+NAMES = ("RunLost", "ParallelSet", "RunEnded")
+
+
+def test_it_is_measured_how_many_runs_a_gpu_carries(tmp_path):
+    folder = tmp_path / "sweep"
+    given = settings(folder, LONG)
+    words = [*PROGRAM, "x.toml", "--headless", "--dir", "out"]
+    with subprocess.Popen(words, **given) as headless:
+        try:
+            until(lambda: len(parallels(folder)) >= 2, 120)
+        finally:
+            subprocess.run([*PROGRAM, "stop", "out"], **given, check=True, timeout=60)
+            headless.wait(60)
+    first, second = parallels(folder)[:2]
+    print(first, second)
+    assert (first["parallel"], first["why"]) == (2, "there is room for one more on each GPU")
+    assert second["why"].startswith("2 at once train ")
+
+
+def parallels(folder):
+    if not (folder / "out" / "journal.jsonl").exists():
+        return []
+    return [each for each in events(folder) if each["event"] == "ParallelSet"]
