@@ -211,6 +211,8 @@ class Sweep:
     plan: Plan | None = None
     runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
     parallel: int = 1
+    lowered_at: float = -1.0
+    """When it was last lowered."""
     brake: str | None = None
     """Why nothing is launched; None where it is."""
     stopping: bool = False
@@ -551,7 +553,9 @@ def _verdict(sweep: Sweep, e: ev.VerdictReached) -> Sweep:
 
 
 def _parallel(sweep: Sweep, e: ev.ParallelSet) -> Sweep:
-    return replace(sweep, parallel=max(1, e.parallel))
+    parallel = max(1, e.parallel)
+    lowered_at = e.at if parallel < sweep.parallel else sweep.lowered_at
+    return replace(sweep, parallel=parallel, lowered_at=lowered_at)
 
 
 def _brake(sweep: Sweep, e: ev.BrakeSet) -> Sweep:

@@ -169,7 +169,7 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         threads=lent.threads if lent else 1,
         checkpoints=experiment.checkpoints,
         stops_at_until=experiment.stops_at_until,
-        notes=experiment.notes,
+        notes=experiment.notes + (lent.notes if lent else ()),
     )
 
 

@@ -135,13 +135,16 @@ def failure(over: Over, files: AttemptLayout) -> str:
 
 
 def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
-    """Return what follows from a loss: it is queued again, once; and again where it only had too little room."""
+    """Return what follows from a loss: it is queued again, once; and again where it only had too little room.
+
+    Of several that fill a memory together the first halves how many run at once.
+    """
     assert sweep.plan is not None, "a run that was lost was planned"  # noqa: S101
     events: list[AnyEvent] = []
-    if lost.crowded:
+    if lost.crowded and sweep.lowered_at < run.attempts[-1].launched_at:
         half = max(1, min(sweep.parallel, len(sweep.alive())) // 2)
         events.append(ev.ParallelSet(parallel=half, why=f"{run.id} ran {lost.why}"))
-    elif not lost.apart and run.losses >= LOSSES_FORGIVEN:
+    if not lost.crowded and not lost.apart and run.losses >= LOSSES_FORGIVEN:
         return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
     again = ev.RunQueued(
         run=run.id,

@@ -110,6 +110,8 @@ class Supervisor:
         """Begin the sweep, or take it up again after a crash; a closed sweep stays closed until a command reopens it."""
         if self.sweep.plan is None:
             self.append(opened(self.layout, plan))
+            for note in plan.notes:
+                self.warn(note)
         if self.journal.bad:
             self.warn(
                 f"journal.jsonl has {self.journal.bad} damaged line(s): {self.journal.bad_why}"
@@ -180,7 +182,7 @@ class Supervisor:
         progress = self.readings.of(run)
         progress.read_all()
         root = self._root(run)
-        beside = slots.beside(self.sweep, run)
+        beside = slots.beside(self.sweep, run, time.time())
         events = conclude(run, condition, progress, AttemptLayout(root), beside)
         losses = [event for event in events if isinstance(event, ev.RunLost)]
         further = [each for lost in losses for each in after_loss(self.sweep, run, lost)]

@@ -24,6 +24,8 @@ class Lent:
     parallel: int
     threads: int
     """Per run."""
+    notes: tuple[str, ...] = ()
+    """What is not lent, and how to have it nevertheless."""
 
 
 def lend(experiment: Experiment) -> Lent:
@@ -34,7 +36,7 @@ def lend(experiment: Experiment) -> Lent:
 
     """
     cores = len(os.sched_getaffinity(0))
-    devices = _devices(experiment)
+    devices, notes = _devices(experiment)
     gpus = min(max(1, experiment.gpus), len(devices)) if devices else 0
     if experiment.gpus > len(devices) and (devices or experiment.gpus > 1):
         raise MachineError(
@@ -46,7 +48,7 @@ def lend(experiment: Experiment) -> Lent:
     parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
     together = experiment.isolation == "shared" and not devices  # in turns: each may have all cores
     threads = cores if together else max(1, cores // parallel)
-    return Lent(devices, gpus, parallel, threads)
+    return Lent(devices, gpus, parallel, threads, notes)
 
 
 def _runs_at_first(experiment: Experiment) -> int:
@@ -54,7 +56,8 @@ def _runs_at_first(experiment: Experiment) -> int:
     return len(experiment.space().cells()) * experiment.strategy.count
 
 
-def _devices(experiment: Experiment) -> tuple[int, ...]:
+def _devices(experiment: Experiment) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the GPUs that may be used, and notes on those that others use."""
     found = {reading.index: reading for reading in gpu.read()}
     if experiment.devices is not None:
         missing = [index for index in experiment.devices if index not in found]
@@ -64,13 +67,20 @@ def _devices(experiment: Experiment) -> tuple[int, ...]:
                 experiment.path,
                 "leave out `devices` to take what there is, or to train on the CPU",
             )
-        return experiment.devices
+        return experiment.devices, ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return tuple(
-        index
-        for index, reading in sorted(found.items())
-        if _is_visible(reading, visible)
-        and reading.memory_used_mib <= _BUSY_SHARE * reading.memory_total_mib
+    seen = [reading for _, reading in sorted(found.items()) if _is_visible(reading, visible)]
+    busy = [one for one in seen if one.memory_used_mib > _BUSY_SHARE * one.memory_total_mib]
+    free = tuple(one.index for one in seen if one not in busy)
+    return free, tuple(_note(one, alone=not free) for one in busy)
+
+
+def _note(busy: gpu.Gpu, *, alone: bool) -> str:
+    gib, total = busy.memory_used_mib / 1024, busy.memory_total_mib / 1024
+    left = "it is left to them" + (", the runs train on the CPU" if alone else "")
+    return (
+        f"others use GPU {busy.index} ({gib:.0f} of {total:.0f} GiB): {left}; "
+        f"devices = [{busy.index}] in the experiment file shares it"
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from lrtui.gpu import Gpu
 from lrtui.sweep import Run, Sweep
 
+MOMENT_SECONDS = 5.0
+
 
 def lost(sweep: Sweep, readings: Collection[Gpu]) -> frozenset[int]:
     """Return the plan's GPUs that do not answer any more. None, where too few do for a run: then the runs say what is wrong."""
@@ -38,8 +40,16 @@ def devices_for(sweep: Sweep, gone: Collection[int] = ()) -> tuple[int, ...]:
     return tuple(sorted(ordered[: max(1, plan.gpus)]))
 
 
-def beside(sweep: Sweep, run: Run) -> int:
-    """Return how many other living runs share a GPU with this one, or the machine where it has none."""
+def beside(sweep: Sweep, run: Run, now: float) -> int:
+    """Return how many other runs share a GPU with this one, or the machine where it has none; or did until a moment ago.
+
+    Runs that fill a memory together die together, and one of them is looked at last.
+    """
     devices = set(run.attempts[-1].devices)
-    others = (other for other in sweep.alive() if other.id != run.id)
-    return sum(not devices or bool(devices & set(other.attempts[-1].devices)) for other in others)
+    since = max(run.attempts[-1].launched_at, now - MOMENT_SECONDS)
+    return sum(
+        not devices or bool(devices & set(other.attempts[-1].devices))
+        for other in sweep.runs.values()
+        if other.id != run.id
+        and (other.alive or (other.attempts and (other.attempts[-1].ended_at or 0.0) > since))
+    )

@@ -11,8 +11,8 @@ from lrtui.train.options import UsageError
 if TYPE_CHECKING:
     from lrtui.train.options import Options
 
-_NO_MEMORY = ("out of memory", "can't allocate memory", "std::bad_alloc")
-"""What torch says where an allocation fails, on a GPU and on a CPU."""
+_NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "std::bad_alloc")
+"""What torch says where an allocation fails: on a GPU, in cuBLAS or cuDNN there, on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from lrtui.errors import MachineError
 from lrtui.experiment import parse
 from lrtui.gpu import Gpu
 from lrtui.supervisor import machine, slots
+from lrtui.supervisor.__main__ import resolve
 from lrtui.supervisor.starting import device_environment
 from lrtui.sweep import fold
 from tests.test_sweep import PLAN, launched, numbered, queued
@@ -63,6 +64,18 @@ def test_with_gpus_one_run_a_gpu(gpus):
 def test_gpus_that_others_keep_busy_are_left_alone(gpus):
     gpus(gpu(0, used=40_000), gpu(1))
     assert lent().devices == (1,)
+    assert lent().notes == (
+        "others use GPU 0 (39 of 78 GiB): it is left to them; devices = [0] in the experiment file shares it",
+    )
+
+
+def test_it_is_said_when_runs_train_on_the_cpu_because_others_use_the_gpus(gpus):
+    gpus(gpu(0, used=79_000))
+    assert lent().devices == ()
+    (note,) = lent().notes
+    assert "it is left to them, the runs train on the CPU; devices = [0]" in note
+    assert resolve(parse(FILE, "x.toml"), "x.toml").notes == (note,)
+    assert lent("devices = [0]\n") == machine.Lent((0,), 1, parallel=1, threads=16)
 
 
 def test_an_inherited_cuda_visible_devices_is_respected(gpus, monkeypatch):

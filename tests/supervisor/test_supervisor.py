@@ -336,6 +336,33 @@ def test_runs_that_do_not_fit_beside_others_go_on_with_half_as_many_at_once(lab)
     assert len(lab.events("RunEnded")) == 3
 
 
+TOGETHER = """
+import os, sys, time
+oracle, run, until = sys.argv[1:]
+out = os.open(os.environ["LRTUI_METRICS"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+began = f"{oracle}/{run}.began"
+if not os.path.exists(began):
+    open(began, "w").close()
+    while not all(os.path.exists(f"{oracle}/{each}.began") for each in ("r01", "r02")):
+        time.sleep(0.01)
+    sys.exit("RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+for step in range(1, int(until) + 1):
+    os.write(out, b'{"step": %d, "train_loss": 1.0, "val_acc": 0.5}\\n' % step)
+"""
+
+
+def test_runs_that_fill_the_memory_together_are_all_queued_again_and_halve_their_number_once(lab):
+    script = lab.folder / "together.py"
+    script.write_text(TOGETHER)
+    words = [sys.executable, str(script), str(lab.oracle), "{run}", "{until}"]
+    lab.start(lrs="1e-3, 1e-2", words=words)
+    assert lab.closed().code == 0
+    assert {run.ending.kind for run in lab.sweep.runs.values()} == {"finished"}
+    assert {lost.why for lost in lab.events("RunLost")} == {"out of memory beside 1 other run"}
+    assert len(lab.events("RunLost")) == 2
+    assert [halved.parallel for halved in lab.events("ParallelSet")] == [1]
+
+
 def test_a_run_that_does_not_fit_alone_has_failed(lab):
     hungry(lab, "fails")
     assert lab.closed().code == 1

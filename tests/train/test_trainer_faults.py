@@ -5,6 +5,34 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lrtui.train.faults import explained
+from lrtui.train.options import parse
+
+OPTIONS = parse(["--prepared=x", "--model=mlp", "--lr=1e-3", "--epochs=1", "--batch-size=4096"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.\nto free some, see the manual",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_what_torch_says_of_a_full_memory_is_said_in_our_words(said):
+    fault = explained(RuntimeError(said), OPTIONS)
+    assert fault.code == 5
+    first = said.partition("\n")[0]
+    assert fault.text == (
+        f"mlp with batches of 4,096 does not fit into memory ({first}); "
+        "lower batch_size, or choose a smaller model"
+    )
+
+
+def test_an_error_that_is_no_lack_of_memory_stays_a_bug():
+    assert explained(RuntimeError("CUDA error: device-side assert triggered"), OPTIONS) is None
+
+
 OWN = """\
 from torch import nn
 

@@ -164,8 +164,9 @@ batch_size = 32
 lr = [1e-2, 1e-3, 3e-4, 1e-4]
 isolation = "{isolation}"
 parallel = 4
+devices = [0]
 """
-"""Each run takes 0.55 GB at least: weights of 34 million numbers, as many gradients, twice as many of Adam's."""
+"""On the GPU although it is in use. Each run takes 0.55 GB at least: weights of 34 million numbers, as many gradients, twice as many of Adam's."""
 LONG = """
 dataset = "digits"
 model = "mlp"
