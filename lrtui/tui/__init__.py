@@ -5,6 +5,7 @@ reader (thread) → SnapshotTaken → app: Scene → panels          keys → in
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def run(
     """
     if browser is None and not _on_terminal():
         raise _no_terminal(directory)
+    gc.disable()  # until the first snapshot: what is made until then stays, and looking through it costs 30 ms
     from lrtui.tui.app import Monitor  # textual costs 150 ms
     from lrtui.tui.memory import Memory
 

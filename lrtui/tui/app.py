@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Key as KeyEvent
+from textual.events import Paste
 from textual.reactive import reactive
 from textual.screen import Screen
 from typing_extensions import override
@@ -26,7 +28,7 @@ from lrtui.errors import UserError
 from lrtui.tui import steering, themes
 from lrtui.tui.arrange import arrange, beside
 from lrtui.tui.frames import Frames
-from lrtui.tui.keymap import KEYMAP
+from lrtui.tui.keymap import ACTIONS, KEYMAP
 from lrtui.tui.link import HungUp, LinkDriver
 from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
@@ -67,14 +69,12 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
     CSS_PATH = "lrtui.tcss"
     AUTO_FOCUS = ""
     ALLOW_SELECT = False
-    COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(key.keys, key.action, key.help, show=False, priority=key.action == "interrupt")
-            for key in KEYMAP
-        ),
-        Binding("ctrl+p", "command_palette", "Command palette", show=False),
+        Binding(key.keys, key.action, key.help, show=False, priority=True)
+        for key in KEYMAP
+        if key.action == "interrupt"
     ]
+    """What holds in questions too; `on_event` takes the other keys."""
 
     theme: reactive[str] = reactive(themes.DARK.name, init=False)
     scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
@@ -106,6 +106,8 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._reader.keeps = keeps_series
         self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
+        self._opening: Awaitable[None] | None = None
+        """Done when the question that was asked last is on the screen."""
         self._memory = memory
         view, theme = memory.view() if memory else (View(), "")
         view = replace(view, mouse=in_browser)
@@ -141,7 +143,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
     @override
     def available_themes(self) -> dict[str, Theme]:
         """The looks that there are; Textual's own are none, since no chart is made for them."""
-        return {name: themes.textual(theme) for name, theme in themes.THEMES.items()}
+        return themes.textual()
 
     # ------------------------------------------------ life
 
@@ -165,9 +167,34 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
 
     @override
     async def on_event(self, event: Event) -> None:
-        if self._hinting and isinstance(event, KeyEvent):
-            self._end_hint()
+        """Take keys one after the other: several can come at once over a slow link, and those after `/` are for its field.
+
+        Textual would hand all of them to the screen that is there when they come.
+        """
+        if isinstance(event, KeyEvent | Paste) and not event.is_forwarded:
+            await self._opened()
+            if isinstance(event, KeyEvent):
+                if self._hinting:
+                    self._end_hint()
+                if isinstance(self.screen, Main) and event.key in ACTIONS:
+                    await self.run_action(ACTIONS[event.key])
+                    return
         await super().on_event(event)
+
+    @override
+    def push_screen(self, *args: Any, **options: Any) -> Any:
+        self._opening = super().push_screen(*args, **options)
+        return self._opening
+
+    async def _opened(self) -> None:
+        """Wait until the question that was asked last can be answered."""
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        await opening
+        screen = self.screen
+        if self.focused is None and screen.AUTO_FOCUS:
+            screen.set_focus(screen.query(screen.AUTO_FOCUS).first())
 
     def _end_hint(self) -> None:
         """Wipe the first-use hint, for ever."""
@@ -216,6 +243,9 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         snapshot = message.snapshot
         before = self.scene.snapshot
         first = before is None
+        if first and not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         runs = snapshot.sweep.runs
         marks = self._marks.of((run.id, run.setting.lr) for run in snapshot.sweep.trained())
         why = snapshot.view_only or ("you asked only to look" if self._looked_only else "")
@@ -370,7 +400,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         except OSError as error:
             self.call_from_thread(self.say, f"cannot ask: {error}", bad=True)
             return
-        self._reader.look_now()
+        self._reader.catch_up()  # an answer and its undoing are about what is seen
         mend = f"; {answer.mend}" if answer.mend else ""
         if answer.ok and deed is not None:
             self.deeds.append(deed)

@@ -191,3 +191,9 @@ USUAL: tuple[Key, ...] = (
 
 KEYMAP = changed(USUAL)
 """The table as the user's own file changes it."""
+
+ACTIONS: dict[str, str] = {
+    "ctrl+p": "command_palette",
+    **{name: key.action for key in KEYMAP for name in key.keys.split(",")},
+}
+"""What each key does in the monitor itself, by Textual's names of keys."""

@@ -100,6 +100,8 @@ class Reader(threading.Thread):
         self.keeps = True
         """Whether what was read of long runs is kept in the user's cache; the app sets it."""
         self._wake = threading.Event()
+        self._awaited: deque[threading.Event] = deque()
+        """Each set after the next look."""
         self._ended = False
         self._wanted = ("", "")
         """Runs whose pages are shown: the one under the cursor and the leader."""
@@ -134,6 +136,13 @@ class Reader(threading.Thread):
         self._asked_at = time.monotonic()
         self._wake.set()
 
+    def catch_up(self, most_seconds: float = 2.0) -> None:
+        """Look at once, and return when what was there has been told; called from other threads than the app's."""
+        told = threading.Event()
+        self._awaited.append(told)
+        self.look_now()
+        told.wait(most_seconds)
+
     def end(self) -> None:
         """Stop after the present look."""
         self._ended = True
@@ -147,7 +156,10 @@ class Reader(threading.Thread):
 
             watcher = Watcher(self._directory)
             while not self._ended:
+                awaited = [self._awaited.popleft() for _ in range(len(self._awaited))]
                 reading = self._look(watcher)
+                for told in awaited:
+                    told.set()
                 if not reading and self.keeps:
                     watcher.keep()
                 self._wait(reading)

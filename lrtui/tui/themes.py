@@ -117,8 +117,16 @@ def _hex(colour: Color | None) -> str:
     return colour.triplet.hex if colour is not None and colour.triplet is not None else ""
 
 
-def textual(theme: Theme) -> TextualTheme:
-    """Return what Textual's own widgets (the field of a question, the command palette) and the style sheet take from a theme."""
+@lru_cache(maxsize=1)
+def textual() -> dict[str, TextualTheme]:
+    """Return what Textual's own widgets (the field of a question, the command palette) and the style sheet take from the themes.
+
+    Textual asks for them at every look at the style sheet's variables, so they are made once.
+    """
+    return {name: _textual(theme) for name, theme in THEMES.items()}
+
+
+def _textual(theme: Theme) -> TextualTheme:
     accent, text = theme.colour(ink.ACCENT), theme.colour(ink.TEXT)
     return TextualTheme(
         theme.name,

@@ -49,6 +49,9 @@ class ToldReader:
     def look_now(self) -> None:
         pass
 
+    def catch_up(self) -> None:
+        pass
+
     def end(self) -> None:
         pass
 

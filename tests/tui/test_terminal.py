@@ -46,6 +46,24 @@ def test_numpy_and_plotext_come_after_the_first_paint_and_torch_never(recorded: 
     assert Path(f"{recorded}.last").read_text() == "['numpy', 'plotext']\n"
 
 
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ("Tlight\r", "theme light"),
+        ("jjTcontrast\r", "theme contrast"),
+        ("/lr<1e-3\r", "2 of them; Esc shows all"),
+        ("/\x1b[200~lr<1e-3\x1b[201~\r", "2 of them; Esc shows all"),
+    ],
+)
+def test_keys_that_come_at_once_reach_the_question_that_the_first_of_them_asks(
+    recorded: Path, keys: str, shown: str
+) -> None:
+    with Terminal(recorded, 80, 24) as terminal:
+        charted(terminal)
+        terminal.press(keys)
+        terminal.shows(shown)
+
+
 def test_an_idle_monitor_writes_nothing(recorded: Path) -> None:
     with Terminal(recorded, 120, 40) as terminal:
         charted(terminal)

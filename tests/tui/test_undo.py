@@ -153,9 +153,9 @@ def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
     lab.running("r01", 3)
     with Terminal(lab.directory, 120, 40, OWNING) as terminal:
         terminal.shows("running")
-        victim = "r01" if "▌ 1  A" in terminal.text else "r02"
         terminal.press("K")
         terminal.shows("Kill ")
+        victim = "r01" if "Kill A" in terminal.text else "r02"  # the cursor follows the leader
         terminal.press("y")
         terminal.shows("killed")
         terminal.shows("killed by you")
