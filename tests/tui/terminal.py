@@ -14,7 +14,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -27,10 +27,16 @@ CHILD = "import sys; from pathlib import Path; from lrtui import tui; sys.exit(t
 
 
 class Terminal:
-    """The monitor on a pty of its own; use it in a `with`."""
+    """The monitor, or another command, on a pty of its own; use it in a `with`."""
 
     def __init__(
-        self, directory: Path, width: int, height: int, code: str = CHILD, **env: str
+        self,
+        directory: Path,
+        width: int,
+        height: int,
+        code: str = CHILD,
+        command: Sequence[str] = (),
+        **env: str,
     ) -> None:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
@@ -43,7 +49,7 @@ class Terminal:
         self.slave = slave
         self.began = time.perf_counter()
         self.child = subprocess.Popen(
-            [sys.executable, "-c", code, str(directory)],
+            [*(command or (sys.executable, "-c", code)), str(directory)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
