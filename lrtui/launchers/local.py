@@ -107,11 +107,15 @@ class Local:
         )
 
     def send(self, root: Path, token: str, signal: int) -> int:
-        """Signal everybody who carries the token, the keeper excepted; return how many were reached."""
-        del root
+        """Signal everybody who carries the token, the keeper excepted; return how many were reached.
+
+        A worker looks like its keeper, which forks it, until it runs its own program; then pid.json tells them apart.
+        """
+        who = read_pid(AttemptLayout(root).pid, token)
+        worker = who.worker if who is not None else None
         reached = 0
         for pid in keeper.bearers(token):
-            if not _is_keeper(pid):
+            if pid == worker or not _is_keeper(pid):
                 reached += _signal_bearer(pid, token, signal)
         return reached
 

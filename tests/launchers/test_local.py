@@ -105,6 +105,18 @@ def test_a_worker_outlives_its_keeper_and_is_found_by_its_pid(tmp_path, launcher
     until(lambda: launcher.look(started.root, started.token) == Gone())
 
 
+def test_a_worker_that_still_looks_like_the_keeper_that_forked_it_is_signalled(tmp_path, launcher):
+    twin = tmp_path / "lrtui" / "keeper.py"
+    twin.parent.mkdir()
+    twin.write_text("import time; time.sleep(60)")
+    started = job(tmp_path, sys.executable, "-I", "-S", str(twin))
+    launcher.launch(started)
+    worker_pid(launcher, started)
+    until((started.root / "pid.json").exists)
+    assert launcher.send(started.root, started.token, signal.SIGKILL) == 1
+    assert over(launcher, started) == Over(None, signal.SIGKILL)
+
+
 LEAVES_CHILDREN = """
 import os, subprocess, sys, time
 subprocess.Popen(["sleep", "600"])
