@@ -64,6 +64,19 @@ def test_keys_that_come_at_once_reach_the_question_that_the_first_of_them_asks(
         terminal.shows(shown)
 
 
+def test_a_progress_bar_is_one_line_of_the_output(tmp_path: Path) -> None:
+    directory = record(tmp_path / "bars", 50, 1)
+    bars = [f"epoch {e}: {p:3}%|{'█' * (p // 10):10}| {p}/100 [00:01, 97it/s]" for e in (1, 2) for p in range(0, 101, 4)]  # fmt: skip
+    (output,) = directory.glob("r01*/a1/output.log")
+    output.write_text("\r" + "\r".join(bars[:26]) + "\nsaved\n\r" + "\r".join(bars[26:-1]))
+    with Terminal(directory, 100, 30) as terminal:
+        charted(terminal)
+        terminal.press("l")
+        terminal.shows("epoch 2:  96%")
+        shown = [line.strip() for line in terminal.text.splitlines() if "epoch" in line]
+        assert shown == [bars[25], bars[-2]]
+
+
 def test_an_idle_monitor_writes_nothing(recorded: Path) -> None:
     with Terminal(recorded, 120, 40) as terminal:
         charted(terminal)
