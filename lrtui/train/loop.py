@@ -148,7 +148,8 @@ class Course:
         self._stepper.step(batch)
         if _line_due(training, self._every):
             if _evaluation_due(training):  # one line says both
-                training.grad_norm = float(_grad_norm(training).item())
+                due = _norm_due(training, self._every)
+                training.grad_norm = float(_grad_norm(training).item()) if due else None
             else:
                 self._untold.append(_Line(training))
                 training.window.clear()
@@ -256,6 +257,15 @@ def _line_due(training: Training, every: int) -> bool:
     return training.window.images > 0 and (training.step == 1 or index % every == 0)
 
 
+def _norm_due(training: Training, every: int) -> bool:
+    """Whether the line at this end of an epoch has the gradient's norm: not at each where epochs are shorter than a window.
+
+    It is half of what a line of `linear` costs, whose epochs take 7 ms.
+    """
+    epochs = max(1, every // training.epoch_steps)
+    return training.step % (epochs * training.epoch_steps) == 0 or every < training.epoch_steps
+
+
 def _line_steps(training: Training) -> int:
     """Return the steps per metric line: 2 s of work or a 20th of an epoch, but at most 10 lines a second.
 
@@ -302,14 +312,15 @@ class _Line:
 
 
 def _trained(training: Training) -> dict[str, float]:
-    """Return the means over the window and the gradient's norm at its last step."""
+    """Return the means over the window and, where it was taken, the gradient's norm at its last step."""
     window = training.window
     loss, correct = window.loss.item(), window.correct.item()
     return _means(loss, correct, window.images, training.grad_norm) | _speed(training)
 
 
-def _means(loss: float, correct: float, images: int, norm: float) -> dict[str, float]:
-    return {"train_loss": loss / images, "train_acc": correct / images, "grad_norm": norm}
+def _means(loss: float, correct: float, images: int, norm: float | None) -> dict[str, float]:
+    means = {"train_loss": loss / images, "train_acc": correct / images}
+    return means if norm is None else means | {"grad_norm": norm}
 
 
 def _speed(training: Training) -> dict[str, float]:

@@ -81,7 +81,7 @@ class Training:
     window: Window
     lr: float
     """The rate of the last step taken."""
-    grad_norm: float = 0.0
+    grad_norm: float | None = None
     """At the last step that ended a window."""
     step: int = 0
     """Optimizer steps done."""

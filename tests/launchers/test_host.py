@@ -77,7 +77,7 @@ class Den:
         """The hosts that this test's preloaded process forked."""
         process = self.launcher._preloaded._process
         living = keeper.children(process.pid) if process else []
-        return [pid for pid in living if HOST.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in living if HOST.encode() in _words(pid)]
 
     def end(self) -> None:
         hosts = self.hosts()
@@ -87,6 +87,14 @@ class Den:
             self.over(job)
         self.launcher._preloaded._end()
         until(lambda: all(keeper.is_zombie(pid) for pid in hosts))
+
+
+def _words(pid: int) -> bytes:
+    """Return a process's command line, nothing where it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.fixture

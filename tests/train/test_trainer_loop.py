@@ -167,6 +167,16 @@ def test_lines_bear_the_promised_fields_and_evaluations_end_epochs(trainer):
     assert "SYNTHETIC" in done.stdout
 
 
+def test_the_gradients_norm_is_told_ten_times_a_second_at_most_where_epochs_are_shorter(trainer):
+    trainer.run(epochs=45, model="linear", checkpoint=None)
+    lines = trainer.lines()
+    assert [line["epoch"] for line in lines if "val_acc" in line] == [*range(1, 46)]
+    assert all("train_loss" in line for line in lines)
+    told = [line["epoch"] for line in lines if "grad_norm" in line][1:]
+    assert len(told) < 5
+    assert told == [told[0] * (1 + index) for index in range(len(told))]
+
+
 def test_train_loss_is_the_mean_over_the_images_since_the_last_line(prepared, trainer):
     trainer.run(epochs=1, checkpoint=None, model="mlp")
     training = set_up(options(prepared, "--model", "mlp", "--seed", "3"))
