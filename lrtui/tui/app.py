@@ -9,17 +9,16 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Key as KeyEvent
-from textual.events import Paste
 from textual.reactive import reactive
 from textual.screen import Screen
 from typing_extensions import override
@@ -28,7 +27,7 @@ from lrtui.errors import UserError
 from lrtui.tui import steering, themes
 from lrtui.tui.arrange import arrange, beside
 from lrtui.tui.frames import Frames
-from lrtui.tui.keymap import ACTIONS, KEYMAP
+from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.link import HungUp, LinkDriver
 from lrtui.tui.marks import Marks
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
@@ -37,6 +36,7 @@ from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.pointing import Pointing
 from lrtui.tui.reader import Alarmed, MachineRead, PagesRead, Reader, ReaderFailed, SnapshotTaken
 from lrtui.tui.scene import Notice, Scene, View
+from lrtui.tui.turns import Turns
 from lrtui.tui.undo import MOST_DEEDS, Deed
 from lrtui.tui.user_keys import bell_wanted
 
@@ -63,7 +63,7 @@ class Main(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = ""
 
 
-class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=False):
+class Monitor(steering.Steering, Pointing, Frames, Turns, inherit_bindings=False):
     """Shows one experiment directory until the user leaves."""
 
     CSS_PATH = "lrtui.tcss"
@@ -74,7 +74,7 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         for key in KEYMAP
         if key.action == "interrupt"
     ]
-    """What holds in questions too; `on_event` takes the other keys."""
+    """What holds in questions too; `turns` takes the other keys."""
 
     theme: reactive[str] = reactive(themes.DARK.name, init=False)
     scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
@@ -106,8 +106,6 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
         self._reader.keeps = keeps_series
         self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
-        self._opening: Awaitable[None] | None = None
-        """Done when the question that was asked last is on the screen."""
         self._memory = memory
         view, theme = memory.view() if memory else (View(), "")
         view = replace(view, mouse=in_browser)
@@ -167,34 +165,9 @@ class Monitor(steering.Steering, Pointing, Frames, App[int], inherit_bindings=Fa
 
     @override
     async def on_event(self, event: Event) -> None:
-        """Take keys one after the other: several can come at once over a slow link, and those after `/` are for its field.
-
-        Textual would hand all of them to the screen that is there when they come.
-        """
-        if isinstance(event, KeyEvent | Paste) and not event.is_forwarded:
-            await self._opened()
-            if isinstance(event, KeyEvent):
-                if self._hinting:
-                    self._end_hint()
-                if isinstance(self.screen, Main) and event.key in ACTIONS:
-                    await self.run_action(ACTIONS[event.key])
-                    return
+        if self._hinting and isinstance(event, KeyEvent):
+            self._end_hint()
         await super().on_event(event)
-
-    @override
-    def push_screen(self, *args: Any, **options: Any) -> Any:
-        self._opening = super().push_screen(*args, **options)
-        return self._opening
-
-    async def _opened(self) -> None:
-        """Wait until the question that was asked last can be answered."""
-        opening, self._opening = self._opening, None
-        if opening is None:
-            return
-        await opening
-        screen = self.screen
-        if self.focused is None and screen.AUTO_FOCUS:
-            screen.set_focus(screen.query(screen.AUTO_FOCUS).first())
 
     def _end_hint(self) -> None:
         """Wipe the first-use hint, for ever."""

@@ -53,6 +53,8 @@ def test_numpy_and_plotext_come_after_the_first_paint_and_torch_never(recorded: 
         ("jjTcontrast\r", "theme contrast"),
         ("/lr<1e-3\r", "2 of them; Esc shows all"),
         ("/\x1b[200~lr<1e-3\x1b[201~\r", "2 of them; Esc shows all"),
+        ("/lr<1e-3\rTlight\rTcontrast\r", "theme contrast"),
+        ("KnTlight\r/lr<1e-3\r", "2 of them; Esc shows all"),
     ],
 )
 def test_keys_that_come_at_once_reach_the_question_that_the_first_of_them_asks(
@@ -62,6 +64,15 @@ def test_keys_that_come_at_once_reach_the_question_that_the_first_of_them_asks(
         charted(terminal)
         terminal.press(keys)
         terminal.shows(shown)
+
+
+def test_keys_that_come_behind_the_last_one_are_nobodys(recorded: Path) -> None:
+    with Terminal(recorded, 80, 24) as terminal:
+        charted(terminal)
+        terminal.press("qTlight\r/lr\r")
+        terminal.until(lambda: terminal.child.poll() is not None)
+        assert terminal.child.returncode == 0
+        assert "Traceback" not in terminal.text
 
 
 def test_a_progress_bar_is_one_line_of_the_output(tmp_path: Path) -> None:

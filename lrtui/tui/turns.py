@@ -1,0 +1,87 @@
+"""Takes one key after the other: each is for the screen that the key before it leaves, also when several come at once.
+
+Over a slow link, and when somebody types ahead, a terminal hands over many keys in one piece. Textual gives all of them to the widget
+that has the focus when they come: those after `/` would never reach its field, and those after an answer would be lost with the
+question (seen with 8.2.8). Here a key waits until what took the one before it is done with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.events import Key, Paste
+from typing_extensions import override
+
+from lrtui.tui.keymap import ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from textual.events import Event
+    from textual.message_pump import MessagePump
+
+_PATIENCE = 0.2
+"""Seconds that a widget has for a key before the next is given to whoever has the focus; one that is closing never answers."""
+
+
+class Turns(App[int], inherit_bindings=False):
+    """The order of keys, apart from what they mean."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._keys: deque[Key | Paste] = deque()
+        """What was typed and waits for its turn."""
+        self._settling: asyncio.Task[None] | None = None
+        """Ends when the last key has had its effect."""
+        self._opening: Awaitable[None] | None = None
+        """Done when the question that was asked last is on the screen."""
+
+    @override
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            self._keys.append(event)
+            await self._take_turns()
+        else:
+            await super().on_event(event)
+
+    @override
+    def push_screen(self, *args: Any, **options: Any) -> Any:
+        self._opening = super().push_screen(*args, **options)
+        return self._opening
+
+    async def _take_turns(self) -> None:
+        """Take the keys that wait, until one is given to a widget, which has to be done with it first, or the app leaves."""
+        while self._keys and self._settling is None and not self._exit:
+            await self._opened()
+            event = self._keys.popleft()
+            if isinstance(event, Key) and len(self.screen_stack) == 1 and event.key in ACTIONS:
+                await self.run_action(ACTIONS[event.key])
+                continue
+            takers = (self.focused or self.screen).ancestors_with_self
+            await super().on_event(event)
+            self._settling = asyncio.create_task(self._settle(takers))
+
+    async def _settle(self, takers: Sequence[MessagePump]) -> None:
+        """Wait until a key has bubbled up from its taker to the app, and so has what the taker says in turn (`Submitted`)."""
+        for taker in (*takers, *takers):
+            done = asyncio.Event()
+            if taker.call_later(done.set):
+                try:
+                    await asyncio.wait_for(done.wait(), _PATIENCE)
+                except TimeoutError:
+                    break
+        self._settling = None
+        self.call_later(self._take_turns)
+
+    async def _opened(self) -> None:
+        """Wait until the question that was asked last can be answered."""
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        await opening
+        screen = self.screen
+        if self.focused is None and (fields := screen.query("Input")):
+            screen.set_focus(fields.first())
