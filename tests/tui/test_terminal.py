@@ -1,8 +1,10 @@
 """The monitor on a real pty: what comes over the wire, how it ends, what it imports and when."""
 
+import fcntl
 import os
 import re
 import signal
+import struct
 import termios
 import time
 from pathlib import Path
@@ -86,6 +88,17 @@ def test_a_progress_bar_is_one_line_of_the_output(tmp_path: Path) -> None:
         terminal.shows("epoch 2:  96%")
         shown = [line.strip() for line in terminal.text.splitlines() if "epoch" in line]
         assert shown == [bars[25], bars[-2]]
+
+
+def test_the_terminal_says_how_large_it_is_whatever_a_shell_exports(recorded: Path) -> None:
+    with Terminal(recorded, 120, 40, COLUMNS="80", LINES="24") as terminal:
+        charted(terminal)
+        assert terminal.screen.display[39].startswith(" K kill")
+        assert max(len(line.rstrip()) for line in terminal.screen.display) > 100
+        fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        terminal.screen.resize(30, 100)
+        terminal.child.send_signal(signal.SIGWINCH)
+        terminal.until(lambda: terminal.screen.display[29].startswith(" K kill"))
 
 
 def test_an_idle_monitor_writes_nothing(recorded: Path) -> None:
