@@ -29,3 +29,8 @@ def test_every_lesson_is_in_the_table():
 def test_every_link_leads_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_ci_runs_the_tests_as_the_readme_does():
+    (command,) = re.findall(r"^\.venv/bin/(python -m pytest.*)$", README, re.MULTILINE)
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == command

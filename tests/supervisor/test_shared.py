@@ -118,6 +118,7 @@ def test_a_sweep_that_shares_a_process_writes_what_one_of_processes_writes(den):
     assert not any(run.attempts[0].shared for run in lab.sweep.runs.values())
 
 
+@pytest.mark.timeout(1200)
 def test_random_kills_of_shared_runs_lose_and_double_nothing(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("ORACLE_FOLDER", "")

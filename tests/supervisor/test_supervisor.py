@@ -265,6 +265,7 @@ def test_a_torn_journal_tail_is_cut_and_kept(lab):
     assert b"RunEnded" in (lab.directory / "journal.bad").read_bytes()
 
 
+@pytest.mark.timeout(1200)
 def test_random_kills_lose_nothing_and_double_nothing():
     """At least 300 kills; `python -m tests.supervisor.chaos --kills N` does any number."""
     outcome = campaign(int(os.environ.get("LRTUI_CHAOS_KILLS", "300")), seed=20261123)
@@ -272,6 +273,7 @@ def test_random_kills_lose_nothing_and_double_nothing():
     assert outcome.faults() == 0, outcome.text()
 
 
+@pytest.mark.timeout(1200)
 def test_random_kills_of_the_preloaded_process_too_lose_nothing_and_double_nothing():
     """`python -m tests.supervisor.chaos --trainer --kills N` does any number."""
     outcome = campaign(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lrtui.train import store
+from tests.train.forks import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,21 +59,28 @@ class Trainer:
                 argv += [f"--{name}", str(value)]
         return argv
 
-    def start(self, lines: str = "metrics.jsonl", **options: object) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if name != "RANK"}
-        environment |= {
-            "LRTUI_METRICS": str(self.folder / lines),
-            "CUDA_VISIBLE_DEVICES": self.gpu,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        }
+    def start(self, lines: str = "metrics.jsonl", **options: object) -> Forked:
+        """Start one as a sweep does, in a fork."""
+        return Forked(self.argv(**options), self._environment(lines), self.folder)
+
+    def start_from_nothing(self, **options: object) -> subprocess.Popen[str]:
+        """Start one that has yet to import everything."""
         return subprocess.Popen(
             self.argv(**options),
-            env=environment,
+            env=self._environment("metrics.jsonl"),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def _environment(self, lines: str) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if name != "RANK"}
+        return environment | {
+            "LRTUI_METRICS": str(self.folder / lines),
+            "CUDA_VISIBLE_DEVICES": self.gpu,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        }
 
     def run(
         self, lines: str = "metrics.jsonl", **options: object

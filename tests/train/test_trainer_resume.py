@@ -128,7 +128,7 @@ def test_sigterm_during_an_evaluation_is_heard_and_the_evaluation_made_good(
 
 
 def test_sigterm_before_the_training_ends_the_process_at_once(trainer):
-    process = trainer.start(epochs=1000)
+    process = trainer.start_from_nothing(epochs=1000)
     time.sleep(0.3)
     process.terminate()
     process.communicate(timeout=10)

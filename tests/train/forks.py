@@ -1,0 +1,154 @@
+"""Trainers forked from a process that has imported torch, as a sweep's are: an import takes longer than most tests train.
+
+`python -m tests.train.forks FD` is that process. It answers each request with a pid and later writes how the child ended; it ends with its socket.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lrtui import preload
+
+MODULES = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.together")
+"""What `preload` imports for a sweep with the built-in trainer."""
+
+
+class Forked:
+    """What tests need of a subprocess.Popen with pipes."""
+
+    parent: subprocess.Popen[bytes] | None = None
+    _link: socket.socket | None = None
+
+    def __init__(self, args: list[str], env: Mapping[str, str], cwd: Path) -> None:
+        """Start `python -m MODULE ARG ..` in a fork."""
+        if Forked._link is None:
+            Forked._link = _start()
+        self.args = args
+        self.returncode: int | None = None
+        request = json.dumps({"argv": args, "env": dict(env), "cwd": str(cwd)}).encode()
+        pipes = [os.pipe() for _ in range(3)]
+        self._out, self._err, self._ended = (read for read, _ in pipes)
+        socket.send_fds(Forked._link, [request], [write for _, write in pipes])
+        self.pid = int(Forked._link.recv(64))
+        for _, write in pipes:
+            os.close(write)
+
+    def send_signal(self, number: int) -> None:
+        """Signal it, unless it has ended: its parent waits for it at once, and says so."""
+        if self.returncode is None and not _readable(self._ended, 0):
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """Return what it printed, once it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+
+        """
+        said = {self._out: b"", self._err: b"", self._ended: b""}
+        deadline = time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            for fd in said:
+                selector.register(fd, selectors.EVENT_READ)
+            while selector.get_map():
+                found = selector.select(max(0.0, deadline - time.monotonic()))
+                if not found:
+                    raise subprocess.TimeoutExpired(self.args, timeout)
+                for key, _ in found:
+                    if data := os.read(key.fd, 65536):
+                        said[key.fd] += data
+                    else:
+                        selector.unregister(key.fd)
+        self.returncode = int(said[self._ended])
+        for fd in said:
+            os.close(fd)
+        return said[self._out].decode(), said[self._err].decode()
+
+
+def _start() -> socket.socket:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    words = [sys.executable, "-m", "tests.train.forks", str(theirs.fileno())]
+    root = Path(__file__).resolve().parents[2]
+    Forked.parent = subprocess.Popen(
+        words, pass_fds=[theirs.fileno()], cwd=root, start_new_session=True
+    )
+    theirs.close()
+    return ours
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
+
+
+def _serve(link: socket.socket) -> list[str]:
+    """Fork for every request; return the argv of a trainer in the trainer."""
+    waited_for: dict[int, int] = {}
+
+    def reap(*_: object) -> None:
+        for pid in list(waited_for):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                tell = waited_for.pop(pid)
+                os.write(tell, str(os.waitstatus_to_exitcode(status)).encode())
+                os.close(tell)
+
+    signal.signal(signal.SIGCHLD, reap)
+    while True:
+        request, fds, _, _ = socket.recv_fds(link, 1 << 20, 3)
+        if not request:
+            sys.exit()
+        job, (out, err, ended) = json.loads(request), fds
+        if (pid := os.fork()) == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            link.close()
+            for number in (ended, *waited_for.values()):
+                os.close(number)
+            _become(job, out, err)
+            return job["argv"]
+        waited_for[pid] = ended
+        os.close(out)
+        os.close(err)
+        link.send(str(pid).encode())
+        reap()  # it may have ended before it was known
+
+
+def _become(job: dict[str, Any], out: int, err: int) -> None:
+    """Take over a request's surroundings."""
+    with open(os.devnull, "rb") as nothing:
+        for given, number in ((nothing.fileno(), 0), (out, 1), (err, 2)):
+            os.dup2(given, number)
+    os.close(out)
+    os.close(err)
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"])
+    sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+
+
+if __name__ == "__main__":
+    for name in MODULES:
+        importlib.import_module(name)
+    gc.freeze()
+    preload.run(_serve(socket.socket(fileno=int(sys.argv[1]))))
