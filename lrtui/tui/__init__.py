@@ -5,7 +5,9 @@ reader (thread) → SnapshotTaken → app: Scene → panels          keys → in
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +37,8 @@ def run(
     """
     if browser is None and not _on_terminal():
         raise _no_terminal(directory)
+    if browser is None:
+        _forget_exported_size()
     gc.disable()  # until the first snapshot: what is made until then stays, and looking through it costs 30 ms
     from lrtui.tui.app import Monitor  # textual costs 150 ms
     from lrtui.tui.memory import Memory
@@ -85,6 +89,14 @@ def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
 def _on_terminal() -> bool:
     ends = (sys.__stdin__, sys.__stderr__)
     return all(end is not None and end.isatty() for end in ends)
+
+
+def _forget_exported_size() -> None:
+    """Have the terminal asked for its size: Textual believes COLUMNS and LINES first, which nobody changes on a resize."""
+    with contextlib.suppress(OSError):
+        if all(os.get_terminal_size()):  # a serial line does not know it
+            for name in ("COLUMNS", "LINES"):
+                os.environ.pop(name, None)
 
 
 def _no_terminal(directory: Path) -> UserError:

@@ -256,15 +256,6 @@ class LinkDriver(LinuxDriver):
     link: Link | None = None
 
     @override
-    def _get_terminal_size(self) -> tuple[int, int]:
-        """Ask the terminal; Textual believes COLUMNS and LINES first, which some shells export and nobody changes on a resize."""
-        try:
-            width, height = os.get_terminal_size(self.fileno)
-        except OSError:
-            width = height = 0
-        return (width, height) if width and height else super()._get_terminal_size()
-
-    @override
     def run_input_thread(self) -> None:
         """Read what is typed until the end.
 

@@ -90,8 +90,11 @@ def test_a_progress_bar_is_one_line_of_the_output(tmp_path: Path) -> None:
         assert shown == [bars[25], bars[-2]]
 
 
-def test_the_terminal_says_how_large_it_is_whatever_a_shell_exports(recorded: Path) -> None:
-    with Terminal(recorded, 120, 40, COLUMNS="80", LINES="24") as terminal:
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_the_terminal_says_how_large_it_is_whatever_a_shell_exports(
+    recorded: Path, plain: str
+) -> None:
+    with Terminal(recorded, 120, 40, COLUMNS="80", LINES="24", LRTUI_PLAIN=plain) as terminal:
         charted(terminal)
         assert terminal.screen.display[39].startswith(" K kill")
         assert max(len(line.rstrip()) for line in terminal.screen.display) > 100
