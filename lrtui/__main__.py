@@ -1,5 +1,5 @@
 """``python -m lrtui`` is ``lrtui``."""
 
-from lrtui.cli import main
+from lrtui.cli.main import main
 
 raise SystemExit(main())

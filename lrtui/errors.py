@@ -5,7 +5,7 @@
     ├── MachineError         exit code 5: disk full, no data, no GPU asked for, a directory that cannot be written
     └── OwnedElsewhereError  exit code 6: another host or user owns the experiment
 
-`lrtui.cli.main` is the one door that prints them. Anything else that escapes is a bug of lrtui: exit code 3.
+`lrtui.cli.main.main` is the one door that prints them. Anything else that escapes is a bug of lrtui: exit code 3.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lrtui import events as ev
-from lrtui.layout import FORMAT, AttemptLayout, Layout
-from lrtui.sweep import Run, Sweep, apply
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import FORMAT, AttemptLayout, Layout
+from lrtui.sweep.state import Run, Sweep, apply
 
 CLOCK = 1_700_000_000.0
 STATES = (

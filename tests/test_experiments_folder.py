@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.experiment import argv, describe, load, planned
+from lrtui.config import argv, describe, load, planned
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "experiments").glob("*.toml"))

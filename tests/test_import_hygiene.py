@@ -16,18 +16,18 @@ def loaded(statement: str) -> set[str]:
     ("module", "never"),
     [
         ("lrtui", {"torch", "textual", "numpy", "plotext", "msgspec", "argparse"}),
-        ("lrtui.cli", {"torch", "textual", "numpy", "plotext", "msgspec"}),
+        ("lrtui.cli.main", {"torch", "textual", "numpy", "plotext", "msgspec"}),
         (
             "lrtui.supervisor.__main__",
             {"torch", "textual", "numpy", "plotext", "_hashlib", "lrtui.tui", "lrtui.report"},
         ),
-        ("lrtui.experiment", {"torch", "textual", "numpy", "plotext"}),
-        ("lrtui.headless", {"torch", "textual", "plotext"}),
-        ("lrtui.watcher", {"torch", "textual", "plotext", "numpy"}),
+        ("lrtui.config", {"torch", "textual", "numpy", "plotext"}),
+        ("lrtui.frontend.log_mode", {"torch", "textual", "plotext"}),
+        ("lrtui.frontend.snapshot", {"torch", "textual", "plotext", "numpy"}),
         ("lrtui.tui", {"torch", "plotext", "numpy", "textual"}),
-        ("lrtui.serve", {"aiohttp", "textual_serve", "textual"}),
-        ("lrtui.serve.server", {"textual", "rich", "jinja2", "numpy", "torch"}),
-        ("lrtui.keeper", {"torch", "msgspec", "subprocess"}),
+        ("lrtui.cli.web", {"aiohttp", "textual_serve", "textual"}),
+        ("lrtui.cli.web.server", {"textual", "rich", "jinja2", "numpy", "torch"}),
+        ("lrtui.workers.keeper", {"torch", "msgspec", "subprocess"}),
     ],
 )
 def test_starting_costs_only_what_is_needed(module, never):
@@ -35,7 +35,7 @@ def test_starting_costs_only_what_is_needed(module, never):
 
 
 def test_the_keeper_starts_with_the_standard_library_alone():
-    from lrtui import keeper
+    from lrtui.workers import keeper
 
     command = [
         sys.executable,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lrtui.cli import _VERBS
+from lrtui.cli.main import _VERBS
 from lrtui.tui.keymap import KEYMAP
 
 ROOT = Path(__file__).parent.parent

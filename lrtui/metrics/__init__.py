@@ -7,10 +7,10 @@ write anything. Nothing here imports numpy until a chart is thinned.
 A *level* is a length of training in the plan's unit (epochs, steps or tokens).
 """
 
+from lrtui.metrics.downsample import thin
 from lrtui.metrics.line import AXES, Measurement
 from lrtui.metrics.log import MetricLog
 from lrtui.metrics.series import Axis, Goal, RunSeries, Series
-from lrtui.metrics.thinning import thin
 
 __all__ = [
     "AXES",

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from lrtui.events import Unit
-from lrtui.text import runaway
+from lrtui.sweep.events import Unit
+from lrtui.text.clean import runaway
 
 MOST_NAMES = 256
 """Metrics that one run may have; further names are ignored, so that a script cannot fill our memory with them."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.events import Unit
-from lrtui.layout import AttemptLayout
-from lrtui.metrics.follow import Hole, Mark, Tail
 from lrtui.metrics.line import Decoder, Measurement, Pattern
+from lrtui.metrics.tail import Hole, Mark, Tail
+from lrtui.sweep.events import Unit
+from lrtui.sweep.layout import AttemptLayout
 
 
 class _Saved(msgspec.Struct):

@@ -13,17 +13,17 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lrtui import keeper
 from lrtui.errors import MachineError
-from lrtui.layout import Layout
-from lrtui.report import tables
-from lrtui.report.content import VERSION, content
+from lrtui.report import csv_tables
 from lrtui.report.markdown import markdown
+from lrtui.report.model import VERSION, content
+from lrtui.sweep.layout import Layout
+from lrtui.workers import keeper
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lrtui.watcher import Snapshot
+    from lrtui.frontend.snapshot import Snapshot
 
 __all__ = ["DRAWN", "FORMATS", "USUAL", "VERSION", "Written", "content", "markdown", "write"]
 
@@ -63,8 +63,8 @@ def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL)
         "md": lambda: {layout.report_md: markdown(made)},
         "json": lambda: {layout.report_json: json.dumps(made, indent=1, allow_nan=False) + "\n"},
         "csv": lambda: {
-            layout.report_csv: tables.runs(made),
-            layout.curves_csv: tables.curves(made),
+            layout.report_csv: csv_tables.runs(made),
+            layout.curves_csv: csv_tables.curves(made),
         },
     }
     paths: list[Path] = []

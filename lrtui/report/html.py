@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from lrtui.report.document import (
+from lrtui.report.blocks import (
     Answer,
     Block,
     Bullets,
@@ -22,8 +22,8 @@ from lrtui.report.document import (
     Table,
     document,
 )
-from lrtui.report.inks import variables
-from lrtui.text import clean
+from lrtui.report.palette import variables
+from lrtui.text.clean import clean
 
 _LONG = 28
 """Characters from which on a cell of a table may break its line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lrtui.report.document import (
+from lrtui.report.blocks import (
     Answer,
     Block,
     Bullets,
@@ -16,7 +16,7 @@ from lrtui.report.document import (
     Table,
     document,
 )
-from lrtui.text import clean
+from lrtui.text.clean import clean
 
 
 def markdown(made: dict[str, Any]) -> str:

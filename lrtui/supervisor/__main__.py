@@ -19,16 +19,18 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui import __version__, keeper, locks
+from lrtui import __version__
+from lrtui.config import Experiment
+from lrtui.config.directory import read_experiment, read_origin
+from lrtui.config.other_keys import budget_of
 from lrtui.errors import UserError
-from lrtui.events import Plan, SweepClosed
-from lrtui.experiment import Experiment
-from lrtui.experiment.settings import budget_of
-from lrtui.layout import Layout
-from lrtui.opening import read_experiment, read_origin
-from lrtui.strategies.halving import cost
+from lrtui.search.halving import cost
+from lrtui.supervisor.allocation import lend
 from lrtui.supervisor.loop import TICK_SECONDS, Supervisor
-from lrtui.supervisor.machine import lend
+from lrtui.sweep import locks
+from lrtui.sweep.events import Plan, SweepClosed
+from lrtui.sweep.layout import Layout
+from lrtui.workers import keeper
 
 LINGER_SECONDS = 5.0
 _LOG_BYTES = 1 << 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lrtui import events as ev
-from lrtui.events import AnyEvent
-from lrtui.quantities import duration, plural
-from lrtui.sweep import State, Sweep
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.state import State, Sweep
+from lrtui.text.format import duration, plural
 
 
 def overspent(sweep: Sweep, running: float, now: float) -> str | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from typing import assert_never
 
-from lrtui import events as ev
-from lrtui.events import Answer, AnyCommand, AnyEvent
 from lrtui.supervisor.budget import halt_runs
-from lrtui.sweep import Run, State, Sweep, is_lr, lr_text
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import Answer, AnyCommand, AnyEvent
+from lrtui.sweep.state import Run, State, Sweep, is_lr, lr_text
 
 MOST_PARALLEL = 1024
 

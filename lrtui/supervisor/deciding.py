@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lrtui import events as ev
-from lrtui.events import AnyEvent
-from lrtui.strategies import Close, Decision, Promote, Prune, Start
+from lrtui.search import Close, Decision, Promote, Prune, Start
 from lrtui.supervisor.commands import next_id
-from lrtui.sweep import Sweep
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.state import Sweep
 
 
 def events_of(decisions: list[Decision], sweep: Sweep) -> list[AnyEvent]:

@@ -13,30 +13,30 @@ import signal
 import time
 from pathlib import Path
 
-from lrtui import events as ev
-from lrtui import gpu
-from lrtui.events import AnyEvent
-from lrtui.experiment import Experiment
-from lrtui.journal import JournalTail
-from lrtui.launchers import LAUNCHERS, Gone, Living, Over, Unclaimed
-from lrtui.layout import AttemptLayout, Layout
-from lrtui.opening import Origin
-from lrtui.supervisor import shortage, slots
-from lrtui.supervisor.alerting import Alerting
-from lrtui.supervisor.brake import Brake
+from lrtui.config import Experiment
+from lrtui.config.directory import Origin
+from lrtui.hardware import gpu
+from lrtui.supervisor import gpu_memory_watch, slots
+from lrtui.supervisor.alerts import Alerting
+from lrtui.supervisor.auto_parallel import Pace, Packing
 from lrtui.supervisor.budget import halted, overspent, steady_clock
-from lrtui.supervisor.conclusion import after_loss, conclude, exit_code, verdict_event
+from lrtui.supervisor.circuit_breaker import Brake
+from lrtui.supervisor.command_queue import Obeying
 from lrtui.supervisor.deciding import events_of
-from lrtui.supervisor.journal import Journal
-from lrtui.supervisor.judging import judged
-from lrtui.supervisor.launching import Launching
-from lrtui.supervisor.obeying import Obeying
+from lrtui.supervisor.health_check import judged
+from lrtui.supervisor.launch_queue import Launching
+from lrtui.supervisor.outcome import after_loss, conclude, exit_code, verdict_event
 from lrtui.supervisor.ownership import is_ours, opened
-from lrtui.supervisor.packing import Pace, Packing
 from lrtui.supervisor.preparation import Preparation
-from lrtui.supervisor.readings import Readings
-from lrtui.supervisor.stops import Stops, at_rung
-from lrtui.sweep import Run, State, Sweep
+from lrtui.supervisor.progress_tracker import Readings
+from lrtui.supervisor.termination import Stops, at_rung
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.journal_writer import Journal
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.workers import LAUNCHERS, Gone, Living, Over, Unclaimed
 
 log = logging.getLogger("lrtui.supervisor")
 
@@ -72,7 +72,7 @@ class Supervisor:
         self.obeying = Obeying(self.layout, self.journal, self._send, self.brake.forgive)
         self._exit_files: dict[tuple[str, int], str] = {}
         self._packing = Packing(settled=experiment.parallel != "auto")
-        self._shortage = shortage.Shortage()
+        self._shortage = gpu_memory_watch.Shortage()
         self._machine_due = 0.0
         self._adopting = True
         self._beat_at = 0.0
@@ -243,7 +243,7 @@ class Supervisor:
         now = time.monotonic()
         if not self._close_look or now < self._machine_due or not self.sweep.alive():
             return
-        self._machine_due = now + shortage.EVERY_SECONDS
+        self._machine_due = now + gpu_memory_watch.EVERY_SECONDS
         self.launching.has_room()
         if self._plan().devices:
             self.append(*self._shortage.further(self.sweep, gpu.read()))

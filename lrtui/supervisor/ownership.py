@@ -6,9 +6,9 @@ import os
 import socket
 
 from lrtui import __version__
-from lrtui import events as ev
-from lrtui.layout import Layout
-from lrtui.sweep import Sweep
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.state import Sweep
 
 
 def is_ours(sweep: Sweep, layout: Layout) -> bool:

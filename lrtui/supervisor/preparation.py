@@ -12,20 +12,19 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui import events as ev
-from lrtui import keeper
-from lrtui.events import AnyEvent
-from lrtui.experiment import Experiment
-from lrtui.foreign import SMALL, read_end, read_small
-from lrtui.launchers import Gone, Job, Launcher, Over, Unclaimed, new_token
-from lrtui.layout import AttemptLayout, Layout
-from lrtui.opening import Origin, beside
-from lrtui.supervisor.conclusion import last_line
+from lrtui.config import Experiment
+from lrtui.config.directory import Origin, beside
+from lrtui.supervisor.outcome import last_line
 from lrtui.supervisor.slots import devices_for
-from lrtui.supervisor.starting import device_environment
-from lrtui.sweep import Sweep
-from lrtui.text import clean_lines
+from lrtui.supervisor.startup import device_environment
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.files import SMALL, read_end, read_small
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.state import Sweep
+from lrtui.text.clean import clean_lines
 from lrtui.train.options import AUTO
+from lrtui.workers import Gone, Job, Launcher, Over, Unclaimed, keeper, new_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from lrtui.events import Plan
-from lrtui.health import Chance, Signs
+from lrtui.analysis.health import Chance, Signs
 from lrtui.metrics import MetricLog
-from lrtui.sweep import Attempt, Run
+from lrtui.sweep.events import Plan
+from lrtui.sweep.state import Attempt, Run
 
 _MOST_POINTS = 10_000
 """Points kept of a range test's curve."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from lrtui.gpu import Gpu
-from lrtui.sweep import Run, Sweep
+from lrtui.hardware.gpu import Gpu
+from lrtui.sweep.state import Run, Sweep
 
 MOMENT_SECONDS = 5.0
 

@@ -21,9 +21,9 @@ only `emit`, and it is the only part of lrtui that imports torch.
     checkpoint.py   what is kept, and how it is read back
 """
 
-IMPORTS = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.together")
-"""What `lrtui.preload` imports, so that workers are forked and need not: all of torch that a training uses."""
-HOST = "lrtui.train.host"
+IMPORTS = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.multiplex.runs")
+"""What `lrtui.workers.forkserver` imports, so that workers are forked and need not: all of torch that a training uses."""
+HOST = "lrtui.train.multiplex.server"
 """The module that trains several runs in one process."""
 ABANDONED = 75
 """Exit code of a worker whose host ended (EX_TEMPFAIL of sysexits.h: it can be tried again)."""

@@ -1,6 +1,6 @@
 """`python -m lrtui.train`: the command line, then the training.
 
-Where `lrtui.preload` gave this worker a link to a host (LRTUI_HOST_FD), the host trains and the worker writes its lines
+Where `lrtui.workers.forkserver` gave this worker a link to a host (LRTUI_HOST_FD), the host trains and the worker writes its lines
 (`guest.py`); without one, or where the host cannot begin, it trains here.
 
 Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written (a range test writes none); 1 the
@@ -18,7 +18,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import lrtui.emit  # noqa: F401 - first, because `time` counts from its import
-from lrtui.train import guest
+from lrtui.train.multiplex import client
 from lrtui.train.options import Options, UsageError, parse
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def main() -> int:
     try:
         options = parse(sys.argv[1:])
         _limit_threads(options)
-        code = guest.attend(sys.argv[1:])
+        code = client.attend(sys.argv[1:])
         return _train(options) if code is None else code
     except UsageError as error:
         print(f"lrtui.train: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lrtui.train.store import SPLIT_SEED, About, balanced, open_part, read_about
+from lrtui.train.prepared_arrays import SPLIT_SEED, About, balanced, open_part, read_about
 
 if TYPE_CHECKING:
     from pathlib import Path

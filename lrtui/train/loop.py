@@ -31,10 +31,10 @@ from lrtui.train.checkpoint import CheckpointError
 from lrtui.train.models import entry_of
 from lrtui.train.optimizers.build import resting
 from lrtui.train.quick import skip_compiler
+from lrtui.train.run_state import Training, resume, save, set_up
 from lrtui.train.schedules.warmup import observe
-from lrtui.train.stepping import Stepper, forward
+from lrtui.train.step import Stepper, forward
 from lrtui.train.stop import Stop
-from lrtui.train.training import Training, resume, save, set_up
 
 if TYPE_CHECKING:
     from lrtui.train.options import Options

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lrtui.train.models import MODELS, is_own
 from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.registry import Entry, mismatch
 from lrtui.train.schedules import SCHEDULES
-from lrtui.train.table import Entry, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

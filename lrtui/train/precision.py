@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from lrtui.train.loop import settle
-from lrtui.train.stepping import take_step
-from lrtui.train.training import Training, chosen_device, set_up
+from lrtui.train.run_state import Training, chosen_device, set_up
+from lrtui.train.step import take_step
 
 if TYPE_CHECKING:
     from lrtui.train.options import Options

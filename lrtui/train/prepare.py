@@ -32,12 +32,12 @@ from typing import TYPE_CHECKING, Any
 
 from lrtui.train.datasets import DATASETS, OWN
 from lrtui.train.options import PRECISIONS, Choice, UsageError, choose, parse
-from lrtui.train.table import Dataset
+from lrtui.train.registry import Dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lrtui.train.store import Source
+    from lrtui.train.prepared_arrays import Source
 
 USAGE, NO_DATA = 2, 5
 
@@ -65,7 +65,7 @@ def prepare(
         OSError: the folder cannot be written.
 
     """
-    from lrtui.train import store  # numpy: not for --help
+    from lrtui.train import prepared_arrays  # numpy: not for --help
 
     choice = Choice(dataset, {}) if isinstance(dataset, str) else dataset
     task = _Own(choice, beside) if choice.name in OWN else _Known(choice.name, data_dir)
@@ -77,11 +77,11 @@ def prepare(
                 shutil.rmtree(left, ignore_errors=True)
         if not force:
             for found in sorted(folder.glob(f"{task.name}-*")):
-                if store.intact(found):
-                    return _answer(found, store.read_about(found))
+                if prepared_arrays.intact(found):
+                    return _answer(found, prepared_arrays.read_about(found))
         source = task.load()
         entry = task.entry
-        path, about = store.write(
+        path, about = prepared_arrays.write(
             folder,
             task.name,
             source,
@@ -109,14 +109,14 @@ class _Own:
     """Data of the user's own."""
 
     def __init__(self, choice: Choice, beside: Path) -> None:
-        from lrtui.train.datasets import own  # numpy: see `prepare`
+        from lrtui.train.datasets import custom_data  # numpy: see `prepare`
 
-        self._path = own.locate(choice, beside)
+        self._path = custom_data.locate(choice, beside)
         self._options = {
             name: value for name, value in choice.options.items() if name not in {"path", "flip"}
         }
         self._load = OWN[choice.name].load()
-        self.name = own.prepared_name(choice, self._path)
+        self.name = custom_data.prepared_name(choice, self._path)
         self.entry = Dataset(
             where=OWN[choice.name].where,
             what=OWN[choice.name].what,

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from lrtui.emit import emit
 from lrtui.train.loop import introduction, settle
 from lrtui.train.options import Choice
-from lrtui.train.stepping import take_step
+from lrtui.train.run_state import Training, set_up
+from lrtui.train.step import take_step
 from lrtui.train.stop import Stop
-from lrtui.train.training import Training, set_up
 
 if TYPE_CHECKING:
     from lrtui.train.options import Options, RangeTest

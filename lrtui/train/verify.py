@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lrtui.train.loop import aside, settle
+from lrtui.train.multiplex.runs import Turns
 from lrtui.train.options import UsageError, parse
-from lrtui.train.stepping import Stepper
-from lrtui.train.together import Turns
-from lrtui.train.training import Training, set_up
+from lrtui.train.run_state import Training, set_up
+from lrtui.train.step import Stepper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """The monitor: a window on an experiment directory, in the terminal. `run` is the way in; the only part that imports textual.
 
-reader (thread) → SnapshotTaken → app: Scene → panels          keys → intents → lrtui.client.send → events → reader
+reader (thread) → SnapshotTaken → app: Scene → panels          keys → intents → lrtui.sweep.mailbox.send → events → reader
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def run(
         _forget_exported_size()
     gc.disable()  # until the first snapshot: what is made until then stays, and looking through it costs 30 ms
     from lrtui.tui.app import Monitor  # textual costs 150 ms
-    from lrtui.tui.memory import Memory
+    from lrtui.tui.view_store import Memory
 
     app = Monitor(
         directory,

@@ -24,21 +24,28 @@ from textual.screen import Screen
 from typing_extensions import override
 
 from lrtui.errors import UserError
-from lrtui.tui import steering, themes
-from lrtui.tui.arrange import arrange, beside
-from lrtui.tui.frames import Frames
+from lrtui.frontend.run_colors import Marks
+from lrtui.frontend.undo import MOST_DEEDS, Deed
+from lrtui.tui import actions, themes
+from lrtui.tui.arrangement import arrange, beside
 from lrtui.tui.keymap import KEYMAP
-from lrtui.tui.link import HungUp, LinkDriver
-from lrtui.tui.marks import Marks
+from lrtui.tui.mouse import Pointing
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
-from lrtui.tui.panels.drawn import Drawn
+from lrtui.tui.panels.chart_panel import Drawn
 from lrtui.tui.panels.leaderboard import ordered
-from lrtui.tui.pointing import Pointing
-from lrtui.tui.reader import Alarmed, MachineRead, PagesRead, Reader, ReaderFailed, SnapshotTaken
-from lrtui.tui.scene import Notice, Scene, View
-from lrtui.tui.turns import Turns
-from lrtui.tui.undo import MOST_DEEDS, Deed
+from lrtui.tui.snapshot_thread import (
+    Alarmed,
+    MachineRead,
+    PagesRead,
+    Reader,
+    ReaderFailed,
+    SnapshotTaken,
+)
+from lrtui.tui.terminal.diff_renderer import Frames
+from lrtui.tui.terminal.driver import HungUp, LinkDriver
+from lrtui.tui.terminal.key_queue import Turns
 from lrtui.tui.user_keys import bell_wanted
+from lrtui.tui.view_model import Notice, Scene, View
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -46,9 +53,9 @@ if TYPE_CHECKING:
     from textual.events import Event
     from textual.theme import Theme
 
-    from lrtui.events import AnyCommand
-    from lrtui.tui.memory import Memory
-    from lrtui.watcher import Snapshot
+    from lrtui.frontend.snapshot import Snapshot
+    from lrtui.sweep.events import AnyCommand
+    from lrtui.tui.view_store import Memory
 
 CHARTS = 4
 HINT = "?: help   K: kill the run (asks)   q: detach, runs go on"
@@ -63,7 +70,7 @@ class Main(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = ""
 
 
-class Monitor(steering.Steering, Pointing, Frames, Turns, inherit_bindings=False):
+class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False):
     """Shows one experiment directory until the user leaves."""
 
     CSS_PATH = "lrtui.tcss"
@@ -360,7 +367,7 @@ class Monitor(steering.Steering, Pointing, Frames, Turns, inherit_bindings=False
     def _send(
         self, commands: Sequence[AnyCommand], deed: Deed | None, then_leave: int | None
     ) -> None:
-        from lrtui.client import send  # off the way to the first paint
+        from lrtui.sweep.mailbox import send  # off the way to the first paint
 
         try:
             for command in commands:
@@ -383,7 +390,7 @@ class Monitor(steering.Steering, Pointing, Frames, Turns, inherit_bindings=False
             self.call_from_thread(self.say, answer.answer + mend, bad=not answer.ok)
 
     def _wake_supervisor(self) -> None:
-        from lrtui.client import ensure_supervisor  # off the way to the first paint
+        from lrtui.sweep.mailbox import ensure_supervisor  # off the way to the first paint
 
         try:
             ensure_supervisor(self.directory)
@@ -404,7 +411,7 @@ def _fell_silent(before: Snapshot | None, now: Snapshot) -> bool:
 
 
 def _driver_of_browser() -> type[Driver]:
-    from lrtui.tui.browser import Browser  # needed there alone
+    from lrtui.tui.terminal.web_driver import Browser  # needed there alone
 
     return Browser
 

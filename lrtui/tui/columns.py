@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrtui.explaining import awaited
-from lrtui.sweep import besides_lr, lr_text
-from lrtui.tui.ink import FAINT, TEXT, amount, clock, number
-from lrtui.tui.states import look
+from lrtui.frontend.explain import awaited
+from lrtui.frontend.state_style import look
+from lrtui.sweep.state import besides_lr, lr_text
+from lrtui.tui.styled_text import FAINT, TEXT, amount, clock, number
 
 if TYPE_CHECKING:
-    from lrtui.ranking import Standing
-    from lrtui.tui.scene import Scene
+    from lrtui.analysis.ranking import Standing
+    from lrtui.tui.view_model import Scene
 
 Text = tuple[str, str]
 """(text, colour)"""

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lrtui.keeper import write_whole
-from lrtui.sweep import lr_text
-from lrtui.text import clean
-from lrtui.tui import ink
+from lrtui.sweep.state import lr_text
+from lrtui.text.clean import clean
+from lrtui.tui import styled_text
 from lrtui.tui.panels.leaderboard import ordered
+from lrtui.workers.keeper import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrtui.tui.charts import Picture
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.charts.plot import Picture
     from lrtui.tui.themes import Theme
+    from lrtui.tui.view_model import Scene
 
 _COLUMNS = ("rank", "runs", "lr", "optimizer", "schedule", "values", "state", "level")
 DRAW_SECONDS = 60.0
@@ -78,7 +78,7 @@ def write(
 
 def _drawn(scene: Scene, pictures: Sequence[Picture], theme: Theme) -> tuple[bytes, str]:
     """Return the charts as PNG, or b"" and why not."""
-    names = {"ink": ink.TEXT, "faint": ink.FAINT, "rule": ink.RULE}
+    names = {"ink": styled_text.TEXT, "faint": styled_text.FAINT, "rule": styled_text.RULE}
     seen = {
         "title": _title(scene),
         "ground": theme.ground,
@@ -86,7 +86,7 @@ def _drawn(scene: Scene, pictures: Sequence[Picture], theme: Theme) -> tuple[byt
         "pictures": [_worn(asdict(picture), theme) for picture in pictures],
     }
     content = msgspec.json.encode(seen, enc_hook=list)  # NaN becomes null, an array a list
-    command = [sys.executable, "-m", "lrtui.report.figures.seen"]
+    command = [sys.executable, "-m", "lrtui.report.figures.screen_charts"]
     try:
         done = subprocess.run(
             command, input=content, capture_output=True, check=False, timeout=DRAW_SECONDS

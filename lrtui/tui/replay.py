@@ -19,12 +19,12 @@ from typing import NamedTuple
 import msgspec
 from typing_extensions import override
 
-from lrtui import events as ev
 from lrtui.errors import UserError
-from lrtui.foreign import open_regular
-from lrtui.journal import JournalTail
-from lrtui.layout import AttemptLayout, Layout
-from lrtui.sweep import Sweep, fold
+from lrtui.sweep import events as ev
+from lrtui.sweep.files import open_regular
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.state import Sweep, fold
 
 TICK_SECONDS = 0.1
 BEAT_SECONDS = 2.0

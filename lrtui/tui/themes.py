@@ -16,15 +16,16 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.theme import Theme as TextualTheme
 
-from lrtui.tui import ink, states
-from lrtui.tui.marks import STOPS, heat, place_of
+from lrtui.frontend import state_style
+from lrtui.frontend.run_colors import STOPS, heat, place_of
+from lrtui.tui import styled_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.color import Color
 
-    from lrtui.tui.marks import Stop
+    from lrtui.frontend.run_colors import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,15 @@ LIGHT = Theme(
     "#eef1f4",
     light=True,
     colours={
-        ink.TEXT: "#1f2328",
-        ink.FAINT: "#59636e",
-        ink.RULE: "#a8b1bb",
-        ink.ACCENT: "#0550ae",
-        states.OK: "#116329",
-        states.GO: "#000000",
-        states.WARN: "#8a4600",
-        states.BAD: "#b3151c",
-        states.CUT: "#6639ba",
+        styled_text.TEXT: "#1f2328",
+        styled_text.FAINT: "#59636e",
+        styled_text.RULE: "#a8b1bb",
+        styled_text.ACCENT: "#0550ae",
+        state_style.OK: "#116329",
+        state_style.GO: "#000000",
+        state_style.WARN: "#8a4600",
+        state_style.BAD: "#b3151c",
+        state_style.CUT: "#6639ba",
     },
     stops=_stops("140a78 1f45ff 2f6f7a 009dbd 909500 b5703f 8a2508 c2157a"),
 )
@@ -83,15 +84,15 @@ CONTRAST = Theme(
     "#000000",
     "#101010",
     colours={
-        ink.TEXT: "#ffffff",
-        ink.FAINT: "#dcdcdc",
-        ink.RULE: "#a0a0a0",
-        ink.ACCENT: "#66d9ff",
-        states.OK: "#6cff8d",
-        states.GO: "#ffffff",
-        states.WARN: "#ffe14d",
-        states.BAD: "#ff8f87",
-        states.CUT: "#e0b3ff",
+        styled_text.TEXT: "#ffffff",
+        styled_text.FAINT: "#dcdcdc",
+        styled_text.RULE: "#a0a0a0",
+        styled_text.ACCENT: "#66d9ff",
+        state_style.OK: "#6cff8d",
+        state_style.GO: "#ffffff",
+        state_style.WARN: "#ffe14d",
+        state_style.BAD: "#ff8f87",
+        state_style.CUT: "#e0b3ff",
     },
     stops=_stops("7777e5 55b0dd b7dae0 02ffb0 ffff17 e6b52e db7748 ff0d87"),
 )
@@ -127,14 +128,14 @@ def textual() -> dict[str, TextualTheme]:
 
 
 def _textual(theme: Theme) -> TextualTheme:
-    accent, text = theme.colour(ink.ACCENT), theme.colour(ink.TEXT)
+    accent, text = theme.colour(styled_text.ACCENT), theme.colour(styled_text.TEXT)
     return TextualTheme(
         theme.name,
         primary=accent,
         accent=accent,
-        warning=theme.colour(states.WARN),
-        error=theme.colour(states.BAD),
-        success=theme.colour(states.OK),
+        warning=theme.colour(state_style.WARN),
+        error=theme.colour(state_style.BAD),
+        success=theme.colour(state_style.OK),
         foreground=text,
         background=theme.ground,
         surface=theme.raised,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from textual.keys import _character_to_key
 
 from lrtui.errors import UserError
-from lrtui.text import clean
+from lrtui.text.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -26,9 +26,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lrtui import events as ev
-from lrtui.sweep import Sweep, fold
-from lrtui.verdict import verdict
+from lrtui.analysis.verdict import verdict
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import Sweep, fold
 
 CURVES = Path(__file__).parent / "curves"
 STEP = 0.5

@@ -59,10 +59,10 @@ def measure(prepared: str, precision: str, steps: int, base: float) -> None:
     """Print all modes of one precision."""
     import torch
 
-    from lrtui.train import stepping
+    from lrtui.train import step as stepping
     from lrtui.train.data import draw_order
-    from lrtui.train.together import Turns
-    from lrtui.train.training import set_up
+    from lrtui.train.multiplex.runs import Turns
+    from lrtui.train.run_state import set_up
 
     def show(what: str, rate: float) -> None:
         print(f"{precision} {what:28} {rate:12,.0f} images/s {rate / base:8.1f} x", flush=True)

@@ -38,7 +38,7 @@ def best(work: Callable[[], object], repeats: int = 8) -> float:
 
 def convolutions(threads: str) -> None:
     """Print how many images per second the convolutions alone would reach, forward and backward, and products of matrices."""
-    from lrtui.train.convolution import quicken
+    from lrtui.train.cpu.convolution import quicken
 
     torch.set_num_threads(int(threads))
     for dtype in (torch.float32, torch.bfloat16):

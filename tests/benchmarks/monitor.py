@@ -21,9 +21,9 @@ import threading
 from pathlib import Path
 from time import perf_counter, sleep
 
-from lrtui import events as ev
-from lrtui.sweep import lr_text
-from lrtui.tui.ink import amount
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import lr_text
+from lrtui.tui.styled_text import amount
 from tests.tui.terminal import Terminal
 
 LONG = 1_000_000

@@ -47,8 +47,8 @@ def main() -> None:
 
 def measure(directory: Path) -> None:
     """Read one directory through a Watcher; print the figures as JSON."""
+    from lrtui.frontend.snapshot import Watcher
     from lrtui.metrics import thin
-    from lrtui.watcher import Watcher
 
     before = rss()
     began = time.perf_counter()

@@ -20,8 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lrtui.client import ensure_supervisor
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep.mailbox import ensure_supervisor
 from tests.supervisor.chaos import STUB, Outcome, end, judge, present, supervisor_pid
 from tests.tui.terminal import Terminal
 

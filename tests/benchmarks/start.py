@@ -21,11 +21,10 @@ import tempfile
 from pathlib import Path
 from time import perf_counter, sleep
 
-from lrtui import keeper
-from lrtui.launchers import Job, Living, Local, Over
-from lrtui.layout import AttemptLayout
-from lrtui.supervisor.starting import device_environment
+from lrtui.supervisor.startup import device_environment
+from lrtui.sweep.layout import AttemptLayout
 from lrtui.train import IMPORTS
+from lrtui.workers import Job, Living, Local, Over, keeper
 
 CLOCKED = ("time", "images_per_second")
 

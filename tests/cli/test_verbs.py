@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
+from lrtui.sweep import events as ev
 from tests.supervisor.chaos import supervisor_pid
 from tests.until import until
 

@@ -24,13 +24,13 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui import keeper, locks
-from lrtui.client import _drop
-from lrtui.launchers import Gone, Job, Local, Over, Unclaimed
-from lrtui.launchers.local import KEEPER
-from lrtui.layout import Layout
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep import events as ev
+from lrtui.sweep import locks
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.mailbox import _drop
+from lrtui.workers import Gone, Job, Local, Over, Unclaimed, keeper
+from lrtui.workers.local import KEEPER
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid

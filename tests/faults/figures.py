@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lrtui import events as ev
-from lrtui import keeper
-from lrtui.client import ensure_supervisor
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep import events as ev
+from lrtui.sweep.mailbox import ensure_supervisor
+from lrtui.workers import keeper
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.faults.test_limits import rss_mib

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from lrtui.layout import Layout
 from lrtui.metrics import MetricLog
+from lrtui.sweep.layout import Layout
 from tests.supervisor.lab import Lab
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.client import ensure_supervisor
-from lrtui.layout import Layout
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.mailbox import ensure_supervisor
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.until import until

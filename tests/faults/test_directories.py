@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import keeper
-from lrtui.layout import Layout
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep.layout import Layout
+from lrtui.workers import keeper
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.layout import Layout
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
 from tests.faults.labs import careful
 from tests.faults.oracle import acknowledged, seen, sound
 from tests.supervisor.chaos import supervisor_pid

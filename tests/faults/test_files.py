@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.layout import Layout
+from lrtui.sweep.layout import Layout
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.until import until

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep import events as ev
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid
@@ -168,7 +168,7 @@ def test_a_thousand_runs_wait_in_little_room(lab):
 
 def test_a_journal_of_gigabytes_is_read_in_bounded_pieces(tmp_path):
     """Hostile: 4 GiB that are a hole; a look costs what one piece costs."""
-    from lrtui.journal import PER_POLL, JournalTail
+    from lrtui.sweep.journal import PER_POLL, JournalTail
 
     journal = tmp_path / "journal.jsonl"
     with journal.open("wb") as file:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import lrtui
-from lrtui import events as ev
-from lrtui import keeper
-from lrtui.client import _drop
-from lrtui.layout import Layout
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.mailbox import _drop
+from lrtui.workers import keeper
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid

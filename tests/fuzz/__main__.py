@@ -20,18 +20,18 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from lrtui import events as ev
+from lrtui.analysis.ranking import rank
+from lrtui.analysis.verdict import verdict
+from lrtui.config import parse
 from lrtui.errors import ExperimentError
-from lrtui.experiment import parse
-from lrtui.journal import JournalTail
+from lrtui.frontend.narration import event_text
 from lrtui.metrics import MetricLog, RunSeries
-from lrtui.narration import event_text
-from lrtui.ranking import rank
 from lrtui.supervisor import commands
-from lrtui.sweep import Sweep, fold
-from lrtui.verdict import verdict
+from lrtui.sweep import events as ev
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.state import Sweep, fold
 from tests.fuzz.mutate import mutated
-from tests.test_sweep import PLAN, launched, numbered, queued
+from tests.sweep.test_state import PLAN, launched, numbered, queued
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 LINES = [

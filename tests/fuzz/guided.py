@@ -119,14 +119,14 @@ def experiment(_: Path) -> Target:
 
 
 def search(_: Path) -> Target:
-    from lrtui.ranking import rank
-    from lrtui.tui import filtering
+    from lrtui.analysis.ranking import rank
+    from lrtui.frontend import run_filter
     from tests.fuzz import __main__ as fuzz
 
     rows = rank(fuzz.sweep_of_letters(), {})
 
     def target(text: bytes) -> None:
-        found = filtering.matcher(text.decode("utf-8", "replace"))
+        found = run_filter.matcher(text.decode("utf-8", "replace"))
         if isinstance(found, str):
             assert found, "a fault without words"
         else:
@@ -139,7 +139,7 @@ def search(_: Path) -> Target:
 def pattern(_: Path) -> Target:
     import re
 
-    from lrtui.text import runaway
+    from lrtui.text.clean import runaway
 
     lines = ("epoch 3 loss=0.5 acc=0.9", "a" * 30 + "!", " " * 30 + "x", "1" * 30 + "e")
 
@@ -157,7 +157,7 @@ def pattern(_: Path) -> Target:
 
 
 def shown(_: Path) -> Target:
-    from lrtui.text import clean, clean_lines
+    from lrtui.text.clean import clean, clean_lines
     from tests.fuzz import __main__ as fuzz
 
     def target(text: bytes) -> None:

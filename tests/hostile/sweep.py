@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lrtui import events as ev
-from lrtui.journal import JournalTail
-from lrtui.layout import Layout
+from lrtui.sweep import events as ev
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import Layout
 from tests import recorded
 from tests.hostile.texts import TEXTS
 

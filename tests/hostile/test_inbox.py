@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.events import Answer
-from lrtui.layout import Layout
-from lrtui.supervisor.inbox import Inbox
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import Answer
+from lrtui.sweep.inbox import Inbox
+from lrtui.sweep.layout import Layout
 
 ORDER = ev.encode(ev.Ping(v=1))
 """What would be obeyed if it lay there as a file of ours."""

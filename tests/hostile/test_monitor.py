@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.text import clean
+from lrtui.text.clean import clean
 from tests import recorded
 from tests.hostile import sweep
 from tests.hostile.texts import TEXTS

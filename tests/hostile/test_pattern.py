@@ -2,10 +2,10 @@
 
 import pytest
 
+from lrtui.config import parse
 from lrtui.errors import ExperimentError
-from lrtui.experiment import parse
 from lrtui.metrics import MetricLog
-from lrtui.text import runaway
+from lrtui.text.clean import runaway
 
 RUNAWAYS = [
     r"(a+)+$",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lrtui import events as ev
+from lrtui.sweep import events as ev
 from tests.tui import recordings
 from tests.tui.conftest import settled
 

@@ -24,15 +24,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lrtui import keeper, preload
-from lrtui.client import ensure_supervisor
-from lrtui.journal import JournalTail
-from lrtui.launchers.local import read_pid
-from lrtui.layout import AttemptLayout, Layout
+from lrtui.config.directory import open_experiment
 from lrtui.metrics import MetricLog
-from lrtui.opening import open_experiment
-from lrtui.sweep import State, Sweep, fold
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.mailbox import ensure_supervisor
+from lrtui.sweep.state import State, Sweep, fold
 from lrtui.train import HOST
+from lrtui.workers import forkserver, keeper
+from lrtui.workers.local import read_pid
 
 STUB = Path(__file__).parent.parent / "stub.py"
 MODEL = Path(__file__).parent.parent / "oracle_model.py"
@@ -226,7 +226,7 @@ def preloaded_pid(directory: Path) -> int | None:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if os.fsencode(str(preload.__file__)) in words:
+        if os.fsencode(str(forkserver.__file__)) in words:
             return pid
     return None
 

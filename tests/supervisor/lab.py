@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import keeper
-from lrtui.client import ensure_supervisor, send
-from lrtui.journal import JournalTail
-from lrtui.layout import Layout
-from lrtui.opening import open_experiment
-from lrtui.sweep import Run, Sweep, fold
+from lrtui.config.directory import open_experiment
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.mailbox import ensure_supervisor, send
+from lrtui.sweep.state import Run, Sweep, fold
+from lrtui.workers import keeper
 from tests.supervisor.chaos import supervisor_pid
 from tests.until import until
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui import events as ev
-from lrtui.client import ensure_supervisor
-from lrtui.experiment import parse
-from lrtui.launchers import Gone, Living, Over, Unclaimed
-from lrtui.layout import AttemptLayout, Layout
-from lrtui.opening import Origin, open_experiment
+from lrtui.config import parse
+from lrtui.config.directory import Origin, open_experiment
 from lrtui.supervisor.__main__ import resolve
 from lrtui.supervisor.preparation import Preparation
-from lrtui.sweep import fold
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.mailbox import ensure_supervisor
+from lrtui.sweep.state import fold
+from lrtui.workers import Gone, Living, Over, Unclaimed
 from tests.supervisor.lab import lab  # noqa: F401  # a fixture
 from tests.until import until
 

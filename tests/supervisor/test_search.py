@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.client import ensure_supervisor
-from lrtui.layout import Layout
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.mailbox import ensure_supervisor
 from tests.supervisor.chaos import supervisor_pid
 from tests.supervisor.lab import Lab
 from tests.until import until

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.client import ensure_supervisor
-from lrtui.layout import Layout
-from lrtui.opening import open_experiment
+from lrtui.config.directory import open_experiment
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.mailbox import ensure_supervisor
 from tests.supervisor.chaos import SHARED, campaign, host_pids, write_shared
 from tests.train.running import timeless
 from tests.until import until

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.layout import Layout
-from lrtui.sweep import State
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.state import State
 from tests.supervisor.chaos import TRAINER, campaign, supervisor_pid
 from tests.until import until
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lrtui.train import store
+from lrtui.train import prepared_arrays
 from tests.train.running import Trainer, timeless, tiny_source
 
 
@@ -15,7 +15,7 @@ from tests.train.running import Trainer, timeless, tiny_source
 def prepared(tmp_path_factory):
     """A prepared folder of 240 training, 60 validation and 60 test images of 8x8."""
     folder = tmp_path_factory.mktemp("prepared")
-    path, _ = store.write(
+    path, _ = prepared_arrays.write(
         folder, "tiny", tiny_source(), classes=10, validation=60, flip=True, synthetic=True
     )
     return path

@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lrtui import preload
+from lrtui.workers import forkserver
 
-MODULES = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.together")
+MODULES = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.multiplex.runs")
 """What `preload` imports for a sweep with the built-in trainer."""
 
 
@@ -151,4 +151,4 @@ if __name__ == "__main__":
     for name in MODULES:
         importlib.import_module(name)
     gc.freeze()
-    preload.run(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    forkserver.run(_serve(socket.socket(fileno=int(sys.argv[1]))))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lrtui.train import store
+from lrtui.train import prepared_arrays
 from tests.train.forks import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def tiny_source(*, channels=1, size=8, classes=10, train=300, test=60, seed=0):
         noise = rng.integers(-40, 41, (count, channels, size, size))
         return np.clip(means[labels] + noise, 0, 255).astype(np.uint8), labels
 
-    return store.Source(*draw(train), *draw(test), "test")
+    return prepared_arrays.Source(*draw(train), *draw(test), "test")
 
 
 class Trainer:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lrtui.config import parse
 from lrtui.errors import ExperimentError
-from lrtui.experiment import parse
-from lrtui.train import prepare, store
-from lrtui.train.datasets import folder, own
+from lrtui.train import prepare, prepared_arrays
+from lrtui.train.datasets import custom_data, folder
 from lrtui.train.options import Choice, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +62,10 @@ def prepared(kind, tmp_path, name, **options):
 
 
 def parts(answer):
-    return {part: store.open_part(Path(answer["path"]), part) for part in store.PARTS}
+    return {
+        part: prepared_arrays.open_part(Path(answer["path"]), part)
+        for part in prepared_arrays.PARTS
+    }
 
 
 # ---------------------------------------------------------------- a folder of images
@@ -134,7 +137,7 @@ def test_the_cameras_orientation_is_applied_and_grey_is_one_channel(tmp_path):
     assert np.array_equal(image, pixels[::-1, ::-1].transpose(2, 0, 1))
     images(tmp_path / "images")
     answer = prepared("folder", tmp_path, "images", grey=True, size=8, flip=True)
-    about = store.read_about(Path(answer["path"]))
+    about = prepared_arrays.read_about(Path(answer["path"]))
     assert (about.channels, about.size, about.flip) == (1, 8, True)
 
 
@@ -349,7 +352,7 @@ def test_a_full_disk_is_exit_5_with_what_is_needed(tmp_path, small_disk):
 
 def test_more_images_than_the_memory_holds_are_refused_before_they_are_read(tmp_path, monkeypatch):
     images(tmp_path / "images")
-    monkeypatch.setattr(own, "_free_memory", lambda: 100_000)
+    monkeypatch.setattr(custom_data, "_free_memory", lambda: 100_000)
     with pytest.raises(MemoryError, match=r"20 images take 0\.0 GB of memory"):
         prepared("folder", tmp_path, "images")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lrtui.config import argv, parse
 from lrtui.errors import ExperimentError
-from lrtui.experiment import argv, parse
 from lrtui.train.options import Choice, UsageError, choose_model
 
 ROOT = Path(__file__).parents[2]
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_it_is_one_line_with_the_users_line(prepared, folder,
 
 def _set_up(prepared, folder):
     from lrtui.train.options import parse as parse_options
-    from lrtui.train.training import set_up
+    from lrtui.train.run_state import set_up
 
     for name in ("my_model", "shapes"):
         sys.modules.pop(name, None)
@@ -272,7 +272,7 @@ def test_a_worker_says_it_and_ends_with_2(trainer, folder):
 
 def test_a_module_that_python_has_already_is_not_taken_for_the_users(prepared, folder):
     (folder / "json.py").write_text(GOOD)
-    from lrtui.train.models import own
+    from lrtui.train.models import custom as own
 
     with pytest.raises(UsageError, match=r"another module is called json .*; rename json\.py"):
         own.build(Choice("json:build", {}), folder, (1, 8, 10))

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lrtui.train import convolution
-from lrtui.train.convolution import convolve, quicken
+from lrtui.train.cpu import convolution
+from lrtui.train.cpu.convolution import convolve, quicken
 
 MAPS = [(1, 1), (1, 4), (2, 2), (3, 2), (4, 4), (5, 5)]
 

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.train import data, store
+from lrtui.train import data, prepared_arrays
 from tests.train.running import ROOT, tiny_source
 
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ def load(folder, size=None, *, augment=False, share=1.0, device=CPU):
 @pytest.fixture(scope="module")
 def colour(tmp_path_factory):
     source = tiny_source(channels=3, size=8)
-    path, _ = store.write(
+    path, _ = prepared_arrays.write(
         tmp_path_factory.mktemp("c"),
         "colour",
         source,
@@ -47,7 +47,7 @@ def test_a_batch_is_the_normalised_pixels(colour):
     arrays = load(colour)
     order = data.draw_order(arrays, 5, 0, augment=False)
     inputs, labels = arrays.take(order, 16, 16)
-    images, truth = store.open_part(colour, "train")
+    images, truth = prepared_arrays.open_part(colour, "train")
     index = order.index[16:32].numpy()
     mean = images.mean(axis=(0, 2, 3), keepdims=True, dtype=np.float64)
     std = images.std(axis=(0, 2, 3), keepdims=True, dtype=np.float64)
@@ -74,7 +74,7 @@ def test_augmentation_shifts_and_mirrors_and_never_mixes_images(colour):
     assert arrays.fit.crop == 1
     order = data.draw_order(arrays, 0, 0, augment=True)
     taken, _ = arrays.take(order, 0, 32)
-    images = torch.from_numpy(np.array(store.open_part(colour, "train")[0]))
+    images = torch.from_numpy(np.array(prepared_arrays.open_part(colour, "train")[0]))
     for place in range(32):
         image = torch.nn.functional.pad(images[order.index[place]], [1] * 4)
         down, right = order.shifts[place].tolist()
@@ -113,13 +113,15 @@ def test_augmentation_at_once_is_exactly_that_of_a_loop_over_the_images(
     tmp_path, device, source_size, model_size
 ):
     source = tiny_source(channels=3, size=source_size)
-    path, _ = store.write(
+    path, _ = prepared_arrays.write(
         tmp_path, "x", source, classes=10, validation=60, flip=True, synthetic=True
     )
     arrays = load(path, model_size, augment=True, device=torch.device(device))
     order = data.draw_order(arrays, 3, 2, augment=True)
     inputs, labels = arrays.take(order, 5, 12)
-    images, truth = (torch.from_numpy(np.array(each)) for each in store.open_part(path, "train"))
+    images, truth = (
+        torch.from_numpy(np.array(each)) for each in prepared_arrays.open_part(path, "train")
+    )
     assert inputs.device.type == labels.device.type == device
     assert torch.equal(inputs.cpu(), one_by_one(arrays, order, 5, 12, images))
     assert torch.equal(labels.cpu(), truth[order.index[5:17].cpu()])
@@ -129,8 +131,10 @@ def test_a_share_of_the_data_is_balanced_the_same_every_time_and_used_alone(tmp_
     labels = np.repeat(np.arange(4), [100, 60, 30, 10])
     images = np.arange(200, dtype=np.uint8)[:, None, None, None].repeat(64).reshape(200, 1, 8, 8)
     few = np.arange(0, 200, 10)
-    source = store.Source(images, labels, images[few], labels[few], "x", images[few], labels[few])
-    path, _ = store.write(
+    source = prepared_arrays.Source(
+        images, labels, images[few], labels[few], "x", images[few], labels[few]
+    )
+    path, _ = prepared_arrays.write(
         tmp_path, "x", source, classes=4, validation=0, flip=False, synthetic=True
     )
     half = load(path, share=0.5)
@@ -166,7 +170,7 @@ def test_the_order_is_that_of_seed_and_epoch_in_every_process(prepared):
 
 
 def test_what_must_not_be_mirrored_is_not(tmp_path):
-    path, _ = store.write(
+    path, _ = prepared_arrays.write(
         tmp_path, "digits", tiny_source(), classes=10, validation=60, flip=False, synthetic=True
     )
     order = data.draw_order(load(path, augment=True), 0, 0, augment=True)
@@ -178,7 +182,7 @@ def test_what_must_not_be_mirrored_is_not(tmp_path):
 )
 def test_small_images_are_enlarged_and_padded_to_32(tmp_path, size, enlarge, pad):
     source = tiny_source(size=size)
-    path, _ = store.write(
+    path, _ = prepared_arrays.write(
         tmp_path, "x", source, classes=10, validation=60, flip=True, synthetic=True
     )
     arrays = load(path, 32)
@@ -192,7 +196,7 @@ def test_small_images_are_enlarged_and_padded_to_32(tmp_path, size, enlarge, pad
 
 
 def test_images_larger_than_the_model_takes_are_refused(tmp_path):
-    path, _ = store.write(
+    path, _ = prepared_arrays.write(
         tmp_path, "x", tiny_source(size=40), classes=10, validation=60, flip=True, synthetic=True
     )
     with pytest.raises(ValueError, match="40x40 do not fit a model that takes 32x32"):
@@ -207,17 +211,17 @@ def test_images_larger_than_the_model_takes_are_refused(tmp_path):
 def test_a_split_is_stratified_disjoint_and_always_the_same(sizes, share):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     count = max(1, round(share * len(labels)))
-    train, val = store.split(labels, count, len(sizes))
+    train, val = prepared_arrays.split(labels, count, len(sizes))
     assert len(val) == count
     assert sorted([*train, *val]) == list(range(len(labels)))
     for label, size in enumerate(sizes):
         assert abs((labels[val] == label).sum() - size * count / len(labels)) < 1
-    again = store.split(labels, count, len(sizes))
+    again = prepared_arrays.split(labels, count, len(sizes))
     assert all(np.array_equal(a, b) for a, b in zip((train, val), again, strict=True))
 
 
 def test_the_arrays_are_mapped_and_not_read(colour):
-    images, _ = store.open_part(colour, "train")
+    images, _ = prepared_arrays.open_part(colour, "train")
     assert isinstance(images, np.memmap)
     assert (
         load(colour).train.images.data_ptr() % 64 == 0

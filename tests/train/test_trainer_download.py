@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtui.train import prepare, store
+from lrtui.train import prepare, prepared_arrays
 from lrtui.train.datasets import download, vision
 from tests.train.test_trainer_prepare import _cifar100_archive, _idx
 
@@ -113,7 +113,7 @@ def test_cifar100_is_downloaded_and_read_although_the_connection_is_cut(
     server.cut_after = total // 3 - 1
     assert main("cifar100", tmp_path / "data") == 0
     out, err = capfd.readouterr()
-    images, labels = store.open_part(Path(json.loads(out)["path"]), "test")
+    images, labels = prepared_arrays.open_part(Path(json.loads(out)["path"]), "test")
     assert np.array_equal(images, cifar100["test"][0])
     assert np.array_equal(labels, cifar100["test"][1])
     spans = [span for _, span in server.asked]
@@ -206,7 +206,7 @@ def mnist(server, monkeypatch):
 
 def test_mnist_comes_from_the_mirror_that_answers(server, mnist, tmp_path):
     answer = prepare.prepare("mnist", tmp_path / "data")
-    images, labels = store.open_part(Path(answer["path"]), "test")
+    images, labels = prepared_arrays.open_part(Path(answer["path"]), "test")
     assert np.array_equal(images[:, 0], mnist[0][:100])
     assert np.array_equal(labels, mnist[1][:100])
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from lrtui.train import branches
+from lrtui.train.cuda import overlapped_backward
 from lrtui.train.loop import aside, settle
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import parse
-from lrtui.train.stepping import EAGER_STEPS, Stepper
-from lrtui.train.training import set_up
+from lrtui.train.run_state import set_up
+from lrtui.train.step import EAGER_STEPS, Stepper
 from tests.train.running import ROOT, Trainer, timeless
 from tests.until import until
 
@@ -101,12 +101,12 @@ def test_gradients_beside_each_other_are_those_of_torch(dtype):
         layers = nn.Conv2d(3, 32, 3, stride=2), nn.ReLU(), nn.Conv2d(32, 48, 3, bias=False)
         model = nn.Sequential(*layers).cuda().to(memory_format=torch.channels_last)
         if beside:
-            branches.branch(model)
+            overlapped_backward.branch(model)
         images.grad = None
         with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
             outputs = model(images)
         outputs.float().square().sum().backward()
-        branches.join(images.device)
+        overlapped_backward.join(images.device)
         return [images.grad, *(weight.grad for weight in model.parameters())]
 
     for ours, theirs in zip(gradients(beside=True), gradients(beside=False), strict=True):

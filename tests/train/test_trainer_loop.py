@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lrtui.train import data, stepping, store
+from lrtui.train import data, prepared_arrays
+from lrtui.train import step as stepping
 from lrtui.train.options import parse
-from lrtui.train.training import set_up
+from lrtui.train.run_state import set_up
 
 
 def options(prepared, *more):
@@ -51,7 +52,7 @@ def test_losses_equal_those_of_a_plain_loop(prepared, model, name, kind):
 
     reference = set_up(options(prepared, "--model", model)).model
     optimizer = kind(reference.parameters())
-    images, labels = store.open_part(prepared, "train")
+    images, labels = prepared_arrays.open_part(prepared, "train")
     pixels = torch.from_numpy(np.array(images)).float() / 255
     mean, std = pixels.mean(), pixels.std(correction=0)
     theirs = []
@@ -91,7 +92,7 @@ def test_without_torchs_compiler_weights_are_the_same_to_the_last_bit(prepared):
     code = (
         "import sys, torch{real}\n"
         "from lrtui.train import stepping; from lrtui.train.options import parse\n"
-        "from lrtui.train.training import set_up\n"
+        "from lrtui.train.run_state import set_up\n"
         "from lrtui.train.quick import skip_compiler; skip_compiler()\n"
         "t = set_up(parse(sys.argv[1:]))\n"
         "for _ in range(5): stepping.take_step(t)\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrtui.train import loop, stepping, training
+from lrtui.train import loop, run_state
+from lrtui.train import step as stepping
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import resting
 from lrtui.train.options import UsageError, parse
@@ -53,7 +54,7 @@ def same_weights(one, other):
 @pytest.mark.parametrize("model", ["mlp", "cnn3"])  # cnn3's weights lie channels_last
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_loss_falls(options, name, model):
-    run = training.set_up(options(name, model=model))
+    run = run_state.set_up(options(name, model=model))
     losses = [float(stepping.take_step(run)) for _ in range(12)]
     assert min(losses[6:]) < losses[0]
 
@@ -61,15 +62,15 @@ def test_the_loss_falls(options, name, model):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_resumed_run_is_bit_identical(options, name):
     chosen = options(name, "--schedule", '{"cosine": {"warmup": 0.2}}')
-    whole = training.set_up(chosen)
-    parts = training.set_up(chosen)
+    whole = run_state.set_up(chosen)
+    parts = run_state.set_up(chosen)
     for _ in range(12):
         stepping.take_step(whole)
     for _ in range(5):
         stepping.take_step(parts)
-    training.save(parts)
-    parts = training.set_up(chosen)
-    assert "resumed at step 5" in training.resume(parts)
+    run_state.save(parts)
+    parts = run_state.set_up(chosen)
+    assert "resumed at step 5" in run_state.resume(parts)
     for _ in range(7):
         stepping.take_step(parts)
     assert same_weights(weights(whole), weights(parts))
@@ -78,20 +79,20 @@ def test_a_resumed_run_is_bit_identical(options, name):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
 def test_a_checkpoint_of_a_gpu_goes_on_on_the_cpu(options, name):
-    run = training.set_up(options(name))
+    run = run_state.set_up(options(name))
     stepping.take_step(run)
     for group in run.optimizer.param_groups:
         group["capturable"] = True  # as on a GPU; torch refuses it on the CPU
-    training.save(run)
-    again = training.set_up(options(name))
-    assert training.resume(again).startswith("resumed at step 1")
+    run_state.save(run)
+    again = run_state.set_up(options(name))
+    assert run_state.resume(again).startswith("resumed at step 1")
     assert not any(group["capturable"] for group in again.optimizer.param_groups)
     stepping.take_step(again)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_evaluation_or_a_checkpoint_more_changes_nothing(options, name):
-    plain, looked_at = training.set_up(options(name)), training.set_up(options(name))
+    plain, looked_at = run_state.set_up(options(name)), run_state.set_up(options(name))
     with Stop() as stop:
         for step in range(6):
             stepping.take_step(plain)
@@ -99,17 +100,17 @@ def test_an_evaluation_or_a_checkpoint_more_changes_nothing(options, name):
             with resting(looked_at.optimizer):
                 assert loop._evaluate(looked_at, looked_at.data.val, stop) is not None
             if step == 2:
-                training.save(looked_at)
+                run_state.save(looked_at)
     assert same_weights(weights(plain), weights(looked_at))
 
 
 @pytest.mark.parametrize("name", AVERAGING)
 def test_what_is_evaluated_and_kept_is_schedule_frees_average(options, name):
-    run = training.set_up(options(name))
+    run = run_state.set_up(options(name))
     for _ in range(6):
         stepping.take_step(run)
     trained = weights(run)
-    training.save(run)
+    run_state.save(run)
     run.optimizer.eval()
     average = weights(run)
     kept = torch.load(run.options.checkpoint, weights_only=True)["model"]
@@ -137,7 +138,7 @@ def _append(path: Path, line):
 
 
 def test_muon_gives_convolutions_as_matrices_to_muon_and_the_rest_to_adamw(options):
-    run = training.set_up(options("muon", model="cnn3"))
+    run = run_state.set_up(options("muon", model="cnn3"))
     hidden, rest = run.optimizer._hidden, run.optimizer._adamw.param_groups[0]["params"]
     named = {id(value): name for name, value in run.model.named_parameters()}
     assert all(value.ndim == 4 for value in hidden)
@@ -169,7 +170,7 @@ def test_muons_step_is_that_of_torchs_muon_on_the_flattened_weights(layout):
 
 def test_a_model_without_hidden_weights_is_refused_for_muon(options):
     with pytest.raises(UsageError, match="it is for hidden weights"):
-        training.set_up(options("muon", model="linear"))
+        run_state.set_up(options("muon", model="linear"))
 
 
 def test_an_optional_package_that_is_missing_is_named_with_its_extra(prepared, monkeypatch):
@@ -178,4 +179,4 @@ def test_an_optional_package_that_is_missing_is_named_with_its_extra(prepared, m
         ["--prepared", str(prepared), "--optimizer", "prodigy", "--lr", "1", "--steps", "9"]
     )
     with pytest.raises(UsageError, match=r"prodigyopt: pip install 'lrtui\[optimizers\]'"):
-        training.set_up(chosen)
+        run_state.set_up(chosen)

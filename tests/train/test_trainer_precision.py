@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.experiment import describe, parse
-from lrtui.layout import AttemptLayout, Layout
-from lrtui.supervisor.starting import precision as precision_of
-from lrtui.sweep import fold
+from lrtui.config import describe, parse
+from lrtui.supervisor.startup import precision as precision_of
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.state import fold
 from lrtui.train import precision
 from lrtui.train.options import parse as options
 from lrtui.train.prepare import main as prepare

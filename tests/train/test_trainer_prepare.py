@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtui.train import prepare, store
+from lrtui.train import prepare, prepared_arrays
 from lrtui.train.datasets import DATASETS, OWN, synthetic, vision
 
 KEYS = {"dataset", "path", "classes", "train", "val", "test", "checksum", "synthetic"}
@@ -56,7 +56,7 @@ def test_digits_are_prepared_and_described_on_stdout_and_in_the_attempt(tmp_path
     assert (answer["train"], answer["val"], answer["test"]) == (1000, 400, 397)
     assert (answer["classes"], answer["synthetic"]) == (10, False)
     assert Path(answer["path"]).name == f"digits-{answer['checksum'][:12]}"
-    images, labels = store.open_part(Path(answer["path"]), "train")
+    images, labels = prepared_arrays.open_part(Path(answer["path"]), "train")
     assert (images.shape, images.dtype, images.max()) == ((1000, 1, 8, 8), np.uint8, 255)
     assert np.bincount(labels).min() >= 95
     assert not list((tmp_path / "data" / "prepared").glob(".digits-*"))
@@ -86,9 +86,9 @@ def test_a_damaged_folder_is_written_again(tmp_path, fault):
     else:
         data[-10] ^= 1
         file.write_bytes(data)
-    assert not store.intact(folder)
+    assert not prepared_arrays.intact(folder)
     assert prepare.prepare("digits", tmp_path) == answer
-    assert store.intact(folder)
+    assert prepared_arrays.intact(folder)
 
 
 def test_two_preparations_at_once_do_it_once(tmp_path):
@@ -101,7 +101,7 @@ def test_two_preparations_at_once_do_it_once(tmp_path):
 
 def test_a_preparation_killed_midway_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        store.json, "dump", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+        prepared_arrays.json, "dump", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         prepare.prepare("digits", tmp_path)
@@ -122,7 +122,7 @@ def test_synthetic_data_is_labelled_and_the_same_everywhere(tmp_path, monkeypatc
     answer = prepare.prepare("synthetic", tmp_path)
     assert answer["synthetic"] is True
     assert DATASETS["synthetic"].what.startswith("SYNTHETIC")
-    images, labels = store.open_part(Path(answer["path"]), "test")
+    images, labels = prepared_arrays.open_part(Path(answer["path"]), "test")
     assert (images.shape, images.dtype) == ((500, 3, 32, 32), np.uint8)
     assert np.bincount(labels).tolist() == [50] * 10
     assert answer["checksum"].startswith("670e62fcd7e6")
@@ -219,11 +219,11 @@ def test_cifar100_is_read_from_its_archive_by_the_code_that_reads_the_original(
         5000,
         1000,
     )
-    images, labels = store.open_part(Path(answer["path"]), "test")
+    images, labels = prepared_arrays.open_part(Path(answer["path"]), "test")
     assert np.array_equal(images, truth["test"][0])
     assert np.array_equal(labels, truth["test"][1])
-    train, train_labels = store.open_part(Path(answer["path"]), "train")
-    val, val_labels = store.open_part(Path(answer["path"]), "val")
+    train, train_labels = prepared_arrays.open_part(Path(answer["path"]), "train")
+    val, val_labels = prepared_arrays.open_part(Path(answer["path"]), "val")
     assert np.bincount(val_labels).tolist() == [50] * 100
     seen = sorted(image.tobytes() for image in (*train, *val))
     assert seen == sorted(image.tobytes() for image in truth["train"][0])
@@ -254,6 +254,6 @@ def test_fashion_mnist_is_taken_from_debians_files(tmp_path):
     assert (code, err) == (0, "")
     answer = json.loads(out)
     assert (answer["train"], answer["val"], answer["test"]) == (2000, 10_000, 100)
-    test, truth = store.open_part(Path(answer["path"]), "test")
+    test, truth = prepared_arrays.open_part(Path(answer["path"]), "test")
     assert np.array_equal(test[:, 0], images[:100])
     assert np.array_equal(truth, labels[:100])

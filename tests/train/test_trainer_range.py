@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lrtui.strategies.range_test import suggest
+from lrtui.search.range_test import suggest
 from lrtui.train import data
 from lrtui.train.options import RangeTest, UsageError, parse
 from lrtui.train.range_test import Smoothed, rate
-from lrtui.train.training import set_up
+from lrtui.train.run_state import set_up
 from tests.train.running import ROOT
 
 EPOCH_STEPS = 15

@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from lrtui.train import store
+from lrtui.train import prepared_arrays
 from tests.train.running import Trainer, tiny_source
 
 
@@ -109,7 +109,7 @@ def test_sigterm_during_an_evaluation_is_heard_and_the_evaluation_made_good(
     trainer, same, tmp_path
 ):
     source = tiny_source(size=16, train=30_320, test=30_000)
-    trainer.prepared, _ = store.write(
+    trainer.prepared, _ = prepared_arrays.write(
         tmp_path, "wide", source, classes=10, validation=30_000, flip=True, synthetic=True
     )
     options = {"model": "cnn3", "epochs": 2}

@@ -12,15 +12,15 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as of_torch
 
+from lrtui.config import parse as parse_experiment
+from lrtui.config.rungs import decays, warmup
+from lrtui.config.schedule_charts import draw
 from lrtui.errors import ExperimentError
-from lrtui.experiment import parse as parse_experiment
-from lrtui.experiment.drawing import draw
-from lrtui.experiment.lengths import decays, warmup
 from lrtui.train.options import parse
+from lrtui.train.run_state import resume, save, set_up
 from lrtui.train.schedules import SCHEDULES
 from lrtui.train.schedules.warmup import advance, build_schedule, observe
-from lrtui.train.stepping import take_step
-from lrtui.train.training import resume, save, set_up
+from lrtui.train.step import take_step
 from tests.train.running import ROOT
 
 

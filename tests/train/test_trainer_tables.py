@@ -17,9 +17,9 @@ from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import build_optimizer
 from lrtui.train.options import Choice
+from lrtui.train.registry import Optimizer, mismatch
 from lrtui.train.schedules import SCHEDULES
 from lrtui.train.schedules.warmup import advance, build_schedule
-from lrtui.train.table import Optimizer, mismatch
 
 TABLES = {"datasets": DATASETS, "models": MODELS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES}
 ENTRIES = [

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrtui.train import stepping
+from lrtui.train import step
+from lrtui.train.multiplex.runs import Together, Turns
 from lrtui.train.options import parse
-from lrtui.train.together import Together, Turns
-from lrtui.train.training import set_up
+from lrtui.train.run_state import set_up
 from lrtui.train.verify import digest
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def runs(prepared, *more, rates=RATES):
 def alone(options, steps):
     training = set_up(options)
     for _ in range(steps):
-        stepping.take_step(training)
+        step.take_step(training)
     return digest(training)
 
 
@@ -50,7 +50,7 @@ def test_weights_are_those_of_lone_runs_also_where_one_goes_and_one_comes(prepar
     def round_of_steps():
         for number, member in members.items():
             batch = together.batch(member.training)
-            member.turn(lambda batch=batch, run=member.training: stepping.take_step(run, batch))
+            member.turn(lambda batch=batch, run=member.training: step.take_step(run, batch))
             steps[number] += 1
 
     for _ in range(5):

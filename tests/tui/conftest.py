@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 import pytest
 
-from lrtui.events import Answer, AnyCommand
+from lrtui.frontend.snapshot import Snapshot
+from lrtui.sweep.events import Answer, AnyCommand
 from lrtui.tui import app as app_module
 from lrtui.tui.app import Monitor
-from lrtui.tui.judgement import judge
-from lrtui.tui.panels.drawn import Drawn
-from lrtui.tui.reader import PagesRead, SnapshotTaken
-from lrtui.tui.scene import Pages
-from lrtui.watcher import Snapshot
+from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.snapshot_thread import PagesRead, SnapshotTaken
+from lrtui.tui.verdict_view import judge
+from lrtui.tui.view_model import Pages
 from tests.tui import recordings
 
 
@@ -81,8 +81,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[AnyCommand]:
         commands.append(command)
         return Answer(ok=True, answer="done so")
 
-    monkeypatch.setattr("lrtui.client.send", send)
-    monkeypatch.setattr("lrtui.client.ensure_supervisor", lambda directory: None)
+    monkeypatch.setattr("lrtui.sweep.mailbox.send", send)
+    monkeypatch.setattr("lrtui.sweep.mailbox.ensure_supervisor", lambda directory: None)
     return commands
 
 

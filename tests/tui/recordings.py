@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from lrtui import events as ev
+from lrtui.analysis.ranking import rank
+from lrtui.analysis.verdict import Verdict, groups, sensitivity
+from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement, RunSeries
-from lrtui.ranking import rank
-from lrtui.sweep import Sweep, fold
-from lrtui.tui.judgement import Judgement
-from lrtui.verdict import Verdict, groups, sensitivity
-from lrtui.watcher import Snapshot
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import Sweep, fold
+from lrtui.tui.verdict_view import Judgement
 
 NOW = 1_790_000_000.0
 LRS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)

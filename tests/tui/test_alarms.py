@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui import events as ev
-from lrtui.layout import Layout
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
 from tests import recorded
 from tests.tui.terminal import Terminal
 

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from lrtui.metrics import Series
-from lrtui.tui import axes, braille, charts
-from lrtui.tui.axes import Limits
-from lrtui.tui.charts import Curve, Picture
-from lrtui.tui.curves import metric_for, smoothed
+from lrtui.tui.charts import axes, braille, plot
+from lrtui.tui.charts.axes import Limits
+from lrtui.tui.charts.curves import metric_for, smoothed
+from lrtui.tui.charts.plot import Curve, Picture
 
 
 def picture(*curves: Curve) -> Picture:
@@ -21,7 +21,7 @@ def picture(*curves: Curve) -> Picture:
 
 
 def text(shown: Picture, width: int = 46, height: int = 10, **how: bool) -> str:
-    return "\n".join(strip.text.rstrip() for strip in charts.draw(shown, width, height, **how))
+    return "\n".join(strip.text.rstrip() for strip in plot.draw(shown, width, height, **how))
 
 
 FALLING = Curve("A", "#ffffff", [0, 10], [2, 0])
@@ -61,20 +61,20 @@ def test_both_back_ends_draw_the_same_frame_and_leave_gaps_open(quick: bool) -> 
 @pytest.mark.parametrize(("width", "height"), [(80, 11), (20, 6), (5, 2), (1, 1), (240, 70)])
 def test_a_chart_is_exactly_as_large_as_asked(count: int, width: int, height: int) -> None:
     curves = [Curve("A", "#ffffff", [0, 5, 10], [0, k / 40, 2]) for k in range(count)]
-    strips = charts.draw(picture(*curves), width, height)
+    strips = plot.draw(picture(*curves), width, height)
     assert len(strips) == height
     assert {strip.cell_length for strip in strips} == {width}
 
 
 def test_every_segment_has_a_style() -> None:
-    for strip in charts.draw(picture(FALLING), 60, 12):
+    for strip in plot.draw(picture(FALLING), 60, 12):
         assert all(segment.style is not None for segment in strip)
 
 
 FUZZ = """
 import itertools, math
 from lrtui.tui import axes, charts
-from lrtui.tui.axes import Limits
+from lrtui.tui.charts.axes import Limits
 bad = [math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300, -1e300, 5e-324, 1.0]
 series = [[]] + [list(p) for n in (1, 2, 3) for p in itertools.product(bad, repeat=n)]
 drawn = 0
@@ -185,7 +185,7 @@ def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:
 
 
 def test_the_rasteriser_stays_on_its_canvas() -> None:
-    points = [charts.Point(0, 0, False), charts.Point(1, 1, True), charts.Point(0.5, 0, False)]
+    points = [plot.Point(0, 0, False), plot.Point(1, 1, True), plot.Point(0.5, 0, False)]
     across, down = braille.dots(points, 20, 40)
     assert across.min() >= 0
     assert across.max() == 19

@@ -3,7 +3,7 @@
 import pytest
 
 from lrtui.tui.app import Monitor
-from lrtui.tui.curves import Framing, picture, readings
+from lrtui.tui.charts.curves import Framing, picture, readings
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lrtui.explaining import why
-from lrtui.sweep import fold
+from lrtui.frontend.explain import why
+from lrtui.sweep.state import fold
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
 

@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 import pytest
 
-from lrtui.gpu import Gpu
-from lrtui.tui.history import MOST, Recorder
-from lrtui.tui.reader import MachineRead
-from lrtui.usage import Taken, Usage
+from lrtui.hardware.cpu import Taken, Usage
+from lrtui.hardware.gpu import Gpu
+from lrtui.hardware.history import MOST, Recorder
+from lrtui.tui.snapshot_thread import MachineRead
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
 

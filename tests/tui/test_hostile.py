@@ -7,10 +7,10 @@ from types import MappingProxyType
 import pytest
 from textual.geometry import Size
 
-from lrtui import events as ev
+from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement
-from lrtui.tui.scene import Pages
-from lrtui.watcher import Snapshot
+from lrtui.sweep import events as ev
+from lrtui.tui.view_model import Pages
 from tests.hostile.texts import TEXTS
 from tests.tui import recordings
 from tests.tui.conftest import settled

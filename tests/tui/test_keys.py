@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from lrtui import events as ev
+from lrtui.sweep import events as ev
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels import Leaderboard
-from lrtui.tui.scene import USUAL_WEIGHT
+from lrtui.tui.view_model import USUAL_WEIGHT
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
 

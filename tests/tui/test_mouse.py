@@ -3,8 +3,8 @@
 import pytest
 from textual import events
 
+from lrtui.tui.mouse import zoomed
 from lrtui.tui.panels import Chart, Leaderboard
-from lrtui.tui.pointing import zoomed
 from tests.tui.conftest import settled, text_of
 
 SIZE = (160, 45)

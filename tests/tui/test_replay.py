@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from lrtui.errors import UserError
+from lrtui.frontend.snapshot import Watcher
 from lrtui.tui.replay import Player
-from lrtui.watcher import Watcher
 from tests import recorded
 from tests.tui.terminal import ROOT, Terminal
 
-CHILD = "import sys; from lrtui.cli import main; sys.exit(main(['replay', sys.argv[1], '--speed', '100000']))"
+CHILD = "import sys; from lrtui.cli.main import main; sys.exit(main(['replay', sys.argv[1], '--speed', '100000']))"
 
 
 @pytest.fixture
@@ -97,9 +97,7 @@ def test_the_verb_plays_in_the_monitor(sweep: Path) -> None:
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_the_log(sweep: Path) -> None:
-    child = (
-        "import sys; from lrtui.cli import main; sys.exit(main(['open', sys.argv[1], '--view']))"
-    )
+    child = "import sys; from lrtui.cli.main import main; sys.exit(main(['open', sys.argv[1], '--view']))"
     with Terminal(sweep, 100, 30, child, TERM="dumb", PYTHONPATH=str(ROOT)) as terminal:
         terminal.until(lambda: terminal.child.poll() is not None, 20)
         terminal.pump(0.2)

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.layout import Layout
+from lrtui.frontend.snapshot import Watcher
 from lrtui.metrics import Measurement, RunSeries
-from lrtui.sweep import fold
-from lrtui.tui import charts, range_curve, reader, search, sensitivity
-from lrtui.tui.curves import metric_names
-from lrtui.tui.judgement import Judgement, judge
+from lrtui.sweep import events as ev
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.state import fold
+from lrtui.tui import search_text, snapshot_thread
+from lrtui.tui.charts import plot, range_chart, sensitivity_chart
+from lrtui.tui.charts.curves import metric_names
 from lrtui.tui.panels.status import counts, remaining
-from lrtui.tui.reader import Reader, SnapshotTaken
-from lrtui.tui.scene import Scene, View
-from lrtui.watcher import Watcher
+from lrtui.tui.snapshot_thread import Reader, SnapshotTaken
+from lrtui.tui.verdict_view import Judgement, judge
+from lrtui.tui.view_model import Scene, View
 from tests.recorded import make
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
@@ -26,7 +27,7 @@ SIZE = (160, 45)
 
 def scene(events: list[ev.AnyEvent] | None = None, selected: str = "r04", **changes) -> Scene:
     snapshot = recordings.search_snapshot(events, **changes)
-    from lrtui.tui.marks import Marks
+    from lrtui.frontend.run_colors import Marks
 
     runs = [(run.id, run.setting.lr) for run in snapshot.sweep.trained()]
     return Scene(
@@ -34,13 +35,13 @@ def scene(events: list[ev.AnyEvent] | None = None, selected: str = "r04", **chan
     )
 
 
-def art(picture: charts.Picture, width: int, height: int) -> list[str]:
-    strips = charts.draw(picture, width, height, quick=True)
+def art(picture: plot.Picture, width: int, height: int) -> list[str]:
+    strips = plot.draw(picture, width, height, quick=True)
     return ["".join(segment.text for segment in strip) for strip in strips]
 
 
 def words(shown: Scene, width: int = 100) -> str:
-    lines = [line for row in search.rows(shown) for line in search.wrap(row, width)]
+    lines = [line for row in search_text.rows(shown) for line in search_text.wrap(row, width)]
     return "\n".join("".join(word.text for word in line).rstrip() for line in lines)
 
 
@@ -49,7 +50,7 @@ def words(shown: Scene, width: int = 100) -> str:
 
 def test_the_sensitivity_chart_marks_pick_bars_dead_and_what_is_equal() -> None:
     shown = scene(recordings.search(whole=True))
-    found = art(sensitivity.picture(shown, 60, 14), 60, 14)
+    found = art(sensitivity_chart.picture(shown, 60, 14), 60, 14)
     assert "val_acc against lr, equal over 0.5 decades" in found[0]
     assert found[0].endswith("◆ 3e-03 ┐")
     body = "\n".join(found)
@@ -61,14 +62,14 @@ def test_the_sensitivity_chart_marks_pick_bars_dead_and_what_is_equal() -> None:
     axis = found[-2]
     assert axis[column] == "━", "the pick is among what is equal"
     assert axis.index("═") < axis.index("━") < axis.rindex("━") < axis.rindex("═")
-    tall = art(sensitivity.picture(shown, 60, 60), 60, 60)
+    tall = art(sensitivity_chart.picture(shown, 60, 60), 60, 60)
     above = [line[column] for line in tall[1:-2] if "⠀" < line[column] <= "⣿"]
     assert len(above) >= 2, "two seeds make a bar"
 
 
 def test_a_point_stands_where_its_lr_and_its_value_are() -> None:
     shown = scene()
-    picture = sensitivity.picture(shown, 60, 14)
+    picture = sensitivity_chart.picture(shown, 60, 14)
     places = {glyph.text: (glyph.x, glyph.y) for glyph in picture.glyphs}
     assert places["○C"] == (pytest.approx(-3), 0.48)
     assert places["○E"] == (pytest.approx(-2), 0.52)
@@ -85,7 +86,7 @@ def test_an_lr_that_no_logarithm_takes_does_not_end_the_monitor(lr: float) -> No
         events.append(ev.RunReached(run=run, attempt=1, level=30.0, value=0.5 + index / 100))
         events.append(ev.RunEnded(run=run, attempt=1, kind="finished"))
     shown = scene(events)
-    assert len(art(sensitivity.picture(shown, 60, 12), 60, 12)) == 12
+    assert len(art(sensitivity_chart.picture(shown, 60, 12), 60, 12)) == 12
 
 
 def test_of_an_ended_sweep_the_journals_verdict_is_shown() -> None:
@@ -99,7 +100,7 @@ def test_of_an_ended_sweep_the_journals_verdict_is_shown() -> None:
 
 def test_the_curve_of_a_range_test_has_its_suggestions() -> None:
     shown = scene()
-    picture = range_curve.picture(shown, 120, 20)
+    picture = range_chart.picture(shown, 120, 20)
     assert [text for text, _ in picture.legend] == [
         "v valley 3e-03", "s steep 2e-02", "m minimum 1e-02", "i slide 1e-01",
     ]  # fmt: skip
@@ -123,8 +124,8 @@ def test_a_script_that_prints_no_lr_is_taken_at_its_word() -> None:
         loss = {"train_loss": m.values["train_loss"]}
         series.extend(1, [Measurement(m.level, m.step, m.epoch, None, m.time, loss)])
     run = shown.snapshot.sweep.runs["t01"]
-    given, _ = range_curve.points(shown.snapshot.sweep.plan, run, shown.snapshot.series["t01"])
-    assumed, _ = range_curve.points(shown.snapshot.sweep.plan, run, series)
+    given, _ = range_chart.points(shown.snapshot.sweep.plan, run, shown.snapshot.series["t01"])
+    assumed, _ = range_chart.points(shown.snapshot.sweep.plan, run, series)
     assert assumed == pytest.approx(given)
 
 
@@ -134,7 +135,7 @@ def test_a_range_test_is_no_run_among_the_others() -> None:
     assert metric_names(shown) == []
     assert counts(shown.snapshot) == "no runs yet"
     assert remaining(shown.snapshot) is None
-    assert range_curve.picture(shown, 80, 12).title == "range test: step 40/100"
+    assert range_chart.picture(shown, 80, 12).title == "range test: step 40/100"
     behind = scene()
     assert behind.mark("r01").letter == "A", "it takes no letter"
     assert behind.mark("t01").letter == "t01"
@@ -216,14 +217,14 @@ def test_the_budget_counts_what_living_attempts_did_from_where_they_went_on() ->
     ended = 1 + 6 * 4 + 2 + 8
     running = 3.0  # r05 stands at epoch 7 and went on from its checkpoint at 4
     assert shown.snapshot.sweep.spent == ended
-    assert search.budget(shown.snapshot) == f"{ended + running:g} epochs, about 76 planned"
+    assert search_text.budget(shown.snapshot) == f"{ended + running:g} epochs, about 76 planned"
 
 
 def test_a_budget_says_what_is_left() -> None:
     events = recordings.search()
     plan = ev.msgspec.structs.replace(events[0].plan, budget=50.0, budget_seconds=3600.0)
     events[0] = ev.msgspec.structs.replace(events[0], plan=plan)
-    told = search.budget(recordings.search_snapshot(events))
+    told = search_text.budget(recordings.search_snapshot(events))
     assert told == "38 of 50 epochs, 12 left, 9m59s of 1h, 50m01s left"
 
 
@@ -241,7 +242,7 @@ def test_several_groups_have_a_verdict_each() -> None:
     told = words(scene(events, selected="r20"))
     assert "adam, cosine:" in told
     assert "here      sgd, cosine:" in told
-    assert "sgd, cosine" in sensitivity.picture(scene(events, selected="r20"), 90, 12).title
+    assert "sgd, cosine" in sensitivity_chart.picture(scene(events, selected="r20"), 90, 12).title
 
 
 async def test_s_and_r_replace_the_chart_never_the_leaderboard(monitor, told) -> None:
@@ -316,7 +317,7 @@ async def test_the_latest_step_of_the_search_stands_in_the_last_line(monitor, to
 def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatch) -> None:
     directory = make(tmp_path / "some", ["finished", "finished", "running"], epochs=4)
     judged: list[object] = []
-    monkeypatch.setattr(reader, "judge", lambda sweep: judged.append(sweep) or Judgement())
+    monkeypatch.setattr(snapshot_thread, "judge", lambda sweep: judged.append(sweep) or Judgement())
     posts: list[object] = []
     follows, watcher = (
         Reader(directory, lambda m: bool(posts.append(m)) or True),

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from rich.color import Color, ColorSystem
 
-from lrtui.tui import ink, states
-from lrtui.tui.marks import STOPS, heat, place_of
+from lrtui.frontend import state_style
+from lrtui.frontend.run_colors import STOPS, heat, place_of
+from lrtui.tui import styled_text
 from lrtui.tui.themes import DARK, THEMES, Theme
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
 from tests.tui.terminal import Terminal
 
-ROLES = (ink.TEXT, ink.FAINT, ink.ACCENT, states.OK, states.GO, states.REST, states.WARN, states.BAD, states.HELD, states.CUT)  # fmt: skip
+ROLES = (styled_text.TEXT, styled_text.FAINT, styled_text.ACCENT, state_style.OK, state_style.GO, state_style.REST, state_style.WARN, state_style.BAD, state_style.HELD, state_style.CUT)  # fmt: skip
 each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
 VISION = {
@@ -96,7 +97,7 @@ def test_a_runs_colour_keeps_its_place_in_every_theme() -> None:
 def test_a_role_that_has_no_colour_of_its_own_is_a_fault_of_the_theme() -> None:
     for theme in THEMES.values():
         if theme is not DARK:
-            assert {*ROLES, ink.RULE} <= set(theme.colours)
+            assert {*ROLES, styled_text.RULE} <= set(theme.colours)
 
 
 async def test_the_theme_is_chosen_from_a_list_and_worn_by_everything(monitor) -> None:
@@ -107,14 +108,18 @@ async def test_the_theme_is_chosen_from_a_list_and_worn_by_everything(monitor) -
         await settled(pilot)
         assert monitor.theme == "light"
         assert "theme light" in text_of(monitor)
-        light, dark = THEMES["light"], {*ROLES, ink.RULE}
+        light, dark = THEMES["light"], {*ROLES, styled_text.RULE}
         used = set()
         for strip in monitor.screen._compositor.render_strips():
             for _, style, _ in strip:
                 assert style.bgcolor.triplet.hex == light.ground
                 used.add(style.color.triplet.hex)
         assert not used & (dark - set(light.colours.values()))
-        assert {light.colour(heat(0)), light.colour(heat(1)), light.colour(ink.TEXT)} <= used
+        assert {
+            light.colour(heat(0)),
+            light.colour(heat(1)),
+            light.colour(styled_text.TEXT),
+        } <= used
         await pilot.press("T", *"dark", "enter", "j", "k")
         await settled(pilot)
         assert text_of(monitor) == before

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lrtui import events as ev
-from lrtui.sweep import State, Sweep, fold
-from lrtui.tui.undo import Deed, NotYet, Undoing, undoing
+from lrtui.frontend.undo import Deed, NotYet, Undoing, undoing
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import State, Sweep, fold
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
 from tests.tui.terminal import Terminal

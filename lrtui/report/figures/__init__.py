@@ -13,11 +13,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lrtui.report.figures.curves import curves_chart
-from lrtui.report.figures.ranges import ranges_chart
+from lrtui.report.figures.lr_sensitivity import sensitivity_chart
+from lrtui.report.figures.range_tests import ranges_chart
 from lrtui.report.figures.saving import inline, png, svg
-from lrtui.report.figures.sensitivity import sensitivity_chart
-from lrtui.report.figures.settings import style
+from lrtui.report.figures.style import style
+from lrtui.report.figures.training_curves import curves_chart
 
 __all__ = ["draw", "inline", "png", "style", "svg"]
 

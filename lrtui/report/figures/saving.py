@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from lrtui.report.figures.panels import label
-from lrtui.report.inks import variables
+from lrtui.report.figures.axes_and_panels import label
+from lrtui.report.palette import variables
 
 PNG_DPI = 160
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}

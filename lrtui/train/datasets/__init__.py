@@ -10,7 +10,7 @@ Only the preparation (`lrtui.train.prepare`) calls it; a training process never 
 
 from __future__ import annotations
 
-from lrtui.train.table import NUMBER, Dataset, OwnDataset, Range
+from lrtui.train.registry import NUMBER, Dataset, OwnDataset, Range
 
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrtui.train.store import SPLIT_SEED, Source, balanced
+from lrtui.train.prepared_arrays import SPLIT_SEED, Source, balanced
 
 if TYPE_CHECKING:
     from pathlib import Path

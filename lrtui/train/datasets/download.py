@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrtui.train.datasets.own import say
+from lrtui.train.datasets.custom_data import say
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

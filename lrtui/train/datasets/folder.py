@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lrtui.train.datasets import own
+from lrtui.train.datasets import custom_data
 from lrtui.train.options import UsageError
-from lrtui.train.store import Images, Source
+from lrtui.train.prepared_arrays import Images, Source
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """As torchvision.datasets.ImageFolder has them; a test compares."""
@@ -39,8 +39,8 @@ def folder(
     size: int = 32,
     *,
     grey: bool = False,
-    val: float = own.VAL,
-    test: float = own.TEST,
+    val: float = custom_data.VAL,
+    test: float = custom_data.TEST,
 ) -> Source:
     """Return the images below `path`, (N, 3 or 1, size, size).
 
@@ -52,7 +52,9 @@ def folder(
     stated = f"dataset folder {path}"
     try:
         classes, parts = find(path, stated)
-        own.require_memory(sum(map(len, parts.values())), (1 if grey else 3) * size**2, stated)
+        custom_data.require_memory(
+            sum(map(len, parts.values())), (1 if grey else 3) * size**2, stated
+        )
         read = {
             name: (
                 _read_all(files, size, grey=grey, stated=stated),
@@ -62,7 +64,7 @@ def folder(
         }
     except OSError as error:
         raise UsageError(f"{stated} cannot be read ({error})") from None
-    return own.divide(read, classes, own.Shares(val, test), str(path), stated)
+    return custom_data.divide(read, classes, custom_data.Shares(val, test), str(path), stated)
 
 
 def find(path: Path, stated: str) -> tuple[list[str], dict[str, Files]]:
@@ -83,11 +85,11 @@ def find(path: Path, stated: str) -> tuple[list[str], dict[str, Files]]:
     for name, root in roots.items():
         if strange := [each for each in _folders(root) if each not in classes]:
             raise UsageError(
-                f"{stated}: {root.name}/ has the class {own.listed(strange)}, which {roots['train'].name}/ has not"
+                f"{stated}: {root.name}/ has the class {custom_data.listed(strange)}, which {roots['train'].name}/ has not"
             )
         files: Files = []
         for label, each in enumerate(classes):
-            for file in own.walk(root / each):
+            for file in custom_data.walk(root / each):
                 if file.suffix.lower() in EXTENSIONS:
                     files.append((file, label))
                 else:
@@ -97,10 +99,12 @@ def find(path: Path, stated: str) -> tuple[list[str], dict[str, Files]]:
     if empty := [each for label, each in enumerate(classes) if label not in labels]:
         kinds = ", ".join(EXTENSIONS)
         raise UsageError(
-            f"{stated}: no images in the class {own.listed(empty)} (looked for {kinds})"
+            f"{stated}: no images in the class {custom_data.listed(empty)} (looked for {kinds})"
         )
     if left_out:
-        own.say(f"{left_out:,} files that are no images ({', '.join(EXTENSIONS)}) are left out")
+        custom_data.say(
+            f"{left_out:,} files that are no images ({', '.join(EXTENSIONS)}) are left out"
+        )
     return classes, parts
 
 
@@ -140,10 +144,10 @@ def _read_all(files: Files, size: int, *, grey: bool, stated: str) -> Images:
                 faults.append(f"{files[number][0]} ({fault})")
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
-                own.say(f"reading images: {number + 1:,} of {len(files):,}")
+                custom_data.say(f"reading images: {number + 1:,} of {len(files):,}")
     if faults:
         raise UsageError(
-            f"{stated}: {len(faults):,} of {len(files):,} images cannot be read: {own.listed(faults)}; mend or remove them"
+            f"{stated}: {len(faults):,} of {len(files):,} images cannot be read: {custom_data.listed(faults)}; mend or remove them"
         )
     return images
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lrtui.train.datasets import own
+from lrtui.train.datasets import custom_data
 from lrtui.train.options import UsageError
-from lrtui.train.store import Images, Labels, Source
+from lrtui.train.prepared_arrays import Images, Labels, Source
 
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "train": (("train_images", "train_labels"), ("images", "labels"), ("x_train", "y_train")),
@@ -34,7 +34,7 @@ MOST_CHANNELS = 4
 _Array = npt.NDArray[Any]
 
 
-def npz(path: Path, val: float = own.VAL, test: float = own.TEST) -> Source:
+def npz(path: Path, val: float = custom_data.VAL, test: float = custom_data.TEST) -> Source:
     """Return the arrays in the file `path`.
 
     Raises:
@@ -43,7 +43,7 @@ def npz(path: Path, val: float = own.VAL, test: float = own.TEST) -> Source:
 
     """
     stated = f"dataset npz {path}"
-    parts: dict[str, own.Part] = {}
+    parts: dict[str, custom_data.Part] = {}
     for name, (names, images, labels) in _read(path, stated).items():
         parts[name] = (
             _images(images, f"{stated}: {names[0]}"),
@@ -51,8 +51,12 @@ def npz(path: Path, val: float = own.VAL, test: float = own.TEST) -> Source:
         )
     _check_together(parts, stated)
     classes = int(parts["train"][1].max()) + 1
-    return own.divide(
-        parts, [str(label) for label in range(classes)], own.Shares(val, test), str(path), stated
+    return custom_data.divide(
+        parts,
+        [str(label) for label in range(classes)],
+        custom_data.Shares(val, test),
+        str(path),
+        stated,
     )
 
 
@@ -86,7 +90,9 @@ def _choose(part: str, present: list[str], stated: str) -> tuple[str, str] | Non
             raise UsageError(f"{stated}: it has {there} and no {missing}")
     if part == "train":
         wanted = " or ".join(f"{images} and {labels}" for images, labels in KEYS[part])
-        raise UsageError(f"{stated}: it needs {wanted} (it has {own.listed(present) or 'nothing'})")
+        raise UsageError(
+            f"{stated}: it needs {wanted} (it has {custom_data.listed(present) or 'nothing'})"
+        )
     return None
 
 
@@ -125,7 +131,7 @@ def _labels(array: _Array, images: int, stated: str) -> Labels:
     return array.astype(np.int64)
 
 
-def _check_together(parts: dict[str, own.Part], stated: str) -> None:
+def _check_together(parts: dict[str, custom_data.Part], stated: str) -> None:
     """Refuse parts of unlike shapes, and labels that training does not know."""
     images, labels = parts["train"]
     if not len(labels):
@@ -138,7 +144,7 @@ def _check_together(parts: dict[str, own.Part], stated: str) -> None:
     )
     if sizes is None or (sizes == 0).any() or classes < 2:
         missing = [] if sizes is None else np.flatnonzero(sizes == 0).tolist()
-        also = f", without {own.listed(missing)}" if missing else ""
+        also = f", without {custom_data.listed(missing)}" if missing else ""
         raise UsageError(
             f"{stated}: the training labels must be 0, 1, .. up to the number of classes less one, each used, "
             f"two at least (found {labels.min()} to {labels.max()}{also})"

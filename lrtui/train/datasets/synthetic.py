@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lrtui.train.store import Images, Labels, Source
+from lrtui.train.prepared_arrays import Images, Labels, Source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrtui.train.datasets.download import DownloadError, fetch
-from lrtui.train.store import FULL, Source
+from lrtui.train.prepared_arrays import FULL, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

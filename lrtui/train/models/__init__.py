@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrtui.train.table import NUMBER, Model, Range
+from lrtui.train.registry import NUMBER, Model, Range
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtui.train.table import NUMBER, Optimizer, Pair, Range, Triple
+from lrtui.train.registry import NUMBER, Optimizer, Pair, Range, Triple
 
 EXTRA = "optimizers"
 """The optional extra of lrtui that brings schedulefree and prodigyopt."""

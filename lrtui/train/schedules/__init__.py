@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtui.train.table import NUMBER, PART, SHARE, Numbers, Range, Schedule
+from lrtui.train.registry import NUMBER, PART, SHARE, Numbers, Range, Schedule
 
 _WARMUP: dict[str, tuple[type, ...]] = {"warmup": NUMBER}
 _FEW = Range(least=1, most=1000)

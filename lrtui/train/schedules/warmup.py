@@ -12,7 +12,7 @@ from lrtui.train.schedules.plateau import Plateau
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from lrtui.train.table import Schedule
+    from lrtui.train.registry import Schedule
 
 
 def build_schedule(

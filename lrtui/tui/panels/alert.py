@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep import State, lr_text
-from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line
+from lrtui.frontend.state_style import BAD, OK, WARN, look
+from lrtui.sweep.state import State, lr_text
 from lrtui.tui.panels.lines import Lines
-from lrtui.tui.search import headline
-from lrtui.tui.states import BAD, OK, WARN, look
+from lrtui.tui.search_text import headline
+from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.sweep import Sweep
-    from lrtui.tui.scene import Scene
-    from lrtui.watcher import Snapshot
+    from lrtui.frontend.snapshot import Snapshot
+    from lrtui.sweep.state import Sweep
+    from lrtui.tui.view_model import Scene
 
 
 class Alert(Lines):

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.tui.curves import Framing, inputs, metric_for, metric_names, picture
-from lrtui.tui.panels.drawn import Drawn
+from lrtui.tui.charts.curves import Framing, inputs, metric_for, metric_names, picture
+from lrtui.tui.panels.chart_panel import Drawn
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.charts import Picture
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.charts.plot import Picture
+    from lrtui.tui.view_model import Scene
 
 
 class Chart(Drawn):
@@ -42,12 +42,12 @@ class Chart(Drawn):
 
     @override
     def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        from lrtui.tui import charts  # numpy and plotext come with the first chart
+        from lrtui.tui.charts import plot  # numpy and plotext come with the first chart
 
         shown = self._picture(scene, width, height, self._framing)
-        self._canvas = charts.canvas_columns(shown, width)
+        self._canvas = plot.canvas_columns(shown, width)
         reading = scene.snapshot is not None and scene.snapshot.reading
-        return charts.draw(shown, width, height, quick=reading)
+        return plot.draw(shown, width, height, quick=reading)
 
     @override
     def pictures(self, scene: Scene) -> list[Picture]:

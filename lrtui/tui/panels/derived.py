@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.quantities import duration
-from lrtui.sweep import lr_text
-from lrtui.text import clean
-from lrtui.tui.curves import absent, inputs, measured
-from lrtui.tui.derived import derive, gap_name, target
-from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line, number
-from lrtui.tui.panels.drawn import Drawn
+from lrtui.frontend.derived_values import derive, gap_name, target
+from lrtui.sweep.state import lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import duration
+from lrtui.tui.charts.curves import absent, inputs, measured
+from lrtui.tui.panels.chart_panel import Drawn
 from lrtui.tui.panels.lines import rule
+from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line, number
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.derived import Derived as Row
-    from lrtui.tui.scene import Scene
+    from lrtui.frontend.derived_values import Derived as Row
+    from lrtui.tui.view_model import Scene
 
 
 class Derived(Drawn):

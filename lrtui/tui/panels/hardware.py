@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 from textual.strip import Strip
 from typing_extensions import override
 
-from lrtui.quantities import duration
-from lrtui.sweep import lr_text
-from lrtui.tui.axes import Limits, Tick
-from lrtui.tui.history import thinned
-from lrtui.tui.ink import ACCENT, FAINT, TEXT, fit, ink, line
-from lrtui.tui.panels.drawn import Drawn
+from lrtui.hardware.history import thinned
+from lrtui.sweep.state import lr_text
+from lrtui.text.format import duration
+from lrtui.tui.charts.axes import Limits, Tick
+from lrtui.tui.panels.chart_panel import Drawn
 from lrtui.tui.panels.lines import rule
+from lrtui.tui.styled_text import ACCENT, FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lrtui.gpu import Gpu
-    from lrtui.sweep import Run
-    from lrtui.tui.charts import Curve, Picture
-    from lrtui.tui.history import History, Sample
-    from lrtui.tui.scene import Scene
+    from lrtui.hardware.gpu import Gpu
+    from lrtui.hardware.history import History, Sample
+    from lrtui.sweep.state import Run
+    from lrtui.tui.charts.plot import Curve, Picture
+    from lrtui.tui.view_model import Scene
 
 _COLOURS = ("#ffd566", "#ff6e4a", "#a5e3e8", "#e83f6f", "#c792ea", "#9ece6a", "#f2f2c8", "#5b8ff9")
 """Colours of the GPUs; the ninth begins anew, its label tells it from the first."""
@@ -48,7 +48,7 @@ class Hardware(Drawn):
 
     @override
     def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        from lrtui.tui import charts  # numpy comes with the first chart
+        from lrtui.tui.charts import plot  # numpy comes with the first chart
 
         history = scene.history
         if not history.samples:
@@ -57,8 +57,8 @@ class Hardware(Drawn):
         rows = height - len(table)
         left = width // 2
         history = replace(history, samples=thinned(history.samples, left // 2))
-        load = charts.draw(_load(history, left), left, rows, quick=True)
-        memory = charts.draw(_memory(history, width - left), width - left, rows, quick=True)
+        load = plot.draw(_load(history, left), left, rows, quick=True)
+        memory = plot.draw(_memory(history, width - left), width - left, rows, quick=True)
         both = [Strip.join(pair) for pair in zip(load, memory, strict=True)]
         return [*both, *table][:height]
 
@@ -117,7 +117,7 @@ def _card(index: int, which: int) -> Callable[[Sample], float | None]:
 def _curve(
     name: str, colour: str, history: History, value: Callable[[Sample], float | None]
 ) -> Curve:
-    from lrtui.tui.charts import Curve
+    from lrtui.tui.charts.plot import Curve
 
     now = history.samples[-1].at
     nan = float("nan")
@@ -129,7 +129,7 @@ def _curve(
 def _picture(
     title: str, curves: list[Curve], legend: list[tuple[str, str]], history: History, width: int
 ) -> Picture:
-    from lrtui.tui.charts import Picture
+    from lrtui.tui.charts.plot import Picture
 
     samples = history.samples
     span = max(_SPAN_SECONDS, samples[-1].at - samples[0].at)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
 from lrtui.tui.panels.lines import Lines, rule, window_at_end
+from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.view_model import Scene
 
 _WHEN = 17
 """Cells of the date, the time and the space behind them."""

@@ -1,4 +1,4 @@
-"""The honest leaderboard: standings as `lrtui.ranking` ordered them; values at unequal lengths are never compared.
+"""The honest leaderboard: standings as `lrtui.analysis.ranking` ordered them; values at unequal lengths are never compared.
 
 The column of the metric holds the value that ranks and where it was measured; `now` is the latest one, faint, since it may
 stand at another length.
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep import lr_text
+from lrtui.frontend.run_filter import matches
+from lrtui.sweep.state import lr_text
 from lrtui.tui.columns import Row, columns_for, spread
-from lrtui.tui.filtering import matches
-from lrtui.tui.ink import FAINT, TEXT, fit, ink, line
 from lrtui.tui.panels.lines import Lines
+from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.segment import Segment
     from textual.strip import Strip
 
-    from lrtui.ranking import Standing
-    from lrtui.tui.scene import Scene
+    from lrtui.analysis.ranking import Standing
+    from lrtui.tui.view_model import Scene
 
 _ORDER = ("running", "starting", "stopping", "pausing", "frozen", "paused", "waiting", "queued")
 
@@ -164,7 +164,7 @@ def shown_run(scene: Scene, standing: Standing) -> str:
 
 def title_of(scene: Scene, run: str) -> str:
     """Return how a run is named in questions: C 3.0e-03, epoch 14/30."""
-    from lrtui.tui.ink import amount
+    from lrtui.tui.styled_text import amount
 
     snapshot = scene.snapshot
     if snapshot is None or run not in snapshot.sweep.runs:

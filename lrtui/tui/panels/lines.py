@@ -10,9 +10,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 from typing_extensions import override
 
-from lrtui.tui.ink import TEXT, ink, style
-from lrtui.tui.scene import Scene
+from lrtui.tui.styled_text import TEXT, ink, style
 from lrtui.tui.themes import worn
+from lrtui.tui.view_model import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Lines(Widget, can_focus=False):
 
 def rule(title: str, width: int, note: str = "", colour: str = TEXT) -> Strip:
     """Return the line above a pane: a rule with its title and, at the right, a note."""
-    from lrtui.tui.ink import FAINT, RULE, fit, width_of
+    from lrtui.tui.styled_text import FAINT, RULE, fit, width_of
 
     note = f" {note} " if note else ""
     room = max(0, width - 3 - width_of(note))

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep import lr_text
-from lrtui.tui.ink import FAINT, TEXT, ink, line
+from lrtui.frontend.state_style import OK
+from lrtui.sweep.state import lr_text
 from lrtui.tui.panels.lines import Lines, rule, window_at_end
-from lrtui.tui.states import OK
+from lrtui.tui.styled_text import FAINT, TEXT, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.view_model import Scene
 
 
 class Output(Lines):

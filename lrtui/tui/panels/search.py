@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.tui.ink import FAINT, ink, line
 from lrtui.tui.panels.lines import Lines, rule
-from lrtui.tui.search import budget, rows, wrap
+from lrtui.tui.search_text import budget, rows, wrap
+from lrtui.tui.styled_text import FAINT, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.view_model import Scene
 
 
 class Search(Lines):

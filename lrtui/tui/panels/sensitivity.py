@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.tui.panels.drawn import Drawn
-from lrtui.tui.sensitivity import inputs, picture
+from lrtui.tui.charts.sensitivity_chart import inputs, picture
+from lrtui.tui.panels.chart_panel import Drawn
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.charts import Picture
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.charts.plot import Picture
+    from lrtui.tui.view_model import Scene
 
 
 class Sensitivity(Drawn):
@@ -25,9 +25,9 @@ class Sensitivity(Drawn):
 
     @override
     def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        from lrtui.tui import charts  # numpy comes with the first chart
+        from lrtui.tui.charts import plot  # numpy comes with the first chart
 
-        return charts.draw(picture(scene, width, height), width, height, quick=True)
+        return plot.draw(picture(scene, width, height), width, height, quick=True)
 
     @override
     def pictures(self, scene: Scene) -> list[Picture]:

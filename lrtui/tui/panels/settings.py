@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep import State, lr_text
-from lrtui.text import clean
-from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line
+from lrtui.frontend.state_style import WARN, look
+from lrtui.sweep.state import State, lr_text
+from lrtui.text.clean import clean
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.panels.status import state_of
-from lrtui.tui.states import WARN, look
+from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line
 
 if TYPE_CHECKING:
     from rich.segment import Segment
     from textual.strip import Strip
 
-    from lrtui.sweep import Run
-    from lrtui.tui.scene import Scene
+    from lrtui.sweep.state import Run
+    from lrtui.tui.view_model import Scene
 
 
 class Settings(Lines):

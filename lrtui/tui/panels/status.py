@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep import State
-from lrtui.tui.curves import axis_for
-from lrtui.tui.ink import ACCENT, FAINT, TEXT, clock, ink, line, width_of
+from lrtui.frontend.state_style import BAD, LOOKS, WARN, look
+from lrtui.sweep.state import State
+from lrtui.tui.charts.curves import axis_for
+from lrtui.tui.charts.range_chart import steps_done
 from lrtui.tui.panels.lines import Lines
-from lrtui.tui.range_curve import steps_done
-from lrtui.tui.search import budget
-from lrtui.tui.states import BAD, LOOKS, WARN, look
+from lrtui.tui.search_text import budget
+from lrtui.tui.styled_text import ACCENT, FAINT, TEXT, clock, ink, line, width_of
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.sweep import Run
-    from lrtui.tui.scene import Scene
-    from lrtui.watcher import Snapshot
+    from lrtui.frontend.snapshot import Snapshot
+    from lrtui.sweep.state import Run
+    from lrtui.tui.view_model import Scene
 
 Part = tuple[int, str, str]
 """(importance, 1 highest; text; colour)"""

@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.quantities import duration
-from lrtui.sweep import lr_text
-from lrtui.text import clean
-from lrtui.tui.curves import axis_name, cursor_at, inputs, metric_for, metric_names, readings
-from lrtui.tui.ink import FAINT, TEXT, amount, fit, ink, line, number
-from lrtui.tui.panels.drawn import Drawn
+from lrtui.sweep.state import lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import duration
+from lrtui.tui.charts.curves import (
+    axis_name,
+    cursor_at,
+    inputs,
+    metric_for,
+    metric_names,
+    readings,
+)
+from lrtui.tui.panels.chart_panel import Drawn
 from lrtui.tui.panels.lines import rule
+from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line, number
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.curves import Reading
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.charts.curves import Reading
+    from lrtui.tui.view_model import Scene
 
 _METRICS = 2
 _CELL = 9

@@ -9,10 +9,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from typing_extensions import override
 
-from lrtui.tui.ink import ACCENT, FAINT, RULE, TEXT, fit, ink, line
+from lrtui.frontend.state_style import LOOKS
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels.lines import Lines
-from lrtui.tui.states import LOOKS
+from lrtui.tui.styled_text import ACCENT, FAINT, RULE, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from rich.segment import Segment
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.events import Key
     from textual.strip import Strip
 
-    from lrtui.tui.scene import Scene
+    from lrtui.tui.view_model import Scene
 
 _COLUMN = 58
 

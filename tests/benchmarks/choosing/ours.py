@@ -7,14 +7,14 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from lrtui import events as ev
-from lrtui.experiment import parse
-from lrtui.health import chance_of, learns
-from lrtui.strategies.range_test import suggest
-from lrtui.sweep import Run, Sweep
-from lrtui.verdict import verdict
+from lrtui.analysis.health import chance_of, learns
+from lrtui.analysis.verdict import verdict
+from lrtui.config import parse
+from lrtui.search.range_test import suggest
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import Run, Sweep
 from tests.benchmarks.choosing.workloads import WORKLOADS, Table, Workload
-from tests.strategies.simulated import Simulation
+from tests.search.simulated import Simulation
 
 
 @dataclass(frozen=True)

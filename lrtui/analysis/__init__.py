@@ -1,0 +1,1 @@
+"""What the measurements mean: ranking, health rules, the verdict and studies. Pure functions of the sweep."""

@@ -1,0 +1,284 @@
+"""Rules that tell a dead run from a living one, each with its reason in words.
+
+| rule | what it looks at | what follows |
+|---|---|---|
+| nan | three non-finite values of the loss in a row | diverged |
+| diverged | the smoothed training loss gave back half of its fall, or stands half above its start, for 2 % of the horizon | diverged |
+| collapsed | the objective lost two thirds of its rise, in two evaluations in a row | pruned |
+| chance | objective and loss at chance while a lower LR is above it | pruned; `slow`, which only warns, where no lower LR is |
+| stalled | no metric line for ten times the usual while | only warns |
+| beaten | the value against a rung's cut: `strategies/halving.py` | pruned |
+
+None but `nan` speaks before `grace`. NaN checks alone find 9 of 40 dead runs: Adam dies at chance with a finite loss, SGD can
+lead for many epochs and then collapse. A `Signs` is what is remembered of one run: a few numbers, however long it trains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from lrtui.sweep.events import EndingKind, Plan
+
+NAN_IN_A_ROW = 3
+"""So many non-finite values of the loss end a run: one may be a spike that an optimizer survives."""
+SMOOTHED_OVER = 0.01
+"""Share of the horizon over which the training loss is averaged; single batches are noisy."""
+LEAST_LINES = 5
+"""The loss began at the mean of so many lines, or of all in the first hundredth of the horizon."""
+FOR_LONG = 0.02
+"""Share of the horizon for which a loss must be bad: spikes of a warm-up pass."""
+GAVE_BACK = 0.5
+ABOVE_START = 0.5
+LOST = 2 / 3
+LEAST_RISE = 0.3
+"""What lies between best and worst (or chance) counts only if it is such a share of them: less is noise."""
+NEAR_CHANCE_SE = 3.0
+NEAR_CHANCE_SHARE = 0.25
+"""Where the number of validation images is unknown: within this share of chance."""
+CLEARLY = 0.2
+"""Share of the way from chance to perfect at which a lower LR proves that something can be learned: less may be luck."""
+LOSS_AT_CHANCE = 0.98
+"""Share of ln(classes) above which a training loss has learned nothing."""
+CHANCE_AFTER = 1 / 9
+"""Share of the horizon before which nobody is called dead at chance."""
+SILENT_TIMES = 10.0
+SILENT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says of a run."""
+
+    rule: str
+    why: str
+    kind: EndingKind | None = None
+    """What the run ends as, if the rule may stop it; None where it only warns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a run would be at that had learned nothing."""
+
+    value: float
+    """Of the objective, higher is better; of an accuracy as a fraction, also where the script prints percent."""
+    classes: int = 0
+    images: int = 0
+    """Of the validation data; 0 where that is unknown."""
+
+    @property
+    def band(self) -> float:
+        """How far from it a value is still chance."""
+        if self.images > 0 and 0 < self.value < 1:
+            return NEAR_CHANCE_SE * math.sqrt(self.value * (1 - self.value) / self.images)
+        return NEAR_CHANCE_SHARE * abs(self.value)
+
+
+def chance_of(plan: Plan, classes: int, images: int) -> Chance | None:
+    """Return what chance is for a sweep; None where nobody knows, or the objective is no share of right answers."""
+    said = plan.health.get("chance")
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        return Chance(float(said) if plan.goal == "max" else -float(said), classes, images)
+    if plan.goal == "max" and classes > 1 and "acc" in plan.metric.lower():
+        return Chance(1 / classes, classes, images)
+    return None
+
+
+class Signs:
+    """What is remembered of one run's measurements."""
+
+    def __init__(self, plan: Plan, chance: Chance | None = None) -> None:
+        self._plan = plan
+        self._chance = chance
+        self._sign = 1.0 if plan.goal == "max" else -1.0
+        self._grace = plan.horizon * 0.05 if plan.grace is None else plan.grace
+        self._losses: deque[float] = deque(maxlen=NAN_IN_A_ROW)
+        self._strange: dict[str, float] = {}
+        """Other metrics that were not finite."""
+        self.level = 0.0
+        # the training loss, smoothed
+        self._begun = 0
+        self._start = 0.0
+        self._smooth = 0.0
+        self._smooth_at = 0.0
+        self._share = 0.5
+        self._noise = 0.0
+        """Mean distance of a line from the smoothed loss, while that is not bad."""
+        self._lowest = math.inf
+        self._bad_since: float | None = None
+        self._bad_lines = 0
+        # the objective, higher is better
+        self._worst = math.inf
+        self._best = -math.inf
+        self._best_at = 0.0
+        self.latest: float | None = None
+        self._fallen = 0
+        # the clock
+        self._heard: float | None = None
+        self._whiles: deque[float] = deque(maxlen=15)
+
+    def take(self, level: float, values: Mapping[str, float]) -> None:
+        """Take in one metric line."""
+        self.level = max(self.level, level)
+        for name, value in values.items():
+            if name == self._plan.loss:
+                self._losses.append(value)
+                if math.isfinite(value):
+                    self._take_loss(level, value)
+            elif not math.isfinite(value) and len(self._strange) < 8:
+                self._strange.setdefault(name, value)
+            if name == self._plan.metric and math.isfinite(value):
+                self._take_objective(level, self._sign * value)
+
+    def hear(self, now: float) -> None:
+        """Note that a line came at a moment of the monotonic clock."""
+        if self._heard is not None:
+            self._whiles.append(now - self._heard)
+        self._heard = now
+
+    def findings(self) -> list[Finding]:
+        """Return what the rules say that need nothing but the run itself."""
+        found = [self._nan()]
+        if self.level >= self._grace:
+            found += [self._diverged(), self._collapsed()]
+        found += [
+            Finding("not finite", f"{name} was {value} (this stops nothing)")
+            for name, value in self._strange.items()
+        ]
+        on = self._plan.health
+        return [each for each in found if each is not None and on.get(each.rule, True) is not False]
+
+    def stalled(self, now: float) -> Finding | None:
+        """Return a warning where no line has come for long."""
+        if self._heard is None or not self._whiles or self._plan.health.get("stalled") is False:
+            return None
+        usual, silent = median(self._whiles), now - self._heard
+        if silent < max(SILENT_SECONDS, SILENT_TIMES * usual):
+            return None
+        return Finding("stalled", f"no metric line for {silent:.0f} s; usually every {usual:.1f} s")
+
+    def at_chance(self, *, lower_learns: bool) -> Finding | None:
+        """Return that a run has learned nothing: dead where a lower LR learns, else slow."""
+        chance = self._chance
+        if chance is None or self._plan.health.get("chance", True) is False:
+            return None
+        after = max(self._grace, CHANCE_AFTER * self._plan.horizon)
+        if self.level < after * (1 - 1e-6) or not self._is_at(chance):
+            return None
+        said = f"{self._plan.metric} {self._sign * (self.latest or 0.0):.4g} is chance"
+        if self._begun:
+            said += f", {self._plan.loss} {self._smooth:.4g}"
+        if chance.classes > 1:
+            said += f" (guessing among {chance.classes}: {math.log(chance.classes):.4g})"
+        if lower_learns:
+            return Finding("chance", f"{said}, while a lower LR learns", "pruned")
+        return Finding("slow", f"{said}; no lower LR is better, so it may only be slow")
+
+    def _is_at(self, chance: Chance) -> bool:
+        """Tell whether neither the objective nor the training loss shows that anything was learned."""
+        if self.latest is None or learns(self.latest, chance):
+            return False
+        if chance.classes > 1 and self._begun > 0:
+            return self._smooth >= LOSS_AT_CHANCE * math.log(chance.classes)
+        return True
+
+    # ── the training loss ─────────────────────────────────────────────────────────────────────────
+
+    def _take_loss(self, level: float, value: float) -> None:
+        over = SMOOTHED_OVER * self._plan.horizon
+        if level <= over or self._begun < LEAST_LINES:
+            self._begun += 1
+            if self._begun > 1:
+                self._noise += (abs(value - self._start) - self._noise) / (self._begun - 1)
+            self._start += (value - self._start) / self._begun
+            self._smooth = self._start
+        else:
+            # At most a half: one line alone never decides, and an epoch's mean counts nevertheless.
+            passed = max(0.0, level - self._smooth_at) / over
+            self._share = min(0.5, 1 - math.exp(-passed))
+            self._smooth += self._share * (value - self._smooth)
+        self._smooth_at = level
+        self._lowest = min(self._lowest, self._smooth)
+        if self._is_bad():
+            self._bad_since = level if self._bad_since is None else self._bad_since
+            self._bad_lines += 1
+        else:
+            self._bad_since, self._bad_lines = None, 0
+            self._noise += 0.1 * (abs(value - self._smooth) - self._noise)
+
+    def _is_bad(self) -> bool:
+        return self._is_above() or self._gave_back()
+
+    def _is_above(self) -> bool:
+        margin = ABOVE_START * abs(self._start) + 3 * self._wobble()
+        return self._smooth > self._start + margin
+
+    def _gave_back(self) -> bool:
+        fall, wobble = self._start - self._lowest, self._wobble()
+        if fall <= max(0.05 * abs(self._start), 6 * wobble):
+            return False
+        return self._smooth > self._lowest + GAVE_BACK * fall + 3 * wobble
+
+    def _wobble(self) -> float:
+        """Return how far the smoothed loss strays by noise alone."""
+        return self._noise * math.sqrt(self._share)
+
+    def _diverged(self) -> Finding | None:
+        long = FOR_LONG * self._plan.horizon
+        if self._bad_since is None or self._bad_lines < NAN_IN_A_ROW:
+            return None
+        if self.level - self._bad_since < long:
+            return None
+        since = f"since {self._plan.unit} {self._bad_since:.4g}"
+        loss = self._plan.loss
+        if self._is_above():
+            why = f"{loss} is {self._smooth:.4g} {since}, it began at {self._start:.4g}"
+        else:
+            why = f"{loss} is back at {self._smooth:.4g} {since}, it began at {self._start:.4g} and had come down to {self._lowest:.4g}"
+        return Finding("diverged", why, "diverged")
+
+    def _nan(self) -> Finding | None:
+        if len(self._losses) < NAN_IN_A_ROW or any(map(math.isfinite, self._losses)):
+            return None
+        why = f"{self._plan.loss} was {self._losses[-1]} {NAN_IN_A_ROW} times in a row"
+        return Finding("nan", why, "diverged")
+
+    # ── the objective ─────────────────────────────────────────────────────────────────────────────
+
+    def _take_objective(self, level: float, value: float) -> None:
+        self.latest = value
+        self._worst = min(self._worst, value)
+        if value > self._best:
+            self._best, self._best_at = value, level
+        self._fallen = self._fallen + 1 if self._has_fallen(value) else 0
+
+    def _has_fallen(self, value: float) -> bool:
+        """Tell whether a value is two thirds of the way back from the best to chance, or to the worst that was seen."""
+        floor = self._worst if self._chance is None else self._chance.value * self._scale()
+        rise = self._best - floor
+        enough = LEAST_RISE * max(abs(self._best), abs(floor))
+        return rise > enough and value < self._best - LOST * rise
+
+    def _scale(self) -> float:
+        return 100.0 if self._chance and self._chance.value < 1 < abs(self._best) - 0.5 else 1.0
+
+    def _collapsed(self) -> Finding | None:
+        if self._fallen < 2 or self.latest is None:
+            return None
+        now, best = self._sign * self.latest, self._sign * self._best
+        unit = self._plan.unit
+        why = f"{self._plan.metric} is {now:.4g}, twice in a row, after {best:.4g} at {unit} {self._best_at:.4g}"
+        return Finding("collapsed", why, "pruned")
+
+
+def learns(value: float, chance: Chance, *, clearly: bool = False) -> bool:
+    """Tell whether a value of the objective lies above chance, or clearly so; one in percent is known by its size."""
+    share = 0 < chance.value < 1
+    scale = 100.0 if value > 1.5 and share else 1.0
+    margin = chance.band
+    if clearly:
+        margin = max(3 * margin, CLEARLY * (1 - chance.value) if share else 0.0)
+    return value / scale > chance.value + margin

@@ -1,0 +1,415 @@
+"""The honest leaderboard: which setting leads, compared at equal lengths of training only.
+
+Watcher, log mode and report call `rank`; it is a pure function of the fold and of what was measured. Settings that are
+compared with each other form a *group*: they are compared at the deepest level at which all of them were evaluated, and this
+value is the one that is shown. A setting that has come further never gains from its extra length.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.text.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lrtui.metrics import RunSeries
+    from lrtui.sweep.events import Plan, Setting
+
+_CLOSE = 1e-9
+"""Relative difference below which two levels are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One row of the leaderboard: a setting with all its seeds."""
+
+    rank: int
+    """From 1."""
+    runs: tuple[str, ...]
+    """Its runs, one per seed; the first is the one whose state, level and ETA are shown."""
+    setting: Setting
+    lr: float
+    state: str
+    """running, queued, paused, ...; of an ended run how it ended: finished, pruned, killed, failed, diverged, lost."""
+    level: float
+    """How far the first run has come, in the plan's unit."""
+    horizon: float
+    value: float | None
+    """What it is ranked by: the mean over the seeds, at `value_at`."""
+    value_at: float | None
+    """The deepest level at which all in its group were evaluated (or this one's last evaluation before it)."""
+    latest: float | None
+    """The first run's latest value, finite or not; never ranked by."""
+    best: float | None
+    best_at: float | None
+    mean: float | None
+    """Same as value; with `se` where there are two seeds or more."""
+    se: float | None
+    """Standard error of the mean."""
+    seeds: int
+    """How many seeds count in `value`."""
+    val_loss: float | None
+    """At value_at; breaks ties."""
+    eta: float | None
+    """Seconds until the first run reaches the horizon, at its present rate."""
+    rate: float | None
+    """Levels per second."""
+    why: str
+    """Why it is in this state, in words."""
+
+
+def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
+    """Return all settings, the best first; independent of the order of the runs.
+
+    Finished ones come first, then those in the race by the rung that they have reached, then those without a value, the
+    queue, and what died. Inside a group: the value, then the lower val loss, then the lower LR.
+    """
+    plan = sweep.plan
+    if plan is None:
+        return []
+    trained = sweep.trained()
+    rungs = {attempt.until for run in trained for attempt in run.attempts}
+    rows = [_row(plan, runs, series, rungs) for runs in _by_setting(trained)]
+    placed = [(row, value) for group in _groups(rows) for row, value in _placed(plan, group)]
+    queue = {run.id: place for place, run in enumerate(sweep.queued(), 1)}
+    return [
+        _standing(number, sweep, row, value, queue) for number, (row, value) in enumerate(placed, 1)
+    ]
+
+
+def run_value(plan: Plan, run_series: RunSeries, upto: float) -> tuple[float, float] | None:
+    """Return (level, value) by the plan's rule, last | best | mean N, over the evaluations at or before `upto`.
+
+    The level is that of the last evaluation that counts, also for the best.
+    """
+    found = run_series.window(plan.metric, upto, mean_of(plan.value))
+    if not found:
+        return None
+    level, value = found[-1]
+    if plan.value == "best":
+        best = run_series.best(plan.metric, plan.goal, upto)
+        value = best[1] if best else value
+    elif len(found) > 1:
+        value = _mean([v for _, v in found])
+    return level, value
+
+
+def mean_of(rule: str) -> int:
+    """Return N of the value rule "mean N"; 1 for the others."""
+    words = rule.split()
+    return max(1, int(words[1])) if len(words) == 2 and words[1].isdigit() else 1
+
+
+# ---------------------------------------------------------------- rows
+
+_DEAD = ("killed", "lost", "failed", "diverged")
+_MOVING = frozenset({State.RUNNING, State.STARTING, State.WAITING})
+_FINISHED, _RACING, _BLANK, _QUEUED, _FIRST_DEAD = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One setting before it is ranked."""
+
+    runs: tuple[Run, ...]
+    """The run shown first, then the others by id."""
+    tier: int
+    rung: float
+    """Deepest level at which a decision was taken on it."""
+    last: float
+    """Level of its last evaluation; 0 without any."""
+    moving: bool
+    """Whether it still trains: such runs set the common level."""
+    series: tuple[RunSeries, ...]
+    """Of those seeds that count, the first run's first."""
+    shown: RunSeries | None
+    """Of the first run, whether it counts or not."""
+
+    @property
+    def first(self) -> Run:
+        return self.runs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a row is ranked by."""
+
+    at: float
+    mean: float
+    se: float | None
+    seeds: int
+    val_loss: float | None
+
+
+def _by_setting(runs: Iterable[Run]) -> list[list[Run]]:
+    folded: dict[tuple[object, ...], list[Run]] = {}
+    for run in runs:
+        folded.setdefault(setting_key(run.setting), []).append(run)
+    return list(folded.values())
+
+
+def setting_key(setting: Setting) -> tuple[float, str, str, str]:
+    """Return what tells settings apart, seeds aside; sorts by LR first."""
+    values = repr(sorted(setting.values.items()))
+    return setting.lr, setting.optimizer, setting.schedule, values
+
+
+def _row(plan: Plan, runs: list[Run], series: Mapping[str, RunSeries], rungs: set[float]) -> _Row:
+    last = {run.id: _last_evaluated(plan, series.get(run.id)) for run in runs}
+    tiers = {run.id: _tier(run, last[run.id]) for run in runs}
+    rung = {run.id: _rung(run, last[run.id], rungs) for run in runs}
+    ordered = sorted(
+        runs, key=lambda r: (tiers[r.id], -rung[r.id], -last[r.id], r.seed, _natural(r.id))
+    )
+    first = ordered[0]
+    tier = tiers[first.id]
+    counting = [run for run in ordered if tiers[run.id] <= _RACING and run.id in series]
+    return _Row(
+        runs=(first, *sorted(ordered[1:], key=lambda run: _natural(run.id))),
+        tier=tier,
+        rung=rung[first.id] if tier == _RACING else 0.0,
+        last=last[first.id],
+        moving=first.state in _MOVING,
+        series=tuple(series[run.id] for run in counting),
+        shown=None if tier == _QUEUED and not first.resume else series.get(first.id),
+    )
+
+
+def _tier(run: Run, last: float) -> int:
+    if run.ending is not None and run.ending.kind in _DEAD:
+        return _FIRST_DEAD + _DEAD.index(run.ending.kind)
+    if run.state is State.QUEUED and not run.resume:
+        return _QUEUED
+    if run.finished:
+        return _FINISHED if last > 0 else _BLANK
+    if last > 0:
+        return _RACING
+    return _QUEUED if run.state is State.QUEUED else _BLANK
+
+
+def _rung(run: Run, last: float, rungs: set[float]) -> float:
+    """Return the longest of the sweep's rungs that a run came to.
+
+    Either it was evaluated there, or it was judged there by the last evaluation before. A value that was journalled elsewhere,
+    when the run was paused or lost, makes no rung.
+    """
+    untils = {attempt.number: attempt.until for attempt in run.attempts}
+    judged = [
+        untils[r.attempt] for r in run.reached if r.level >= 0.9 * untils.get(r.attempt, math.inf)
+    ]
+    passed = [rung for rung in rungs if last >= rung * (1 - _CLOSE)]
+    return max([*judged, *passed], default=0.0)
+
+
+def _last_evaluated(plan: Plan, series: RunSeries | None) -> float:
+    last = series.last(plan.metric) if series is not None else None
+    return last[0] if last else 0.0
+
+
+def _natural(run_id: str) -> tuple[int, str]:
+    """Order r9 before r10."""
+    return len(run_id), run_id
+
+
+# ---------------------------------------------------------------- groups
+
+
+def _groups(rows: list[_Row]) -> list[list[_Row]]:
+    """Return the rows in groups that are compared inside, the leading group first."""
+    keyed: dict[tuple[int, float], list[_Row]] = {}
+    for row in rows:
+        keyed.setdefault((row.tier, -row.rung), []).append(row)
+    groups: list[list[_Row]] = []
+    for (tier, _), members in sorted(keyed.items()):
+        groups.extend([members] if tier > _RACING else _by_length(members))
+    return groups
+
+
+def _by_length(members: list[_Row]) -> list[list[_Row]]:
+    """Split rows by whether they have come far enough to be compared now."""
+    groups: list[list[_Row]] = []
+    while members:
+        floor = _floor(members)
+        groups.append([row for row in members if row.last >= floor])
+        members = [row for row in members if row.last < floor]
+    return groups
+
+
+def _floor(members: list[_Row]) -> float:
+    """Return the length that a row must have been evaluated at to be compared now.
+
+    Those that train set it, so that a paused run does not hold the comparison back; of finished ones whoever came within a
+    tenth of the longest (their last evaluation need not be at the very end).
+    """
+    if members[0].tier == _FINISHED:
+        return 0.9 * max(row.last for row in members)
+    moving = [row.last for row in members if row.moving]
+    return min(moving or [row.last for row in members]) * (1 - _CLOSE)
+
+
+def _common(plan: Plan, group: list[_Row]) -> float:
+    """Return the deepest level at which every row was evaluated; without any, the shortest row's last one.
+
+    Steps down from the shortest to whoever has no evaluation there: a few look-ups where all are evaluated in one rhythm.
+    """
+    shortest = min(row.last for row in group)
+    level = shortest
+    for _ in range(100):
+        found = [row.series[0].at(plan.metric, level * (1 + _CLOSE)) for row in group]
+        lowest = min((at[0] for at in found if at is not None), default=0.0)
+        if any(at is None for at in found) or lowest <= 0:
+            break
+        if all(at is not None and _same(at[0], lowest) for at in found):
+            return level
+        level = lowest
+    return shortest
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=2 * _CLOSE)
+
+
+def _placed(plan: Plan, group: list[_Row]) -> list[tuple[_Row, _Value | None]]:
+    """Return the rows of one group in order, each with the value it is ranked by."""
+    if group[0].tier > _RACING:
+        blank: list[tuple[_Row, _Value | None]] = [(row, None) for row in group]
+        return sorted(blank, key=lambda pair: _blank_key(pair[0]))
+    level = _common(plan, group)
+    valued = [(row, _value(plan, row, level)) for row in group]
+    return sorted(valued, key=functools.partial(_key, plan))
+
+
+def _value(plan: Plan, row: _Row, level: float) -> _Value | None:
+    """Return a row's mean over the seeds that were evaluated where its first run was."""
+    upto = level * (1 + _CLOSE)
+    first = run_value(plan, row.series[0], upto)
+    if first is None:
+        return None
+    values, losses = [first[1]], [row.series[0].at("val_loss", upto)]
+    for series in row.series[1:]:
+        found = run_value(plan, series, upto)
+        if found is not None and _same(found[0], first[0]):
+            values.append(found[1])
+            losses.append(series.at("val_loss", upto))
+    mean = _mean(values)
+    known = [loss[1] for loss in losses if loss is not None and math.isfinite(loss[1])]
+    return _Value(
+        at=first[0],
+        mean=mean,
+        se=_standard_error(values, mean),
+        seeds=len(values),
+        val_loss=_mean(known) if known else None,
+    )
+
+
+def _key(plan: Plan, pair: tuple[_Row, _Value | None]) -> tuple[object, ...]:
+    """Order inside a group: finite values first, the better one first; the tie rules; a total order at the end."""
+    row, value = pair
+    tail = (*setting_key(row.first.setting), _natural(row.first.id))
+    if value is None or math.isnan(value.mean):
+        return (1, 0.0, math.inf, *tail)
+    sign = -1.0 if plan.goal == "max" else 1.0
+    loss = math.inf if value.val_loss is None else value.val_loss
+    return (0, sign * value.mean, loss, *tail)
+
+
+def _blank_key(row: _Row) -> tuple[object, ...]:
+    """Order of rows without a value: the queue as it will run, the others by LR."""
+    place = row.first.queued_n if row.tier == _QUEUED else 0
+    return (place, *setting_key(row.first.setting), _natural(row.first.id))
+
+
+def _mean(values: list[float]) -> float:
+    # Not fsum: it raises on infinities of both signs.
+    return sum(value / len(values) for value in values)
+
+
+def _standard_error(values: list[float], mean: float) -> float | None:
+    if len(values) < 2 or not math.isfinite(mean):
+        return None
+    scale = max(abs(value - mean) for value in values) or 1.0
+    spread = sum(((value - mean) / scale) ** 2 for value in values) / (len(values) - 1)
+    return scale * math.sqrt(spread / len(values))
+
+
+# ---------------------------------------------------------------- words
+
+
+def _standing(
+    number: int, sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int]
+) -> Standing:
+    assert sweep.plan is not None  # noqa: S101  # rank returned before
+    plan, run = sweep.plan, row.first
+    own = row.shown
+    latest = own.last(plan.metric) if own else None
+    best = own.best(plan.metric, plan.goal) if own else None
+    rate = own.rate() if own and run.state is State.RUNNING else None
+    level = own.level if own else 0.0
+    return Standing(
+        rank=number,
+        runs=tuple(each.id for each in row.runs),
+        setting=run.setting,
+        lr=run.setting.lr,
+        state=shown_state(run),
+        level=level,
+        horizon=plan.horizon,
+        value=value.mean if value else None,
+        value_at=value.at if value else None,
+        latest=latest[1] if latest else None,
+        best=best[1] if best else None,
+        best_at=best[0] if best else None,
+        mean=value.mean if value else None,
+        se=value.se if value else None,
+        seeds=value.seeds if value else 0,
+        val_loss=value.val_loss if value else None,
+        eta=max(0.0, plan.horizon - level) / rate if rate else None,
+        rate=rate,
+        why=_why(sweep, row, queue),
+    )
+
+
+def shown_state(run: Run) -> str:
+    """Return what a run is doing, or how it ended."""
+    return run.ending.kind if run.ending is not None else run.state.value
+
+
+def _why(sweep: Sweep, row: _Row, queue: Mapping[str, int]) -> str:
+    """Return in words why the first run is in its state, what the rules flagged, and how other seeds died."""
+    run = row.first
+    said = [_own_why(sweep, run, queue), *(f"{rule}: {why}" for rule, why in run.flags)]
+    said += [
+        f"seed {other.seed} {shown_state(other)}"
+        for other in row.runs[1:]
+        if other.ending is not None and other.ending.kind in _DEAD
+    ]
+    return clean("; ".join(part for part in said if part), 500)
+
+
+def _own_why(sweep: Sweep, run: Run, queue: Mapping[str, int]) -> str:
+    if run.ending is not None:
+        return run.ending.why
+    if run.state is State.STOPPING and run.attempt is not None:
+        return run.attempt.stop_why or run.why
+    if run.state is State.QUEUED:
+        return run.why or _queue_why(sweep, queue.get(run.id, 0))
+    if run.state is State.WAITING:
+        return run.why or "waits at its rung for the others"
+    if run.state is State.FROZEN:
+        return run.why or "frozen: its memory stays held"
+    return run.why
+
+
+def _queue_why(sweep: Sweep, place: int) -> str:
+    if sweep.brake:
+        return sweep.brake
+    if sweep.closed is not None:
+        return "the sweep has ended"
+    if len(sweep.alive()) < sweep.parallel:
+        return "next" if place == 1 else f"number {place} in the queue"
+    return "waits for a free place" if place == 1 else f"number {place} in the queue"

@@ -1,0 +1,435 @@
+"""How the best learning rate moves with one external factor: a pure function of the sweep of a [study].
+
+Every level of a factor is a group of its own, with its own search and its own verdict; `study` lines the verdicts up. LR* is
+where a level's curve is highest (`Verdict.optimum`), with its 90 % interval. Of a number with three or more levels the exponent b of
+LR* ~ level^b is fitted by least squares on the logarithms, each level weighted by its interval; where the levels scatter more than
+their intervals allow, the exponent's interval is widened by as much (Birge 1932). LR* is said to rise or fall only where that
+interval leaves 0 out; else, and for names, only where the intervals of two levels leave each other out. An LR* at an edge of its search
+may lie anywhere beyond it: its interval is open on that side, and nothing is fitted through it.
+
+Beside batch sizes stand the two rules that are handed down: the linear one (Goyal et al. 2017) and the square-root one (Krizhevsky
+2014), both counted from the experiment's own batch size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lrtui.analysis.verdict import Verdict, sensitivity, verdicts
+from lrtui.sweep.events import Plan, Scalar, Setting
+from lrtui.sweep.state import Sweep, differences, group_of, level_text
+from lrtui.text.clean import clean
+from lrtui.text.format import number, plural
+
+LINEAR, ROOT = 1.0, 0.5
+"""The exponents of the two rules for batch sizes."""
+LEAST_FITTED = 3
+"""An exponent through two levels would fit them whatever they are."""
+_INSIDE = 1.01
+_SD = 1.6449
+"""A 90 % interval reaches so many standard deviations to each side."""
+
+Trend = Literal["rises", "falls", "differs", "not resolvable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a factor, and the best learning rate at it."""
+
+    level: Scalar
+    text: str
+    base: bool
+    """Whether it is the experiment's own."""
+    group: str
+    """What its settings have besides the LR, as a Verdict says it."""
+    lr: float | None = None
+    """LR*; None where the level has no answer."""
+    low: float | None = None
+    high: float | None = None
+    """Where LR* lies with a probability of 90 %."""
+    by_noise: bool = False
+    """Whether the interval has that probability; else it rests on the distance between the LRs alone."""
+    edges: tuple[str, ...] = ()
+    """"lower", "upper": the edges of the search that the best LR lies at."""
+    value: float | None = None
+    """The metric at the LR that is recommended."""
+    provisional: bool = True
+    why: str = ""
+    """Why it has no answer."""
+    linear: float | None = None
+    root: float | None = None
+    """What the rules for batch sizes predict, from the base's LR*."""
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The interval on log10(lr), without end where the search had an edge."""
+        if self.low is None or self.high is None:
+            return -math.inf, math.inf
+        low = -math.inf if "lower" in self.edges else math.log10(self.low)
+        high = math.inf if "upper" in self.edges else math.log10(self.high)
+        return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Exponent:
+    """b of LR* ~ level^b, with its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def excludes(self, exponent: float) -> bool:
+        """Tell whether the interval leaves an exponent out."""
+        return not self.low <= exponent <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What became of one factor of a study."""
+
+    name: str
+    levels: tuple[Level, ...]
+    """Numbers ascending; names in the order of the study, the experiment's own first."""
+    numeric: bool
+    held: str
+    """What all levels trained for, in words."""
+    trend: Trend = "not resolvable"
+    why: tuple[str, ...] = ()
+    """What the trend rests on, or what keeps it from being resolved."""
+    exponent: Exponent | None = None
+    excluded: tuple[str, ...] = ()
+    """Of "linear" and "square-root" the rules that the data exclude; batch sizes alone."""
+    provisional: bool = True
+    """Whether runs are left that could change it."""
+
+
+def study(sweep: Sweep) -> list[Factor]:
+    """Return what became of each factor, in the order of the file; [] where nothing is studied."""
+    plan = sweep.plan
+    if plan is None or not plan.study:
+        return []
+    cells = _cells(sweep, plan)
+    found = _verdicts(sweep, cells.values())
+    return [_factor(sweep, plan, factor, cells, found) for factor, _ in plan.study]
+
+
+def lines(factor: Factor) -> list[str]:
+    """Return a factor for people: its trend, a line for each level, and what goes with them."""
+    so_far = "so far: " if factor.provisional else ""
+    rows = [_row(level) for level in factor.levels]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    said = [f"{so_far}{_headline(factor)}"]
+    said += [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    said += [f"  {words}" for words in (*factor.why, *_rules(factor), factor.held, _FIXED)]
+    return [clean(line) for line in said]
+
+
+_FIXED = "weight decay, and all else that the file names, stayed as it is at every level"
+
+
+# ---------------------------------------------------------------- levels
+
+
+def _cells(sweep: Sweep, plan: Plan) -> dict[tuple[str, Scalar], Setting]:
+    """Return each level's setting, in the order in which they were queued; the base under ("", "").
+
+    What a user added counts where it lies in one of these groups.
+    """
+    cells: dict[tuple[str, Scalar], Setting] = {}
+    for run in sweep.runs.values():
+        differs = differences(plan, run.setting)
+        if run.origin == "strategy" and len(differs) < 2:
+            cells.setdefault(differs[0] if differs else ("", ""), run.setting)
+    return cells
+
+
+def _verdicts(sweep: Sweep, settings: Collection[Setting]) -> dict[str, Verdict]:
+    """Return each group's verdict; what is noise and what is chance is a matter of its own data set."""
+    found: dict[str, Verdict] = {}
+    for name in dict.fromkeys(setting.values.get("dataset") for setting in settings):
+        own = [each for each in settings if each.values.get("dataset") == name]
+        groups = {group_of(each) for each in own}
+        judged = verdicts(replace(sweep, data=sweep.data_of(own[0])))
+        found |= {each.group: each for each in judged if each.group in groups}
+    return found
+
+
+def _factor(
+    sweep: Sweep,
+    plan: Plan,
+    name: str,
+    cells: dict[tuple[str, Scalar], Setting],
+    found: dict[str, Verdict],
+) -> Factor:
+    own = dict(plan.study)[name]
+    numeric = name in {"data", "batch_size"}
+    levels = [
+        _level(sweep, name, own if not factor else level, setting, found, base=not factor)
+        for (factor, level), setting in cells.items()
+        if factor in {"", name}
+    ]
+    levels.sort(key=lambda each: (float(each.level), 0) if numeric else (0.0, not each.base))
+    base = next((each for each in levels if each.base), None)
+    if name == "batch_size" and base is not None:
+        levels = [_predicted(each, base) for each in levels]
+    factor = Factor(
+        name=name,
+        levels=tuple(levels),
+        numeric=numeric,
+        held=_held(plan, name),
+        provisional=not levels or any(each.provisional for each in levels),
+    )
+    factor = _fitted(factor) if numeric and _fits(factor) else _compared(factor)
+    return replace(factor, why=(*factor.why, *_doubts(factor)), excluded=_excluded(factor, base))
+
+
+def _level(
+    sweep: Sweep,
+    name: str,
+    level: Scalar,
+    setting: Setting,
+    found: dict[str, Verdict],
+    *,
+    base: bool,
+) -> Level:
+    """Return a level with what its group's verdict says."""
+    group = group_of(setting)
+    blank = Level(level, level_text(name, level), base, group)
+    verdict = found.get(group)
+    if verdict is None:
+        return replace(blank, why="nothing was trained")
+    blank = replace(blank, provisional=verdict.provisional)
+    if verdict.lr is None:
+        why = verdict.reasons[0] if verdict.reasons else "no learning rate to recommend"
+        return replace(blank, why=why)
+    return replace(
+        blank,
+        lr=_highest(verdict),
+        low=verdict.low,
+        high=verdict.high,
+        by_noise=verdict.by_noise,
+        edges=_edges(replace(sweep, data=sweep.data_of(setting)), group, verdict.lr),
+        value=verdict.value,
+    )
+
+
+def _highest(verdict: Verdict) -> float | None:
+    """Return where a level's curve is highest; the LR that is recommended where the curve still rises as its interval ends."""
+    if verdict.optimum is None or verdict.low is None or verdict.high is None:
+        return verdict.lr
+    inside = verdict.low * _INSIDE < verdict.optimum < verdict.high / _INSIDE
+    return verdict.optimum if inside else verdict.lr
+
+
+def _edges(sweep: Sweep, group: str, lr: float) -> tuple[str, ...]:
+    """Return the edges of a group's search that an LR lies at: nothing was learned about any beyond it."""
+    judged = [point.lr for point in sensitivity(sweep, group) if point.judged]
+    below = [] if any(other < lr for other in judged) else ["lower"]
+    return (*below, *([] if any(other > lr for other in judged) else ["upper"]))
+
+
+def _predicted(level: Level, base: Level) -> Level:
+    """Return a batch size with what the two rules predict for it."""
+    if base.lr is None:
+        return level
+    ratio = float(level.level) / float(base.level)
+    return replace(level, linear=base.lr * ratio**LINEAR, root=base.lr * ratio**ROOT)
+
+
+def _held(plan: Plan, name: str) -> str:
+    words = _HELD.get((plan.unit, name))
+    each = f"{plural(plan.unit)} were held, {plan.horizon:.10g} at every level"
+    return f"{each}: {words}" if words else each
+
+
+_HELD = {
+    ("epoch", "data"): "less data means fewer steps",
+    ("epoch", "batch_size"): "a larger batch means fewer steps",
+    ("epoch", "dataset"): "a smaller data set means fewer steps",
+    ("step", "data"): "with less data each image is seen more often",
+    ("step", "batch_size"): "with a larger batch more images are seen",
+    ("step", "dataset"): "in a smaller data set each image is seen more often",
+}
+
+
+# ---------------------------------------------------------------- the trend
+
+
+def _fits(factor: Factor) -> bool:
+    """Tell whether an exponent can be fitted: three levels with an answer, none of them at an edge of its search."""
+    known = [each for each in factor.levels if each.lr is not None]
+    sound = all(each.low is not None and not each.edges for each in known)
+    return len(known) >= LEAST_FITTED and sound
+
+
+def _fitted(factor: Factor) -> Factor:
+    """Return the factor with the exponent through its levels, and the trend that follows from its interval."""
+    points = [
+        (math.log10(float(each.level)), math.log10(each.lr), _deviation(each))
+        for each in factor.levels
+        if each.lr is not None
+    ]
+    weights = [1 / sd**2 for _, _, sd in points]
+    total = sum(weights)
+    middle = sum(w * x for w, (x, _, _) in zip(weights, points, strict=True)) / total
+    height = sum(w * y for w, (_, y, _) in zip(weights, points, strict=True)) / total
+    spread = sum(w * (x - middle) ** 2 for w, (x, _, _) in zip(weights, points, strict=True))
+    rise = sum(
+        w * (x - middle) * (y - height) for w, (x, y, _) in zip(weights, points, strict=True)
+    )
+    slope = rise / spread
+    misfit = sum(
+        w * (y - height - slope * (x - middle)) ** 2
+        for w, (x, y, _) in zip(weights, points, strict=True)
+    )
+    scatter = max(1.0, math.sqrt(misfit / (len(points) - 2)))
+    reach = _SD * scatter / math.sqrt(spread)
+    exponent = Exponent(slope, slope - reach, slope + reach)
+    trend: Trend = "not resolvable"
+    if exponent.excludes(0.0):
+        trend = "rises" if slope > 0 else "falls"
+    why = () if trend != "not resolvable" else ("the exponent's interval holds 0",)
+    return replace(factor, exponent=exponent, trend=trend, why=why)
+
+
+def _deviation(level: Level) -> float:
+    """Return the standard deviation of log10(LR*) that its interval stands for."""
+    low, high = level.reach
+    return max((high - low) / (2 * _SD), 1e-3)
+
+
+def _compared(factor: Factor) -> Factor:
+    """Return the factor with what the intervals of its levels say by leaving each other out."""
+    known = [each for each in factor.levels if each.lr is not None and each.low is not None]
+    if len(known) < 2:
+        count = "no level has" if not known else f"only {known[0].text} has"
+        return replace(factor, why=(f"{count} an interval to compare",))
+    if factor.numeric:
+        first, last = known[0], known[-1]
+        trend: Trend = "not resolvable"
+        if _above(last, first):
+            trend = "rises"
+        elif _above(first, last):
+            trend = "falls"
+        apart = "overlap" if trend == "not resolvable" else "leave each other out"
+        words = f"the intervals of {first.text} and {last.text} {apart}{_open(first, last)}"
+        return replace(factor, trend=trend, why=(words,))
+    pairs = [(a, b) for a in known for b in known if _above(a, b)]
+    if not pairs:
+        return replace(factor, why=(f"the intervals overlap{_open(*known)}",))
+    lower = {a.text: [b.text for b in known if _above(a, b)] for a, _ in pairs}
+    said = (f"higher with {text} than with {' or '.join(those)}" for text, those in lower.items())
+    words = ", and ".join(said)
+    return replace(
+        factor, trend="differs", why=(f"LR* is {words}: their intervals leave each other out",)
+    )
+
+
+def _above(a: Level, b: Level) -> bool:
+    """Tell whether LR* is higher at `a` than at `b`: its interval lies above."""
+    return a.reach[0] > b.reach[1]
+
+
+def _open(*levels: Level) -> str:
+    return (
+        ", one being open at the edge of its search" if any(each.edges for each in levels) else ""
+    )
+
+
+def _doubts(factor: Factor) -> list[str]:
+    """Return what a reader should know about the levels before believing the trend."""
+    said = []
+    for level in factor.levels:
+        if level.lr is None:
+            said.append(f"{level.text} has no answer: {clean(level.why)}")
+        elif level.edges:
+            where = "lower" if "lower" in level.edges else "higher"
+            said.append(f"{level.text}: best at the edge of its search; try {where} learning rates")
+    known = [each for each in factor.levels if each.lr is not None]
+    if factor.numeric and factor.exponent is None and len(known) >= LEAST_FITTED:
+        said.append("no exponent: an LR* at an edge may lie anywhere beyond it")
+    elif factor.numeric and factor.exponent is None and len(known) == 2:
+        said.append("no exponent: it takes three levels")
+    if any(not each.by_noise for each in known):
+        said.append(
+            "some intervals rest on the distance between the learning rates alone, and have no probability"
+        )
+    return said
+
+
+def _excluded(factor: Factor, base: Level | None) -> tuple[str, ...]:
+    """Return the rules for batch sizes that the data exclude."""
+    if factor.name != "batch_size" or base is None or base.lr is None:
+        return ()
+    rules = {"linear": LINEAR, "square-root": ROOT}
+    return tuple(name for name, b in rules.items() if _is_excluded(factor, base, b))
+
+
+def _is_excluded(factor: Factor, base: Level, exponent: float) -> bool:
+    """Tell whether the exponent's interval leaves a rule out; without one, whether the base's interval, moved by the rule, and a
+    level's own leave each other out.
+    """
+    if factor.exponent is not None:
+        return factor.exponent.excludes(exponent)
+    for level in factor.levels:
+        moved = exponent * math.log10(float(level.level) / float(base.level))
+        low, high = (end + moved for end in base.reach)
+        if level.reach[0] > high or level.reach[1] < low:
+            return True
+    return False
+
+
+# ---------------------------------------------------------------- words
+
+
+def _headline(factor: Factor) -> str:
+    name = factor.name
+    match factor.trend:
+        case "rises" | "falls":
+            words = f"{name}: LR* {factor.trend} with it"
+        case "differs":
+            words = f"{name}: LR* differs"
+        case _:
+            words = f"{name}: not resolvable whether LR* moves with it"
+    if factor.exponent is None:
+        return words
+    b = factor.exponent
+    return f"{words} (LR* ~ {name}^{b.value:.2f}, 90 %: {b.low:.2f}..{b.high:.2f})"
+
+
+def _row(level: Level) -> tuple[str, ...]:
+    """Return a level's cells: what it is, LR*, its interval, the metric, and what the rules predict."""
+    own = f"{level.text} (own)" if level.base else level.text
+    if level.lr is None:
+        return own, "-", "", "", ""
+    chance = "90 %" if level.by_noise else "between its neighbours"
+    reach = ""
+    if level.low is not None and level.high is not None:
+        low = f"< {level.low:.1e}" if "lower" in level.edges else f"{level.low:.1e}"
+        high = f"> {level.high:.1e}" if "upper" in level.edges else f"{level.high:.1e}"
+        reach = f"({chance}: {low}..{high})"
+    rules = ""
+    if level.linear is not None and level.root is not None and not level.base:
+        rules = f"linear {level.linear:.1e}, square-root {level.root:.1e}"
+    return own, f"{level.lr:.1e}", reach, number(level.value), rules
+
+
+def _rules(factor: Factor) -> list[str]:
+    if factor.name != "batch_size" or all(each.linear is None for each in factor.levels):
+        return []
+    match factor.excluded:
+        case ("linear", "square-root"):
+            return ["the data exclude both the linear and the square-root rule"]
+        case ("linear",):
+            return ["the data exclude the linear rule, and not the square-root rule"]
+        case ("square-root",):
+            return ["the data exclude the square-root rule, and not the linear rule"]
+        case _:
+            return ["the data exclude neither the linear nor the square-root rule"]

@@ -1,0 +1,71 @@
+"""The answer: what is recommended, and the two ways of saying it in one line.
+
+Made by `recommend` alone; supervisor, monitor, log mode, study and report read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lrtui.analysis.verdict.wording import span
+from lrtui.sweep.events import Plan, Setting
+from lrtui.sweep.state import lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import number
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A recommendation."""
+
+    lr: float | None = None
+    """None where nothing can be recommended; the reasons then say what to try."""
+    group: str = ""
+    """What its setting has besides the LR, in words."""
+    setting: Setting | None = None
+    runs: tuple[str, ...] = ()
+    value: float | None = None
+    value_at: float | None = None
+    """The length at which the value was measured."""
+    seeds: int = 0
+    """How many seeds the value is the mean of."""
+    low: float | None = None
+    high: float | None = None
+    """Where the best LR lies with a probability of 90 %; None where one LR alone was tried."""
+    by_noise: bool = False
+    """Whether the interval rests on known noise; else on the distance between the LRs alone, and has no probability."""
+    optimum: float | None = None
+    """The interpolated best LR, which need not have been tried."""
+    equal: tuple[float, float] | None = None
+    """The LRs that are as good, within `within`."""
+    within: float | None = None
+    """In the metric's unit; None where neither the user nor any noise says what is equal."""
+    spent: float = 0.0
+    grid: float = 0.0
+    """What training every LR to the end with as many seeds costs, in the plan's unit."""
+    provisional: bool = True
+    """Whether runs are left that could change it."""
+    reasons: tuple[str, ...] = ()
+    not_tested: tuple[str, ...] = ()
+
+    def headline(self, plan: Plan) -> str:
+        """Return the verdict in one line."""
+        if self.lr is None:
+            if self.equal is not None:
+                return f"the learning rates from {span(self.equal)} cannot be told apart"
+            return "no learning rate to recommend yet"
+        so_far = "so far: " if self.provisional else ""
+        if self.low is not None and self.high is not None:
+            between = span((self.low, self.high))
+            about = f"90 %: {between}" if self.by_noise else f"{between}: noise unknown"
+        else:
+            about = f"{clean(plan.metric)} {number(self.value)}"
+        return f"{so_far}use lr = {lr_text(self.lr)} ({about})"
+
+    def sentence(self, plan: Plan) -> str:
+        """Return all of it in one line: interval, equal range, seeds, cost, reasons, what was not tested."""
+        first = [reason for reason in self.reasons if reason.startswith("equal within")]
+        parts = [self.headline(plan), *first, *(r for r in self.reasons if r not in first)]
+        if self.not_tested:
+            parts.append(f"not tested: {', '.join(self.not_tested)}")
+        return clean("; ".join(parts))

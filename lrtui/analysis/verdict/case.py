@@ -1,0 +1,93 @@
+"""All that is known about one group: its points, the length they are compared at, and how noisy one run is.
+
+`recommend` makes a case of each group; picking, the interval, the equal range and the reasons read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lrtui.analysis.verdict.points import Point, cliff, points_of
+from lrtui.analysis.verdict.results import compared_at, results_of, runs_of
+from lrtui.analysis.verdict.scale import Scale
+from lrtui.sweep.events import Plan
+from lrtui.sweep.state import Run, State, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is known about one group."""
+
+    sweep: Sweep
+    plan: Plan
+    scale: Scale
+    points: list[Point]
+    level: float | None = None
+    """The length at which the LRs are compared."""
+    runs: list[Run] = field(default_factory=list)
+    noise: float | None = None
+    """Variance of one run's score; None where nothing says it."""
+    measured: bool = False
+    """Whether the noise comes from seeds; else from the number of validation images."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether something is left that could change the verdict: runs, a spent budget, a length not reached."""
+        waiting = any(run.state is not State.ENDED for run in self.sweep.runs.values())
+        full = self.level is not None and self.level == self.plan.horizon
+        return waiting or self.sweep.budget_reached is not None or not full
+
+    @property
+    def candidates(self) -> list[Point]:
+        """The LRs that can be recommended: compared at the deepest length, no seed of them dead."""
+        return [p for p in self.points if not p.dead and p.mean is not None and self.is_deep(p)]
+
+    def is_deep(self, point: Point) -> bool:
+        """Tell whether a point's values come from the length at which LRs are compared."""
+        if self.level is None or point.level is None:
+            return False
+        return point.full or (self.level != self.plan.horizon and point.level >= 0.9 * self.level)
+
+    def score(self, point: Point) -> float:
+        """Return the score of a candidate's mean."""
+        assert point.mean is not None  # noqa: S101  # candidates have one
+        return self.scale.score(point.mean)
+
+    def variance(self, point: Point) -> float | None:
+        """Return the variance of a point's score; None where the noise is not known."""
+        return None if self.noise is None else self._one(point) / max(1, len(point.values))
+
+    def _one(self, point: Point) -> float:
+        images = self.sweep.data.val if self.sweep.data is not None else 0
+        floor = 0.0
+        if self.scale.kind == "logit" and images > 0 and point.mean is not None:
+            floor = self.scale.sampled(point.mean, images)
+        return max(self.noise or 0.0, floor)
+
+
+def case_of(sweep: Sweep, plan: Plan, scale: Scale, group: str) -> Case:
+    """Return what is known about one group."""
+    runs = runs_of(sweep, group)
+    points = points_of(sweep, plan, scale, runs)
+    level = compared_at(sweep, plan, runs, {run.id: results_of(sweep, plan, run) for run in runs})
+    noise, measured = _noise(sweep, scale, points)
+    return Case(sweep, plan, scale, points, level, runs, noise, measured)
+
+
+def _noise(sweep: Sweep, scale: Scale, points: Sequence[Point]) -> tuple[float | None, bool]:
+    """Return the variance of one run's score, and whether seeds measured it: pooled over the LRs, dead ones and cliffs left out."""
+    assert sweep.plan is not None  # noqa: S101  # a case has one
+    bar = cliff(sweep, sweep.plan, scale, points)
+    squares, free = 0.0, 0
+    for point in points:
+        if point.dead or point.mean is None or scale.plain(point.mean) < bar:
+            continue
+        scores = [scale.score(value) for value in point.values]
+        mean = sum(scores) / len(scores)
+        squares += sum((score - mean) ** 2 for score in scores)
+        free += len(scores) - 1
+    if free > 0:
+        return squares / free, True
+    sampled = scale.kind == "logit" and sweep.data is not None and sweep.data.val > 0
+    return (0.0, False) if sampled else (None, False)

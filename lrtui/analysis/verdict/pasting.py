@@ -1,0 +1,116 @@
+"""The verdict to paste: lines for the experiment file, and for PyTorch.
+
+The report shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from lrtui.analysis.verdict.answer import Verdict
+from lrtui.sweep.state import Sweep, lr_text
+from lrtui.text.clean import clean
+
+
+def paste(sweep: Sweep, verdict: Verdict) -> tuple[str, str]:  # noqa: ARG001  # the plan may say more one day
+    """Return the lines for the experiment file and those for PyTorch; for own scripts the latter are empty."""
+    if verdict.lr is None or verdict.setting is None:
+        return "", ""
+    setting, lr = verdict.setting, lr_text(verdict.lr)
+    lines = [f"lr = {lr}"]
+    for key, text in (("optimizer", setting.optimizer), ("schedule", setting.schedule)):
+        if text:
+            lines.append(f"{key} = {_toml(_read(text))}")
+    code = []
+    if setting.optimizer:
+        code.append(_optimizer_line(_read(setting.optimizer), lr))
+    if setting.schedule and setting.optimizer:
+        code += _schedule_lines(_read(setting.schedule), lr)
+    return "\n".join(map(clean, lines)), "\n".join(map(clean, code))
+
+
+_TORCH = {
+    name.lower(): f"torch.optim.{name}"
+    for name in (
+        "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "Muon", "NAdam", "RAdam",
+        "RMSprop", "Rprop", "SGD",
+    )
+}  # fmt: skip
+_SCHEDULERS = {
+    "cosine": ("CosineAnnealingLR(optimizer, T_max=steps{})", {"end": ", eta_min={lr} * {}"}),
+    "step": (
+        "StepLR(optimizer, step_size=round(steps * {every}){})",
+        {"gamma": ", gamma={}", "every": ""},
+    ),
+}
+"""By the trainer's names: torch's own, where an optimizer step is a step of the schedule and `steps` is all of them."""
+
+
+def _read(text: str) -> object:
+    """Return a setting's optimizer or schedule: a name, or the table that its JSON says."""
+    try:
+        return json.loads(text) if text.startswith("{") else text
+    except (ValueError, RecursionError):
+        return text
+
+
+def _named(what: object) -> tuple[str, dict[str, object]]:
+    """Return name and options; the number in {"step": 0.5} stands under ""."""
+    if not isinstance(what, dict) or not what:
+        return str(what), {}
+    (name, own), *rest = what.items()
+    options = dict(own) if isinstance(own, dict) else {"": own}
+    return str(name), {**options, **dict(rest)}
+
+
+def _optimizer_line(what: object, lr: str) -> str:
+    name, options = _named(what)
+    known = _TORCH.get(name.lower())
+    if known is None or not all(key.isidentifier() for key in options):
+        return f"# optimizer: {_toml(what)}, lr={lr}"
+    more = "".join(f", {key}={_python(value)}" for key, value in options.items())
+    return f"optimizer = {known}(model.parameters(), lr={lr}{more})"
+
+
+def _schedule_lines(what: object, lr: str) -> list[str]:
+    """Return the schedule as torch has it; a comment where it has none that is the same."""
+    name, options = _named(what)
+    principal = {"cosine": "end", "step": "gamma"}.get(name, "")
+    options = {key or principal: value for key, value in options.items()}
+    if name == "constant" and not options:
+        return []
+    known, fields = _SCHEDULERS.get(name, ("", {}))
+    if not known or not options.keys() <= fields.keys():
+        return [f"# schedule: {_toml(what)}, over the whole training"]
+    more = "".join(
+        fields[key].replace("{lr}", lr).replace("{}", _python(value))
+        for key, value in options.items()
+    )
+    made = known.replace("{every}", _python(options.get("every", "1 / 3"))).replace("{}", more)
+    return [
+        f"scheduler = torch.optim.lr_scheduler.{made}  # steps: all optimizer steps; scheduler.step() after each"
+    ]
+
+
+def _python(value: object) -> str:
+    if isinstance(value, list):
+        return f"({', '.join(map(_python, value))}{',' if len(value) == 1 else ''})"
+    return value if isinstance(value, str) else repr(value)
+
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _toml(value: object) -> str:
+    """Return a value of a setting as TOML."""
+    if isinstance(value, dict):
+        pairs = (f"{_key(str(key))} = {_toml(inner)}" for key, inner in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name)

@@ -1,0 +1,204 @@
+"""What became of each LR: the mean over its seeds, or the word for how it died; and where the cliff is.
+
+`case` judges by these points; the sensitivity chart of monitor, study and report draws them (`sensitivity`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from lrtui.analysis.ranking import shown_state
+from lrtui.analysis.verdict.results import Result, compared_at, final_of, results_of
+from lrtui.analysis.verdict.scale import CLOSE, Scale
+from lrtui.sweep.events import Plan, Setting
+from lrtui.sweep.state import Run, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What became of one LR of a group: a point of the sensitivity chart."""
+
+    lr: float
+    setting: Setting
+    runs: tuple[str, ...]
+    """One per seed, the first seed first."""
+    values: tuple[float, ...]
+    """Of all seeds that came to `level`."""
+    mean: float | None
+    """Without the seed that selected it, where it has further ones."""
+    se: float | None
+    """Standard error of the mean, from two seeds on."""
+    seeds: int
+    """How many seeds count in the mean."""
+    level: float | None
+    """The length at which the values were measured, in the plan's unit."""
+    full: bool
+    """Whether that is the full length."""
+    dead: str = ""
+    """Why it is not to be recommended, in a word: diverged, collapsed, chance, failed, nan; "" where no seed died."""
+    val_loss: float | None = None
+    state: str = ""
+    """Of its first run."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether something was learned about the LR."""
+        known = self.mean is not None or self.state == "pruned"
+        return known or self.dead not in {"", "failed"}
+
+    @property
+    def selected(self) -> bool:
+        """Whether the seed that selected it is left out of the mean."""
+        return self.seeds < len(self.values)
+
+
+def points_of(sweep: Sweep, plan: Plan, scale: Scale, runs: list[Run]) -> list[Point]:
+    """Return one point per LR of a group's runs, the lowest first."""
+    results = {run.id: results_of(sweep, plan, run) for run in runs}
+    level = compared_at(sweep, plan, runs, results)
+    by_lr: dict[float, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.setting.lr, run.seed, not run.finished, run.id)):
+        known = by_lr.setdefault(run.setting.lr, [])
+        if not known or known[-1].seed != run.seed:
+            known.append(run)
+    selecting = _selecting_seed(by_lr.values())
+    points = [_point(plan, each, results, level, selecting) for each in by_lr.values()]
+    return _at_chance(sweep, plan, scale, _dead_by_value(sweep, plan, scale, runs, points))
+
+
+def _selecting_seed(settings: Iterable[list[Run]]) -> int | None:
+    """Return the seed by which some settings were chosen to get further seeds; None where all have the same."""
+    every = [[run.seed for run in runs] for runs in settings]
+    first = min((seeds[0] for seeds in every), default=None)
+    further = [any(seed != first for seed in seeds) for seeds in every]
+    return first if any(further) and not all(further) else None
+
+
+def _point(
+    plan: Plan,
+    runs: list[Run],
+    results: Mapping[str, dict[float, Result]],
+    level: float | None,
+    selecting: int | None,
+) -> Point:
+    deaths = [death for run in runs if (death := _death(run))]
+    known = [
+        at for run in runs for at in results[run.id] if level is None or at <= level * (1 + CLOSE)
+    ]
+    deepest = max(known, default=None) if level is not None else None
+    seen: list[tuple[int, Result]] = []
+    if deepest is not None:
+        # Scripts that end by themselves do so at lengths of their own: a tenth is no other length.
+        near = 0.9 * deepest if deepest == level != plan.horizon else deepest
+        for run in runs:
+            there = [each for at, each in results[run.id].items() if near <= at <= deepest]
+            seen += [(run.seed, each) for each in there[-1:]]
+    counted = [each for seed, each in seen if seed != selecting] or [each for _, each in seen]
+    values = [each.value for each in counted]
+    losses = [each.val_loss for each in counted if each.val_loss is not None]
+    return Point(
+        lr=runs[0].setting.lr,
+        setting=runs[0].setting,
+        runs=tuple(run.id for run in runs),
+        values=tuple(each.value for _, each in seen),
+        mean=sum(values) / len(values) if values else None,
+        se=_standard_error(values),
+        seeds=len(values),
+        level=min((each.level for each in counted), default=None),
+        full=deepest is not None and deepest == plan.horizon,
+        dead=deaths[0] if deaths else "",
+        val_loss=sum(losses) / len(losses) if losses and len(losses) == len(values) else None,
+        state=shown_state(runs[0]),
+    )
+
+
+def _death(run: Run) -> str:
+    """Return in a word how a run died; "" where it did not, or where its end says nothing about its LR."""
+    if run.ending is None:
+        return ""
+    if run.ending.kind in ("diverged", "failed"):
+        return run.ending.kind
+    rule = run.ending.why.partition(":")[0]
+    if run.ending.kind == "pruned":
+        return rule if rule in ("collapsed", "chance", "nan", "diverged") else ""
+    final = final_of(run)
+    if final is not None and (final.value is None or not math.isfinite(final.value)):
+        return "nan"
+    return "nan" if any(rule == "nan" for rule, _ in run.flags) else ""
+
+
+def _dead_by_value(
+    sweep: Sweep, plan: Plan, scale: Scale, runs: list[Run], points: list[Point]
+) -> list[Point]:
+    """Return the points; one whose run was flagged by a health rule and ended far from the best is dead."""
+    flags = {
+        run.id: rule
+        for run in runs
+        for rule, _ in run.flags
+        if rule in ("collapsed", "chance", "diverged")
+    }
+    bar = cliff(sweep, plan, scale, points)
+    return [
+        replace(point, dead=next(flags[run] for run in point.runs if run in flags))
+        if not point.dead
+        and point.mean is not None
+        and scale.plain(point.mean) < bar
+        and any(run in flags for run in point.runs)
+        else point
+        for point in points
+    ]
+
+
+def _at_chance(sweep: Sweep, plan: Plan, scale: Scale, points: list[Point]) -> list[Point]:
+    """Return the points; one at chance while a lower LR is above it is dead, not slow."""
+    above = False
+    found = []
+    for point in points:
+        at = is_chance(sweep, plan, scale, point)
+        found.append(replace(point, dead="chance") if at and above and not point.dead else point)
+        above |= point.mean is not None and not at and not point.dead
+    return found
+
+
+def is_chance(sweep: Sweep, plan: Plan, scale: Scale, point: Point) -> bool:
+    """Tell whether a value is what guessing attains: 1 of C, within its noise, or a loss of ln C."""
+    if point.mean is None or sweep.data is None or sweep.data.classes < 2:
+        return False
+    chance = 1 / sweep.data.classes
+    if scale.kind == "logit":
+        share = point.mean / scale.whole
+        sampled = math.sqrt(chance * (1 - chance) / sweep.data.val) if sweep.data.val > 0 else 0.0
+        return share <= chance + (3 * sampled or 0.1 * chance)
+    entropy = math.log(sweep.data.classes)
+    return "loss" in plan.metric and plan.goal == "min" and point.mean >= 0.98 * entropy
+
+
+def _standard_error(values: Sequence[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def cliff(sweep: Sweep, plan: Plan, scale: Scale, points: Sequence[Point]) -> float:
+    """Return the plain score below which a result says where the cliff is, not where the top is.
+
+    Worse than the best by over half of the best's improvement on its start, which is chance where the classes are known. Else
+    it is the worst result, and something must also stand out.
+    """
+    plain = [scale.plain(p.mean) for p in points if p.mean is not None and not p.dead]
+    if not plain:
+        return -math.inf
+    best, classes = max(plain), sweep.data.classes if sweep.data is not None else 0
+    start = 0.0 if scale.kind == "logit" else None
+    if classes > 1 and scale.kind == "logit":
+        start = scale.whole / classes
+    elif classes > 1 and scale.kind == "log" and "loss" in plan.metric:
+        start = scale.score(math.log(classes))
+    if start is not None:
+        return best - 0.5 * (best - start) if start < best else -math.inf
+    usual = median(best - each for each in plain)
+    return min(best - 0.5 * (best - min(plain)), best - 4 * usual)

@@ -1,0 +1,187 @@
+"""Why: the sentences that stand below a recommendation, each with its figures.
+
+`recommend` asks for them last; `unanswered` says some of them where there is nothing to recommend.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lrtui.analysis.verdict.answer import Verdict
+from lrtui.analysis.verdict.case import Case
+from lrtui.analysis.verdict.points import Point
+from lrtui.analysis.verdict.results import groups
+from lrtui.analysis.verdict.scale import CLOSE
+from lrtui.analysis.verdict.wording import length, span, two_digits
+from lrtui.sweep.events import Plan
+from lrtui.sweep.state import State, besides_lr, lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import count, number, plural
+
+
+def reasons_of(
+    case: Case, found: Verdict, best: Point, candidates: list[Point], told: list[str]
+) -> list[str]:
+    """Return what stands below a recommendation; `told` is what decided between near ties."""
+    plan = case.plan
+    said = [_measured(case, best, candidates)]
+    said += _runner_up(case, found, best, candidates)
+    said += told
+    said += _noise_in_words(case, best)
+    if found.low is not None and not found.by_noise:
+        said.append("the range rests on the distance between the learning rates alone")
+    said += _optimum_in_words(case, found)
+    said += _edge(best, case.points)
+    said += dead_in_words(case.points)
+    cost = cost_in_words(plan, found.spent, found.grid)
+    said += [cost] if cost else []
+    if "test" in plan.metric.lower():
+        said.append("selected on test data: expect less on new data; select on validation data")
+    return said + _provisional_in_words(case, best)
+
+
+def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
+    """Say the value that was measured, and that it is the best or why it need not be."""
+    plan = case.plan
+    beside = besides_lr(best.setting)
+    shown = f" with {', '.join(beside)}" if len(groups(case.sweep)) > 1 and beside else ""
+    found = f"{number(best.mean)} at {length(plan, best.level)}{shown}"
+    where = "trained to the end" if best.full else "compared"
+    words = f"{clean(plan.metric)} of {count(len(candidates), 'learning rate')} {where}: {found}"
+    highest = max(candidates, key=case.score)
+    if case.score(highest) <= case.score(best):
+        return f"best {words}"
+    gap = abs((highest.mean or 0.0) - (best.mean or 0.0))
+    return (
+        f"{words}; {lr_text(highest.lr)} measured better by {number(gap)}, within the noise: "
+        "the curve through all results is higher here"
+    )
+
+
+def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point]) -> list[str]:
+    others = [point for point in candidates if point is not best]
+    if not others:
+        full = "trained to the end" if best.full else f"at {length(case.plan, best.level)}"
+        return [f"nothing to compare it with: no other learning rate was {full}"]
+    second = max(others, key=case.score)
+    assert best.mean is not None and second.mean is not None  # noqa: S101, PT018  # candidates have one
+    if case.score(second) > case.score(best):
+        return []
+    gap = abs(best.mean - second.mean)
+    words = f"next best: {lr_text(second.lr)} with {number(second.mean)}, behind by {number(gap)}"
+    if found.within is not None and gap <= found.within * (1 + CLOSE):
+        return [f"{words} (equal within {found.within:.3g})"]
+    variances = case.variance(best), case.variance(second)
+    doubt = math.sqrt(sum(v for v in variances if v is not None)) / case.scale.slope(best.mean)
+    return [f"{words} (a near-tie: the noise is {number(doubt)})" if gap < doubt else words]
+
+
+def _noise_in_words(case: Case, best: Point) -> list[str]:
+    if best.selected:
+        further = count(best.seeds, "further seed")
+        value = number(best.mean) + (
+            f" ± {number(best.se)} (standard error)" if best.se is not None else ""
+        )
+        return [f"{further}: {value}; the seed that selected it is left out"]
+    if best.seeds > 1 and best.se is not None:
+        return [f"{best.seeds} seeds: {number(best.mean)} ± {number(best.se)} (standard error)"]
+    if case.noise is None:
+        return ["1 seed: noise unknown"]
+    if case.measured:
+        return ["1 seed: noise taken from the learning rates that have more"]
+    images = case.sweep.data.val if case.sweep.data is not None else 0
+    variance = case.variance(best) or 0.0
+    shown = number(math.sqrt(variance) / case.scale.slope(best.mean or 0.0))
+    return [f"1 seed: noise unknown but for that of {images} validation images, ± {shown}"]
+
+
+def _optimum_in_words(case: Case, found: Verdict) -> list[str]:
+    """Say where the curve is highest, and which LRs are as good."""
+    said = []
+    if found.optimum is not None and found.lr is not None and case.noise is not None:
+        off = abs(math.log10(found.optimum / found.lr))
+        if off > 0.05:  # two digits of an LR
+            said.append(f"the curve is highest at {two_digits(found.optimum)}, which was not tried")
+    if found.within is None or found.low is None:
+        return said
+    if found.equal is not None and found.equal[0] < found.equal[1]:
+        return [*said, f"equal within {found.within:.3g}: {span(found.equal)}"]
+    return [*said, f"no range is equal within {found.within:.3g} for certain"]
+
+
+def _edge(best: Point, points: Sequence[Point]) -> list[str]:
+    """Say where no LR beyond the best one was judged."""
+    judged = [point.lr for point in points if point.judged]
+    said = []
+    if best.lr <= min(judged):
+        said.append(f"best at the edge of the search: try lower than {lr_text(best.lr)}")
+    if best.lr >= max(judged):
+        said.append(f"best at the edge of the search: try higher than {lr_text(best.lr)}")
+    return said
+
+
+_DEATHS = {"nan": "not finite at the end", "chance": "stayed at chance"}
+
+
+def dead_in_words(points: Sequence[Point]) -> list[str]:
+    """Say which LRs died, once for each way of dying."""
+    by_word: dict[str, list[str]] = {}
+    for point in points:
+        if point.dead:
+            by_word.setdefault(_DEATHS.get(point.dead, point.dead), []).append(lr_text(point.lr))
+    return [f"{word}, not to be recommended: {', '.join(lrs)}" for word, lrs in by_word.items()]
+
+
+def cost_in_words(plan: Plan, spent: float, grid: float) -> str:
+    """Return what the search has cost beside a full grid: "27 of 72 epochs of a full grid spent"."""
+    if spent <= 0 or grid <= 0:
+        return ""
+    said = f"{spent:.4g}" if spent < 1000 else f"{spent:.0f}"
+    return f"{said} of {grid:.10g} {plural(plan.unit)} of a full grid spent"
+
+
+def _provisional_in_words(case: Case, best: Point) -> list[str]:
+    said = []
+    if not best.full:
+        where = f"{length(case.plan, best.level)} of {case.plan.horizon:.10g}"
+        said.append(f"provisional at {where}: early leaders are often too high")
+    elif (
+        best.level is not None
+        and best.level < case.plan.horizon * (1 - 1e-9)
+        and case.plan.value == "last"
+    ):
+        where = f"{length(case.plan, best.level)} of {case.plan.horizon:.10g}"
+        said.append(f"its last evaluation was at {where}")
+    if case.sweep.budget_reached is not None:
+        said.append(f"provisional: {clean(case.sweep.budget_reached.why) or 'the budget is spent'}")
+    waiting = [run for run in case.sweep.runs.values() if run.state is not State.ENDED]
+    if waiting:
+        said.append(f"provisional: {count(len(waiting), 'run')} not ended")
+    return said
+
+
+def other_groups(plan: Plan, best: Verdict, found: list[Verdict]) -> list[str]:
+    """Say which group comes next, and by how much."""
+    others = [each for each in found if each is not best and each.lr is not None]
+    if not others or best.value is None:
+        dead = [each for each in found if each.lr is None and each is not best]
+        return (
+            [f"without an answer: {'; '.join(clean(each.group) for each in dead)}"] if dead else []
+        )
+    second = others[0]
+    assert second.lr is not None and second.value is not None  # noqa: S101, PT018  # it has an answer
+    words = f"next best besides: {lr_text(second.lr)} with {clean(second.group)}: {number(second.value)}"
+    if second.value_at != best.value_at:
+        return [f"{words} at {length(plan, second.value_at)}"]
+    gap = abs(best.value - second.value)
+    words += f", behind by {number(gap)}"
+    near = best.within is not None and gap <= best.within * (1 + CLOSE)
+    return [f"{words} (equal within {best.within:.3g})" if near else words]
+
+
+def not_tested(points: Sequence[Point]) -> list[str]:
+    """Return the ranges beyond the LRs that were judged, and the LRs about which nothing was learned."""
+    judged = [point.lr for point in points if point.judged]
+    said = [f"< {lr_text(min(judged))}", f"> {lr_text(max(judged))}"] if judged else []
+    return said + [f"{lr_text(p.lr)} ({p.state})" for p in points if not p.judged]

@@ -1,0 +1,106 @@
+"""From the sweep to its recommendations: the chapters in their order, once a group, then over all groups.
+
+Everyone outside comes in here, by the names that the package gives on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lrtui.analysis.verdict.answer import Verdict
+from lrtui.analysis.verdict.case import case_of
+from lrtui.analysis.verdict.equal import equal_lrs, tolerance
+from lrtui.analysis.verdict.interval import curve_around
+from lrtui.analysis.verdict.pick import pick
+from lrtui.analysis.verdict.points import Point, points_of
+from lrtui.analysis.verdict.reasons import cost_in_words, not_tested, other_groups, reasons_of
+from lrtui.analysis.verdict.results import groups, runs_of
+from lrtui.analysis.verdict.scale import Scale, scale_of
+from lrtui.analysis.verdict.unanswered import nothing_to_choose, without_answer
+from lrtui.sweep.events import Plan
+from lrtui.sweep.state import Sweep, group_of
+
+
+def verdict(sweep: Sweep) -> Verdict:
+    """Return the recommendation over all groups; of a study, for the settings that it starts from."""
+    found = verdicts(sweep)
+    if sweep.plan is None or not found:
+        return Verdict(reasons=("nothing was started",))
+    best = found[0]
+    if sweep.plan.study:
+        base = groups(sweep)[0]
+        best = next(each for each in found if each.group == base)
+    reasons = list(best.reasons)
+    if best.lr is not None and len(found) > 1 and not sweep.plan.study:
+        reasons[1:1] = other_groups(sweep.plan, best, found)
+    spent, grid = sweep.spent, sum(each.grid for each in found)
+    if len(found) > 1:
+        reasons = [r for r in reasons if r != cost_in_words(sweep.plan, best.spent, best.grid)]
+    cost = cost_in_words(sweep.plan, spent, grid)
+    if cost and cost not in reasons:
+        reasons.append(cost)
+    return replace(best, spent=spent, grid=grid, reasons=tuple(reasons))
+
+
+def verdicts(sweep: Sweep) -> list[Verdict]:
+    """Return the recommendation of each group, the best first; those without an answer last."""
+    plan = sweep.plan
+    if plan is None:
+        return []
+    scale = scale_of(sweep, plan)
+    found = [_judge(sweep, plan, scale, group) for group in groups(sweep)]
+
+    def order(each: Verdict) -> tuple[bool, float, float]:
+        if each.lr is None or each.value is None:
+            return True, 0.0, 0.0
+        return False, -(each.value_at or 0.0), -scale.score(each.value)
+
+    return sorted(found, key=order)
+
+
+def sensitivity(sweep: Sweep, group: str) -> list[Point]:
+    """Return what became of each LR of a group, the lowest first; dead ones and those without a result included."""
+    plan = sweep.plan
+    return (
+        [] if plan is None else points_of(sweep, plan, scale_of(sweep, plan), runs_of(sweep, group))
+    )
+
+
+def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: str) -> Verdict:
+    """Return the recommendation of one group."""
+    case = case_of(sweep, plan, scale, group)
+    ranged = [r for r in sweep.runs.values() if r.is_range_test and group_of(r.setting) == group]
+    blank = Verdict(
+        group=group,
+        spent=sum(run.spent for run in (*case.runs, *ranged)),
+        grid=len(case.points) * plan.horizon * max(1, len({run.seed for run in case.runs})),
+        provisional=case.provisional,
+        not_tested=tuple(not_tested(case.points)),
+    )
+    candidates = case.candidates
+    why_none = nothing_to_choose(case, candidates)
+    if why_none is not None:
+        return without_answer(case, blank, why_none)
+    best, told = pick(case, candidates)
+    within = tolerance(case, best)
+    curve = curve_around(case, best, within)
+    found = replace(
+        blank,
+        lr=best.lr,
+        setting=best.setting,
+        runs=best.runs,
+        value=best.mean,
+        value_at=best.level,
+        seeds=best.seeds,
+        within=within,
+    )
+    if curve is not None:
+        found = replace(
+            found,
+            low=10**curve.low,
+            high=10**curve.high,
+            by_noise=case.noise is not None,
+            optimum=10**curve.optimum,
+            equal=equal_lrs(best.lr, curve.equal),
+        )
+    return replace(found, reasons=tuple(reasons_of(case, found, best, candidates, told)))

@@ -1,0 +1,155 @@
+"""What `lrtui FILE` and `lrtui DIR` do before anything is shown: find or make the directory, see that somebody owns the runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from lrtui.errors import OwnedElsewhereError, UserError
+from lrtui.sweep.events import ReopenSweep
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.state import Sweep, fold
+from lrtui.text.clean import clean
+
+
+def directory_of(
+    path: Path, overrides: Mapping[str, str], *, under: Path | None, new: bool
+) -> tuple[Path, bool]:
+    """Return the experiment directory that a file or a directory on the command line means, and whether it was made now."""
+    if not path.is_dir():
+        from lrtui.config.directory import open_experiment
+
+        return open_experiment(path, overrides, under=under, new=new)
+    existing(path)
+    if overrides or new or under is not None:
+        raise UserError(
+            "a directory is opened as it was started",
+            str(path),
+            "give the experiment file with these options instead",
+        )
+    return path, False
+
+
+def existing(directory: Path) -> Path:
+    """Return an experiment directory.
+
+    Raises:
+        UserError: it is none.
+
+    """
+    if not Layout(directory).experiment.is_file():
+        what = "is no experiment directory" if directory.is_dir() else "does not exist"
+        raise UserError(what, str(directory), "see which experiments there are: lrtui ls")
+    return directory
+
+
+def ours(directory: Path) -> Path:
+    """Return an experiment directory whose runs may be commanded from here.
+
+    Raises:
+        UserError: it is no experiment directory.
+        OwnedElsewhereError: it is a copy, or of another host or user.
+
+    """
+    why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).rest()))
+    if why:
+        raise OwnedElsewhereError(why, str(directory), "own it from here: lrtui DIR --takeover")
+    return directory
+
+
+def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str:
+    """See that the runs have an owner where they need one; return why the directory can only be viewed, else "".
+
+    Raises:
+        UserError: nothing is left to go on with.
+        OwnedElsewhereError: it cannot be owned from here, and going on was asked for.
+
+    """
+    sweep = fold(JournalTail(Layout(directory).journal).rest())
+    why = "you asked only to look" if view else foreign(directory, sweep)
+    if why and not (takeover and not view):
+        if resume:
+            raise OwnedElsewhereError(why, str(directory), "own it from here: --takeover")
+        return why
+    from lrtui.sweep.mailbox import ensure_supervisor, send
+
+    if sweep.closed is None or takeover:
+        ensure_supervisor(directory, takeover=takeover)
+    if sweep.closed is not None and (resume or sweep.closed.code == 5):
+        answer = send(directory, ReopenSweep())
+        if not answer.ok and resume:
+            raise UserError(
+                answer.answer, str(directory), answer.mend.replace("DIR", str(directory))
+            )
+    return ""
+
+
+def foreign(directory: Path, sweep: Sweep) -> str:
+    """Return why this machine or user cannot own the runs of a directory, "" where it can."""
+    found = directory.stat()
+    if found.st_uid != os.getuid():
+        return f"it belongs to another user (uid {found.st_uid})"
+    if not os.access(directory, os.W_OK):
+        return "it is read-only"
+    if sweep.host and sweep.host != socket.gethostname():
+        return f"it was started on another host ({clean(sweep.host, 60)})"
+    if sweep.inode and sweep.inode != found.st_ino:
+        return "it is a copy of the directory that was started"
+    return ""
+
+
+def why_not_drawn() -> str:
+    """Return why this terminal cannot show the monitor, "" where it can."""
+    term = os.environ.get("TERM", "")
+    if term in {"", "dumb", "unknown"}:
+        return f"TERM={term}: this terminal cannot place a cursor" if term else "TERM is not set"
+    return ""
+
+
+def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
+    """Open the monitor, which sends at most so many bytes a second (0: any number); on leaving say how to come back.
+
+    Raises:
+        UserError: there is no terminal to draw on.
+
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UserError(
+            "the monitor draws on stderr and reads keys from stdin; one of them is no terminal",
+            mend=f"use the log mode: lrtui {directory} --headless",
+        )
+    from lrtui import tui
+
+    code = tui.run(
+        directory,
+        view_only=bool(why_view),
+        notice=f"view only: {why_view}" if why_view else "",
+        most_bytes=most_bytes,
+    )
+    print(farewell(directory))
+    return code
+
+
+def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
+    """Open the monitor for a tab of `lrtui serve`: as `lrtui DIR` does, but on pipes, and nothing else is printed."""
+    why_view = prepare(existing(directory), resume=False, view=view, takeover=False)
+    from lrtui import tui
+
+    notice = f"view only: {why_view}" if why_view else ""
+    return tui.run(directory, view_only=bool(why_view), notice=notice, browser=size)
+
+
+def farewell(directory: Path) -> str:
+    """Return what stands in the terminal after the monitor is left."""
+    sweep = fold(JournalTail(Layout(directory).journal).rest())
+    if sweep.closed is not None:
+        return f"the sweep has ended: {clean(sweep.closed.why)}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
+    alive, queued = len(sweep.alive()), len(sweep.queued())
+    return (
+        f"detached; {alive} run(s) go on, {queued} wait\n"
+        f"  come back:     lrtui {directory}\n  one look:      lrtui status {directory}\n  stop them all: lrtui stop {directory}"
+    )

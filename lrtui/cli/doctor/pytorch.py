@@ -1,0 +1,197 @@
+"""Whether torch works here and fits the driver: asked in a process of its own, judged by pure rules.
+
+The process is started first and waited for last: importing torch takes seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import Self
+
+import msgspec
+
+from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
+from lrtui.hardware import gpu
+
+LIMIT_SECONDS = 120.0
+"""An import from a cold network disk takes half a minute; one that takes longer than this hangs."""
+_GET = "install the build that fits, as PyTorch's installation page says"
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A GPU as torch sees it."""
+
+    name: str
+    capability: tuple[int, int]
+    bf16: bool
+    fault: str
+    """Why it does not compute; "" where it does."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What `torch_probe` prints."""
+
+    error: str = ""
+    """Why torch cannot be imported."""
+    said: list[str] = []
+    """Its warnings."""
+    version: str = ""
+    where: str = ""
+    seconds: float = 0.0
+    """How long the import took."""
+    cuda: str | None = None
+    """The CUDA of the build: "12.8"; None for a build without."""
+    hip: str | None = None
+    available: bool = False
+    """Whether torch can use a GPU."""
+    kernels: list[str] = []
+    """Architectures of the build: sm_90, compute_90."""
+    devices: list[Device] = []
+    threads: int = 0
+    cpu: float | str = ""
+    """Speed of bf16 against fp32 on the CPU, or why it was not measured."""
+    torchvision: str = ""
+
+
+class Probe:
+    """torch, being asked. Use it in a `with`: a probe that was not waited for is ended."""
+
+    def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
+        self._limit = limit_seconds
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "lrtui.cli.doctor.torch_probe"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+            self._child.communicate()
+
+    def answer(self) -> Answer:
+        """Wait for the answer; one that does not come in time, or is none, is an error in words."""
+        try:
+            out, err = self._child.communicate(timeout=self._limit)
+        except subprocess.TimeoutExpired:
+            return Answer(error=f"importing torch took longer than {self._limit:g} s")
+        code = self._child.returncode
+        with contextlib.suppress(msgspec.MsgspecError, IndexError):
+            found = msgspec.json.decode(out.strip().splitlines()[-1], type=Answer)
+            if code == 0 and (found.error or found.version):
+                return found
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        words = err.decode("utf-8", "replace").strip().splitlines()
+        return Answer(
+            error=f"importing torch ended the process ({how}): {words[-1] if words else ''}"
+        )
+
+
+def judge(
+    answer: Answer, gpus: tuple[gpu.Gpu, ...], driver: gpu.DriverVersion | None
+) -> list[Finding]:
+    """Return what torch's answer means on a machine with these GPUs and this driver."""
+    if answer.error:
+        install = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
+        return [fail(f"torch does not work: {answer.error}", install)]
+    build = f"built for CUDA {answer.cuda}" if answer.cuda else _other_build(answer)
+    found = [ok(f"{answer.version}, {build}, imported in {answer.seconds:.1f} s", answer.where)]
+    found += _fit(answer, gpus, driver)
+    found += [_device(number, device, answer) for number, device in enumerate(answer.devices)]
+    return [*found, _cpu(answer), _vision(answer)]
+
+
+def _other_build(answer: Answer) -> str:
+    return f"built for ROCm {answer.hip}" if answer.hip else "a build for the CPU"
+
+
+def _fit(
+    answer: Answer, gpus: tuple[gpu.Gpu, ...], driver: gpu.DriverVersion | None
+) -> list[Finding]:
+    """Say whether the build fits the driver; [] where there is no GPU that it could fit."""
+    if not gpus or answer.hip:
+        return []
+    offered = driver.cuda_text if driver and driver.cuda > (0, 0) else "?"
+    if answer.cuda is None:
+        what = f"torch is a build for the CPU, and there are {len(gpus)} GPU(s): runs would train on the CPU"
+        return [fail(what, f"{_GET}: one for CUDA {offered} or older")]
+    if driver and driver.cuda > (0, 0) and _major(answer.cuda) > driver.cuda[0]:
+        what = f"the driver {driver.version} is too old for this torch: it offers CUDA {offered}, the build needs {answer.cuda}"
+        return [fail(what, f"update the driver, or {_GET}: one for CUDA {offered} or older")]
+    if not answer.available:
+        why = f": {answer.said[-1]}" if answer.said else ""
+        what = f"torch cannot use the {len(gpus)} GPU(s){why}"
+        return [
+            fail(
+                what,
+                "unset CUDA_VISIBLE_DEVICES if it is set; else update the driver and restart the machine",
+            )
+        ]
+    return [ok(f"the build (CUDA {answer.cuda}) fits the driver (CUDA {offered})")]
+
+
+def _device(number: int, device: Device, answer: Answer) -> Finding:
+    major, minor = device.capability
+    what = f"cuda:{number} {device.name}, capability {major}.{minor}"
+    if not has_kernels(device.capability, answer.kernels):
+        return fail(
+            f"{what}: the build has no kernels for it ({', '.join(answer.kernels)})",
+            f"{_GET} {device.name}",
+        )
+    if device.fault:
+        return fail(
+            f"{what} does not compute: {device.fault}",
+            "nvidia-smi shows whether the GPU is in order; else restart the machine",
+        )
+    return ok(
+        f"{what}, computes; bf16: {'yes' if device.bf16 else 'only emulated, so fp32 is faster'}"
+    )
+
+
+def has_kernels(capability: tuple[int, int], kernels: list[str]) -> bool:
+    """Tell whether a build runs on a GPU: code of its generation, not newer than it, or code that the driver translates."""
+    if not kernels:
+        return True
+    for name in kernels:
+        kind, _, number = name.partition("_")
+        digits = "".join(char for char in number if char.isdigit())
+        if len(digits) < 2:
+            continue
+        made_for = (int(digits[:-1]), int(digits[-1]))
+        same = made_for[0] == capability[0] or kind == "compute"
+        exact = number[-1:] in {"a", "f"}  # sm_90a runs on 9.0 alone
+        if (made_for == capability) if exact else (same and made_for <= capability):
+            return True
+    return False
+
+
+def _cpu(answer: Answer) -> Finding:
+    if isinstance(answer.cpu, str):
+        return warn(f"bf16 on the CPU could not be measured: {answer.cpu}", 'precision = "fp32"')
+    what = f"bf16 on the CPU: {answer.cpu:.1f} times as fast as fp32 (a product of 1024 x 1024, {answer.threads} thread(s))"
+    if answer.cpu < 1:
+        return warn(what, 'on this CPU keep precision = "fp32"')
+    return ok(what)
+
+
+def _vision(answer: Answer) -> Finding:
+    if answer.torchvision[:1].isdigit():
+        return ok(f"torchvision {answer.torchvision}")
+    what = f"torchvision does not fit this torch: {answer.torchvision}; digits and synthetic do without it"
+    return warn(what, f"{sys.executable} -m pip install --force-reinstall torch torchvision")
+
+
+def _major(version: str) -> int:
+    head = version.partition(".")[0]
+    return int(head) if head.isdigit() else 0
+
+
+def checks(probe: Probe) -> dict[str, Check]:
+    """Return this chapter's table: what it holds is known only once torch has answered."""
+    return {"torch": lambda: judge(probe.answer(), gpu.read(), gpu.driver())}

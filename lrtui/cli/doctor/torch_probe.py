@@ -1,0 +1,99 @@
+"""`python -m lrtui.cli.doctor.torch_probe`: imports torch as a worker would, and prints what it can do as one line of JSON.
+
+A process of its own, since importing torch takes seconds and may crash, and lrtui itself never imports it. `pytorch`
+starts it, waits, and judges the answer. Whatever fails is told in words; the exit code is 0 unless torch breaks the process.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from typing import Any
+
+
+def main() -> int:
+    """Print the answer; return 0."""
+    answer: dict[str, Any] = {}
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            answer = _look()
+        except Exception as error:  # noqa: BLE001  # torch may fail in any way; that is the answer
+            answer = {"error": f"{type(error).__name__}: {error}"[:2000]}
+    answer["said"] = [str(each.message)[:500] for each in said][:20]
+    print(json.dumps(answer), flush=True)
+    return 0
+
+
+def _look() -> dict[str, Any]:
+    began = time.monotonic()
+    import torch
+
+    took = time.monotonic() - began
+    available = bool(torch.cuda.is_available())
+    return {
+        "version": str(torch.__version__),
+        "where": str(torch.__file__),
+        "seconds": took,
+        "cuda": torch.version.cuda,
+        "hip": getattr(torch.version, "hip", None),
+        "available": available,
+        "kernels": list(torch.cuda.get_arch_list()) if available else [],
+        "devices": [_device(torch, n) for n in range(torch.cuda.device_count())]
+        if available
+        else [],
+        "threads": torch.get_num_threads(),
+        "cpu": _try(lambda: _compare(torch)),
+        "torchvision": _try(_vision_fits),
+    }
+
+
+def _device(torch: Any, number: int) -> dict[str, Any]:
+    """Return a GPU's name and capability, and whether it really computes."""
+    major, minor = torch.cuda.get_device_capability(number)
+    return {
+        "name": torch.cuda.get_device_name(number),
+        "capability": [major, minor],
+        "bf16": major >= 8,
+        "fault": _try(lambda: _compute(torch, number)),
+    }
+
+
+def _compute(torch: Any, number: int) -> str:
+    device = torch.device("cuda", number)
+    one = torch.ones(64, 64, device=device)
+    value = float((one @ one).sum())
+    return "" if value == 64.0**3 else f"a product came out as {value} instead of {64.0**3}"
+
+
+def _compare(torch: Any) -> float:
+    """Return how many times as fast a matrix product of 1024 is in bf16 as in fp32, on the CPU."""
+    took = []
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.ones(1024, 1024, dtype=dtype)
+        best = float("inf")
+        for _ in range(4):
+            began = time.monotonic()
+            torch.mm(matrix, matrix)
+            best = min(best, time.monotonic() - began)
+        took.append(best)
+    return float(took[0] / took[1])
+
+
+def _vision_fits() -> str:
+    """Import torchvision: one built for another torch fails here, not in the middle of a preparation."""
+    import torchvision
+
+    return str(torchvision.__version__)
+
+
+def _try(ask: Any) -> Any:
+    try:
+        return ask()
+    except Exception as error:  # noqa: BLE001  # see main
+        return f"{type(error).__name__}: {error}"[:500]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,133 @@
+"""Runs the checks chapter by chapter and says what they found: as text, or as one JSON object. The two ways in of the verb."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from lrtui.cli.doctor import file_systems, machine, prepared_data, pytorch, terminal
+from lrtui.cli.doctor.finding import Check, Finding, Mark, fail
+from lrtui.errors import MachineError
+from lrtui.text.clean import clean
+
+CHAPTERS: dict[str, Mapping[str, Check]] = {
+    "machine": machine.CHECKS,
+    "files": file_systems.CHECKS,
+    "data": prepared_data.CHECKS,
+    "terminal": terminal.CHECKS,
+}
+_RED_DIRECTORY = 1
+_COLOURS = {Mark.OK: "32", Mark.WARN: "33", Mark.FAIL: "31;1"}
+
+
+@dataclass
+class Sheet:
+    """What was found so far; printed as it comes, or kept for the JSON object."""
+
+    as_json: bool
+    directory: Path | None = None
+    lines: list[dict[str, object]] = field(default_factory=list)
+    red: int = 0
+    warnings: int = 0
+
+    def chapter(self, name: str, checks: Mapping[str, Check], *, repair: bool = False) -> None:
+        """Run a chapter's checks and say what each found; with `repair` mend what can be mended."""
+        name = clean(name)
+        self._print(name)
+        for label, check in checks.items():
+            try:
+                found = check()
+            except OSError as error:
+                what = f"could not be looked at: {error.strerror} {error.filename or ''}"
+                found = [fail(what, "see that the place exists and may be read and written")]
+            for finding in found:
+                self.say(name, label, finding, _repaired(finding) if repair else "")
+
+    def say(self, chapter: str, label: str, finding: Finding, repaired: str = "") -> None:
+        """Take one finding in; one that was repaired counts no longer."""
+        what, mend, file = (clean(text) for text in (finding.what, finding.mend, finding.file))
+        line = {
+            "chapter": chapter,
+            "check": label,
+            "mark": str(finding.mark),
+            "what": what,
+            "mend": mend,
+        }
+        self.lines.append({**line, "file": file, "repaired": clean(repaired)})
+        self._print(f"  {self._mark(finding.mark)}  {label:<12} {what}")
+        if repaired:
+            self._print(f"{'':21}repaired: {clean(repaired)}")
+            return
+        if mend and finding.mark is not Mark.OK:
+            self._print(f"{'':21}-> {mend}")
+        self.red += finding.mark is Mark.FAIL
+        self.warnings += finding.mark is Mark.WARN
+
+    def close(self, red_code: int) -> int:
+        """Say how it stands in all; return the exit code."""
+        code = red_code if self.red else 0
+        if self.as_json:
+            where = None if self.directory is None else clean(str(self.directory))
+            content = {"version": 1, "directory": where, "findings": self.lines, "code": code}
+            text = msgspec.json.format(msgspec.json.encode(content), indent=1).decode()
+            sys.stdout.write(text + "\n")
+        else:
+            self._print(f"{self.red} to mend, {self.warnings} to know")
+        return code
+
+    def _print(self, line: str) -> None:
+        if not self.as_json:
+            encoding = sys.stdout.encoding or "utf-8"
+            print(line.encode(encoding, "replace").decode(encoding), flush=True)
+
+    def _mark(self, mark: Mark) -> str:
+        padded = f"{mark:<4}"
+        if not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+            return padded
+        return f"\x1b[{_COLOURS[mark]}m{padded}\x1b[0m"
+
+
+def _repaired(finding: Finding) -> str:
+    """Repair what a finding says is safe to repair; return what was done, "" where nothing was."""
+    if finding.repair is None:
+        return ""
+    try:
+        return finding.repair()
+    except OSError as error:
+        print(f"lrtui: not repaired: {clean(str(error))}", file=sys.stderr)
+        return ""
+
+
+def machine_visit(*, as_json: bool) -> int:
+    """Say what this machine offers; return 0, or 5 where something here keeps it from training."""
+    sheet = Sheet(as_json)
+    with pytorch.Probe() as probe:
+        for name, checks in CHAPTERS.items():
+            sheet.chapter(name, checks)
+        sheet.chapter("torch", pytorch.checks(probe))
+    return sheet.close(MachineError.exit_code)
+
+
+def directory_visit(path: Path, *, as_json: bool, repair: bool) -> int:
+    """Say how an experiment directory stands and, on demand, repair what is safe to repair.
+
+    Returns 0, or 1 where something is red and stays so.
+
+    Raises:
+        UserError: it is no experiment directory, or a supervisor owns it and a repair was asked for.
+        OwnedElsewhereError: a repair was asked for in a copy, or in a directory of another host.
+
+    """
+    from lrtui.cli.doctor import experiment_directory as directory
+
+    case = directory.open_case(path)
+    sheet = Sheet(as_json, path)
+    with directory.owned(case) if repair else contextlib.nullcontext():
+        sheet.chapter(str(path), directory.checks(case), repair=repair)
+    return sheet.close(_RED_DIRECTORY)

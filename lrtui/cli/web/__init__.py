@@ -1,0 +1,67 @@
+"""`lrtui serve`: the same monitor in a browser. Each tab is a monitor process of its own; the runs know nothing of it.
+
+    browser ── guard (host, token, origin) ── page, static files, WebSocket ── tab ── `lrtui DIR` on pipes
+
+Used by the command line alone. textual-serve, an extra, gives the protocol between a tab and its process and the terminal in
+the page (`tabs`); how it is reached is ours (`server`, `guard`): textual-serve itself lets anybody in.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import socket
+from pathlib import Path
+
+from lrtui.errors import MachineError, UserError
+
+LOOPBACK = "127.0.0.1"
+
+
+def require() -> None:
+    """See that what `serve` needs is installed.
+
+    Raises:
+        MachineError: it is not.
+
+    """
+    if not all(importlib.util.find_spec(name) for name in ("aiohttp", "textual_serve")):
+        raise MachineError(
+            "the monitor in a browser needs textual-serve, which is not installed",
+            "serve",
+            "pip install 'lrtui[serve]'",
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at that address; port 0 takes a free one.
+
+    Raises:
+        UserError: no browser could be sent to that address.
+        MachineError: the port is taken, or the address is not this machine's.
+
+    """
+    if not 0 <= port < 1 << 16:
+        raise UserError(f"a port is a number from 0 to 65535 (found {port})", "--port")
+    try:
+        family, *_, address = socket.getaddrinfo(host or "::", port, type=socket.SOCK_STREAM)[0]
+        if ipaddress.ip_address(address[0]).is_unspecified:
+            raise UserError(
+                "is every address of this machine, and only one that is named can be told from a forged one",
+                f"--host {host}",
+                "name the address, or the name, that the browser is to ask for",
+            )
+        return socket.create_server(address[:2], family=family)
+    except (OSError, UnicodeError) as error:
+        raise MachineError(
+            f"cannot listen there: {getattr(error, 'strerror', None) or error}",
+            f"{host}:{port}",
+            "leave --port away for a free one, and --host for 127.0.0.1",
+        ) from error
+
+
+def run(directory: Path, listening: socket.socket, host: str, *, view_only: bool = False) -> int:
+    """Serve the monitor of a directory until a signal; return 128 and its number. The runs go on."""
+    from lrtui.cli.web.server import serve  # aiohttp costs 200 ms
+
+    return serve(directory, listening, host, view_only=view_only)

@@ -1,0 +1,28 @@
+"""The experiment file: read, checked, and turned into what is run. Every message about it is made here.
+
+`load` reads a file and `parse` a text; both return an Experiment or raise all its faults at once. `argv` and
+`environment` say what one attempt is given, `describe` what `lrtui check` prints. The chapters: `reader` (TOML and
+faults with places), `check` (the table of contents), `keys`, `rates` (the forms of `lr`), `named` (optimizers and the
+like), `objective`, `settings`, `placeholders`, `override`. Imports neither torch nor numpy.
+"""
+
+from lrtui.config.check import parse
+from lrtui.config.describe import describe, planned, same_experiment
+from lrtui.config.experiment import Experiment, Named, Objective
+from lrtui.config.file import load
+from lrtui.config.override import override
+from lrtui.config.worker_command import argv, environment
+
+__all__ = [
+    "Experiment",
+    "Named",
+    "Objective",
+    "argv",
+    "describe",
+    "environment",
+    "load",
+    "override",
+    "parse",
+    "planned",
+    "same_experiment",
+]

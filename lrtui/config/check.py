@@ -1,0 +1,294 @@
+"""From the text of an experiment file to an Experiment: `parse` is this module's table of contents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+from lrtui.config import other_keys
+from lrtui.config.alerts_section import read_alerts
+from lrtui.config.choices import read_axis, read_named
+from lrtui.config.experiment import ISOLATIONS, Experiment
+from lrtui.config.fault_text import found, show
+from lrtui.config.keys import check_keys
+from lrtui.config.objective import read_loss, read_objective, read_regex
+from lrtui.config.placeholders import (
+    ALIASES,
+    FIXED,
+    NUMBERS,
+    check_placeholders,
+    read_command,
+    used,
+)
+from lrtui.config.rates import check_count, read_rates
+from lrtui.config.study_section import read_levels, read_study
+from lrtui.config.toml_reader import Reader, is_whole
+from lrtui.search import RangeTest, needs_range, searches
+from lrtui.search.strategy import optimizer_name
+from lrtui.sweep.events import Scalar, Unit
+from lrtui.text.clean import clean
+from lrtui.train.datasets import DATASETS, OWN
+from lrtui.train.models import MODELS
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.options import AUTO, PRECISIONS
+from lrtui.train.schedules import SCHEDULES
+
+UNITS: dict[str, Unit] = {"epochs": "epoch", "steps": "step", "tokens": "tokens"}
+DEFAULT_EPOCHS = 20
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,63}")
+
+
+def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
+    """Return the experiment that `text` describes; `path` is shown in messages and gives the default name.
+
+    `beside` is where the user's own images, arrays and models are looked for; without it they are not.
+
+    Raises:
+        ExperimentError: all faults of the text.
+
+    """
+    reader = Reader(text, path)
+    reader.beside = beside
+    builtin = not reader.has("command")
+    check_keys(reader, builtin=builtin)
+    if builtin and not reader.has("dataset"):
+        mend = (
+            'Name one of them: dataset = "digits", or command = ["python", "train.py", "--lr={lr}"]'
+        )
+        reader.fault((), "there is neither a dataset nor a command", mend)
+    command = None if builtin else read_command(reader)
+    unit, horizon = _horizon(reader, builtin=builtin)
+    regex = read_regex(reader, unit)
+    objective = read_objective(reader, regex, builtin=builtin)
+    optimizers = read_axis(
+        reader, "optimizer", OPTIMIZERS if builtin else None, "adam" if builtin else ""
+    )
+    schedules = read_axis(
+        reader, "schedule", SCHEDULES if builtin else None, "constant" if builtin else ""
+    )
+    values = other_keys.read_values(reader) if not builtin else {}
+    seeds = reader.whole("seeds", 1, 1, 1000, "3")
+    levels = read_levels(reader, builtin=builtin)
+    every = dict.fromkeys((*optimizers, *map(str, levels.get("optimizer", ()))))
+    strategy, counts = read_rates(reader, tuple(every))
+    check_count(reader, counts, _combinations(schedules, values), seeds)
+    gpus, devices = other_keys.read_gpus(reader)
+    placeholders = used(command or ())
+    keep = other_keys.read_keep(reader, searches=searches(strategy))
+    budget = other_keys.read_budget(reader, unit)
+    experiment = Experiment(
+        path=path,
+        text=text,
+        name=_name(reader, path),
+        command=command,
+        dataset=_dataset(reader) if builtin else "",
+        model=_model(reader, builtin=builtin),
+        batch_size=reader.whole("batch_size", 128 if builtin else 0, 1, 10**6, "128"),
+        data=reader.number("data", 1.0, lambda x: 0 < x <= 1, "a share above 0 and up to 1", "0.1")
+        or 1.0,
+        augment=reader.flag("augment", default=False),
+        precision=reader.choice("precision", "fp32", (*PRECISIONS, AUTO)),
+        isolation=reader.choice("isolation", AUTO, ISOLATIONS),
+        data_dir=reader.string("data_dir", "", example='"/data"') or None,
+        workdir=reader.string("workdir", "", example='"../project"') or None,
+        optimizers=optimizers,
+        schedules=schedules,
+        values=values,
+        objective=objective,
+        loss=read_loss(reader, regex, builtin=builtin),
+        parse=regex.pattern if regex else None,
+        unit=unit,
+        horizon=horizon,
+        strategy=strategy,
+        seeds=seeds,
+        seed=reader.whole("seed", 0, 0, 2**63 - 1 - seeds, "0"),
+        keep=keep,
+        grace=other_keys.read_grace(reader, horizon),
+        within=reader.number(
+            "within", None, lambda x: x > 0, "a number above 0, in the metric's unit", "0.005"
+        ),
+        value=other_keys.read_value(reader),
+        budget=budget,
+        gpus=gpus,
+        devices=devices,
+        parallel=_parallel(reader),
+        durability=reader.choice("durability", "normal", ("normal", "strict")),
+        health=other_keys.read_health(reader),
+        launcher=other_keys.read_launcher(reader),
+        alerts=read_alerts(reader),
+        checkpoints=builtin or "checkpoint" in placeholders,
+        stops_at_until=builtin or "until" in placeholders,
+        can_range_test=builtin or {"lr_to", "lr_steps"} <= placeholders,
+    )
+    experiment = replace(experiment, study=read_study(reader, experiment, levels))
+    _check_search(reader, experiment)
+    _check_batch(reader, experiment)
+    if command:
+        check_placeholders(reader, command, _known(experiment), _scalable(experiment))
+        reader.notes.extend(_unused(experiment, placeholders))
+    reader.raise_faults()
+    return replace(experiment, notes=tuple(dict.fromkeys(map(clean, reader.notes))))
+
+
+def _check_search(reader: Reader, experiment: Experiment) -> None:
+    """Note a search that would not know where to begin, or a budget that ends before it has an answer."""
+    space = experiment.space()
+    if needs_range(experiment.strategy) and not space.can_range_test:
+        optimizers = {optimizer_name(cell.optimizer) for cell in space.cells()}
+        unknown = [name for name in optimizers if name not in space.usual]
+        if unknown or isinstance(experiment.strategy, RangeTest):
+            what = "lr has no range to search: your command takes part in no range test"
+            mend = (
+                "Give it one: lr = { auto = 7, from = 1e-4, to = 1e-1 }, or put {lr_to} and {lr_steps} into the command"
+                + (
+                    "."
+                    if isinstance(experiment.strategy, RangeTest)
+                    else ', or name the optimizer: optimizer = "adam"'
+                )
+            )
+            reader.fault(("lr",), what, mend)
+    counts = experiment.strategy.count * len(space.cells())
+    first = space.rungs_of(space.cells()[0])[0] if space.cells() else experiment.horizon
+    if experiment.strategy.count > 1:
+        other_keys.check_budget(reader, experiment.budget, first * counts, experiment.unit)
+
+
+def _check_batch(reader: Reader, experiment: Experiment) -> None:
+    """Note a batch that has more images than there are, where that is known before the data are prepared."""
+    known = DATASETS.get(experiment.dataset) if experiment.builtin else None
+    count = max(1, round(known.train * experiment.data)) if known else 0
+    if known and experiment.batch_size > count:
+        share = "" if experiment.data == 1 else f" with data = {experiment.data:g}"
+        what = f"a batch of {experiment.batch_size:,} is more than the {count:,} training images of {experiment.dataset}{share}"
+        mend = f"Try: batch_size = {min(32, count)}"
+        reader.fault(("batch_size",) if reader.has("batch_size") else ("dataset",), what, mend)
+
+
+def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:
+    given = [key for key in UNITS if reader.has(key)]
+    if len(given) > 1:
+        what = f"{' and '.join(given)} are both given: the length of a run has one unit"
+        reader.fault((given[1],), what, f"Keep one of them: {given[0]} or {given[1]}.", key=True)
+    if not given:
+        if not builtin:
+            mend = "Say how long a full run is, in one of them: epochs = 20, steps = 20000 or tokens = 1e9"
+            reader.fault((), "there is no epochs, steps or tokens", mend)
+        return "epoch", DEFAULT_EPOCHS
+    for key in given:
+        if key == "epochs":
+            length = reader.number(key, DEFAULT_EPOCHS, lambda x: x > 0, "a number above 0", "20")
+        else:
+            length = reader.whole(key, DEFAULT_EPOCHS, 1, 10**15, "20000")
+        if key == given[0]:
+            horizon = float(length or DEFAULT_EPOCHS)
+    return UNITS[given[0]], horizon
+
+
+def _name(reader: Reader, path: str) -> str:
+    stem = PurePath(path).stem
+    name = reader.data.get("name", stem)
+    if isinstance(name, str) and NAME.fullmatch(name):
+        return name
+    safe = re.sub(r"[^A-Za-z0-9._+=@-]+", "-", str(name)).lstrip("-._+=@")[:64] or "experiment"
+    rule = "letters, digits and . _ + = @ -, at most 64, the first a letter or digit"
+    if reader.has("name"):
+        reader.fault(
+            ("name",), f"name must consist of {rule} {found(name)}", f'Try: name = "{safe}"'
+        )
+    else:
+        mend = f'Add a line: name = "{safe}"'
+        reader.fault(
+            (), f"the file's name {show(stem)} cannot name a directory of runs ({rule})", mend
+        )
+    return safe
+
+
+def _dataset(reader: Reader) -> str:
+    if not reader.has("dataset"):
+        return ""
+    value = reader.data["dataset"]
+    if isinstance(value, list):
+        mend = 'Name one; several are compared one at a time: [study] dataset = ["fashion_mnist"]'
+        reader.fault(("dataset",), f"dataset must be one data set {found(value)}", mend)
+        return ""
+    one = read_named(reader, ("dataset",), value, {**DATASETS, **OWN})
+    return one.text if one else ""
+
+
+def _model(reader: Reader, *, builtin: bool) -> str:
+    if not reader.has("model"):
+        return "cnn7" if builtin else ""
+    value = reader.data["model"]
+    if isinstance(value, list):
+        mend = 'Name one; several are compared one at a time: [study] model = ["mlp", "cnn3"]'
+        reader.fault(("model",), f"model must be one model {found(value)}", mend)
+        return ""
+    one = read_named(reader, ("model",), value, MODELS if builtin else None)
+    return one.text if one else ""
+
+
+def _parallel(reader: Reader) -> int | Literal["auto"]:
+    value = reader.data.get("parallel", "auto")
+    if value == "auto":
+        return "auto"
+    if is_whole(value, 1, 1000):
+        return int(value)
+    what = f'parallel must be "auto" or a whole number from 1 to 1000 {found(value)}'
+    reader.fault(("parallel",), what, "It is how many runs train at once. Try: parallel = 2")
+    return "auto"
+
+
+def _combinations(schedules: tuple[str, ...], values: dict[str, tuple[Scalar, ...]]) -> int:
+    count = max(1, len(schedules))
+    for axis in values.values():
+        count *= max(1, len(axis))
+    return count
+
+
+def _known(experiment: Experiment) -> dict[str, str]:
+    """Return every placeholder with "", or how to give it a value."""
+    alias = ALIASES[experiment.unit]
+    other = f"The horizon is in {alias}: write {{{alias}}} or {{horizon}}."
+    known = {
+        **dict.fromkeys(FIXED, ""),
+        **dict.fromkeys(ALIASES.values(), other),
+        **dict.fromkeys((alias, *experiment.values), ""),
+    }
+    for name, given, example in (
+        ("optimizer", experiment.optimizers, '"adam"'),
+        ("schedule", experiment.schedules, '"cosine"'),
+        ("model", experiment.model, '"small"'),
+        ("batch_size", experiment.batch_size, "128"),
+    ):
+        if not given:
+            known[name] = f"Give it one: {name} = {example}"
+    return known
+
+
+def _scalable(experiment: Experiment) -> set[str]:
+    """Return the placeholders that are numbers."""
+    own = {
+        name
+        for name, axis in experiment.values.items()
+        if all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in axis)
+    }
+    return {*NUMBERS, *own}
+
+
+def _unused(experiment: Experiment, placeholders: set[str]) -> list[str]:
+    """Return notes on what is varied and not in the command: it reaches the script in its environment alone."""
+    varied: list[tuple[str, Any]] = [
+        ("lr", True),
+        ("seed", experiment.seeds > 1),
+        ("optimizer", len(experiment.optimizers) > 1),
+        ("schedule", len(experiment.schedules) > 1),
+        *((name, len(axis) > 1) for name, axis in experiment.values.items()),
+        *((name, True) for name in (experiment.study.levels if experiment.study else ())),
+    ]
+    return [
+        f"the command has no {{{name}}}: your script must read LRTUI_{name.upper()} from its environment"
+        for name, is_varied in varied
+        if is_varied and name not in placeholders
+    ]

@@ -1,0 +1,228 @@
+"""Models, optimizers and schedules: a name, a table with options, or (as an axis) a list of both.
+
+`{ sgd = { momentum = 0.9 } }` names the options; `{ step = 0.5, warmup = 0.05 }` gives a schedule its principal
+number, and options beside it, and so does `{ folder = "images", size = 64 }` for a data set. All become one spelling,
+`Named.text`. A model may also be a function of the user's own, `"module:function"`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lrtui.config.experiment import Named
+from lrtui.config.fault_text import did_you_mean, found, names, show
+from lrtui.config.own_files import check_data, check_model
+from lrtui.config.toml_positions import Path
+from lrtui.config.toml_reader import Reader, is_text
+from lrtui.train.models import is_own
+from lrtui.train.registry import Entry, Fault, Optimizer, OwnDataset, faults
+
+Table = Mapping[str, Entry]
+OWN_EXAMPLES = {"folder": "images", "npz": "data.npz"}
+
+
+def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tuple[str, ...]:
+    """Return the texts of an axis, each once; `table` is None where any name is right (own scripts)."""
+    if not reader.has(key):
+        return (default,) if default else ()
+    value = reader.data[key]
+    if value == []:
+        mend = f'Name at least one: {key} = "{default or "adam"}"'
+        reader.fault((key,), f"{key} is an empty list", mend)
+    many = value if isinstance(value, list) else [value]
+    if not reader.is_short((key,), many):
+        return ()
+    texts: list[str] = []
+    for i, each in enumerate(many):
+        path: Path = (key, i) if isinstance(value, list) else (key,)
+        one = read_named(reader, path, each, table)
+        if one and one.text in texts:
+            reader.notes.append(f"{key} {one.text} was given twice; kept once")
+        elif one:
+            texts.append(one.text)
+    return tuple(texts)
+
+
+def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> Named | None:
+    """Return a name with its options; None after a fault. The path's first part says what kind of thing it is, [study] aside."""
+    if table is None:
+        return _Free(reader, path).read(value)
+    return _Known(reader, path, table).read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """A name for the user's own script: any, and its table is handed on as it is."""
+
+    reader: Reader
+    path: Path
+
+    @property
+    def kind(self) -> str:
+        return _kind(self.path)
+
+    def read(self, value: Any) -> Named | None:
+        if is_text(value):
+            return Named(value, {})
+        if not isinstance(value, dict) or not value:
+            what = f"{self.kind} must be a name or a table {found(value)}"
+            self.reader.fault(self.path, what, f'Try: {self.kind} = "small"')
+            return None
+        if not _is_json(value):
+            what = f"{self.kind} reaches your script as JSON, which has no dates, nan or inf"
+            self.reader.fault(self.path, what, "Write the value as a string or a number.")
+            return None
+        name = next(iter(value))
+        own = value[name] if isinstance(value[name], dict) else {name: value[name]}
+        return Named(name, {**own, **{key: each for key, each in value.items() if key != name}})
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A name from one of the built-in trainer's tables, its options checked."""
+
+    reader: Reader
+    path: Path
+    table: Table
+
+    @property
+    def kind(self) -> str:
+        return _kind(self.path)
+
+    def read(self, value: Any) -> Named | None:
+        if is_text(value) and value in self.table:
+            is_usable = self._is_there(self.path, value) and self._is_complete(self.path, value, {})
+            return Named(value, {}) if is_usable else None
+        if is_text(value) and self._is_own(value):
+            return self._own(value, self.path, {})
+        if is_text(value):
+            mend = did_you_mean(value, self.table, f"{self.kind}s")
+            self.reader.fault(self.path, f"unknown {self.kind} {show(value)}", mend)
+            return None
+        if isinstance(value, dict) and value:
+            return self._from_table(value)
+        example = next(iter(self.table))
+        what = f"{self.kind} must be a name or a table {found(value)}"
+        self.reader.fault(self.path, what, f'Try: {self.kind} = "{example}"')
+        return None
+
+    def _from_table(self, value: dict[str, Any]) -> Named | None:
+        chosen = [key for key in value if key in self.table]
+        if len(chosen) == 1:
+            return self._with_options(value, chosen[0])
+        own = next((key for key in value if self._is_own(key)), None)
+        if own is not None:
+            return self._own_from_table(value, own)
+        if chosen:
+            what = f"a table names one {self.kind}, and this one names {len(chosen)}"
+            mend = f"As an axis they are a list: {self.kind} = [{', '.join(map(show, chosen))}]"
+            self.reader.fault((*self.path, chosen[1]), what, mend, key=True)
+        else:
+            name = next(iter(value))
+            mend = did_you_mean(name, self.table, f"{self.kind}s")
+            what = f"unknown {self.kind} {names([name])}"
+            self.reader.fault((*self.path, name), what, mend, key=True)
+        return None
+
+    def _is_own(self, name: str) -> bool:
+        """Tell whether the name means a function of the user's own."""
+        return self.kind == "model" and is_own(name)
+
+    def _own_from_table(self, value: dict[str, Any], name: str) -> Named | None:
+        given = value[name]
+        options = (
+            {**given, **{key: each for key, each in value.items() if key != name}}
+            if isinstance(given, dict)
+            else None
+        )
+        if options is not None and _is_json(options):
+            return self._own(name, (*self.path, name), options)
+        what = f"{name} takes a table of options: numbers, strings, lists and tables {found(given)}"
+        self.reader.fault((*self.path, name), what, f'Try: {{ "{name}" = {{ width = 64 }} }}')
+        return None
+
+    def _own(self, name: str, path: Path, options: dict[str, Any]) -> Named | None:
+        return Named(name, options) if check_model(self.reader, path, name, options) else None
+
+    def _is_there(self, path: Path, name: str) -> bool:
+        """Tell whether what the name stands for is installed; note it where it is not."""
+        entry = self.table[name]
+        missing = entry.missing() if isinstance(entry, Optimizer) else ""
+        if missing:
+            why, _, mend = missing.partition(": ")
+            self.reader.fault(path, f"{self.kind} {name} cannot be used: {why}", f"Try: {mend}")
+        return not missing
+
+    def _with_options(self, value: dict[str, Any], name: str) -> Named | None:
+        """Read `{ NAME = { option = .. }, option = .. }` or `{ NAME = principal, option = .. }`."""
+        if not self._is_there((*self.path, name), name):
+            return None
+        entry, own = self.table[name], value[name]
+        if isinstance(own, dict):
+            options = {key: ((*self.path, name, key), each) for key, each in own.items()}
+        elif entry.principal:
+            options = {entry.principal: ((*self.path, name), own)}
+        else:
+            what = f"{name} takes a table of options {found(own)}"
+            self.reader.fault((*self.path, name), what, _example(name, entry))
+            return None
+        for key, each in value.items():
+            if key != name:
+                options[key] = ((*self.path, key), each)
+        if not self._is_complete(self.path, name, options):
+            return None
+        found_faults = faults(entry, {key: each for key, (_, each) in options.items()})
+        for fault in found_faults:
+            self._report(fault, options.get(fault.option, ((*self.path, name), own)), name)
+        if found_faults:
+            return None
+        if isinstance(entry, OwnDataset):
+            path, given = options["path"]
+            check_data(self.reader, path, name, str(given))
+        return Named(name, {key: each for key, (_, each) in options.items()})
+
+    def _is_complete(self, path: Path, name: str, options: Mapping[str, Any]) -> bool:
+        """Tell whether every option without a default is given; note it where one is not."""
+        entry = self.table[name]
+        missing = [key for key in entry.needs if key not in options]
+        if missing:
+            self.reader.fault(
+                path, f"{self.kind} {name} needs {names(missing)}", _example(name, entry)
+            )
+        return not missing
+
+    def _report(self, fault: Fault, given: tuple[Path, Any], name: str) -> None:
+        """Note what is wrong with an option."""
+        entry, (path, value) = self.table[name], given
+        if fault.unknown:
+            what = f"{self.kind} {name} has no option {names([fault.option])}"
+            mend = did_you_mean(fault.option, entry.fields, "options")
+            self.reader.fault(path, what, mend, key=True)
+        elif fault.option == "warmup":
+            what = f"warmup is a share of the horizon: it {fault.what} {found(value)}"
+            self.reader.fault(path, what, "Try: warmup = 0.05, which is 5 % of the run")
+        else:
+            what = f"{fault.option} of {name} {fault.what} {found(value)}"
+            self.reader.fault(path, what, _example(name, entry))
+
+
+def _kind(path: Path) -> str:
+    return str(path[1] if path[0] == "study" else path[0])
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return bool(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _example(name: str, entry: Entry) -> str:
+    if not entry.fields:
+        return f'It has no options: "{name}"'
+    if isinstance(entry, OwnDataset):
+        return f'Options of {name}: {names(entry.fields)}. Try: dataset = {{ {name} = "{OWN_EXAMPLES[name]}" }}'
+    return f"Options of {name}: {names(entry.fields)}. Try: {{ {name} = {{ {next(iter(entry.fields))} = .. }} }}"

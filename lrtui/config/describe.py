@@ -1,0 +1,267 @@
+"""What `lrtui check` prints, and in what two experiments differ."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import PurePath
+from typing import Any
+
+from lrtui.config.experiment import Experiment
+from lrtui.config.fault_text import amount
+from lrtui.config.placeholders import ALIASES
+from lrtui.config.worker_command import argv
+from lrtui.search import RangeTest, Start, needs_range
+from lrtui.search.halving import cost
+from lrtui.search.range_test import STEPS
+from lrtui.sweep.events import Scalar
+from lrtui.sweep.state import Sweep, level_text, lr_text
+from lrtui.text.clean import clean
+from lrtui.train.options import AUTO, PRECISIONS
+
+_RUNS_SHOWN = 40
+
+
+def describe(experiment: Experiment) -> list[str]:
+    """Return the lines that say what would run: the experiment, each run, and the command of the first."""
+    starts = planned(experiment)
+    unit = ALIASES[experiment.unit]
+    facts = [
+        ("experiment", experiment.name),
+        ("trains", _task(experiment)),
+        ("lr", experiment.strategy.describe()),
+        *_axes(experiment),
+        *_study(experiment),
+        ("length", f"{amount(experiment.horizon)} {unit} each"),
+        ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
+        ("at once", _parallel(experiment)),
+        *_search(experiment),
+        ("in all", _in_all(experiment, starts)),
+    ]
+    lines = [f"{name:<11} {text}" for name, text in facts]
+    lines += ["", *_runs(starts)]
+    if starts:
+        lines += ["", "command of the first run:", f"  {_first_command(experiment, starts[0])}"]
+    if experiment.notes:
+        lines += ["", *(f"note: {note}" for note in experiment.notes)]
+    return [clean(line) for line in lines]
+
+
+def _search(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return at which lengths settings are compared, and the budget."""
+    space, unit = experiment.space(), ALIASES[experiment.unit]
+    lines = []
+    for text in space.rungs:
+        if len(space.rungs[text]) > 1:
+            at = ", ".join(amount(rung) for rung in space.rungs[text])
+            named = f" ({text})" if len(space.rungs) > 1 else ""
+            lines.append(
+                ("compared", f"at {at} {unit}{named}; {experiment.keep} go on, two at least")
+            )
+    if experiment.budget is not None:
+        lines.append(("budget", experiment.budget))
+    return lines
+
+
+def _in_all(experiment: Experiment, starts: list[Start]) -> str:
+    """Return what the experiment costs, as far as is known before anything ran."""
+    unit = ALIASES[experiment.unit]
+    if experiment.keep == "all" and not needs_range(experiment.strategy):
+        total = amount(experiment.horizon * len(starts))
+        return f"{len(starts)} run{'s' * (len(starts) != 1)}, {total} {unit}"
+    test = f"a range test of {STEPS} steps" if starts and starts[0].lr_steps else ""
+    if isinstance(experiment.strategy, RangeTest):
+        return test
+    spent, whole = cost(experiment.space(), experiment.strategy.count)
+    share = f"about {amount(round(spent))} {unit}, {spent / whole:.0%} of what all LRs to the end would take"
+    return f"{test}, then {share}" if test else share
+
+
+def planned(experiment: Experiment) -> list[Start]:
+    """Return the runs with which the experiment begins, in their order."""
+    decisions = experiment.strategy.decide(Sweep(), experiment.space())
+    return [decision for decision in decisions if isinstance(decision, Start)]
+
+
+def same_experiment(a: Experiment, b: Experiment) -> list[str]:
+    """Return the keys in which two experiments differ; [] where they would run the same.
+
+    Comments, order, spelling (1e-3 or 0.001) and the file's name do not count.
+    """
+    ours, theirs = _meaning(a), _meaning(b)
+    return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+
+
+def _meaning(experiment: Experiment) -> dict[str, Any]:
+    """Return what counts of an experiment, by the keys of the file."""
+    given: dict[str, Any] = {
+        "command": experiment.command,
+        "dataset": experiment.dataset,
+        "model": experiment.model,
+        "optimizer": experiment.optimizers,
+        "schedule": experiment.schedules,
+        "batch_size": experiment.batch_size,
+        ALIASES[experiment.unit]: experiment.horizon,
+        "metric": experiment.objective,
+        "lr": experiment.strategy,
+        **{
+            f"values.{name}": [(type(each), each) for each in axis]
+            for name, axis in experiment.values.items()
+        },
+        "study": experiment.study,
+        **{f"health.{rule}": value for rule, value in experiment.health.items()},
+        "launcher": dict(experiment.launcher),
+        "alerts": str(experiment.alerts),
+    }
+    plain = (
+        *(
+            "loss",
+            "parse",
+            "seeds",
+            "seed",
+            "keep",
+            "grace",
+            "within",
+            "value",
+            "budget",
+            "gpus",
+            "devices",
+        ),
+        *(
+            "parallel",
+            "data",
+            "precision",
+            "isolation",
+            "augment",
+            "data_dir",
+            "workdir",
+            "durability",
+        ),
+    )
+    return given | {key: getattr(experiment, key) for key in plain}
+
+
+def _task(experiment: Experiment) -> str:
+    if experiment.command is not None:
+        return "your own script"
+    share = "" if experiment.data == 1 else f", {experiment.data:.3g} of the training data"
+    augmented = ", augmented" * experiment.augment
+    model, dataset = (
+        level_text("model", experiment.model),
+        level_text("dataset", experiment.dataset),
+    )
+    precision = experiment.precision
+    if precision == AUTO:
+        precision = f"{' or '.join(PRECISIONS)}, whichever measures faster before the first run"
+    return (
+        f"{model} on {dataset}, batches of {experiment.batch_size}{share}{augmented}, {precision}"
+    )
+
+
+def _axes(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return one line for each thing beside the LR that the runs are given."""
+    lines = []
+    if experiment.optimizers:
+        lines.append(("optimizer", _choices(experiment.optimizers)))
+    if experiment.schedules:
+        lines.append(("schedule", _choices(experiment.schedules)))
+    lines += [(name, _choices(axis)) for name, axis in experiment.values.items()]
+    last = experiment.seed + experiment.seeds - 1
+    many = experiment.seeds > 1
+    lines.append(("seeds", f"{experiment.seed} to {last}") if many else ("seed", str(last)))
+    return lines
+
+
+def _study(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return one line for each factor of a study, the base's level in brackets, and one for what all levels train for."""
+    study = experiment.study
+    if study is None:
+        return []
+    lines = []
+    for factor, levels in study.levels.items():
+        texts = ", ".join(level_text(factor, level) for level in levels)
+        own = level_text(factor, study.base[factor])
+        lines.append(("study", f"{factor} {texts} (beside {own}), one at a time"))
+    unit = ALIASES[experiment.unit]
+    return [*lines, ("held", f"{unit}: every level trains {amount(experiment.horizon)} of them")]
+
+
+def _choices(axis: tuple[Scalar, ...]) -> str:
+    texts = ", ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in axis)
+    return texts if len(axis) == 1 else f"{texts} (in all combinations)"
+
+
+def _value(value: str) -> str:
+    return (
+        f"the mean of the last {value.split()[1]}"
+        if value.startswith("mean")
+        else f"the {value} one"
+    )
+
+
+def _parallel(experiment: Experiment) -> str:
+    gpus = f", {experiment.gpus} GPUs each" if experiment.gpus > 1 else ""
+    devices = f", on GPU {', '.join(map(str, experiment.devices))}" if experiment.devices else ""
+    count = (
+        "as many as the machine has room for"
+        if experiment.parallel == "auto"
+        else str(experiment.parallel)
+    )
+    return f"{count}{gpus}{devices}"
+
+
+def _runs(starts: list[Start]) -> list[str]:
+    """Return one line per run, with what tells it from the others."""
+    names = list(dict.fromkeys(name for start in starts for name in start.setting.values))
+    columns = [_row(start, names) for start in starts]
+    varied = [
+        i
+        for i in range(1, len(columns[0]) if columns else 0)
+        if len(Counter(row[i] for row in columns)) > 1
+    ]
+    rows = [[row[0], *(row[i] for i in varied)] for row in columns[:_RUNS_SHOWN]]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for number, row in enumerate(rows, 1):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(f"  r{number:02}  {cells}".rstrip())
+    hidden = len(starts) - len(rows)
+    return [*lines, *([f"  and {hidden} more"] * (hidden > 0))]
+
+
+def _row(start: Start, names: list[str]) -> list[str]:
+    """Return what a run has, in columns; "" where it has no value of a name, as the base of a study."""
+    setting = start.setting
+    values = (
+        f"{name}={level_text(name, setting.values[name])}" if name in setting.values else ""
+        for name in names
+    )
+    return [
+        f"lr {lr_text(setting.lr)}",
+        setting.optimizer,
+        setting.schedule,
+        *values,
+        f"seed {start.seed}",
+    ]
+
+
+def _first_command(experiment: Experiment, start: Start) -> str:
+    """Return the command of the first run as one could type it; what only a launch knows is in capitals."""
+    setting = start.setting
+    context: dict[str, Scalar] = {
+        **setting.values,
+        "lr": setting.lr,
+        "optimizer": setting.optimizer,
+        "schedule": setting.schedule,
+        "seed": start.seed,
+        "until": start.until,
+        "run": "r01",
+        "run_dir": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}",
+        "checkpoint": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}/a1/checkpoint",
+        "port": "PORT",
+        "prepared": "DATA",
+        "beside": str(PurePath(experiment.path).parent),
+        "threads": "THREADS",
+        **({"precision": "PRECISION"} if experiment.precision == AUTO else {}),
+    }
+    return shlex.join(argv(experiment, context))

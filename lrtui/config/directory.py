@@ -1,0 +1,176 @@
+"""From an experiment file to its directory: create it once, find it again.
+
+The directory is made under another name and renamed into place, so two `lrtui` at once make one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lrtui.config import Experiment, load, override, same_experiment
+from lrtui.errors import MachineError, UserError
+from lrtui.sweep.files import read_small
+from lrtui.sweep.layout import FORMAT, Layout
+from lrtui.sweep.state import level_text
+from lrtui.workers.keeper import write_whole
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """origin.json: where an experiment was first started; its commands run there."""
+
+    source: str
+    """The experiment file, absolute."""
+    cwd: str
+    python: str
+
+
+def open_experiment(
+    file: Path, overrides: Mapping[str, str], *, under: Path | None, new: bool
+) -> tuple[Path, bool]:
+    """Return the directory of an experiment file and whether it was made now.
+
+    Args:
+        file: the experiment file.
+        overrides: keys from the command line, as TOML or bare words.
+        under: the directory itself (`--dir`); default runs/NAME.
+        new: make runs/NAME-2, -3, ... where the name is taken.
+
+    Raises:
+        ExperimentError: the file has faults.
+        UserError: the directory belongs to another experiment, or the file was edited since.
+        MachineError: the directory cannot be made.
+
+    """
+    experiment = load(file, overrides)
+    base = under or Path("runs") / _name(experiment, overrides)
+    for path in (file.absolute(), base.absolute()):
+        _require_text(path)
+    directory = base
+    if new:
+        number = 2
+        while directory.exists():
+            directory = base.with_name(f"{base.name}-{number}")
+            number += 1
+    if not directory.exists() and _create(directory, file, experiment, overrides):
+        return directory, True
+    _check_same(directory, file, experiment)
+    return directory, False
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a path that is no text: journal and argv.json are JSON, which cannot name it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        what = "a name in this path is not UTF-8, so it cannot be written into a journal"
+        shown = str(path).encode(errors="replace").decode()
+        raise UserError(what, shown, "rename the folder, or work in another one") from None
+
+
+def read_experiment(directory: Path) -> Experiment:
+    """Return the frozen experiment of a directory.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+
+    """
+    layout = Layout(directory)
+    if not layout.experiment.is_file() or layout.experiment.is_symlink():
+        raise UserError(
+            "is no experiment directory (it has no experiment.toml)",
+            str(directory),
+            "see which there are: lrtui ls",
+        )
+    found = read_small(layout.format).decode(errors="replace").strip() or FORMAT
+    if found != FORMAT:
+        raise UserError(
+            f"has format {found[:20]!r}; this lrtui reads format {FORMAT}",
+            str(directory),
+            "open it with the lrtui that made it",
+        )
+    return load(layout.experiment, frozen=True)
+
+
+def beside(origin: Origin) -> Path:
+    """Return the folder of the experiment file: what it names of the user's own is relative to that."""
+    return Path(origin.source).parent if origin.source else Path(origin.cwd)
+
+
+def read_origin(directory: Path) -> Origin:
+    """Return where the experiment of a directory was started; this folder where nobody wrote it down."""
+    try:
+        return msgspec.json.decode(read_small(Layout(directory).origin), type=Origin)
+    except (RecursionError, msgspec.MsgspecError):
+        return Origin(source="", cwd=os.getcwd(), python=sys.executable)
+
+
+def _name(experiment: Experiment, overrides: Mapping[str, str]) -> str:
+    """Return the directory's name: runs on stand-in data never share one with the real thing."""
+    if "dataset" in overrides and "name" not in overrides:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", level_text("dataset", experiment.dataset))
+        return f"{experiment.name}-{plain[:60]}"
+    return experiment.name
+
+
+def _create(
+    directory: Path, file: Path, experiment: Experiment, overrides: Mapping[str, str]
+) -> bool:
+    """Make the directory whole; return False where somebody else was faster."""
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    except OSError as error:
+        raise MachineError(
+            f"cannot be created: {error.strerror}",
+            str(directory),
+            "choose a place that can be written: --dir DIR",
+        ) from error
+    try:
+        layout = Layout(made)
+        for folder in (layout.inbox, layout.done):
+            folder.mkdir(mode=0o700)
+        origin = Origin(str(file.resolve()), os.getcwd(), sys.executable)
+        frozen = override(experiment.text, {**overrides, "name": experiment.name})
+        write_whole(str(layout.experiment), frozen.encode())
+        write_whole(str(layout.root / "origin.json"), msgspec.json.encode(origin))
+        write_whole(str(layout.format), f"{FORMAT}\n".encode())
+        os.rename(made, directory)
+    except OSError as error:
+        shutil.rmtree(made, ignore_errors=True)
+        if directory.exists():
+            return False
+        raise MachineError(
+            f"cannot be created: {error.strerror}", str(directory), "choose another: --dir DIR"
+        ) from error
+    return True
+
+
+def _check_same(directory: Path, file: Path, experiment: Experiment) -> None:
+    """Refuse where the directory holds another experiment than the file says now."""
+    frozen = read_experiment(directory)
+    differences = same_experiment(frozen, experiment)
+    if not differences:
+        return
+    origin = read_origin(directory)
+    told = "; ".join(differences[:6])
+    if origin.source and Path(origin.source) != file.resolve():
+        raise UserError(
+            f"belongs to another experiment, {origin.source} ({told})",
+            str(directory),
+            f"choose another directory: lrtui {file} --dir DIR, or a new one: lrtui {file} --new",
+        )
+    raise UserError(
+        f"was edited since {directory} was started ({told}); nothing was changed",
+        str(file),
+        f"start another sweep: lrtui {file} --new\n"
+        f"  see the one that was started: lrtui {directory}\n"
+        f"  only add a learning rate to it: lrtui add {directory} --lr LR",
+    )

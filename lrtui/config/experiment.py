@@ -1,0 +1,171 @@
+"""What an experiment file says, checked and with every default filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lrtui.config.alerts_section import Alerts
+from lrtui.config.rungs import decays, rungs, share_of, warmup
+from lrtui.search import Space, Strategy
+from lrtui.sweep.events import Scalar, Unit
+from lrtui.train.optimizers import OPTIMIZERS
+
+ISOLATIONS = ("auto", "process", "shared")
+"""A process for each run, or one for all runs of a GPU (or of the CPU); "auto": shared on GPUs alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is optimised: `metric = "max val_acc"`."""
+
+    metric: str
+    goal: Literal["max", "min"]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A model, optimizer or schedule with its options: `{ sgd = { momentum = 0.9 } }`."""
+
+    name: str
+    options: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The one spelling of it: the name alone, or compact JSON {NAME:{options}}, options sorted."""
+        if not self.options:
+            return self.name
+        return json.dumps({self.name: dict(sorted(self.options.items()))}, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One factor varied at a time around the base: what the file itself names."""
+
+    levels: Mapping[str, tuple[Scalar, ...]]
+    """By factor: its levels beside the base's, in the order given."""
+    base: Mapping[str, Scalar]
+    """By factor: its level in the base."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One experiment file."""
+
+    path: str
+    """As the user named it."""
+    text: str
+    """The whole file, overrides included: what the frozen copy holds."""
+    name: str
+    """Names the experiment directory; by default the file's stem."""
+
+    command: tuple[str, ...] | None
+    """The argv of the user's own script, with placeholders; None for the built-in trainer."""
+
+    dataset: str
+    """"" for own scripts."""
+    model: str
+    """A name or compact JSON, as in `optimizers`; "" for own scripts that name none."""
+    batch_size: int
+    """0 for own scripts that name none."""
+    data: float
+    """Share of the training data, above 0 to 1."""
+    augment: bool
+    precision: str
+    """"fp32", "bf16" or "auto": the faster one, found out when the data is prepared, for all runs."""
+    isolation: str
+    """One of ISOLATIONS."""
+    data_dir: str | None
+    workdir: str | None
+
+    optimizers: tuple[str, ...]
+    """As in events.Setting; () for own scripts that name none."""
+    schedules: tuple[str, ...]
+    """As in events.Setting; () for own scripts that name none."""
+    values: Mapping[str, tuple[Scalar, ...]]
+    """[values], each as a tuple: one value, or those of an axis."""
+
+    objective: Objective
+    loss: str
+    """The metric that the health rules read."""
+    parse: str | None
+    """Regular expression for scripts that print text."""
+    unit: Unit
+    horizon: float
+    """The full length of a run, in `unit`s; a whole number."""
+
+    strategy: Strategy
+    seeds: int
+    seed: int
+    keep: str
+    grace: float | None
+    within: float | None
+    value: str
+    budget: str | None
+
+    gpus: int
+    """GPUs per run; 1 unless said, also on machines without one."""
+    devices: tuple[int, ...] | None
+    """None: all that are free."""
+    parallel: int | Literal["auto"]
+    durability: str
+    health: Mapping[str, Scalar]
+    launcher: Mapping[str, Scalar]
+    alerts: Alerts
+
+    checkpoints: bool
+    """Whether an attempt can go on from a checkpoint: the command has {checkpoint}."""
+    stops_at_until: bool
+    """Whether the command has {until}; else the supervisor stops it at that length."""
+    can_range_test: bool = False
+    """Whether the command can raise its LR step by step: it has {lr_to} and {lr_steps}."""
+    study: Study | None = None
+    """[study], if the file has one."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the file should know though it is no fault."""
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric that decides."""
+        return self.objective.metric
+
+    @property
+    def goal(self) -> Literal["max", "min"]:
+        """Whether more or less of it is better."""
+        return self.objective.goal
+
+    @property
+    def builtin(self) -> bool:
+        """Whether the built-in trainer runs."""
+        return self.command is None
+
+    def space(self) -> Space:
+        """Return what the strategy chooses from."""
+        return Space(
+            optimizers=self.optimizers,
+            schedules=self.schedules,
+            values=self.values,
+            seeds=self.seeds,
+            seed=self.seed,
+            horizon=self.horizon,
+            rungs={text: self.rungs(text) for text in self.schedules or ("",)},
+            share=share_of(self.keep),
+            decays=frozenset(text for text in self.schedules or ("",) if decays(text)),
+            usual={name: optimizer.usual_lr for name, optimizer in OPTIMIZERS.items()},
+            can_range_test=self.can_range_test,
+            study=self.study.levels if self.study else {},
+        )
+
+    def rungs(self, schedule: str) -> tuple[float, ...]:
+        """Return the lengths at which settings with a schedule are compared, the horizon last; it alone where all are kept."""
+        if self.keep == "all":
+            return (self.horizon,)
+        return rungs(self.horizon, self.unit, self.grace_of(schedule))
+
+    def grace_of(self, schedule: str) -> float:
+        """Return the length before which no rule stops a run: as said, else the warm-up, else 5 % of the horizon."""
+        if self.grace is not None:
+            return self.grace
+        return self.horizon * max(0.05, warmup(schedule))

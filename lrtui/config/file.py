@@ -1,0 +1,87 @@
+"""Experiment files on the disk: read with care, because the path may name anything."""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from lrtui.config.check import parse
+from lrtui.config.experiment import Experiment
+from lrtui.config.override import override
+from lrtui.errors import UserError
+
+MOST_BYTES = 1 << 20
+
+
+def load(
+    path: Path, overrides: Mapping[str, str] = MappingProxyType({}), *, frozen: bool = False
+) -> Experiment:
+    """Return the experiment in a file, with `overrides` from the command line written into its text.
+
+    A `frozen` copy lies elsewhere than the user's own images, arrays and models: they are not looked for.
+
+    Raises:
+        ExperimentError: all faults of the file.
+        UserError: there is no such file, or it cannot be read.
+
+    """
+    text = _read(path)
+    if overrides:
+        text = override(text, overrides)
+    return parse(text, str(path), None if frozen else path.absolute().parent)
+
+
+def _read(path: Path) -> str:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no file"
+            raise UserError(
+                f"is {kind}, and an experiment is a .toml file", str(path), _others(path)
+            )
+        if status.st_size > MOST_BYTES:
+            size = status.st_size / MOST_BYTES
+            raise UserError(
+                f"has {size:.1f} MiB; an experiment has at most 1 MiB", str(path), _others(path)
+            )
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError("there is no such file", str(path), _others(path)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"cannot be read: {reason}", str(path), "look at its permissions: ls -l"
+        ) from None
+    return _decode(content, path)
+
+
+def _decode(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"is not UTF-8: byte 0x{content[error.start]:02x}"
+        raise UserError(what, f"{path}:{line}", "save it as UTF-8, which TOML wants") from None
+
+
+def _others(path: Path) -> str:
+    """Return the experiment file that was most likely meant."""
+    folder = path if path.is_dir() else path.parent
+    found: list[Path] = []
+    for place in (folder, Path(), Path("experiments")):
+        try:
+            found += [
+                each for each in sorted(place.glob("*.toml"))[:200] if each.name != "pyproject.toml"
+            ]
+        except OSError:
+            continue
+    by_name = {each.name: each for each in reversed(found)}
+    close = difflib.get_close_matches(f"{path.stem}.toml", by_name, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {by_name[close[0]]}?"
+    if found:
+        return f"there is: {', '.join(str(each) for each in list(dict.fromkeys(found))[:5])}"
+    return "see the examples in the folder experiments/ of lrtui"

@@ -1,0 +1,112 @@
+"""The keys of an experiment file: what each is for, and what people write instead of it."""
+
+from __future__ import annotations
+
+from lrtui.config.fault_text import names, nearest
+from lrtui.config.toml_reader import Reader
+
+KEYS = {
+    "command": 'your own script, ["python", "train.py", "--lr={lr}"]; without it the built-in trainer runs',
+    "dataset": "what the built-in trainer trains on",
+    "model": "what is trained",
+    "optimizer": "a name, a table or a list of them",
+    "schedule": "the LR over time: a name, a table or a list of them",
+    "batch_size": "images per optimizer step",
+    "epochs": "the length of a full run, in epochs",
+    "steps": "the length of a full run, in optimizer steps",
+    "tokens": "the length of a full run, in tokens",
+    "metric": 'what decides: "max val_acc"',
+    "loss": "the metric that the health rules read",
+    "parse": "a regular expression for scripts that print text",
+    "lr": "the learning rates",
+    "seeds": "how many seeds each setting gets",
+    "seed": "the first of them",
+    "keep": "the share of runs that each rung keeps",
+    "grace": "no rule stops a run before this length",
+    "within": "what you regard as equal, in the metric's unit",
+    "value": 'what counts as a run\'s value: "last", "best" or "mean 3"',
+    "budget": "how much may be spent in all",
+    "gpus": "GPUs per run",
+    "devices": "the GPUs that may be used",
+    "parallel": 'runs at once, or "auto"',
+    "data": "share of the training data",
+    "precision": "fp32, bf16, or auto: the faster, measured once for all runs",
+    "isolation": "process: one for each run; shared: one for all runs of a GPU; auto: shared on GPUs",
+    "augment": "random crops and mirroring",
+    "data_dir": "where the data lie",
+    "workdir": "the folder in which the commands run",
+    "durability": "normal or strict: fsync of every metric line",
+    "name": "names the experiment's directory",
+    "health": "switches rules off: { stalled = false }",
+    "values": "your own placeholders",
+    "launcher": "how processes are started",
+    "alerts": "a command or a webhook that is told what happens",
+    "study": "one external factor at a time",
+}
+
+BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")
+COMMAND_ONLY = ("parse", "tokens", "values")
+
+ALIASES = {
+    "learning_rate": "lr",
+    "learning_rates": "lr",
+    "rates": "lr",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "script": "command",
+    "train": "command",
+    "cmd": "command",
+    "scheduler": "schedule",
+    "lr_scheduler": "schedule",
+    "objective": "metric",
+    "monitor": "metric",
+    "network": "model",
+    "net": "model",
+    "arch": "model",
+    "jobs": "parallel",
+    "workers": "parallel",
+    "max_parallel": "parallel",
+    "early_stopping": "keep",
+    "max_steps": "steps",
+    "iterations": "steps",
+    "max_epochs": "epochs",
+    "num_epochs": "epochs",
+    "num_seeds": "seeds",
+    "trainer": "command",
+    "cwd": "workdir",
+}
+
+
+def check_keys(reader: Reader, *, builtin: bool) -> None:
+    """Note the keys that do not exist, or do not belong to this kind of experiment."""
+    for key in reader.data:
+        if key not in KEYS:
+            _unknown(reader, key)
+    for key in BUILTIN_ONLY if not builtin else ():
+        if reader.has(key):
+            _out_of_place(reader, key)
+            reader.drop(key)
+    for key in COMMAND_ONLY if builtin else ():
+        if reader.has(key):
+            what = f"{key} belongs to your own script, and this file has no command"
+            mend = f"Leave {key} out, or name your script: {_EXAMPLE}"
+            reader.fault((key,), what, mend, key=True)
+            reader.drop(key)
+
+
+def _unknown(reader: Reader, key: str) -> None:
+    near = ALIASES.get(key.lower().replace("-", "_")) or nearest(key, KEYS)
+    mend = f"Did you mean {near}? ({KEYS[near]})" if near else f"Known keys: {names(KEYS)}."
+    reader.fault((key,), f"unknown key {names([key])}", mend, key=True)
+
+
+def _out_of_place(reader: Reader, key: str) -> None:
+    what = f"{key} belongs to the built-in trainer, and this file has a command of its own"
+    if key == "dataset":
+        mend = "Keep one of the two: dataset for the built-in trainer, command for your script."
+    else:
+        mend = f"Leave it out; a placeholder of your own goes under [values], and {{{key}}} into the command."
+    reader.fault((key,), what, mend, key=True)
+
+
+_EXAMPLE = 'command = ["python", "train.py", "--lr={lr}"]'

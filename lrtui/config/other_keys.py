@@ -1,0 +1,232 @@
+"""The smaller keys: [values], GPUs, stopping rules, budget, health, launcher."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lrtui.config.fault_text import amount, did_you_mean, found, names, show
+from lrtui.config.keys import KEYS
+from lrtui.config.placeholders import ALIASES, FIXED
+from lrtui.config.toml_reader import Reader, Values, is_number, is_whole
+from lrtui.sweep.events import Scalar, Unit
+from lrtui.workers import LAUNCHERS
+
+RULES = ("nan", "diverged", "collapsed", "chance", "beaten", "stalled")
+RESERVED = frozenset(
+    {"token", "metrics", "attempt", "attempt_dir", "durability", "prepared", "threads"}
+)
+"""As LRTUI_TOKEN and so on they would hide lrtui's own variables."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"last|best|mean [1-9][0-9]*")
+_SHARE = re.compile(r"([1-9][0-9]*)\s*/\s*([1-9][0-9]*)")
+_BUDGET = re.compile(r"([0-9]+(\.[0-9]+)?)\s*(s|m|min|h|d|epochs?|steps?|tokens)")
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def read_values(reader: Reader) -> dict[str, tuple[Scalar, ...]]:
+    """Return [values]: each placeholder of the user's with what it may be."""
+    values = {}
+    folded: dict[str, str] = {}
+    for name, value in reader.table("values").items():
+        if not _check_name(reader, name):
+            continue
+        twin = folded.setdefault(name.upper(), name)
+        if twin != name:
+            what = f"{twin} and {name} would share the variable LRTUI_{name.upper()}"
+            reader.fault(("values", name), what, "Rename one of them.", key=True)
+        values[name] = _axis(reader, name, value)
+    return values
+
+
+def _check_name(reader: Reader, name: str) -> bool:
+    """Note what is wrong with a placeholder's name; return whether it is right."""
+    path = ("values", name)
+    if name in FIXED or name in ALIASES.values() or name in RESERVED:
+        what = f"{{{name}}} is lrtui's own placeholder or variable"
+        mend = (
+            f"Choose another name; to set it, move the line above [values]: {name} = .."
+            if name in KEYS
+            else "Choose another name."
+        )
+        reader.fault(path, what, mend, key=True)
+    elif name in KEYS:
+        what = f"{name} stands under [values] and is a key of the experiment"
+        mend = f"Everything behind [values] belongs to it: move {name} above it, or choose another name."
+        reader.fault(path, what, mend, key=True)
+    elif not _IDENTIFIER.fullmatch(name):
+        what = f"a placeholder's name has letters, digits and _ {found(name)}"
+        suggestion = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "wd"
+        reader.fault(path, what, f"Try: {suggestion}", key=True)
+    else:
+        return True
+    return False
+
+
+def _axis(reader: Reader, name: str, value: Any) -> tuple[Scalar, ...]:
+    many = value if isinstance(value, list) else [value]
+    if not many:
+        reader.fault(("values", name), f"{name} is an empty list", f"Give it a value: {name} = 0.1")
+    if not reader.is_short(("values", name), many):
+        return ()
+    kept: list[Scalar] = []
+    for i, each in enumerate(many):
+        path = ("values", name, i) if isinstance(value, list) else ("values", name)
+        if not (
+            isinstance(each, bool)
+            or is_number(each)
+            or (isinstance(each, str) and "\0" not in each)
+        ):
+            what = f"{name} must be a number, a string, true or false {found(each)}"
+            reader.fault(path, what, f"Try: {name} = 0.1, or a list of such values")
+        elif any(type(each) is type(other) and each == other for other in kept):
+            reader.notes.append(f"{name} {show(each)} was given twice; kept once")
+        else:
+            kept.append(each)
+    return tuple(kept)
+
+
+def read_gpus(reader: Reader) -> tuple[int, tuple[int, ...] | None]:
+    """Return GPUs per run, and the devices that may be used."""
+    gpus = reader.whole("gpus", 1, 1, 1024, "1")
+    value = reader.data.get("devices")
+    if value is None:
+        return gpus, None
+    if not isinstance(value, list) or not value:
+        what = f"devices must be a list of GPU numbers {found(value)}"
+        reader.fault(
+            ("devices",), what, "Try: devices = [0, 1]; left out, all that are free are used."
+        )
+        return gpus, None
+    devices = []
+    for i, each in enumerate(value):
+        if not is_whole(each, 0, 1023):
+            what = f"a device is the number of a GPU, as nvidia-smi lists them {found(each)}"
+            reader.fault(("devices", i), what, "Try: devices = [0, 1]")
+        elif int(each) in devices:
+            reader.notes.append(f"device {each} was given twice; kept once")
+        else:
+            devices.append(int(each))
+    if devices and gpus > len(devices):
+        what = f"a run needs {gpus} GPUs, and devices names {len(devices)}"
+        reader.fault(("devices",), what, f"Name at least {gpus} devices, or lower gpus.")
+    return gpus, tuple(devices)
+
+
+def read_keep(reader: Reader, *, searches: bool) -> str:
+    """Return "all", or the share of a rung's settings that go on, as it is written; "1/3" for a search that halves."""
+    if not reader.has("keep"):
+        return "1/3" if searches else "all"
+    value = reader.data["keep"]
+    if value == "all":
+        return "all"
+    share = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if share and int(share[1]) < int(share[2]):
+        return f"{int(share[1])}/{int(share[2])}"
+    if is_number(value) and 0 < value < 1:
+        return f"{float(value):g}"
+    what = f"keep must leave at least one run of each rung, and stop one {found(value)}"
+    mend = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" stops none. Try: keep = "1/3"'
+    reader.fault(("keep",), what, mend)
+    return "all"
+
+
+def read_budget(reader: Reader, unit: Unit) -> str | None:
+    """Return the budget as it is written: "36h", or "120 epochs" in the horizon's unit."""
+    value = reader.data.get("budget")
+    if value is None:
+        return None
+    match = _BUDGET.fullmatch(value) if isinstance(value, str) else None
+    if match is None or float(match[1]) <= 0:
+        what = f"budget must be a time or a length {found(value)}"
+        reader.fault(("budget",), what, 'It looks like "36h", "90 min" or "120 epochs".')
+        return None
+    named = match[3].rstrip("s") if match[3] != "tokens" else "tokens"
+    if match[3] not in _SECONDS and named != unit:
+        what = f"budget is in {match[3]}, and the length of a run in {ALIASES[unit]}"
+        reader.fault(("budget",), what, f'Try: budget = "120 {ALIASES[unit]}", or a time: "2h"')
+        return None
+    return str(value)
+
+
+def budget_of(text: str | None) -> tuple[float | None, float | None]:
+    """Return what read_budget returned as (units, seconds); one of them at most is no None."""
+    match = _BUDGET.fullmatch(text or "")
+    if match is None:
+        return None, None
+    number = float(match[1])
+    return (None, number * _SECONDS[match[3]]) if match[3] in _SECONDS else (number, None)
+
+
+def check_budget(reader: Reader, budget: str | None, first_rung: float, unit: Unit) -> None:
+    """Note a budget that is spent before any settings can be compared."""
+    units, _ = budget_of(budget)
+    if units is not None and units < first_rung:
+        what = f"budget is too small for one comparison: that takes {amount(first_rung)} {ALIASES[unit]}"
+        mend = "Raise it, try fewer LRs, or shorten the runs."
+        reader.fault(("budget",), what, mend)
+
+
+def read_grace(reader: Reader, horizon: float) -> float | None:
+    """Return the length before which no rule stops a run."""
+    wanted = f"a number from 0 to below the horizon of {amount(horizon)}"
+    return reader.number(
+        "grace", None, lambda x: 0 <= x < horizon, wanted, amount(horizon * 0.05).replace(",", "")
+    )
+
+
+def read_value(reader: Reader) -> str:
+    """Return what counts as a run's value."""
+    value = reader.data.get("value", "last")
+    if isinstance(value, str) and _VALUE.fullmatch(value):
+        return value
+    what = f'value must be "last", "best" or "mean N" {found(value)}'
+    reader.fault(
+        ("value",),
+        what,
+        'It is what counts of a run. Try: value = "mean 3", the mean of its last 3 evaluations',
+    )
+    return "last"
+
+
+def read_health(reader: Reader) -> Values:
+    """Return which rules are switched, and what `chance` is."""
+    health = {}
+    for rule, value in reader.table("health").items():
+        path = ("health", rule)
+        if rule not in RULES:
+            reader.fault(
+                path, f"unknown rule {names([rule])}", did_you_mean(rule, RULES, "rules"), key=True
+            )
+        elif isinstance(value, bool) or (rule == "chance" and is_number(value)):
+            health[rule] = value
+        else:
+            also = ", or the metric's value at chance level" if rule == "chance" else ""
+            reader.fault(
+                path,
+                f"{rule} must be true or false{also} {found(value)}",
+                f"Try: health = {{ {rule} = false }}",
+            )
+    return health
+
+
+def read_launcher(reader: Reader) -> Values:
+    """Return [launcher]: its kind, and the keys of that kind."""
+    given = reader.table("launcher")
+    kind = given.get("kind", "local")
+    if not isinstance(kind, str) or kind not in LAUNCHERS:
+        reader.fault(
+            ("launcher", "kind"),
+            f"unknown launcher {show(kind)}",
+            did_you_mean(str(kind), LAUNCHERS, "launchers"),
+        )
+    for key in given:
+        if key != "kind":
+            reader.fault(
+                ("launcher", key),
+                f"unknown key {names([key])} in [launcher]",
+                did_you_mean(key, ["kind"], "keys"),
+                key=True,
+            )
+    return {"kind": str(kind)}

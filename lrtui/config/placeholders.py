@@ -1,0 +1,218 @@
+"""Placeholders: `{lr}`, `{lr*0.1}` and the like, replaced by a regular expression, never by str.format.
+
+Braces around a name are a placeholder; all other braces are left alone, so JSON in an argument survives. `{{name}}`
+becomes `{name}` for programs that have placeholders of their own.
+"""
+
+from __future__ import annotations
+
+import decimal
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
+
+from lrtui.config.fault_text import found, names, nearest, show
+from lrtui.config.toml_positions import Path
+from lrtui.config.toml_reader import Reader
+from lrtui.sweep.events import Scalar
+from lrtui.sweep.state import lr_text
+
+ALIASES = {"epoch": "epochs", "step": "steps", "tokens": "tokens"}
+"""What {horizon} is also called, by unit."""
+
+FIXED = (
+    *(
+        "lr",
+        "seed",
+        "run",
+        "run_dir",
+        "optimizer",
+        "schedule",
+        "batch_size",
+        "data",
+        "model",
+        "gpus",
+        "port",
+    ),
+    *("horizon", "until", "checkpoint", "lr_to", "lr_steps"),
+)
+NUMBERS = frozenset(
+    {
+        "lr",
+        "seed",
+        "batch_size",
+        "data",
+        "gpus",
+        "port",
+        "horizon",
+        "until",
+        "lr_to",
+        "lr_steps",
+        *ALIASES.values(),
+    }
+)
+"""Those that can be scaled."""
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+"
+_SHAPE = rf"\{{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\*\s*({_NUMBER})\s*)?\}}"
+PLACEHOLDER = re.compile(rf"\{{({_SHAPE})\}}|{_SHAPE}")
+"""Groups: 1-3 the doubled form (whole, name, factor), 4 name, 5 factor."""
+_ALMOST = re.compile(
+    r"\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:[*/+%-][^{}]*|:[0-9.]*[a-zA-Z%]|![rsa])\}"
+)
+_SHELL = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "&>"})
+
+Context = Mapping[str, Scalar]
+
+
+def render(template: str, context: Context) -> str:
+    """Return `template` with its placeholders replaced.
+
+    Raises:
+        KeyError: a placeholder has no value in `context`; the checks of the file leave none.
+
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[1]
+        return (
+            scaled(match[4], context[match[4]], match[5])
+            if match[5]
+            else text_of(match[4], context[match[4]])
+        )
+
+    return PLACEHOLDER.sub(value, template)
+
+
+def text_of(name: str, value: Scalar) -> str:
+    """Return a value as a program gets it: LRs canonically, whole numbers of ours without ".0"."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, float):
+        return str(value)
+    if name in {"lr", "lr_to"}:
+        return lr_text(value)
+    return str(int(value)) if name in NUMBERS and value.is_integer() else repr(value)
+
+
+def scaled(name: str, value: Scalar, factor: str) -> str:
+    """Return value times factor, exact in decimal: 3e-4*0.1 is 3e-05 and not 2.9999999999999997e-05."""
+    with decimal.localcontext(prec=60):
+        product = Decimal(str(value)) * Decimal(factor)
+    if name in {"lr", "lr_to"}:
+        return lr_text(float(product))
+    whole = product == product.to_integral_value() and isinstance(value, (int, float))
+    if whole and (name in NUMBERS or isinstance(value, int)):
+        return str(int(product))
+    return repr(float(product))
+
+
+def used(command: Iterable[str]) -> set[str]:
+    """Return the names of the placeholders in an argv."""
+    return {match[4] for word in command for match in PLACEHOLDER.finditer(word) if match[4]}
+
+
+def read_command(reader: Reader) -> tuple[str, ...]:
+    """Return the argv of `command`: a list as it is, a string split as a shell would (no shell ever runs)."""
+    value = reader.data["command"]
+    if isinstance(value, str):
+        return _split(reader, value)
+    if not isinstance(value, list):
+        what = f"command must be a list of strings {found(value)}"
+        reader.fault(("command",), what, f"Try: {_EXAMPLE}")
+        return ()
+    if not value or value[0] == "":
+        reader.fault(("command",), "command names no program", f"Try: {_EXAMPLE}")
+    for i, word in enumerate(value):
+        if not isinstance(word, str):
+            what = f"every part of command must be a string {found(word)}"
+            reader.fault(
+                ("command", i),
+                what,
+                f'Put quotes around it: "{show(word)}"'
+                if not isinstance(word, (list, dict))
+                else "command is one flat list.",
+            )
+        elif "\0" in word:
+            reader.fault(
+                ("command", i), "no program can be given a NUL character", "Take \\u0000 out."
+            )
+    return tuple(word for word in value if isinstance(word, str))
+
+
+def _split(reader: Reader, value: str) -> tuple[str, ...]:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        reader.fault(
+            ("command",),
+            f"command cannot be split: {error}",
+            f"Close the quotes, or write a list: {_EXAMPLE}",
+        )
+        return ()
+    if not words or not words[0] or "\0" in value:
+        reader.fault(("command",), "command names no program", f"Try: {_EXAMPLE}")
+        return ()
+    shell = next((word for word in words if word in _SHELL), None)
+    if shell:
+        what = f"command is run without a shell, which {shell} would need"
+        reader.fault(
+            ("command",),
+            what,
+            f'Put it into a script, or name the shell: command = ["bash", "-c", {show(value)}]',
+        )
+    elif re.match(r"[A-Za-z_][A-Za-z0-9_]*=", words[0]):
+        what = "command is run without a shell, and begins with a variable"
+        reader.fault(("command",), what, f'Begin it with env: command = "env {words[0]} .."')
+    return tuple(words)
+
+
+def check_placeholders(
+    reader: Reader, command: tuple[str, ...], known: Mapping[str, str], scalable: AbstractSet[str]
+) -> None:
+    """Note every placeholder that does not exist or has no value.
+
+    Args:
+        reader: collects the faults.
+        command: the argv.
+        known: every name that there is, with "" or how to give it a value here.
+        scalable: the names that are numbers.
+
+    """
+    as_list = isinstance(reader.data["command"], list)
+    for i, word in enumerate(command):
+        path: Path = ("command", i) if as_list else ("command",)
+        for match in PLACEHOLDER.finditer(word):
+            if match[4]:
+                _check(reader, path, match, known, scalable)
+        for almost in _ALMOST.finditer(word):
+            if almost[1] in known and not PLACEHOLDER.fullmatch(almost[0]):
+                mend = f"A placeholder is scaled by a number, nothing else: {{{almost[1]}*0.1}}"
+                reader.fault(path, f"{almost[0]} is no placeholder", mend, part=almost[0])
+
+
+def _check(
+    reader: Reader,
+    path: Path,
+    match: re.Match[str],
+    known: Mapping[str, str],
+    scalable: AbstractSet[str],
+) -> None:
+    name, factor = match[4], match[5]
+    if name not in known:
+        available = [each for each, why_not in known.items() if not why_not]
+        near = nearest(name, available)
+        hint = f"Did you mean {{{near}}}? " if near else ""
+        mend = f"{hint}Known: {names(available)}; your own go under [values]. Double the braces to keep them: {{{match[0]}}}"
+        reader.fault(path, f"unknown placeholder {match[0]}", mend, part=match[0])
+    elif known[name]:
+        reader.fault(path, f"{match[0]} has no value", known[name], part=match[0])
+    elif factor and name not in scalable:
+        what = f"{match[0]} scales what is no number"
+        reader.fault(path, what, f"Write {{{name}}}.", part=match[0])
+
+
+_EXAMPLE = 'command = ["python", "train.py", "--lr={lr}"]'

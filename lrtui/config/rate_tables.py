@@ -1,0 +1,131 @@
+"""`lr = { grid = 8, from = 1e-5, to = 1e-1 }`: a strategy's dataclass fields are the keys of its table.
+
+A field that is a whole number bears the strategy's name and counts its LRs; the others are LRs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from lrtui.config.fault_text import did_you_mean, found, names, show
+from lrtui.config.toml_positions import Path
+from lrtui.config.toml_reader import MOST_RUNS, Reader, is_number, is_whole, literal
+from lrtui.search import STRATEGIES, Strategy
+from lrtui.sweep.state import MOST_LR, is_lr
+
+INSTEAD = "{ grid = 8, from = 1e-5, to = 1e-1 }"
+
+
+def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> Strategy | None:
+    """Return the strategy that a table describes; None after a fault."""
+    key = dotted(path)
+    chosen = next((name for name in STRATEGIES if name in value), None)
+    fields = _fields(chosen) if chosen else {}
+    faults = reader.count()
+    strange = _note_strange(reader, path, value, list(fields) or [*STRATEGIES, "from", "to"])
+    if chosen is None:
+        if not strange:
+            reader.fault(path, f"{key} lacks the number of LRs", f"Try: {key} = {INSTEAD}")
+        return None
+    _check_fields(reader, path, value, chosen)
+    if reader.count() > faults:
+        return None
+    arguments = {
+        field: int(value[name]) if name == chosen else float(value[name])
+        for name, field in fields.items()
+        if name in value
+    }
+    return STRATEGIES[chosen](**arguments)
+
+
+def check_rate(reader: Reader, path: Path, value: Any) -> bool:
+    """Note what is wrong with one LR; return whether it is right."""
+    if is_number(value) and is_lr(float(value)):
+        return True
+    if is_number(value) and float(value) > 0:
+        what = f"a learning rate must lie from {1 / MOST_LR:.0e} to {MOST_LR:.0e} {found(value)}"
+        reader.fault(path, what, "LRs look like 1e-3 or 0.001.")
+        return False
+    if isinstance(value, str) and is_number(literal(value)):
+        mend = f"Drop the quotes: {value.strip()}"
+    elif isinstance(value, list):
+        mend = "A list of LRs has no lists in it."
+    elif is_number(value) and float(value) == 0:
+        mend = "Leave it out: at 0 nothing is learned. Try: 1e-3"
+    else:
+        mend = "LRs look like 1e-3 or 0.001."
+    reader.fault(path, f"a learning rate must be a finite number above 0 {found(value)}", mend)
+    return False
+
+
+def dotted(path: Path) -> str:
+    """Return a path as the file could write it: lr.adam."""
+    return ".".join(str(part) for part in path if isinstance(part, str))
+
+
+def _fields(chosen: str) -> dict[str, str]:
+    """Return the keys of a strategy, each with its dataclass field: from -> from_."""
+    kind: Any = STRATEGIES[chosen]
+    return {field.name.rstrip("_"): field.name for field in dataclasses.fields(kind)}
+
+
+def _has_defaults(chosen: str) -> bool:
+    """Return whether a strategy finds its range by itself."""
+    kind: Any = STRATEGIES[chosen]
+    return all(field.default is not dataclasses.MISSING for field in dataclasses.fields(kind))
+
+
+def _note_strange(reader: Reader, path: Path, value: dict[str, Any], known: list[str]) -> bool:
+    """Note unknown keys; return whether there are any."""
+    strange = [name for name in value if name not in known]
+    for name in strange:
+        what = f"unknown key {names([name])} in {dotted(path)}"
+        reader.fault((*path, name), what, did_you_mean(name, known, "keys"), key=True)
+    return bool(strange)
+
+
+def _check_fields(reader: Reader, path: Path, value: dict[str, Any], chosen: str) -> None:
+    """Note what is missing or wrong among a strategy's keys."""
+    key = dotted(path)
+    known = _fields(chosen)
+    bounds = {"from", "to"} & value.keys()
+    optional = _has_defaults(chosen) and not bounds
+    missing = [] if optional else [name for name in known if name not in value]
+    if missing:
+        reader.fault(
+            path, f"{key} lacks {' and '.join(missing)}", f"Try: {key} = {_example(chosen, value)}"
+        )
+    good = [
+        _check_field(reader, path, chosen, name, value[name]) for name in known if name in value
+    ]
+    if missing or optional or not all(good) or float(value["from"]) < float(value["to"]):
+        return
+    low, high = reader.spelled((*path, "to")), reader.spelled((*path, "from"))
+    what = f"from must be below to (found {high} and {low})"
+    swapped = f"Try: {key} = {{ {chosen} = {value[chosen]}, from = {low}, to = {high} }}"
+    equal = float(value["from"]) == float(value["to"])
+    reader.fault((*path, "from"), what, f"For one LR: {key} = {low}" if equal else swapped)
+
+
+def _check_field(reader: Reader, path: Path, chosen: str, name: str, value: Any) -> bool:
+    if name != chosen:
+        return check_rate(reader, (*path, name), value)
+    if is_whole(value, _least(chosen), MOST_RUNS):
+        return True
+    what = f"{name} must be a whole number from {_least(chosen)} to {MOST_RUNS} {found(value)}"
+    reader.fault((*path, name), what, f"It is how many LRs are tried. Try: {name} = 8")
+    return False
+
+
+def _example(chosen: str, value: dict[str, Any]) -> str:
+    """Return the table with what it lacks."""
+    count = value[chosen] if is_whole(value[chosen], _least(chosen), MOST_RUNS) else 8
+    low = show(value["from"]) if "from" in value else "1e-5"
+    high = show(value["to"]) if "to" in value else "1e-1"
+    return f"{{ {chosen} = {count}, from = {low}, to = {high} }}"
+
+
+def _least(chosen: str) -> int:
+    """Return how many LRs a strategy must have: the ends of a grid are two, a peak needs three."""
+    return {"grid": 2, "auto": 3, "bayes": 4}.get(chosen, 1)

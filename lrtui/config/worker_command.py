@@ -1,0 +1,106 @@
+"""From an experiment to what one attempt is given: its argv and its environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from lrtui.config.experiment import Experiment
+from lrtui.config.placeholders import ALIASES, render, text_of
+from lrtui.search.strategy import optimizer_name
+from lrtui.sweep.events import Scalar
+
+_BUILTIN = (
+    *(
+        "--prepared={prepared}",
+        "--model={model}",
+        "--optimizer={optimizer}",
+        "--schedule={schedule}",
+    ),
+    *(
+        "--lr={lr}",
+        "--batch-size={batch_size}",
+        "--HORIZON={horizon}",
+        "--until={until}",
+        "--seed={seed}",
+    ),
+    *(
+        "--checkpoint={checkpoint}",
+        "--threads={threads}",
+        "--precision={precision}",
+        "--data={data}",
+        "--lr-to={lr_to}",
+        "--lr-steps={lr_steps}",
+    ),
+)
+
+
+def argv(experiment: Experiment, context: Mapping[str, Scalar]) -> list[str]:
+    """Return the command of one attempt.
+
+    Args:
+        experiment: its command, or the built-in trainer's; its constants ({model}, {batch_size}, {data}, ...).
+        context: the values of this attempt, [values] included: lr, seed, run, run_dir, optimizer, schedule, gpus,
+            port, until, checkpoint; for the built-in trainer also prepared, threads and beside (the experiment file's folder).
+
+    Raises:
+        KeyError: a placeholder has no value.
+
+    """
+    values = complete(experiment, context)
+    return [render(word, values) for word in template(experiment)]
+
+
+def environment(
+    context: Mapping[str, Scalar], experiment: Experiment | None = None
+) -> dict[str, str]:
+    """Return LRTUI_LR, LRTUI_SEED and so on; with `experiment` also its constants and the horizon's alias."""
+    values = complete(experiment, context) if experiment else context
+    return {f"LRTUI_{name.upper()}": text_of(name, value) for name, value in values.items()}
+
+
+def template(experiment: Experiment) -> tuple[str, ...]:
+    """Return the argv with placeholders."""
+    if experiment.command is not None:
+        return experiment.command
+    words = (word.replace("HORIZON", ALIASES[experiment.unit]) for word in _BUILTIN)
+    return (
+        sys.executable,
+        "-m",
+        "lrtui.train",
+        *words,
+        *(("--augment",) if experiment.augment else ()),
+        *(("--beside={beside}",) if _has_own_model(experiment) else ()),
+    )
+
+
+def _has_own_model(experiment: Experiment) -> bool:
+    """Tell whether a run may need the experiment file's folder, to import a model from it."""
+    levels = experiment.study.levels.get("model", ()) if experiment.study else ()
+    return any(":" in optimizer_name(str(model)) for model in (experiment.model, *levels))
+
+
+def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return the context with everything that the experiment itself knows; the context wins.
+
+    Unless the context says otherwise this is no range test: the LR stays where it is, for 0 steps.
+    """
+    constants: dict[str, Scalar] = {
+        "model": experiment.model,
+        "batch_size": experiment.batch_size,
+        "data": experiment.data,
+        "precision": experiment.precision,
+        "gpus": experiment.gpus,
+        "horizon": experiment.horizon,
+        "until": experiment.horizon,
+        "lr_to": context.get("lr", 0.0),
+        "lr_steps": 0,
+        **{name: axis[0] for name, axis in experiment.values.items() if axis},
+    }
+    merged = {**{name: value for name, value in constants.items() if value != ""}, **context}
+    if experiment.builtin:
+        merged.setdefault("model", experiment.model)
+    elif not experiment.batch_size:
+        merged.pop("batch_size", None)
+    merged[ALIASES[experiment.unit]] = merged["horizon"]
+    return merged

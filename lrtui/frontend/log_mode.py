@@ -1,0 +1,376 @@
+"""Log mode: what happens in a sweep, one line each on stdout, for logs, CI and pipes; `--json` for JSON lines.
+
+It reads the directory as the monitor does and owns nothing: Ctrl-C only detaches. `leaderboard_text` serves `lrtui status` too.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+from typing_extensions import override
+
+from lrtui.analysis import study
+from lrtui.analysis.ranking import Standing
+from lrtui.analysis.verdict import length, verdict
+from lrtui.frontend.narration import event_text, named
+from lrtui.frontend.snapshot import Snapshot, Watcher
+from lrtui.metrics import RunSeries
+from lrtui.sweep import events as ev
+from lrtui.sweep.mailbox import ensure_supervisor
+from lrtui.sweep.state import Run, State, Sweep, besides_lr, lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import duration, number
+
+DETACHED = 130
+_LOOK_SECONDS = 0.25
+_PROGRESS_SECONDS = 5.0
+_ALONE_SECONDS = 10.0
+"""So long a sweep may be without a living supervisor before another one is started."""
+_MOST_AT_ONCE = 20
+"""Evaluations of one run that one look prints in words; of more, the latest."""
+
+
+def run(
+    directory: Path,
+    *,
+    json: bool = False,
+    out: TextIO | None = None,
+    follow: bool = True,
+    start: bool = True,
+    log: Log | None = None,
+    heed: Callable[[Snapshot], int | None] = lambda _: None,
+) -> int:
+    """Print what happens until the sweep is closed; return its exit code, or 130 where Ctrl-C or a closed pipe detached us.
+
+    With follow=False what there is is printed, and the code is 0 while the sweep is open. With start=False a sweep is followed
+    only while somebody owns it; no supervisor is started. `log` replaces lines and JSON; `heed` sees every look and ends the
+    mode with the code that it returns (`plain` uses both).
+
+    Raises:
+        UserError: a supervisor was needed and could not be started.
+
+    """
+    out = out or sys.stdout
+    log = log or (_Json(out) if json else Words(out))
+    try:
+        return _follow(directory, log, heed, follow=follow, start=start)
+    except KeyboardInterrupt:
+        back = f"detached; the runs go on. Come back: lrtui {directory}   stop them: lrtui stop {directory}"
+        print(f"\n{back}", file=sys.stderr if json else out)
+        return DETACHED
+    except BrokenPipeError:
+        # Nobody reads on. Python would complain once more when it flushes at exit.
+        if out is sys.stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DETACHED
+
+
+def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -> list[str]:
+    """Return the leaderboard as lines of at most `width` characters; the reasons take what is left."""
+    if not standings:
+        return ["no runs yet"]
+    head = ("#", "run", "lr", "state", plan.unit, clean(plan.metric, 20), "at", "± se", "val_loss", "eta", "why")  # fmt: skip
+    besides = [_besides(row) for row in standings]
+    if len(set(besides)) == 1:
+        besides = [""] * len(besides)
+    rows = zip(standings, besides, strict=True)
+    table = [head, *(_cells(plan, row, beside) for row, beside in rows)]
+    columns = range(len(head) - 1)
+    # Columns in which no row says anything are left out.
+    shown = [c for c in columns if c < 6 or any(cells[c] for cells in table[1:])]
+    wide = [max(len(cells[c]) for cells in table) for c in columns]
+    lines = []
+    for cells in table:
+        line = "  ".join(
+            cells[c].rjust(wide[c]) if c in {0, 5, 7, 8} else cells[c].ljust(wide[c]) for c in shown
+        )
+        lines.append(_cut(f"{line}  {cells[-1]}".rstrip(), width))
+    return lines
+
+
+def _follow(
+    directory: Path,
+    log: Log,
+    heed: Callable[[Snapshot], int | None],
+    *,
+    follow: bool,
+    start: bool,
+) -> int:
+    watcher = Watcher(directory)
+    seen = _Evaluations()
+    alone_since = time.monotonic()
+    while True:
+        snapshot = watcher.look()
+        _tell(snapshot, log, seen)
+        left = heed(snapshot)
+        if left is not None:
+            return left
+        closed = snapshot.sweep.closed
+        vain = snapshot.supervisor != "alive" and (snapshot.view_only or not start)
+        if not snapshot.reading and (closed or not follow or vain):
+            log.end(snapshot)
+            return closed.code if closed else 0
+        if snapshot.supervisor == "alive" or snapshot.view_only or closed or not follow:
+            alone_since = time.monotonic()
+        elif start and time.monotonic() - alone_since > _ALONE_SECONDS:
+            log.note(f"no supervisor answers ({snapshot.supervisor}); starting one")
+            ensure_supervisor(directory)
+            alone_since = time.monotonic()
+        if not snapshot.reading:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _tell(snapshot: Snapshot, log: Log, seen: _Evaluations) -> None:
+    """Log what this look brought: events in their order, then evaluations."""
+    for event in snapshot.events:
+        log.event(event, snapshot.sweep)
+        if isinstance(event, ev.RunLaunched):
+            seen.launched(event)
+    plan = snapshot.sweep.plan
+    if plan is None:
+        return
+    for run_id, series in snapshot.series.items():
+        found = seen.new(run_id, plan.metric, series)
+        if found:
+            log.evaluations(snapshot.sweep.runs[run_id], plan, found, series)
+    log.progress(snapshot)
+    log.flush()
+
+
+class _Evaluations:
+    """Up to where each run's evaluations have been told."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+        self._versions: dict[str, int] = {}
+
+    def launched(self, event: ev.RunLaunched) -> None:
+        """An attempt from scratch tells its levels anew."""
+        if event.resumed_from is None:
+            self._told.pop(event.run, None)
+
+    def new(self, run_id: str, metric: str, series: RunSeries) -> list[tuple[float, float]]:
+        """Return (level, value) of what was evaluated since the last call."""
+        if self._versions.get(run_id) == series.version:
+            return []
+        self._versions[run_id] = series.version
+        told = self._told.get(run_id, -math.inf)
+        points = series.get(metric)
+        found = [(x, y) for x, y in zip(points.x, points.y, strict=True) if x > told]
+        if found:
+            self._told[run_id] = found[-1][0]
+        return found
+
+
+# ---------------------------------------------------------------- words
+
+
+class Log:
+    """Where what happens goes to."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
+        """Tell one event of the journal."""
+        raise NotImplementedError
+
+    def evaluations(
+        self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
+    ) -> None:
+        """Tell what a run's evaluations gave."""
+        raise NotImplementedError
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """Tell now and then how far runs are that evaluate rarely."""
+
+    def note(self, text: str) -> None:
+        """Tell something about ourselves."""
+        raise NotImplementedError
+
+    def end(self, snapshot: Snapshot) -> None:
+        """Tell how it ended."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Let the reader have it."""
+        self._out.flush()
+
+
+class Words(Log):
+    """Lines for people."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out)
+        self._progress_at = -math.inf
+        self._levels: dict[str, float] = {}
+
+    @override
+    def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
+        text = event_text(event, sweep)
+        if text:
+            self._line(event.at, text)
+
+    @override
+    def evaluations(
+        self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
+    ) -> None:
+        if len(found) > _MOST_AT_ONCE:
+            self._line(time.time(), f"{named(run)} {len(found) - 1} evaluations up to here")
+            found = found[-1:]
+        for level, value in found:
+            others = [
+                f"{name} {number(at[1])}"
+                for name in dict.fromkeys(("val_loss", plan.loss))
+                if name != plan.metric and (at := series.at(name, level)) is not None
+            ]
+            words = " ".join([f"{clean(plan.metric, 64)} {number(value)}", *others])
+            self._line(
+                time.time(),
+                f"{named(run)} {length(plan, level)}/{plan.horizon:.10g} {words}",
+            )
+        self._levels[run.id] = series.level
+
+    @override
+    def progress(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if snapshot.reading or now - self._progress_at < _PROGRESS_SECONDS:
+            return
+        self._progress_at = now
+        plan = snapshot.sweep.plan
+        for row in snapshot.standings:
+            run_id = row.runs[0]
+            moved = row.level > self._levels.get(run_id, 0.0)
+            if plan is None or row.state != State.RUNNING or not moved:
+                continue
+            self._levels[run_id] = row.level
+            run = snapshot.sweep.runs[run_id]
+            series = snapshot.series[run_id]
+            loss = series.last(plan.loss)
+            words = [f"{named(run)} {length(plan, round(row.level, 3))}/{plan.horizon:.10g}"]
+            words += [f"{clean(plan.loss, 64)} {number(loss[1])}"] if loss else []
+            words += [f"eta {duration(round(row.eta))}"] if row.eta is not None else []
+            self._line(time.time(), " ".join(words))
+
+    @override
+    def note(self, text: str) -> None:
+        self._line(time.time(), text)
+
+    @override
+    def end(self, snapshot: Snapshot) -> None:
+        plan = snapshot.sweep.plan
+        for text in (snapshot.problem, snapshot.view_only):
+            if text:
+                self._out.write(f"{clean(text)}\n")
+        if plan is not None:
+            found = verdict(snapshot.sweep)
+            lines = ["", *leaderboard_text(snapshot.standings, plan, 160), "", found.headline(plan)]
+            lines += [f"  {reason}" for reason in found.reasons]
+            if found.not_tested:
+                lines.append(f"  not tested: {', '.join(found.not_tested)}")
+            for factor in study.study(snapshot.sweep):
+                lines += ["", *study.lines(factor)]
+            self._out.writelines(f"{clean(line)}\n" for line in lines)
+        self._out.flush()
+
+    def _line(self, at: float, text: str) -> None:
+        self._out.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {clean(text)}\n")
+
+
+class _Json(Log):
+    """JSON lines: the journal's events as they are, evaluations, and the end; ASCII only."""
+
+    def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:  # noqa: ARG002  # the journal's line says it all
+        self._line(msgspec.to_builtins(event))
+
+    def evaluations(
+        self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
+    ) -> None:
+        names = [name for name in series.names() if name != plan.metric]
+        for level, value in found:
+            values = {plan.metric: value}
+            for name in names:
+                at = series.at(name, level)
+                if at is not None and at[0] == level:
+                    values[name] = at[1]
+            self._line(
+                {
+                    "event": "RunEvaluated",
+                    "run": run.id,
+                    "attempt": run.attempts[-1].number if run.attempts else 0,
+                    "lr": run.setting.lr,
+                    plan.unit: level,
+                    "values": values,
+                }
+            )
+
+    def note(self, text: str) -> None:
+        self._line({"event": "Noted", "text": text})
+
+    def end(self, snapshot: Snapshot) -> None:
+        found = verdict(snapshot.sweep)
+        self._line(
+            {
+                "event": "LeaderboardRanked",
+                "rows": msgspec.to_builtins(snapshot.standings),
+                "problem": snapshot.problem,
+                "view_only": snapshot.view_only,
+            }
+        )
+        self._line({"event": "VerdictGiven", **msgspec.to_builtins(found)})
+        for factor in study.study(snapshot.sweep):
+            self._line({"event": "FactorStudied", **msgspec.to_builtins(factor)})
+        self._out.flush()
+
+    def _line(self, content: dict[str, Any]) -> None:
+        text = jsonlib.dumps(_strict(content), ensure_ascii=True, allow_nan=False)
+        self._out.write(text + "\n")
+
+
+def _strict(value: Any) -> Any:
+    """Return a value whose non-finite numbers are the words of a metric line."""
+    if isinstance(value, dict):
+        return {key: _strict(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
+    """Return one row's texts, in the order of the head."""
+    seeds = f" +{len(row.runs) - 1}" if len(row.runs) > 1 else ""
+    return (
+        str(row.rank),
+        clean(row.runs[0], 20) + seeds,
+        lr_text(row.lr) + beside,
+        row.state,
+        f"{row.level:.4g}/{row.horizon:.10g}" if plan.unit == "epoch" else f"{row.level:.10g}",
+        number(row.value),
+        "" if row.value_at is None else f"@{row.value_at:.10g}",
+        "" if row.se is None else f"± {number(row.se)}",
+        "" if row.val_loss is None else number(row.val_loss),
+        "" if row.eta is None else duration(round(row.eta)),
+        row.why,
+    )
+
+
+def _besides(row: Standing) -> str:
+    """Return what a setting has besides its LR, shown where settings differ in it."""
+    return "".join(f" {clean(part, 30)}" for part in besides_lr(row.setting))
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: max(1, width - 1)] + "…"

@@ -1,0 +1,145 @@
+"""What happened, in words: one line for each event of the journal. The log mode prints them, the monitor lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import Run, Sweep, group_of, lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import duration, number, plural
+
+
+def event_text(event: ev.AnyEvent, sweep: Sweep) -> str:
+    """Return an event as one line for people; "" for those that say nothing to them."""
+    words = _WORDS.get(type(event))
+    text = words(event, sweep) if words else ""
+    run = sweep.runs.get(getattr(event, "run", None) or "")
+    return clean(f"{named(run)} {text}" if run is not None and text else text)
+
+
+def named(run: Run) -> str:
+    """Return what a run goes by: its id and its LR."""
+    return f"{run.id} {lr_text(run.setting.lr)}"
+
+
+def alert_kind(event: ev.AnyEvent) -> str:
+    """Return which kind of alert an event is, "" for none: what [alerts] tells of, and what the monitor's bell rings for."""
+    match event:
+        case ev.RunEnded(kind="failed" | "lost" | "diverged" as kind):
+            return kind
+        case ev.RunFlagged():
+            return "flagged"
+        case ev.BrakeSet(on=True, stop=False):
+            return "brake"
+        case ev.Warned():
+            return "warning"
+        case ev.SweepClosed():
+            return "closed"
+        case _:
+            return ""
+
+
+def _opened(e: ev.SweepOpened, _: Sweep) -> str:
+    plan = e.plan
+    what = " ".join(part for part in (plan.model, plan.dataset) if part)
+    return (
+        f"sweep {plan.name} opened: {what or 'your command'}, {plan.horizon:.10g} {plural(plan.unit)}, "
+        f"{plan.goal} {plan.metric}, {plan.parallel} at a time; "
+        f"{plan.strategy}; about {plan.planned:.10g} {plural(plan.unit)} in all"
+    )
+
+
+def _prepared(e: ev.DataPrepared, _: Sweep) -> str:
+    kind = " (synthetic)" if e.synthetic else ""
+    precision = f"; every run trains in {e.precision}" if e.precision else ""
+    return f"data ready: {e.dataset}{kind}, {e.train} train, {e.val} validation, {e.test} test{precision}"
+
+
+def _queued(e: ev.RunQueued, _: Sweep) -> str:
+    return f"queued{f', seed {e.seed}' if e.seed else ''}{_because(e.why)}"
+
+
+def _launched(e: ev.RunLaunched, _: Sweep) -> str:
+    where = f" on GPU {', '.join(map(str, e.devices))}" if e.devices else ""
+    again = f", from the checkpoint of attempt {e.resumed_from}" if e.resumed_from else ""
+    return f"launched (attempt {e.attempt}){where}{again}"
+
+
+def _ended(e: ev.RunEnded, _: Sweep) -> str:
+    how = f" (signal {e.signal})" if e.signal and e.kind not in {"killed", "pruned"} else ""
+    return f"{e.kind}{how}{_because(e.why)}"
+
+
+def _ranged(e: ev.RangeTested, sweep: Sweep) -> str:
+    """Say what the rules read from the curve of a range test."""
+    if e.valley is None:
+        return f"range test suggests nothing{_because(e.why)}"
+    read = {"valley": e.valley, "steep": e.steep, "minimum/10": e.minimum, "slide": e.slide}
+    said = ", ".join(f"{name} {lr:.1e}" for name, lr in read.items() if lr is not None)
+    turned = "" if e.diverged is None else f"; the loss turned at {e.diverged:.1e}"
+    return f"range test: {said}{turned}. The valley brackets the search{_how_long(sweep)}"
+
+
+def _how_long(sweep: Sweep) -> str:
+    """Say about how long the rest takes, at the speed of what was trained so far."""
+    if sweep.plan is None or sweep.plan.planned <= 0 or sweep.spent <= 0 or sweep.seconds <= 0:
+        return ""
+    seconds = sweep.plan.planned * sweep.seconds / sweep.spent / max(1, sweep.parallel)
+    return f"; about {duration(round(seconds))} to go"
+
+
+def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
+    unit = sweep.plan.unit if sweep.plan else ""
+    metric = clean(sweep.plan.metric, 40) if sweep.plan else ""
+    group = (
+        f" of {e.group}"
+        if e.group and len({group_of(r.setting) for r in sweep.trained()}) > 1
+        else ""
+    )
+    cut = "" if e.cut is None else f", cut {metric} {number(e.cut)}"
+    lrs = " ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
+    return f"rung {unit} {e.level:.10g}{group}: {e.why}{cut}; on go {lrs or 'none'}"
+
+
+def _brake(e: ev.BrakeSet, _: Sweep) -> str:
+    return f"nothing more is launched{_because(e.why)}" if e.on else "launching again"
+
+
+def _answered(e: ev.CommandDone, _: Sweep) -> str:
+    return f"command {'done' if e.ok else 'refused'}: {e.answer}"
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
+
+
+_WORDS: dict[type[ev.Event], Callable[..., str]] = {
+    ev.SweepOpened: _opened,
+    ev.ExperimentChanged: lambda e, _: f"experiment changed: {e.what}",
+    ev.DataPreparing: lambda e, _: f"preparing {e.dataset or 'the data'}",
+    ev.DataPrepared: _prepared,
+    ev.RunQueued: _queued,
+    ev.RunLaunched: _launched,
+    ev.RunStarted: lambda e, _: f"started, pid {e.pid}",
+    ev.RunWaiting: lambda _e, _: "waits at its rung for the others",
+    ev.RunPromoted: lambda e, _: f"promoted to {e.until:.10g}",
+    ev.RunPausing: lambda e, _: f"pausing{_because(e.why)}",
+    ev.RunPaused: lambda _e, _: "paused with its checkpoint",
+    ev.RunFrozen: lambda _e, _: "frozen; its memory stays held",
+    ev.RunThawed: lambda _e, _: "goes on",
+    ev.RunStopping: lambda e, _: f"stopping{_because(e.why)}",
+    ev.RunEnded: _ended,
+    ev.RunLost: lambda e, _: f"lost{_because(e.why)}",
+    ev.RunAdopted: lambda e, _: f"found alive, pid {e.pid}",
+    ev.RunFlagged: lambda e, _: f"flagged by {e.rule}{_because(e.why)}",
+    ev.RangeTested: _ranged,
+    ev.RungClosed: _rung,
+    ev.BudgetReached: lambda e, _: f"{e.why}: {e.spent:.4g} spent; what runs writes its checkpoint",
+    ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
+    ev.ParallelSet: lambda e, _: f"{e.parallel} at a time{f': {e.why}' if e.why else ''}",
+    ev.Warned: lambda e, _: f"warning: {e.text}",
+    ev.BrakeSet: _brake,
+    ev.CommandDone: _answered,
+    ev.SweepClosed: lambda e, _: f"sweep ended with exit code {e.code}{_because(e.why)}",
+}

@@ -1,0 +1,122 @@
+"""A conversation: what is typed, the questions before what is dangerous, and the answers of the supervisor."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from lrtui.errors import UserError
+from lrtui.frontend import requests
+from lrtui.frontend.screenreader.sentences import called
+from lrtui.frontend.snapshot import Snapshot
+from lrtui.frontend.undo import Deed
+from lrtui.sweep import events as ev
+from lrtui.sweep import mailbox
+from lrtui.sweep.state import Run
+from lrtui.text.clean import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Commands, each sent when the one before was done."""
+
+    commands: tuple[ev.AnyCommand, ...]
+    doing: str
+    remember: bool = True
+
+
+class Talk:
+    """What is typed, what it means, and what is answered; all of it said in the thread that calls `heed`."""
+
+    def __init__(
+        self, directory: Path, out: TextIO, do: Callable[[Talk, Snapshot, list[str]], None]
+    ) -> None:
+        """`do` is called with what was typed, word by word."""
+        self.directory = directory
+        self.deeds: list[Deed] = []
+        """What was done, the latest last."""
+        self.left: int | None = None
+        """The exit code, once the user leaves."""
+        self._out = out
+        self._do = do
+        self._typed: queue.Queue[str] = queue.Queue()
+        self._answers: queue.Queue[tuple[str, Deed | None]] = queue.Queue()
+        self._question: Asked | None = None
+        """What a yes would do."""
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        self._out.write(f"{clean(text)}\n")
+        self._out.flush()
+
+    def listen(self, words: TextIO) -> None:
+        """Take in what is typed, until there is no more; runs in a thread."""
+        for line in words:
+            self._typed.put(line)
+
+    def heed(self, snapshot: Snapshot) -> int | None:
+        """Do what was typed and say what was answered; return an exit code where the user leaves."""
+        while not self._answers.empty():
+            text, deed = self._answers.get()
+            self.say(text)
+            if deed is not None:
+                self.deeds.append(deed)
+        while not snapshot.reading and self.left is None and not self._typed.empty():
+            self._understand(self._typed.get().split(), snapshot)
+        return self.left
+
+    # ------------------------------------------------ words
+
+    def _understand(self, words: list[str], snapshot: Snapshot) -> None:
+        asked, self._question = self._question, None
+        if asked is not None:
+            if words and words[0].lower() in {"y", "yes"}:
+                self.send(asked, snapshot)
+                return
+            self.say("Not done.")
+            if not words or words[0].lower() in {"n", "no"}:
+                return
+        if not words:
+            return
+        self._do(self, snapshot, words)
+
+    def run_named(self, snapshot: Snapshot, words: list[str]) -> Run | None:
+        """Return the run that was named by letter, id or LR; say so where there is none."""
+        if not words:
+            self.say("Which run? Say its letter, its id or its learning rate.")
+            return None
+        sweep = snapshot.sweep
+        for run in sweep.runs.values():
+            names = {run.id.lower(), called(sweep, run).split()[0].lower()}
+            if words[0].lower() in names or requests.read_lr(words[0]) == run.setting.lr:
+                return run
+        known = ", ".join(called(sweep, run) for run in sweep.runs.values())
+        self.say(f"There is no run {words[0]}. There are: {known or 'none yet'}.")
+        return None
+
+    def ask(self, asked: Asked, question: str) -> None:
+        """Ask before something is done."""
+        self._question = asked
+        self.say(f"{question} Type yes or no.")
+
+    def send(self, asked: Asked, snapshot: Snapshot) -> None:
+        """Send commands in a thread; the answer is said when it comes."""
+        self.say(f"{asked.doing}.")
+        deed = Deed(asked.commands[-1], snapshot.sweep) if asked.remember else None
+        threading.Thread(target=self._deliver, args=(asked.commands, deed), daemon=True).start()
+
+    def _deliver(self, commands: tuple[ev.AnyCommand, ...], deed: Deed | None) -> None:
+        try:
+            for command in commands:
+                answer = mailbox.send(self.directory, command)
+                if not answer.ok:
+                    mend = f" {answer.mend}." if answer.mend else ""
+                    self._answers.put((f"Refused: {answer.answer}.{mend}", None))
+                    return
+            self._answers.put((f"Done: {answer.answer}.", deed))
+        except (UserError, OSError) as error:
+            self._answers.put((f"Not done: {error}", None))

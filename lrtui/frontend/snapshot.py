@@ -1,0 +1,430 @@
+"""From an experiment directory to a frozen `Snapshot`: what monitor, log mode, status and report show.
+
+A watcher only reads. It takes no lock and writes nothing there, so it works on a living sweep, a finished one, a copy and a
+read-only disk alike. Reading is tailing: after the first look only what was appended is read; and of long runs, only what was appended
+since a monitor last kept in the user's cache what it had read (`metrics/sidecar.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from lrtui.analysis.ranking import Standing, rank
+from lrtui.hardware import gpu
+from lrtui.metrics import MetricLog, RunSeries
+from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
+from lrtui.sweep.files import read_end
+from lrtui.sweep.journal import PER_POLL, JournalTail
+from lrtui.sweep.layout import FORMAT, AttemptLayout, Layout
+from lrtui.sweep.state import Run, State, Sweep, fold, lr_text
+from lrtui.text.clean import clean, clean_lines
+from lrtui.workers.keeper import boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lrtui.sweep.events import AnyEvent, Plan
+
+SILENT_SECONDS = 6.0
+"""A beat older than this is a supervisor that does not respond; it beats every 2 s."""
+
+_KEEP_SECONDS = 0.02
+_SLICE = 1 << 17
+"""Bytes read of one run before the next one's turn."""
+_OUTPUT_TAIL = 1 << 16
+_GPU_SECONDS = 2.0
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
+"""A folder as we name it: a journal from a stranger must not lead us out of its directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An experiment directory at one moment."""
+
+    directory: Path
+    sweep: Sweep
+    series: Mapping[str, RunSeries]
+    """What the runs that have begun measured. These grow under the reader; their accessors copy."""
+    standings: list[Standing]
+    gpus: tuple[gpu.Gpu, ...]
+    supervisor: Literal["alive", "silent", "none"]
+    """"silent": it should beat and does not, so it is dead, stopped or stuck; "none": it left, or there never was one."""
+    view_only: str
+    """Why nothing can be commanded here; "" where it can."""
+    reading: bool
+    """Whether there is more to read: look again at once."""
+    journal_bad: int
+    """Lines of the journal that could not be read."""
+    problem: str
+    """What is wrong with the directory, in words; "" where nothing is."""
+    read_at: float
+    """Wall-clock time of the look."""
+    heard_at: float = 0.0
+    """When the supervisor last beat; 0 where there is none."""
+    events: tuple[AnyEvent, ...] = ()
+    """The events that came with this look, in order; log mode prints them."""
+
+
+class Watcher:
+    """Follows one experiment directory. `look` is for one thread; `output` and `settings` may be called from another."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._layout = Layout(directory)
+        self._journal = JournalTail(self._layout.journal)
+        self._sweep = Sweep()
+        self._readers: dict[str, _RunReader] = {}
+        self._turns: deque[_RunReader] = deque()
+        """Readers that may have something to read, whose turn it is first."""
+        self._ranked: tuple[object, ...] = ()
+        self._standings: list[Standing] = []
+        self._series: Mapping[str, RunSeries] = MappingProxyType({})
+        self._gpus: tuple[gpu.Gpu, ...] = ()
+        self._workers: dict[tuple[str, int], tuple[int, int] | None] = {}
+        """Who works for which attempt, as far as known."""
+        self._gpus_at = -1.0
+        self._looks = 0
+        self._sidecar: Sidecar | None = None
+        self._stirred = False
+        """Whether anything was read since `keep` last found nothing to do."""
+
+    def look(self, budget_seconds: float = 0.1) -> Snapshot:
+        """Return the present, reading metric files for about `budget_seconds`, every run a slice in turn; never raises."""
+        deadline = time.monotonic() + budget_seconds
+        events, whole = self._read_journal(deadline)
+        if events:
+            self._sweep = fold(events, self._sweep)
+            self._follow()
+        reading = self._read(deadline) or not whole
+        self._rank()
+        self._looks += 1
+        heard_at = self._heard_at()
+        return Snapshot(
+            directory=self.directory,
+            sweep=self._sweep,
+            series=self._series,
+            standings=self._standings,
+            gpus=self._read_gpus(),
+            supervisor=_supervisor(heard_at),
+            heard_at=heard_at,
+            view_only=view_only(self.directory, self._sweep),
+            reading=reading,
+            journal_bad=self._journal.bad,
+            problem=self._problem(),
+            read_at=time.time(),
+            events=tuple(events),
+        )
+
+    def keep(self, *, last: bool = False) -> None:
+        """Write what was read of long runs to the user's cache, for some 20 ms, or all at the `last` time; never raises."""
+        if self._sidecar is None or not (self._stirred or last):
+            return
+        deadline = time.monotonic() + _KEEP_SECONDS
+        for reader in self._readers.values():
+            if reader.worth_keeping(last=last):
+                reader.keep(self._sidecar)
+                if not last and time.monotonic() >= deadline:
+                    return
+        self._stirred = False
+
+    def output(self, run_id: str, lines: int = 200) -> list[str]:
+        """Return the last lines of a run's current attempt, safe to show; of the data's preparation for "data"."""
+        attempt = self._attempt_dir(run_id)
+        if attempt is None:
+            return []
+        data = _read_end(AttemptLayout(attempt).output, _OUTPUT_TAIL)
+        return clean_lines(data)[-lines:] if lines > 0 else []
+
+    def settings(self, run_id: str) -> dict[str, str]:
+        """Return what a run was started with (run.json, and argv.json of the current attempt), flat and safe to show."""
+        run = self._sweep.runs.get(run_id)
+        found: dict[str, str] = {}
+        if run is not None and _SAFE_NAME.fullmatch(run.folder):
+            _flatten("", _read_json(self._layout.root / run.folder / "run.json"), found)
+        attempt = self._attempt_dir(run_id)
+        if attempt is not None:
+            content = _read_json(AttemptLayout(attempt).argv)
+            if isinstance(content, dict) and isinstance(content.get("argv"), list):
+                content = {**content, "argv": shlex.join(map(str, content["argv"]))}
+            _flatten("", content, found)
+        return found
+
+    def workers(self) -> dict[str, tuple[int, int]]:
+        """Return (pid, start in clock ticks since boot) of the worker of each living run of this boot of this machine."""
+        known: dict[tuple[str, int], tuple[int, int] | None] = {}
+        for run in self._sweep.runs.values():
+            if run.alive and run.attempt is not None and _SAFE_NAME.fullmatch(run.folder):
+                key = (run.id, run.attempt.number)
+                known[key] = self._workers.get(key) or self._worker(run)
+        self._workers = known
+        return {run: who for (run, _), who in known.items() if who is not None}
+
+    def _worker(self, run: Run) -> tuple[int, int] | None:
+        attempt = run.attempt
+        if attempt is None:
+            return None
+        who = _read_json(self._layout.attempt(run.folder, attempt.number) / "pid.json")
+        if not isinstance(who, dict) or who.get("token") != attempt.token:
+            return None
+        pid, start = who.get("worker"), who.get("start")
+        if not (isinstance(pid, int) and isinstance(start, int) and pid > 1):
+            return None
+        return (pid, start) if who.get("boot_id") == boot_id() else None
+
+    # ------------------------------------------------ one look
+
+    def _read_journal(self, deadline: float) -> tuple[list[AnyEvent], bool]:
+        """Return the new events, and whether these are all."""
+        events: list[AnyEvent] = []
+        while True:
+            before = self._journal.offset
+            events += self._journal.poll()
+            if self._journal.offset - before < PER_POLL:
+                return events, True
+            if time.monotonic() >= deadline:
+                return events, False
+
+    def _follow(self) -> None:
+        """Note which attempts there are now, and which have ended."""
+        plan = self._sweep.plan
+        if plan is None:
+            return
+        if self._sidecar is None:
+            self._sidecar = Sidecar(self.directory, (plan.unit, plan.parse))
+        for run in self._sweep.runs.values():
+            reader = self._readers.get(run.id)
+            if reader is None:
+                if not run.attempts or not _SAFE_NAME.fullmatch(run.folder):
+                    continue
+                reader = self._readers[run.id] = _RunReader(self._layout, plan, self._sidecar)
+                self._series = MappingProxyType({**self._series, run.id: reader.series})
+            if reader.run is not run:
+                reader.update(run)
+                if reader not in self._turns:
+                    self._turns.append(reader)
+
+    def _read(self, deadline: float) -> bool:
+        """Give each run a slice in turn until all is read or the time is up; return whether something is left."""
+        waiting = deque(self._turns)
+        idle: list[_RunReader] = []
+        while waiting:
+            reader = waiting.popleft()
+            if reader.step():
+                waiting.append(reader)
+            elif not reader.done:
+                idle.append(reader)
+            if waiting and time.monotonic() >= deadline:
+                break
+        # Those that did not come to their turn are first the next time.
+        self._turns = deque([*waiting, *idle])
+        return bool(waiting)
+
+    def _rank(self) -> None:
+        state = (self._sweep.n, self._sweep.at, *(r.series.version for r in self._readers.values()))
+        if state != self._ranked:
+            self._ranked = state
+            self._stirred = True
+            self._standings = rank(self._sweep, self._series)
+
+    def _read_gpus(self) -> tuple[gpu.Gpu, ...]:
+        """Return the GPUs as of at most 2 s ago; not at the first look, which should be quick, and not for a CPU sweep."""
+        plan = self._sweep.plan
+        wanted = plan is not None and (plan.gpus > 0 or plan.devices) and self._sweep.alive()
+        if not wanted or self._looks < 2:
+            return self._gpus
+        now = time.monotonic()
+        if now - self._gpus_at >= _GPU_SECONDS or self._gpus_at < 0:
+            self._gpus = gpu.read()
+            self._gpus_at = now
+        return self._gpus
+
+    def _heard_at(self) -> float:
+        try:
+            return os.stat(self._layout.beat).st_mtime
+        except OSError:
+            return 0.0
+
+    def _problem(self) -> str:
+        if not os.path.isdir(self.directory):
+            return "the experiment directory is gone"
+        version = _read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
+        if version not in {"", FORMAT}:
+            return clean(f"format {version[:20]!r}; this lrtui reads format {FORMAT}")
+        if self._journal.bad:
+            many = f"{self._journal.bad} journal line{'s' * (self._journal.bad > 1)}"
+            return clean(f"{many} could not be read: {self._journal.bad_why}", 300)
+        if self._sweep.plan is None:
+            return "nothing was started yet"
+        return ""
+
+    def _attempt_dir(self, run_id: str) -> Path | None:
+        """Return the directory of a run's current attempt; None where there is none."""
+        sweep = self._sweep
+        if run_id == "data":
+            return self._layout.attempt("data", sweep.data_attempt) if sweep.data_attempt else None
+        run = sweep.runs.get(run_id)
+        if run is None or run.attempt is None or not _SAFE_NAME.fullmatch(run.folder):
+            return None
+        return self._layout.attempt(run.folder, run.attempt.number)
+
+
+class _RunReader:
+    """Reads the attempts of one run into its series, an earlier attempt wholly before the next."""
+
+    def __init__(self, layout: Layout, plan: Plan, sidecar: Sidecar) -> None:
+        self.series = RunSeries()
+        self.run: Run | None = None
+        self.done = False
+        """Whether the last attempt has ended and everything is read: nothing is polled until the journal names it again."""
+        self._layout = layout
+        self._plan = plan
+        self._logs: list[tuple[int, MetricLog]] = []
+        self._current = 0
+        self._ended = False
+        self._sidecar: Sidecar | None = sidecar
+        """Where to look for what was read another time; None once that is done."""
+        self._kept = 0
+        """Bytes read when it was last kept."""
+
+    def update(self, run: Run) -> None:
+        """Take in what the journal says of the run now."""
+        self.run = run
+        for attempt in run.attempts[len(self._logs) :]:
+            self._logs.append((attempt.number, self._log(run, attempt.number)))
+        latest = run.attempt
+        idle = not run.alive and run.state is not State.LOST
+        self._ended = idle and latest is not None and latest.ended_at is not None
+        self.done = False
+
+    def step(self) -> bool:
+        """Read one slice; return whether there is more to read at once."""
+        if self._sidecar is not None:
+            self._recall(self._sidecar)
+            self._sidecar = None
+        number, log = self._logs[self._current]
+        found = log.poll(_SLICE)
+        if found:
+            self.series.extend(number, found)
+        self.series.bad = sum(each.bad for _, each in self._logs)
+        if log.more:
+            return True
+        if self._current + 1 < len(self._logs):
+            self._current += 1
+            return True
+        self.done = self._ended
+        return False
+
+    def worth_keeping(self, *, last: bool) -> bool:
+        """Return whether enough was read since: a quarter more than then, or, where none may come any more, a MiB."""
+        read = self._offset()
+        return read - self._kept >= max(WORTH, 0 if last or self.done else self._kept // 4)
+
+    def keep(self, sidecar: Sidecar) -> None:
+        """Write what was read to the user's cache; where that fails, not again before more was read."""
+        self._kept = self._offset()
+        states = []
+        for number, log in self._logs[: self._current + 1]:
+            state = log.state()
+            if state is None:
+                return
+            states.append((number, state))
+        if self.run is not None:
+            sidecar.put(self.run.folder, Entry(states, self.series.state()))
+
+    def _recall(self, sidecar: Sidecar) -> None:
+        """Take over what was read another time, if all the files are still those."""
+        entry = sidecar.get(self.run.folder) if self.run is not None else None
+        if self.run is None or entry is None or not 0 < len(entry.logs) <= len(self._logs):
+            return
+        logs = []
+        for at, (number, state) in enumerate(entry.logs):
+            log = self._log(self.run, number)
+            whole = at + 1 < len(entry.logs)
+            if self._logs[at][0] != number or not log.resume(state, whole=whole):
+                return
+            logs.append((number, log))
+        with contextlib.suppress(ValueError):
+            self.series.restore(entry.series)
+            self._logs[: len(logs)] = logs
+            self._current = len(logs) - 1
+            self._kept = self._offset()
+
+    def _log(self, run: Run, attempt: int) -> MetricLog:
+        root = self._layout.attempt(run.folder, attempt)
+        return MetricLog(root, self._plan.unit, self._plan.parse)
+
+    def _offset(self) -> int:
+        return sum(log.offset for _, log in self._logs)
+
+
+def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:
+    """Return what a beat of a time says now; one from the future was left before the clock was set back."""
+    if not heard_at:
+        return "none"
+    return "alive" if abs(time.time() - heard_at) < SILENT_SECONDS else "silent"
+
+
+def view_only(directory: Path, sweep: Sweep) -> str:
+    """Return why the sweep in a directory cannot be commanded from here; "" where it can."""
+    if sweep.host and sweep.host != socket.gethostname():
+        return clean(f"started on host {sweep.host}", 200)
+    try:
+        inode = os.stat(directory).st_ino
+    except OSError:
+        return "the directory is gone"
+    if sweep.inode not in {0, inode}:
+        return "a copy of the directory in which it was started"
+    if not os.access(directory, os.W_OK):
+        return "read-only"
+    return ""
+
+
+# ---------------------------------------------------------------- small files
+
+
+def _read_end(path: Path, most: int) -> bytes:
+    """Return the last bytes of a regular file from a line's beginning; b"" where it cannot be read."""
+    data = read_end(path, most)
+    if len(data) == most and b"\n" in data[:-1]:
+        data = data[data.index(b"\n") + 1 :]
+    return data.lstrip(b"\0")
+
+
+def _read_json(path: Path) -> object:
+    """Return a small JSON file's content; None where it is none."""
+    data = _read_end(path, _OUTPUT_TAIL)
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _flatten(name: str, value: object, into: dict[str, str]) -> None:
+    """Add `value` to `into` as text, nested keys joined by dots; at most 200 entries of 8 levels."""
+    if isinstance(value, dict) and name.count(".") < 8:
+        for key, inner in value.items():
+            _flatten(f"{name}.{key}" if name else str(key), inner, into)
+    elif name and len(into) < 200:
+        into[clean(name, 100)] = clean(_shown(value), 1000)
+
+
+def _shown(value: object, *, inner: bool = False) -> str:
+    if isinstance(value, list):
+        return "..." if inner else " ".join(_shown(each, inner=True) for each in value[:50])
+    if isinstance(value, dict):
+        return "..."
+    if value is None:
+        return "none"
+    return lr_text(value) if isinstance(value, float) and 0 < value < 0.1 else str(value)[:4000]

@@ -1,0 +1,1 @@
+"""Readings of this machine: GPUs, processors, memory, and their history."""

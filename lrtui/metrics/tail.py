@@ -1,0 +1,236 @@
+"""Following one growing file by whole lines, across the hole that a capped log has in its middle."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from lrtui.sweep.files import open_regular
+
+LONGEST = 1 << 20
+"""Bytes of the longest line that is read; longer ones are passed over."""
+_CHUNK = 1 << 18
+_SAMPLE = 1 << 12
+NULS = b"\0" * 512
+"""So many NULs in a row are a capped log's missing middle, not text."""
+
+
+class Hole(msgspec.Struct, frozen=True):
+    """A missing range of a file: a line begins at `line` and breaks off at the hole; data goes on at `end`."""
+
+    line: int
+    end: int
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """How far a file was read, and what it was: enough to tell whether one may go on from there another time."""
+
+    device: int = 0
+    inode: int = 0
+    """0 where no file was seen."""
+    size: int = 0
+    changed: int = 0
+    """Its ctime in nanoseconds: no program can set it."""
+    offset: int = 0
+    skipping: bool = False
+    long: int = 0
+    samples: bytes = b""
+    """A digest of parts of what was read, the first and the last among them."""
+
+
+class Tail:
+    """Follows one growing file by whole lines. What it returned is never returned again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        """Where the next unread line begins (or goes on, while `skipping`)."""
+        self.skipping = False
+        """Whether everything up to the next newline is passed over."""
+        self.long = 0
+        """Lines that were longer than LONGEST."""
+        self.hole: Hole | None = None
+        """Set while the file cannot be read on: the caller moves on with `jump`."""
+        self.more = False
+        """Whether the last read stopped for its budget, not for the end of the file."""
+        self._seen: tuple[int, int] = (-1, -1)
+        """(inode, size) up to which there is nothing more to read."""
+        self._inode = 0
+        self._opened: tuple[int, int] = (-1, -1)
+        """(size, ctime) when it was opened last."""
+
+    def blocks(self, budget: int) -> Iterator[bytes]:
+        """Yield blocks of whole lines, each ending in a newline, about `budget` bytes in all."""
+        self.more = False
+        try:
+            fd = self._open()
+        except OSError:
+            return
+        if fd is None:
+            return
+        try:
+            yield from self._blocks(fd, budget)
+        except OSError:
+            return
+        finally:
+            os.close(fd)
+
+    def jump(self, offset: int, *, skipping: bool) -> None:
+        """Go on behind a hole."""
+        self.offset = offset
+        self.skipping = skipping
+        self.hole = None
+        self._seen = (-1, -1)
+
+    def _open(self) -> int | None:
+        """Return a descriptor where there may be something new; a file put in the place of ours is read anew."""
+        status = os.lstat(self.path)
+        if not stat.S_ISREG(status.st_mode) or (status.st_ino, status.st_size) == self._seen:
+            return None
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            return None
+        if status.st_size < self.offset or status.st_ino != self._inode:
+            self.offset, self.skipping, self.hole = 0, False, None
+        self._inode = status.st_ino
+        self._opened = (status.st_size, status.st_ctime_ns)
+        return fd
+
+    def mark(self) -> Mark | None:
+        """Return how far the file was read; None where it is not (only) the file that was read, or while it has a hole."""
+        if not self._inode:
+            return Mark()
+        try:
+            fd = open_regular(self.path)
+        except OSError:
+            return None
+        try:
+            status = os.fstat(fd)
+            size, changed = self._opened
+            rewritten = status.st_size == size and status.st_ctime_ns != changed
+            shrunk = status.st_size < max(size, self.offset)
+            if status.st_ino != self._inode or rewritten or shrunk or self.hole is not None:
+                return None
+            samples = _samples(fd, self.offset)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        return Mark(
+            device=status.st_dev,
+            inode=status.st_ino,
+            size=status.st_size,
+            changed=status.st_ctime_ns,
+            offset=self.offset,
+            skipping=self.skipping,
+            long=self.long,
+            samples=samples,
+        )
+
+    def resume(self, mark: Mark, *, whole: bool) -> bool:
+        """Go on where a mark was made, if the file is still that one; a `whole` one must not have grown either."""
+        if not mark.inode:
+            return True
+        try:
+            fd = open_regular(self.path)
+        except OSError:
+            return False
+        try:
+            status = os.fstat(fd)
+            same = (status.st_dev, status.st_ino) == (mark.device, mark.inode)
+            untouched = (status.st_size, status.st_ctime_ns) == (mark.size, mark.changed)
+            grown = status.st_size > mark.size and not whole
+            if not same or not (untouched or grown) or _samples(fd, mark.offset) != mark.samples:
+                return False
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        self.offset, self.skipping, self.long = mark.offset, mark.skipping, mark.long
+        self._inode = mark.inode
+        return True
+
+    def _blocks(self, fd: int, budget: int) -> Iterator[bytes]:
+        want = _CHUNK
+        while self.hole is None:
+            if (
+                budget <= 0 and want == _CHUNK
+            ):  # amid a long line it reads on, or it would never get over it
+                self.more = True
+                return
+            began = self.offset
+            chunk = os.pread(fd, want, began)
+            budget -= len(chunk)
+            nuls = chunk.find(NULS)
+            block = self._whole(chunk if nuls < 0 else chunk[:nuls])
+            if block:
+                yield block
+            if nuls >= 0:
+                self.hole = Hole(self.offset, _end_of_hole(fd, began + nuls))
+            elif len(chunk) < want:
+                self._seen = (self._inode, began + len(chunk))
+                return
+            else:
+                want = self._longer(want, len(chunk)) if block is None else _CHUNK
+
+    def _whole(self, data: bytes) -> bytes | None:
+        """Consume the whole lines of `data` and return them; None where it has no newline."""
+        end = data.rfind(b"\n") + 1
+        if end == 0:
+            return None
+        self.offset += end
+        if not self.skipping:
+            return data[:end]
+        self.skipping = False
+        return data[data.find(b"\n") + 1 : end]
+
+    def _longer(self, want: int, held: int) -> int:
+        """Return how much to read next, after a chunk without any newline."""
+        if not self.skipping and want <= LONGEST:
+            return LONGEST + 1
+        if not self.skipping:
+            self.long += 1
+        self.skipping = True
+        self.offset += held
+        return _CHUNK
+
+
+def _samples(fd: int, end: int) -> bytes:
+    """Return a digest of eight parts of what stands before `end`, the first and the last among them."""
+    import hashlib  # OpenSSL, which the supervisor does without
+
+    digest = hashlib.blake2b(digest_size=16)
+    last = max(0, end - _SAMPLE)
+    for at in sorted({last * part // 7 for part in range(8)}):
+        digest.update(os.pread(fd, min(_SAMPLE, end - at), at))
+    return digest.digest()
+
+
+def _end_of_hole(fd: int, at: int) -> int:
+    """Return where data goes on behind the NULs that begin at `at`, whether punched out or (in a copy) written."""
+    size = os.fstat(fd).st_size
+    most = at + (1 << 26)
+    while at < size:
+        try:
+            data = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but hole up to the end
+                return size
+            data = at
+        if data > at:
+            at = data
+            most = at + (1 << 26)
+            continue
+        block = os.pread(fd, LONGEST, at)
+        text = block.lstrip(b"\0")
+        at += len(block) - len(text)
+        if text or not block or at > most:
+            break
+    return at

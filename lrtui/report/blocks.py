@@ -1,0 +1,447 @@
+"""The report for people as a list of blocks, made from what `content` returned; `markdown` and `html` only dress it.
+
+Text in blocks is plain: escaping is each dress's own business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lrtui.sweep.state import group_of, lr_text
+from lrtui.text.format import duration, number, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Begins a section."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict: what stands at the top of the page."""
+
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    """(name, value), such as ("interval, 90 %", "2.6e-03..1.1e-02")."""
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A line of prose."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list of statements."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells; `marked` are the numbers of the rows that stand out."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    figures: frozenset[str] = frozenset()
+    """Columns of numbers, by their heads."""
+    marked: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines to copy."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A place for one of `figures`' charts, by name; Markdown has none."""
+
+    name: str
+    caption: str
+
+
+Block = Heading | Answer | Paragraph | Bullets | Table | Code | Chart
+
+
+def document(made: dict[str, Any]) -> list[Block]:
+    """Return the blocks of the report."""
+    return [
+        *_answer(made),
+        *_groups(made),
+        *_study(made),
+        *_sensitivity(made),
+        *_ranges(made),
+        *_rungs(made),
+        *_board(made),
+        *_setup(made),
+        *_again(made),
+    ]
+
+
+def setting_text(row: dict[str, Any]) -> str:
+    """Return what a row's setting has besides its LR, in words."""
+    from lrtui.sweep.events import Setting
+
+    setting = Setting(
+        lr=1.0, optimizer=row["optimizer"], schedule=row["schedule"], values=row["values"]
+    )
+    return group_of(setting)
+
+
+def units(made: dict[str, Any]) -> str:
+    """Return the plural of the plan's unit."""
+    return plural(str(made["unit"]))
+
+
+def shown(value: Any) -> str:
+    """Return a number of the report; "" where there is none, words for non-finite ones."""
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def span(ends: Any) -> str:
+    """Return a range of LRs; "" where it has no two ends."""
+    if not ends or any(not isinstance(end, (int, float)) for end in ends):
+        return ""
+    return f"{ends[0]:.1e}..{ends[1]:.1e}"
+
+
+# ---------------------------------------------------------------- sections
+
+
+def _answer(made: dict[str, Any]) -> list[Block]:
+    found = made["verdict"]
+    facts = [
+        ("setting", setting_text(found) if len(made["groups"]) > 1 else ""),
+        (
+            "interval, 90 %" if found["by_noise"] else "between its neighbours",
+            span((found["low"], found["high"])),
+        ),
+        (_equal_name(found), _equal(found)),
+        (f"{made['metric']}", _mean(found)),
+        ("seeds", str(found["seeds"] or "")),
+        ("cost", _cost(made, found)),
+    ]
+    blocks: list[Block] = [
+        Answer(
+            headline=found["headline"],
+            facts=tuple(fact for fact in facts if fact[1]),
+            provisional=found["provisional"],
+        ),
+        Bullets(tuple(found["reasons"])),
+    ]
+    if found["not_tested"]:
+        blocks.append(Paragraph(f"Not tested: {', '.join(found['not_tested'])}."))
+    for label, key in (("In the experiment file", "toml"), ("In PyTorch", "torch")):
+        if found["paste"][key]:
+            blocks.append(Code(label, tuple(found["paste"][key])))
+    return blocks
+
+
+def _equal_name(found: dict[str, Any]) -> str:
+    return f"equal within {found['within']:.3g}" if found["within"] else "equal"
+
+
+def _equal(found: dict[str, Any]) -> str:
+    width = f" ({found['decades']:.1f} decades)" if found["decades"] is not None else ""
+    return f"{text}{width}" if (text := span(found["equal"])) else ""
+
+
+def _mean(row: dict[str, Any]) -> str:
+    se = f" ± {shown(row['se'])}" if row["se"] is not None else ""
+    return f"{shown(row['value'])}{se}"
+
+
+def _cost(made: dict[str, Any], found: dict[str, Any]) -> str:
+    if not found["epochs_spent"]:
+        return ""
+    share = found["epochs_spent"] / found["epochs_grid"] if found["epochs_grid"] else 0.0
+    beside = f", {share:.0%} of a full grid" if share else ""
+    return f"{found['epochs_spent']:.4g} {units(made)}{beside}"
+
+
+def _groups(made: dict[str, Any]) -> list[Block]:
+    """Return one verdict for each combination of optimizer, schedule and values, the best first."""
+    groups = made["groups"]
+    if len(groups) < 2:
+        return []
+    metric = made["metric"]
+    head = ("setting", "lr", "interval", "equal", metric, "seeds", units(made), "")
+    rows = [
+        (
+            each["group"] or "-",
+            lr_text(each["lr"]) if each["lr"] else "-",
+            span((each["low"], each["high"])),
+            span(each["equal"]),
+            _mean(each),
+            str(each["seeds"] or ""),
+            f"{each['epochs_spent']:.4g}",
+            "so far" if each["provisional"] else "",
+        )
+        for each in groups
+    ]
+    best = next((i for i, each in enumerate(groups) if each["lr"] == made["verdict"]["lr"]
+                 and each["group"] == made["verdict"]["group"]), None)  # fmt: skip
+    marked = frozenset() if best is None or made["verdict"]["lr"] is None else frozenset({best})
+    blocks: list[Block] = [
+        Heading("Verdict for each setting"),
+        Table(head, tuple(rows), frozenset({metric, "seeds", units(made)}), marked),
+    ]
+    blocks += [
+        Paragraph(f"{each['group'] or '-'}: {'; '.join(each['reasons'])}.")
+        for each in groups
+        if each["lr"] is None and each["reasons"]
+    ]
+    return blocks
+
+
+def _study(made: dict[str, Any]) -> list[Block]:
+    if not made["study"]:
+        return []
+    blocks: list[Block] = [Heading("Study: how the best learning rate moves")]
+    for factor in made["study"]:
+        batches = any(level["linear"] is not None for level in factor["levels"])
+        rules = ("linear rule", "square-root rule") if batches else ()
+        head = (factor["name"], "LR*", "interval", made["metric"], *rules)
+        rows = []
+        for level in factor["levels"]:
+            own = " (the experiment's own)" if level["base"] else ""
+            row = (f"{level['text']}{own}", _two(level["lr"]), _reach(level), shown(level["value"]))
+            ruled = (_two(level["linear"]), _two(level["root"])) if batches else ()
+            rows.append((*row, *ruled))
+        said = [line.strip() for line in factor["said"]]
+        notes = said[1 + len(factor["levels"]) :]
+        blocks += [
+            Heading(said[0] if said else factor["name"], 3),
+            Table(head, tuple(rows), frozenset(head[1:])),
+            Bullets(tuple(notes)),
+        ]
+    return blocks
+
+
+def _reach(level: dict[str, Any]) -> str:
+    if level["low"] is None or level["high"] is None:
+        return level["why"] or ""
+    low = "< " * ("lower" in level["edges"]) + _two(level["low"])
+    high = "> " * ("upper" in level["edges"]) + _two(level["high"])
+    return f"{low}..{high}"
+
+
+def _two(lr: Any) -> str:
+    return f"{lr:.1e}" if isinstance(lr, (int, float)) else ""
+
+
+def _sensitivity(made: dict[str, Any]) -> list[Block]:
+    """Return the result of each LR: of several groups as a table of LR x setting."""
+    order = [each["group"] for each in made["groups"]]
+    groups = [each for each in made["sensitivity"] if each["points"]]
+    groups.sort(key=lambda each: order.index(each["group"]))
+    if not groups:
+        return []
+    blocks: list[Block] = [
+        Heading("Sensitivity to the learning rate"),
+        Chart("sensitivity", f"{made['metric']} against the learning rate"),
+    ]
+    if len(groups) > 1:
+        lrs = sorted({point["lr"] for each in groups for point in each["points"]})
+        cells = [{point["lr"]: point for point in each["points"]} for each in groups]
+        rows = [
+            (lr_text(lr), *(_cell(made, column[lr]) if lr in column else "" for column in cells))
+            for lr in lrs
+        ]
+        head = ("lr", *(each["group"] or "-" for each in groups))
+        return [*blocks, Table(head, tuple(rows), frozenset(head[1:]))]
+    metric = made["metric"]
+    rows = [
+        (
+            lr_text(point["lr"]),
+            shown(point["mean"]),
+            shown(point["se"]),
+            str(point["seeds"] or ""),
+            "" if point["level"] is None else f"{point['level']:.10g}",
+            shown(point["val_loss"]),
+            point["dead"] or point["state"],
+            " ".join(point["runs"]),
+        )
+        for point in groups[0]["points"]
+    ]
+    head = ("lr", metric, "± se", "seeds", f"at {made['unit']}", "val_loss", "became", "runs")
+    best = [
+        i for i, point in enumerate(groups[0]["points"]) if point["lr"] == made["verdict"]["lr"]
+    ]
+    figures = frozenset(head[1:6])
+    return [*blocks, Table(head, tuple(rows), figures, frozenset(best))]
+
+
+def _cell(made: dict[str, Any], point: dict[str, Any]) -> str:
+    if point["dead"]:
+        return point["dead"]  # type: ignore[no-any-return]
+    if point["mean"] is None:
+        return point["state"]  # type: ignore[no-any-return]
+    se = f" ± {shown(point['se'])}" if point["se"] is not None else ""
+    short = "" if point["full"] else f" ({made['unit']} {point['level']:.10g})"
+    return f"{shown(point['mean'])}{se}{short}"
+
+
+def _ranges(made: dict[str, Any]) -> list[Block]:
+    if not made["ranges"]:
+        return []
+    head = ("test", "setting", "from..to", "valley", "steep", "minimum / 10", "slide", "loss turned at", "")  # fmt: skip
+    rows = [
+        (
+            each["run"],
+            each["group"],
+            f"{lr_text(each['from'])}..{lr_text(each['to']) if each['to'] else ''}, {each['steps']} steps",
+            *(_two(each[rule]) for rule in ("valley", "steep", "minimum", "slide")),
+            _two(each["diverged"]) or "nowhere",
+            each["why"] if each["valley"] is None else "",
+        )
+        for each in made["ranges"]
+    ]
+    return [
+        Heading("Range test"),
+        Paragraph(
+            "A range test is a bracket, not an answer: the search starts from the valley, 1.5 decades to each side. The other "
+            "rules are shown for comparison."
+        ),
+        Chart("ranges", "Loss against the learning rate while it was raised step by step"),
+        Table(head, tuple(rows), frozenset(head[3:8])),
+    ]
+
+
+def _rungs(made: dict[str, Any]) -> list[Block]:
+    if not made["rungs"]:
+        return []
+    blocks: list[Block] = [
+        Heading("Rungs: who went on, and why"),
+        Paragraph(
+            "All learning rates of a setting are compared at the same length of training; the best go on, from their checkpoints "
+            "where they have any."
+        ),
+    ]
+    many = len(made["groups"]) > 1
+    metric = made["metric"]
+    for rung in made["rungs"]:
+        where = f"{made['unit']} {rung['level']:.10g}"
+        whose = f", {rung['group']}" if many and rung["group"] else ""
+        cut = "" if rung["cut"] is None else f"; cut {shown(rung['cut'])}"
+        rows = [
+            (lr_text(each["lr"]), each["run"], shown(each["value"]), each["fate"], each["why"])
+            for each in rung["runs"]
+        ]
+        kept = frozenset(i for i, each in enumerate(rung["runs"]) if each["fate"] == "kept")
+        head = ("lr", "run", metric, "fate", "why")
+        blocks += [
+            Heading(f"At {where}{whose}: {rung['why'] or 'decided'}{cut}", 3),
+            Table(head, tuple(rows), frozenset({metric}), kept),
+        ]
+    return blocks
+
+
+def _board(made: dict[str, Any]) -> list[Block]:
+    rows = made["leaderboard"]
+    blocks: list[Block] = [Heading("Leaderboard")]
+    if not rows:
+        return [*blocks, Paragraph("No run was started.")]
+    if any(each["metric"] == made["metric"] for each in made["curves"]):
+        blocks.append(Chart("curves", f"{made['metric']} over {units(made)}"))
+    tests = sorted({name for row in rows for name in row["test"]})
+    settings = [setting_text(row) for row in rows]
+    named = len(set(settings)) > 1
+    head = ("#", "run", "lr", *(("setting",) if named else ()), "state", made["metric"])
+    head += ("± se", f"at {made['unit']}", "val_loss", *tests, "why")
+    cells = [
+        (
+            str(row["rank"]),
+            " ".join(row["runs"]),
+            lr_text(float(row["lr"])),
+            *((setting,) if named else ()),
+            row["kind"] or row["state"],
+            shown(row["value"]),
+            shown(row["se"]),
+            "" if row["at"] is None else f"{row['at']:.10g}",
+            shown(row["val_loss"]),
+            *(shown(row["test"].get(name)) for name in tests),
+            row["why"],
+        )
+        for row, setting in zip(rows, settings, strict=True)
+    ]
+    best = [i for i, row in enumerate(rows) if set(row["runs"]) & set(made["verdict"]["runs"])]
+    figures = frozenset({"#", made["metric"], "± se", f"at {made['unit']}", "val_loss", *tests})
+    return [
+        *blocks,
+        Table(head, tuple(cells), figures, frozenset(best)),
+        Paragraph(
+            "Settings are compared at equal lengths of training only: the value is the one at the length beside it. Test metrics "
+            "are reported at that length and never selected on."
+        ),
+    ]
+
+
+def _setup(made: dict[str, Any]) -> list[Block]:
+    settings = {**made["settings"], "seeds used": ", ".join(map(str, made["seeds"])) or "-"}
+    budget = made["budget"]
+    if budget["spent"]:
+        settings["spent"] = (
+            f"{budget['spent']:.6g} {units(made)}, {duration(budget['seconds'])} of training"
+        )
+    if budget["limit"] is not None:
+        settings["budget"] = f"{budget['limit']:.6g} {units(made)}"
+    if budget["limit_seconds"] is not None:
+        settings["budget"] = f"{duration(budget['limit_seconds'])} of training"
+    if len(made["groups"]) == 1:
+        settings = {"setting": made["groups"][0]["group"] or "-", **settings}
+    if made["closed"] is not None:
+        settings["ended"] = f"exit code {made['closed']['code']}: {made['closed']['why']}"
+    blocks: list[Block] = [
+        Heading("Settings"),
+        _pairs(settings),
+        Heading("Data"),
+        _pairs(made["data"]),
+    ]
+    if made["warnings"]:
+        blocks += [Heading("Warnings"), Bullets(tuple(made["warnings"]))]
+    return blocks
+
+
+def _pairs(given: dict[str, Any]) -> Table:
+    rows = [(str(key), _said(value)) for key, value in given.items() if value != ""]
+    return Table(("", ""), tuple(rows))
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _again(made: dict[str, Any]) -> list[Block]:
+    blocks: list[Block] = [
+        Heading("Again"),
+        Code("The same sweep once more", tuple(made["reproduce"])),
+    ]
+    if made["experiment_file"]:
+        blocks.append(
+            Code("The experiment file that the runs used", tuple(made["experiment_file"]))
+        )
+    versions = ", ".join(f"{name} {text}" for name, text in made["versions"].items())
+    ran = {"program": "program", "git": "git commit", "script_crc32": "script CRC-32", "environment_crc32": "environment CRC-32"}  # fmt: skip
+    told = ", ".join(f"{words} {made['ran_with'][key]}" for key, words in ran.items() if key in made["ran_with"])  # fmt: skip
+    if told:
+        blocks.append(Paragraph(f"The runs used: {told}."))
+    blocks.append(
+        Paragraph(f"Versions where this was written: {versions}. Written {made['written']}.")
+    )
+    return blocks

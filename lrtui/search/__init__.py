@@ -1,0 +1,58 @@
+"""Which LRs to try, and when to stop them. To add a strategy: one file here and one line in STRATEGIES."""
+
+from lrtui.search.auto import Auto
+from lrtui.search.bayes import Bayes
+from lrtui.search.grid import Grid
+from lrtui.search.listed import Listed
+from lrtui.search.per_optimizer import PerOptimizer
+from lrtui.search.random import Random
+from lrtui.search.range_test import RangeTest
+from lrtui.search.strategy import Close, Decision, Promote, Prune, Space, Start, Strategy
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "grid": Grid,
+    "random": Random,
+    "auto": Auto,
+    "bayes": Bayes,
+}
+"""By the key that chooses it in `lr = { KEY = .. }`. A list or a number is Listed, "range" is RangeTest."""
+WORDS: dict[str, type[Strategy]] = {"auto": Auto, "range": RangeTest}
+"""Those that a word alone chooses: `lr = "auto"`."""
+
+
+def searches(strategy: Strategy) -> bool:
+    """Tell whether a strategy stops the worse half by default: one that looks for the LR by itself."""
+    if isinstance(strategy, PerOptimizer):
+        return any(searches(each) for each in strategy.by_optimizer.values())
+    return isinstance(strategy, Auto | Bayes)
+
+
+def needs_range(strategy: Strategy) -> bool:
+    """Tell whether a strategy begins with a range test where the command can take part in one."""
+    if isinstance(strategy, PerOptimizer):
+        return any(needs_range(each) for each in strategy.by_optimizer.values())
+    return isinstance(strategy, RangeTest) or (
+        isinstance(strategy, Auto) and strategy.from_ is None
+    )
+
+
+__all__ = [
+    "STRATEGIES",
+    "WORDS",
+    "Auto",
+    "Bayes",
+    "Close",
+    "Decision",
+    "Grid",
+    "Listed",
+    "PerOptimizer",
+    "Promote",
+    "Prune",
+    "Random",
+    "RangeTest",
+    "Space",
+    "Start",
+    "Strategy",
+    "needs_range",
+    "searches",
+]

@@ -1,0 +1,140 @@
+"""`lr = "auto"`: range test, bracket, halving, two more LRs where the best lies at an edge, further seeds for the finalists.
+
+The edge is looked at twice: when the first rung is decided (one more LR joins the race) and when the race is over.
+
+A user's own bounds, `lr = { auto = 7, from = 1e-4, to = 1e-2 }`, take the place of the range test and are never left.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lrtui.search.halving import finalists, joined, race, seed_finalists
+from lrtui.search.range_test import missing_test, result_of
+from lrtui.search.rounding import readable
+from lrtui.search.strategy import Decision, Space, Start, at, optimizer_name
+from lrtui.sweep.events import Setting
+from lrtui.sweep.state import Run, Sweep, group_of, lr_text
+
+STEP_DECADES = 0.5
+COUNT = 7
+"""Valley ± 1.5 decades held the best LR in nine of nine measured curves."""
+SAFETY = 30.0
+"""The LR at which a range test diverges lies one to two and a half decades above the largest that trains."""
+USUAL_DECADES = 2.0
+WIDENINGS = 2
+WIDEN_BY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """`auto` LRs, half a decade apart around the valley of a range test, or log-even between the bounds."""
+
+    auto: int = COUNT
+    from_: float | None = None
+    to: float | None = None
+
+    @property
+    def count(self) -> int:
+        """How many LRs it begins with."""
+        return self.auto
+
+    def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
+        """Return what each group needs next: its test, its race, more LRs at an edge, more seeds."""
+        decisions: list[Decision] = []
+        for cell in space.cells():
+            own = self._decide_group(sweep, space, cell)
+            decisions += [decision for decision in own if decision not in decisions]
+        return decisions
+
+    def describe(self) -> str:
+        """Return the search in words."""
+        if self.from_ is not None and self.to is not None:
+            return f"auto: {self.auto} from {lr_text(self.from_)} to {lr_text(self.to)}, then the best go on"
+        return f"auto: {self.auto} around the valley of a range test, then the best go on"
+
+    def _decide_group(self, sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
+        bounded = self.from_ is not None and self.to is not None
+        if not bounded and space.can_range_test and result_of(sweep, space, cell) is None:
+            return missing_test(sweep, space, cell)
+        rates, ceiling = self._bracket(sweep, space, cell)
+        late = joined(sweep, space, cell, rates)
+        may_widen = not bounded and len(late) < WIDENINGS * WIDEN_BY
+        first = space.rungs_of(cell)[0]
+        early = sweep.rung(group_of(cell), first)
+        if may_widen and not late and early is not None and early.kept:
+            next_one = _beyond(sweep, cell, sweep.runs[early.kept[0]], rates, ceiling)[:1]
+            if next_one:
+                return [Start(at(cell, lr), space.seed, first) for lr in next_one]
+        decisions = race(sweep, space, cell, rates, late)
+        if decisions is not None:
+            return decisions
+        best = next(iter(finalists(sweep, space, cell)), None)
+        if may_widen and best is not None:
+            more = _beyond(sweep, cell, best, (*rates, *late), ceiling)
+            if more:
+                return [Start(at(cell, lr), space.seed, first) for lr in more]
+        return seed_finalists(sweep, space, cell)
+
+    def _bracket(
+        self, sweep: Sweep, space: Space, cell: Setting
+    ) -> tuple[tuple[float, ...], float]:
+        """Return the LRs to begin with, ascending, and the LR that none may pass."""
+        if self.from_ is not None and self.to is not None:
+            return _even(self.from_, self.to, self.auto), self.to
+        tested = result_of(sweep, space, cell)
+        ceiling = math.inf
+        if tested is not None and tested.diverged is not None:
+            ceiling = tested.diverged / SAFETY
+        if tested is not None and tested.valley is not None:
+            half = (self.auto - 1) / 2
+            steps = [STEP_DECADES * (i - half) for i in range(self.auto)]
+            rates = [_round(tested.valley * 10**step) for step in steps]
+        else:
+            usual = space.usual.get(optimizer_name(cell.optimizer))
+            if usual is None:
+                return (), ceiling
+            centre, reach = math.sqrt(usual[0] * usual[1]), 10**USUAL_DECADES
+            count = round(2 * USUAL_DECADES / STEP_DECADES) + 1
+            rates = list(_even(_round(centre / reach), _round(centre * reach), count))
+        return tuple(rate for rate in rates if rate <= ceiling), ceiling
+
+
+def bracket_count(auto: Auto, space: Space) -> int:
+    """Return how many LRs the first rung of a group has at most."""
+    bounded = auto.from_ is not None
+    if bounded or space.can_range_test:
+        return auto.auto
+    return round(2 * USUAL_DECADES / STEP_DECADES) + 1
+
+
+def _beyond(
+    sweep: Sweep, cell: Setting, best: Run, tried: tuple[float, ...], ceiling: float
+) -> tuple[float, ...]:
+    """Return two LRs beyond the edge at which the best LR lies; () where it lies inside."""
+    group, lr = group_of(cell), best.setting.lr
+    others = [
+        run.setting.lr for run in sweep.trained() if group_of(run.setting) == group and run.reached
+    ]
+    known = (*others, *tried)
+    step = 10**STEP_DECADES
+    if lr <= min(known):
+        more = [_round(lr / step**i) for i in range(1, WIDEN_BY + 1)]
+    elif lr >= max(known):
+        more = [_round(lr * step**i) for i in range(1, WIDEN_BY + 1)]
+    else:
+        return ()
+    return tuple(rate for rate in more if rate <= ceiling and rate not in known)
+
+
+def _even(low: float, high: float, count: int) -> tuple[float, ...]:
+    """Return LRs that are even on the logarithm, both ends as given."""
+    step = math.log10(high / low) / (count - 1)
+    inner = [low * 10 ** (step * i) for i in range(1, count - 1)]
+    return (low, *sorted(readable(inner, low, high, taken=(low, high))), high)
+
+
+def _round(lr: float) -> float:
+    """Return an LR with two digits: neighbours are a factor of three apart."""
+    return float(f"{lr:.1e}")

@@ -1,0 +1,357 @@
+"""Successive halving by synchronous promotion: the settings of a group train to a rung, are compared there, and the best go on.
+
+Nothing depends on the order in which runs arrive: a rung is decided when all have been judged at it. (Pruners that judge in
+arrival order lose 0.3 to 89 points on the same eight LRs, shuffled.) A run that waits holds no process; it goes on from its
+checkpoint. What a rung decided stands in the journal and is never decided again.
+
+Where the schedule decays, or nothing is known of it, the first rung only sieves: LRs far below its leader are out.
+
+A group is what settings share besides their LR. Runs that a user added or restarted are no contenders: they train to the
+end, and hold nobody up.
+
+Jamieson and Talwalkar 2016 (successive halving); Li et al. 2018 (Hyperband, whose most aggressive bracket this is).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lrtui.search.strategy import (
+    Close,
+    Decision,
+    Promote,
+    Prune,
+    Space,
+    Start,
+    at,
+    find,
+    start_all,
+)
+from lrtui.sweep.events import RungClosed, Setting
+from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
+
+LEAST_KEPT = 2
+"""Early leaders are often LRs that are too high: one alone is never kept."""
+NEAR_SE = 2.0
+"""Values within so many standard errors of the cut are tied with it."""
+NEAR_MOST = 1
+"""So many ties beyond the cut go on at most, and none to the end: there it costs two thirds of a full run."""
+_CLOSE = 1e-6
+
+
+def search(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:
+    """Return what is to be done with these LRs in every group: all to the end, or by halving, then further seeds for the finalists."""
+    if space.share >= 1:
+        return start_all(sweep, space, rates)
+    decisions: list[Decision] = []
+    for cell in space.cells():
+        racing = race(sweep, space, cell, rates)
+        decisions += seed_finalists(sweep, space, cell) if racing is None else racing
+    return decisions
+
+
+def race(
+    sweep: Sweep, space: Space, cell: Setting, rates: Sequence[float], late: Sequence[float] = ()
+) -> list[Decision] | None:
+    """Return what is to be done in the race of one group; None when it is over.
+
+    The LRs in `rates` begin together; those in `late` join later: they are held against the cuts of the rungs that are
+    decided, and are contenders at those that are not.
+    """
+    group, rungs = group_of(cell), space.rungs_of(cell)
+    runs = {lr: find(sweep, at(cell, lr), space.seed) for lr in (*rates, *late)}
+    missing = [lr for lr, run in runs.items() if run is None]
+    if missing:
+        return [Start(at(cell, lr), space.seed, rungs[0]) for lr in missing]
+    racing = [run for run in runs.values() if run is not None and run.origin == "strategy"]
+    added = [run for run in racing if run.setting.lr not in rates]
+    contenders = [run for run in racing if run.setting.lr in rates]
+    decisions: list[Decision] = []
+    for rung, further in itertools.pairwise(rungs):
+        closed = sweep.rung(group, rung)
+        if closed is None:
+            if not all(_is_judged(run, rung) for run in contenders):
+                return decisions
+            last = further == rungs[-1]
+            sieve = cell.schedule in space.decays and not last
+            share = 1.0 if sieve else space.share
+            close = _close(sweep, group, rung, contenders, _Rule(share, 0 if last else NEAR_MOST))
+            return [*decisions, close, *_carry_out(sweep, close, further)]
+        decisions += _carry_out(sweep, closed, further)
+        decisions += _hold_against(sweep, closed, further, added)
+        kept = [run for run in racing if run.id in closed.kept]
+        late_ones = [run for run in added if run not in kept and not _ended_by(run, rung)]
+        contenders = [*kept, *late_ones]
+    over = not decisions and all(run.state is State.ENDED for run in racing)
+    return None if over else decisions
+
+
+def joined(
+    sweep: Sweep, space: Space, cell: Setting, rates: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Return the LRs that joined a group's race after those that began it."""
+    group = group_of(cell)
+    return tuple(
+        run.setting.lr
+        for run in sweep.trained()
+        if run.origin == "strategy"
+        and run.seed == space.seed
+        and group_of(run.setting) == group
+        and run.setting.lr not in rates
+    )
+
+
+def seed_finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
+    """Return the further seeds of the settings that came to the end, the same seeds for all."""
+    return [
+        Start(run.setting, space.seed + i, space.horizon)
+        for i in range(1, space.seeds)
+        for run in finalists(sweep, space, cell)
+        if find(sweep, run.setting, space.seed + i) is None
+    ]
+
+
+def finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Run]:
+    """Return the first seed's runs of a group that finished with a value, the best first; those a user added count."""
+    group = group_of(cell)
+    done = [
+        run
+        for run in sweep.trained()
+        if run.seed == space.seed
+        and group_of(run.setting) == group
+        and run.finished
+        and _final(run) is not None
+    ]
+    return sorted(done, key=lambda run: _order(sweep, run, _final(run)))[: LEAST_KEPT + NEAR_MOST]
+
+
+def cost(space: Space, count: int) -> tuple[float, float]:
+    """Return (usual cost, cost of training all to the end) of a search with so many LRs a group, in the horizon's unit.
+
+    Ties, neighbours and LRs that are added at an edge come on top, dead runs and range tests are left out.
+    """
+    spent = 0.0
+    cells = space.cells()
+    for cell in cells:
+        left, before = count, 0.0
+        rungs = space.rungs_of(cell)
+        for rung, further in itertools.pairwise((*rungs, math.inf)):
+            spent += left * (rung - before)
+            sieve = cell.schedule in space.decays and further < rungs[-1]
+            share = (1 + space.share) / 2 if sieve else space.share
+            left, before = max(min(left, LEAST_KEPT), math.ceil(left * share - _CLOSE)), rung
+        seeded = min(count, LEAST_KEPT) if space.share < 1 else count
+        spent += seeded * (space.seeds - 1) * space.horizon
+    return spent, float(len(cells) * count * space.horizon)
+
+
+def value_at(run: Run, rung: float) -> Reached | None:
+    """Return what a run was judged by at a rung: None where it was not evaluated up to there."""
+    untils = {attempt.number: attempt.until for attempt in run.attempts}
+    found = [r for r in run.reached if _same(untils.get(r.attempt, 0.0), rung)]
+    return found[-1] if found else None
+
+
+# ---------------------------------------------------------------- a rung
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How many go on."""
+
+    share: float
+    """1: only LRs far below the leader are out."""
+    spare: int
+    """So many beyond the cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    run: Run
+    reached: Reached
+
+
+def _close(sweep: Sweep, group: str, rung: float, contenders: list[Run], rule: _Rule) -> Close:
+    """Return the decision of a rung at which all contenders have been judged."""
+    waiting = [run for run in contenders if run.state is State.WAITING]
+    seen = {run.id: value_at(run, rung) for run in waiting}
+    unseen = [run for run in waiting if seen[run.id] is None]
+    judged = [_Judged(run, reached) for run in waiting if (reached := seen[run.id]) is not None]
+    sound = [each for each in judged if each.reached.value is not None]
+    sound.sort(key=lambda each: _order(sweep, each.run, each.reached))
+    kept, cut, why = _kept(sweep, contenders, sound, rule)
+    leaving = [each.run.id for each in sound if each not in kept]
+    leaving += [each.run.id for each in judged if each.reached.value is None]
+    if unseen:
+        why += f"; {len(unseen)} not evaluated yet, so not judged"
+    return Close(
+        group=group,
+        level=rung,
+        kept=(*(each.run.id for each in kept), *(run.id for run in unseen)),
+        pruned=tuple(leaving),
+        cut=cut,
+        why=why,
+    )
+
+
+def _kept(
+    sweep: Sweep, contenders: list[Run], sound: list[_Judged], rule: _Rule
+) -> tuple[list[_Judged], float | None, str]:
+    """Return those that go on, the best first; the cut; and in words why so many."""
+    if rule.share >= 1:
+        return _sieved(sound)
+    count = max(LEAST_KEPT, math.ceil(len(contenders) * rule.share - _CLOSE))
+    kept, rest = sound[:count], sound[count:]
+    cut = kept[-1].reached.value if kept else None
+    if not rest:
+        return kept, cut, f"all {len(kept)} that were left go on" if kept else "none was left"
+    near = [each for each in rest if _is_near(sweep, each, kept[-1])]
+    beside = [each for each in _neighbours(sound) if each in rest and _is_beside(each, kept)]
+    further = (near or beside)[: rule.spare]
+    going = [each for each in sound if each in kept or each in further]
+    said = "" if not further else ", one tied with the cut" if near else ", the leader's neighbour"
+    return going, cut, f"{len(kept)} of {len(contenders)}{said}"
+
+
+def _sieved(sound: list[_Judged]) -> tuple[list[_Judged], float | None, str]:
+    """Return those that a schedule which still has to decay may bring to the top: none far below the leader.
+
+    A high LR looks worse before it decays than it finishes, a low one never looks worse than it is.
+    """
+    below = (
+        [each for each in _neighbours(sound)[:1] if each.run.setting.lr < sound[0].run.setting.lr]
+        if sound
+        else []
+    )
+    least = min((each.run.setting.lr for each in (*below, *sound[:1])), default=0.0)
+    kept = [each for each in sound if each.run.setting.lr >= least]
+    if len(kept) < LEAST_KEPT:
+        kept = sound[:LEAST_KEPT]
+    why = (
+        ""
+        if len(kept) == len(sound)
+        else f"; the schedule has yet to decay, so only LRs below {least:.1e} are out"
+    )
+    return kept, None, f"{len(kept)} of {len(sound)}{why}"
+
+
+def _neighbours(sound: list[_Judged]) -> list[_Judged]:
+    """Return the next LR below the leader's and the next above."""
+    by_lr = sorted(sound, key=lambda each: each.run.setting.lr)
+    place = by_lr.index(sound[0])
+    return [by_lr[i] for i in (place - 1, place + 1) if 0 <= i < len(by_lr)]
+
+
+def _is_beside(each: _Judged, kept: list[_Judged]) -> bool:
+    """Tell whether a value lies no further below the cut than the cut lies below the best: not down a cliff."""
+    value, best, cut = each.reached.value, kept[0].reached.value, kept[-1].reached.value
+    if value is None or best is None or cut is None:
+        return False
+    return abs(value - cut) < abs(best - cut)
+
+
+def _is_near(sweep: Sweep, each: _Judged, last: _Judged) -> bool:
+    """Tell whether a value and the worst one kept cannot be told apart on so few validation images."""
+    a, b = each.reached.value, last.reached.value
+    if a is None or b is None:
+        return False
+    return abs(a - b) <= NEAR_SE * error if (error := _standard_error(sweep, b)) else False
+
+
+def _standard_error(sweep: Sweep, value: float) -> float:
+    """Return the binomial standard error of an accuracy (also in percent) on the validation images; 0 where it is unknown."""
+    plan, data = sweep.plan, sweep.data
+    if plan is None or data is None or data.val <= 0 or "acc" not in plan.metric:
+        return 0.0
+    scale = 100.0 if value > 1 else 1.0
+    share = value / scale
+    return scale * math.sqrt(share * (1 - share) / data.val) if 0 <= share <= 1 else 0.0
+
+
+def _carry_out(sweep: Sweep, closed: RungClosed | Close, further: float) -> list[Decision]:
+    """Return what a closed rung still has to do to the runs that wait at it."""
+    of = len(closed.kept) + len(closed.pruned)
+    waiting = _waiting(sweep, closed.kept, closed.level)
+    decisions: list[Decision] = [Promote(run.id, further) for run in waiting]
+    for run in _waiting(sweep, closed.pruned, closed.level):
+        place = len(closed.kept) + closed.pruned.index(run.id) + 1
+        decisions.append(_prune(sweep, run, closed, f"{_nth(place)} of {of}"))
+    return decisions
+
+
+def _hold_against(
+    sweep: Sweep, closed: RungClosed, further: float, added: list[Run]
+) -> list[Decision]:
+    """Return what follows for runs that joined late and wait at a rung that is closed."""
+    decisions: list[Decision] = []
+    for run in added:
+        if run.id in closed.kept or run.id in closed.pruned:
+            continue
+        if run.state is not State.WAITING or not _same(run.until, closed.level):
+            continue
+        reached = value_at(run, closed.level)
+        if reached is None or _beats(sweep, reached, closed.cut):
+            decisions.append(Promote(run.id, further))
+        else:
+            decisions.append(_prune(sweep, run, closed, "joined late"))
+    return decisions
+
+
+def _prune(sweep: Sweep, run: Run, closed: RungClosed | Close, place: str) -> Prune:
+    unit = sweep.plan.unit if sweep.plan else ""
+    metric = sweep.plan.metric if sweep.plan else "value"
+    reached = value_at(run, closed.level)
+    where = f"at {unit} {closed.level:.10g}"
+    if reached is None or reached.value is None:
+        return Prune(run.id, f"nan: {metric} was not finite {where}", "diverged")
+    cut = "" if closed.cut is None else f", cut {closed.cut:.4g}"
+    return Prune(run.id, f"beaten: {place} {where} ({metric} {reached.value:.4g}{cut})")
+
+
+def _waiting(sweep: Sweep, ids: tuple[str, ...], level: float) -> list[Run]:
+    runs = [sweep.runs[run] for run in ids if run in sweep.runs]
+    return [run for run in runs if run.state is State.WAITING and _same(run.until, level)]
+
+
+def _is_judged(run: Run, rung: float) -> bool:
+    """Tell whether a run has ended, waits at this rung, or has gone beyond it."""
+    if run.state is State.ENDED or run.until > rung * (1 + _CLOSE):
+        return True
+    return run.state is State.WAITING and _same(run.until, rung)
+
+
+def _ended_by(run: Run, rung: float) -> bool:
+    """Tell whether a run ended at a rung or before it."""
+    return run.state is State.ENDED and run.until <= rung * (1 + _CLOSE)
+
+
+def _beats(sweep: Sweep, reached: Reached, cut: float | None) -> bool:
+    if reached.value is None:
+        return False
+    sign = -1.0 if sweep.plan is not None and sweep.plan.goal == "min" else 1.0
+    return cut is None or sign * reached.value >= sign * cut
+
+
+def _final(run: Run) -> Reached | None:
+    reached = run.reached[-1] if run.reached else None
+    return reached if reached is not None and reached.value is not None else None
+
+
+def _order(sweep: Sweep, run: Run, reached: Reached | None) -> tuple[float, float, float]:
+    """Order values: the better one, then the lower val loss, then the lower LR."""
+    sign = 1.0 if sweep.plan is not None and sweep.plan.goal == "min" else -1.0
+    value = math.inf if reached is None or reached.value is None else sign * reached.value
+    loss = math.inf if reached is None or reached.val_loss is None else reached.val_loss
+    return value, loss, run.setting.lr
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=_CLOSE)
+
+
+def _nth(place: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(place if place < 20 else place % 10, "th")
+    return f"{place}{ending}"

@@ -1,0 +1,34 @@
+"""The LRs that the user listed: `lr = [1e-1, 1e-3]`, or one number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lrtui.search.halving import search
+from lrtui.search.strategy import Decision, Space
+from lrtui.sweep.state import Sweep, lr_text
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Every one of these LRs, to the end."""
+
+    lr: tuple[float, ...]
+
+    @property
+    def count(self) -> int:
+        """How many LRs it tries."""
+        return len(self.lr)
+
+    def rates(self, seed: int) -> tuple[float, ...]:  # noqa: ARG002 - the same for every seed
+        """Return the LRs in the order given."""
+        return self.lr
+
+    def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
+        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        return search(sweep, space, self.lr)
+
+    def describe(self) -> str:
+        """Return the list in words."""
+        count = len(self.lr)
+        return f"{count} given LR{'s' * (count > 1)}: {', '.join(map(lr_text, self.lr))}"

@@ -1,0 +1,201 @@
+"""What a strategy is: a pure function from the sweep to decisions.
+
+A strategy sees nothing but the fold, and keeps nothing: the supervisor may ask it again after a crash, a test may ask
+it twice, and both get the same answer. Its dataclass fields are its keys in the experiment file (`from_` is `from`:
+Python keeps that word for itself).
+
+To add one: a file beside this one and a line in `__init__.py`; tests/strategies/test_contract.py then covers it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Protocol
+
+import msgspec
+
+from lrtui.sweep.events import EndingKind, Scalar, Setting
+from lrtui.sweep.state import Run, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What there is to choose from besides the LR, and how far a run goes."""
+
+    optimizers: tuple[str, ...]
+    """As in Setting; empty for scripts without one."""
+    schedules: tuple[str, ...]
+    """As in Setting; empty for scripts without one."""
+    values: Mapping[str, tuple[Scalar, ...]]
+    """[values]: each name with what it may be."""
+    seeds: int
+    """How many seeds each setting gets: seed, seed + 1, ... The same ones for all settings."""
+    seed: int
+    horizon: float
+    """The full length of a run, in the plan's unit."""
+    rungs: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By schedule: the lengths at which settings are compared, ascending, the last one the horizon. Empty: all train to the end."""
+    share: float = 1.0
+    """The share of a rung's settings that go on."""
+    decays: frozenset[str] = frozenset()
+    """The schedules that lower the LR, or of which nothing is known."""
+    usual: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the optimizer's name: where its good LRs usually lie."""
+    can_range_test: bool = False
+    """Whether the command can raise its LR step by step."""
+    study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """[study]: each factor with its levels beside the base's, varied one at a time."""
+    just: str | None = None
+    """The name of the one optimizer, whatever its options, whose part of the space this is; None: all of it."""
+
+    def cells(self) -> list[Setting]:
+        """Return every combination of what a setting has besides its LR, which is 0 here; of a study the base comes first."""
+        every = self._every_cell()
+        if self.just is None:
+            return every
+        return [cell for cell in every if optimizer_name(cell.optimizer) == self.just]
+
+    def _every_cell(self) -> list[Setting]:
+        names = list(self.values)
+        axes = itertools.product(
+            self.optimizers or ("",),
+            self.schedules or ("",),
+            *(self.values[name] for name in names),
+        )
+        made = [
+            Setting(0.0, str(optimizer), str(schedule), dict(zip(names, values, strict=True)))
+            for optimizer, schedule, *values in axes
+        ]
+        return [*made, *self._studied(made[0])] if self.study and made else made
+
+    def _studied(self, base: Setting) -> list[Setting]:
+        """Return the base with one factor changed at a time."""
+        found: list[Setting] = []
+        for factor, levels in self.study.items():
+            for level in levels:
+                if factor == "optimizer":
+                    cell = msgspec.structs.replace(base, optimizer=str(level))
+                else:
+                    cell = msgspec.structs.replace(base, values={**base.values, factor: level})
+                if identity(cell) not in {identity(known) for known in (base, *found)}:
+                    found.append(cell)
+        return found
+
+    def only(self, optimizer: str) -> Space:
+        """Return the part of the space that has this optimizer, whatever its options."""
+        return replace(self, just=optimizer)
+
+    def rungs_of(self, cell: Setting) -> tuple[float, ...]:
+        """Return the lengths at which settings with this schedule are compared; the horizon alone where all are kept."""
+        return self.rungs.get(cell.schedule) or (self.horizon,)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run is to be queued that the sweep does not have."""
+
+    setting: Setting
+    seed: int
+    until: float
+    lr_to: float = 0.0
+    lr_steps: int = 0
+    """Above 0: a range test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """All settings of a group have been compared at one length."""
+
+    group: str
+    level: float
+    kept: tuple[str, ...]
+    pruned: tuple[str, ...]
+    cut: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """A waiting run is to go on to `until`."""
+
+    run: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """A waiting run is to end."""
+
+    run: str
+    why: str
+    kind: EndingKind = "pruned"
+
+
+Decision = Start | Close | Promote | Prune
+
+
+class Strategy(Protocol):
+    """Which learning rates to try, and when to stop them."""
+
+    @property
+    def count(self) -> int:
+        """How many LRs it tries with each combination of the rest, as far as is known before anything ran."""
+        ...
+
+    def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
+        """Return what is to be done now: the same for the same sweep, and nothing once all of it is done."""
+        ...
+
+    def describe(self) -> str:
+        """Return in words how the LRs are chosen."""
+        ...
+
+
+RatesOf = Callable[[str], tuple[float, ...]]
+"""The LRs to try with an optimizer."""
+
+
+def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:
+    """Return a full-length Start for every setting and seed that the sweep does not have.
+
+    All settings get their first seed before any gets its second. A run that exists is never started again, whoever
+    asked for it; the other runs that a user added are not looked at.
+    """
+    settings = [at(cell, lr) for cell in space.cells() for lr in rates]
+    wanted = [(setting, space.seed + i) for i in range(space.seeds) for setting in settings]
+    return [
+        Start(setting, seed, space.horizon)
+        for setting, seed in wanted
+        if find(sweep, setting, seed) is None
+    ]
+
+
+def at(cell: Setting, lr: float) -> Setting:
+    """Return the setting of a cell with an LR."""
+    return msgspec.structs.replace(cell, lr=lr)
+
+
+def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
+    """Return the training run of a setting and seed, whoever asked for it."""
+    wanted = identity(setting)
+    for run in sweep.trained():
+        if run.seed == seed and run.setting.lr == setting.lr and identity(run.setting) == wanted:
+            return run
+    return None
+
+
+def optimizer_name(text: str) -> str:
+    """Return the name in a Setting's optimizer, which is a name or the JSON of a table whose first key is it."""
+    if not text.startswith("{"):
+        return text
+    return str(next(iter(json.loads(text)), ""))
+
+
+def identity(setting: Setting) -> tuple[object, ...]:
+    """Return what tells settings apart; true and 1 are two values, unlike in Python."""
+    values = tuple(sorted((name, repr(value)) for name, value in setting.values.items()))
+    return setting.lr, setting.optimizer, setting.schedule, values

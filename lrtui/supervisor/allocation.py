@@ -1,0 +1,94 @@
+"""What this machine lends to a sweep: GPUs, how many runs at once, threads for each. Decided once, journalled in the plan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from lrtui.config import Experiment
+from lrtui.errors import MachineError
+from lrtui.hardware import gpu
+
+_BUSY_SHARE = 0.1
+"""A GPU of whose memory others hold more than this is theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What runs may use."""
+
+    devices: tuple[int, ...]
+    """GPU indices; empty on the CPU."""
+    gpus: int
+    """Per run; 0 on the CPU."""
+    parallel: int
+    threads: int
+    """Per run."""
+    notes: tuple[str, ...] = ()
+    """What is not lent, and how to have it nevertheless."""
+
+
+def lend(experiment: Experiment) -> Lent:
+    """Return what the machine lends to an experiment.
+
+    Raises:
+        MachineError: GPUs were asked for by name or number, and they are not there.
+
+    """
+    cores = len(os.sched_getaffinity(0))
+    devices, notes = _devices(experiment)
+    gpus = min(max(1, experiment.gpus), len(devices)) if devices else 0
+    if experiment.gpus > len(devices) and (devices or experiment.gpus > 1):
+        raise MachineError(
+            f"a run asks for {experiment.gpus} GPUs and {len(devices)} are free",
+            experiment.path,
+            "lower `gpus`, name other `devices`, or wait until the others are done",
+        )
+    room = len(devices) // gpus if gpus else min(cores, _runs_at_first(experiment))
+    parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
+    together = experiment.isolation == "shared" and not devices  # in turns: each may have all cores
+    threads = cores if together else max(1, cores // parallel)
+    return Lent(devices, gpus, parallel, threads, notes)
+
+
+def _runs_at_first(experiment: Experiment) -> int:
+    """Return how many runs there are, as far as is known: with fewer than cores each gets several threads."""
+    return len(experiment.space().cells()) * experiment.strategy.count
+
+
+def _devices(experiment: Experiment) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the GPUs that may be used, and notes on those that others use."""
+    found = {reading.index: reading for reading in gpu.read()}
+    if experiment.devices is not None:
+        missing = [index for index in experiment.devices if index not in found]
+        if missing:
+            raise MachineError(
+                f"there is no GPU {missing[0]} (found: {sorted(found) or 'none'})",
+                experiment.path,
+                "leave out `devices` to take what there is, or to train on the CPU",
+            )
+        return experiment.devices, ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    seen = [reading for _, reading in sorted(found.items()) if _is_visible(reading, visible)]
+    busy = [one for one in seen if one.memory_used_mib > _BUSY_SHARE * one.memory_total_mib]
+    free = tuple(one.index for one in seen if one not in busy)
+    return free, tuple(_note(one, alone=not free) for one in busy)
+
+
+def _note(busy: gpu.Gpu, *, alone: bool) -> str:
+    gib, total = busy.memory_used_mib / 1024, busy.memory_total_mib / 1024
+    left = "it is left to them" + (", the runs train on the CPU" if alone else "")
+    return (
+        f"others use GPU {busy.index} ({gib:.0f} of {total:.0f} GiB): {left}; "
+        f"devices = [{busy.index}] in the experiment file shares it"
+    )
+
+
+def _is_visible(reading: gpu.Gpu, visible: str | None) -> bool:
+    """Tell whether an inherited CUDA_VISIBLE_DEVICES admits a GPU (by index or by UUID)."""
+    if visible is None:
+        return True
+    words = [word.strip() for word in visible.split(",")]
+    return str(reading.index) in words or any(
+        word and reading.uuid.startswith(word) for word in words if word.startswith("GPU-")
+    )

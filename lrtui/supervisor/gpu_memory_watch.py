@@ -1,0 +1,60 @@
+"""What runs short while runs train, said before one dies of it: the memory of a GPU. Room on the disk: `Launching.has_room`.
+
+The loop gives it a reading of the GPUs now and then; that it was said is in the journal, so another supervisor does not repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lrtui.hardware.gpu import Gpu
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import Sweep
+
+EVERY_SECONDS = 5.0
+"""Between two readings: a peak that was missed is no shortage yet."""
+FULL = 0.95
+"""Share of a GPU's memory from which a little more may be too much."""
+IN_A_ROW = 6
+"""Readings: half a minute, longer than an evaluation or a checkpoint takes some more."""
+
+
+class Shortage:
+    """Counts the readings in a row in which a GPU was nearly full."""
+
+    def __init__(self) -> None:
+        self._full: dict[int, int] = {}
+
+    def further(self, sweep: Sweep, gpus: Sequence[Gpu]) -> list[ev.AnyEvent]:
+        """Return a warning for each GPU of our runs that is nearly full, once a sweep."""
+        runs = {
+            gpu.index: sum(gpu.index in run.attempts[-1].devices for run in sweep.alive())
+            for gpu in gpus
+        }
+        self._full = {
+            gpu.index: self._full.get(gpu.index, 0) + 1
+            for gpu in gpus
+            if runs[gpu.index] and gpu.memory_used_mib >= FULL * gpu.memory_total_mib > 0
+        }
+        return [
+            ev.Warned(text=_text(gpu, runs[gpu.index], sweep.parallel))
+            for gpu in gpus
+            if self._full.get(gpu.index) == IN_A_ROW and not _was_said(sweep, gpu)
+        ]
+
+
+def _was_said(sweep: Sweep, gpu: Gpu) -> bool:
+    return any(text.startswith(_head(gpu)) for _, _, text in sweep.warnings)
+
+
+def _head(gpu: Gpu) -> str:
+    return f"memory of GPU {gpu.index} is nearly full"
+
+
+def _text(gpu: Gpu, runs: int, parallel: int) -> str:
+    used, total = gpu.memory_used_mib / 1024, gpu.memory_total_mib / 1024
+    if runs > 1:
+        mend = f"lower parallel ({parallel} now): the key <, or lrtui parallel DIR {parallel - 1}"
+    else:
+        mend = "one run alone fills it: a smaller batch_size or model leaves room"
+    return f"{_head(gpu)} ({used:.1f} of {total:.1f} GiB, {IN_A_ROW} readings in a row); {mend}"

@@ -1,0 +1,76 @@
+"""What the health rules mean for the runs: pure functions from what was measured to events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lrtui.analysis.health import Chance, Finding, Signs, chance_of, learns
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.state import Run, State, Sweep, group_of
+
+
+def judged(sweep: Sweep, run: Run, signs: Mapping[str, Signs], now: float) -> list[AnyEvent]:
+    """Return what follows from a run's signs: flags, each once, and its stop where a rule may stop it.
+
+    `signs` are those of all living runs. Where the experiment keeps all runs no rule but `nan` stops one; a run that the user
+    added or restarted is never stopped.
+    """
+    plan, own = sweep.plan, signs.get(run.id)
+    if plan is None or own is None or run.is_range_test or run.state not in _JUDGED:
+        return []
+    chance = chance_in(sweep)
+    stalled = own.stalled(now) if run.state is State.RUNNING else None
+    lower_learns = chance is not None and _lower_learns(sweep, run, own, signs, chance)
+    found = [*own.findings(), own.at_chance(lower_learns=lower_learns), stalled]
+    known = {rule for rule, _ in run.flags}
+    events: list[AnyEvent] = []
+    for finding in found:
+        if finding is None or finding.rule in known:
+            continue
+        number = run.attempts[-1].number
+        events.append(ev.RunFlagged(run=run.id, attempt=number, rule=finding.rule, why=finding.why))
+        if _may_stop(plan, run, finding) and finding.kind is not None:
+            why = f"{finding.rule}: {finding.why}" if finding.rule != "nan" else finding.why
+            stopping = ev.RunStopping(run=run.id, attempt=number, kind=finding.kind, why=why)
+            return [*events, stopping]
+    return events
+
+
+def chance_in(sweep: Sweep) -> Chance | None:
+    """Return what a run of this sweep is at that has learned nothing, if that is known."""
+    if sweep.plan is None:
+        return None
+    data = sweep.data
+    return chance_of(sweep.plan, data.classes if data else 0, data.val if data else 0)
+
+
+_JUDGED = frozenset({State.RUNNING, State.FROZEN})
+
+
+def _may_stop(plan: ev.Plan, run: Run, finding: Finding) -> bool:
+    if finding.kind is None or run.origin == "user":
+        return False
+    return finding.rule == "nan" or plan.keep != "all"
+
+
+def _lower_learns(
+    sweep: Sweep, run: Run, own: Signs, signs: Mapping[str, Signs], chance: Chance
+) -> bool:
+    """Tell whether a lower LR of the same group was clearly above chance at this length or before."""
+    group = group_of(run.setting)
+    sign = -1.0 if sweep.plan is not None and sweep.plan.goal == "min" else 1.0
+    for other in sweep.trained():
+        if other.setting.lr >= run.setting.lr or group_of(other.setting) != group:
+            continue
+        told = [
+            sign * r.value for r in other.reached if r.value is not None and r.level <= own.level
+        ]
+        if any(learns(value, chance, clearly=True) for value in told):
+            return True
+        alive = signs.get(other.id)
+        if alive is None or alive.latest is None or alive.level > own.level:
+            continue
+        if learns(alive.latest, chance, clearly=True):
+            return True
+    return False

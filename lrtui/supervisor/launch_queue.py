@@ -1,0 +1,161 @@
+"""From the queue to attempts: what a launch needs on disk, the event that makes it durable, and the launcher.
+
+The loop calls `further` each tick, and `again` for an attempt that nobody has claimed.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from lrtui.config import Experiment
+from lrtui.config.directory import Origin
+from lrtui.hardware import gpu
+from lrtui.supervisor import slots, startup
+from lrtui.sweep import events as ev
+from lrtui.sweep.journal_writer import Journal
+from lrtui.sweep.layout import Layout
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.train import IMPORTS
+from lrtui.workers import Launcher, new_token
+
+log = logging.getLogger("lrtui.supervisor")
+
+LEAST_FREE_BYTES = 500 << 20
+"""With less room on the disk nothing new is launched."""
+MOST_RETRIES = 50
+"""Ticks for which an attempt that nobody claims is launched again."""
+
+
+class Launching:
+    """Launches the runs of one directory."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        journal: Journal,
+        *,
+        experiment: Experiment,
+        origin: Origin,
+        launcher: Launcher,
+        warn: Callable[[str, str | None], None],
+    ) -> None:
+        self._layout = layout
+        self._journal = journal
+        self._experiment = experiment
+        self._origin = origin
+        self._launcher = launcher
+        self._warn = warn
+        self._retries: dict[tuple[str, int], int] = {}
+        self._said_no_room = False
+        self._said_lost: frozenset[int] = frozenset()
+
+    def preload(self) -> None:
+        """Have what the workers import imported once, while the data is prepared; only speed depends on it."""
+        plan = self._sweep.plan
+        if not self._experiment.builtin or self._sweep.closed is not None or plan is None:
+            return
+        try:
+            self._launcher.preload(IMPORTS, startup.device_environment((), plan.threads))
+        except OSError as error:
+            log.warning("no preloaded process: %s", error)
+
+    def further(self) -> None:
+        """Launch the runs that are next and have a place."""
+        if self._sweep.closed is not None or self._sweep.brake is not None:
+            return
+        if not self._sweep.queued() or not slots.free_slots(self._sweep):
+            return
+        gone = self._lost()
+        for run in self._sweep.queued()[: slots.free_slots(self._sweep, gone)]:
+            if not self.has_room():
+                return
+            self._launch(run, gone)
+
+    def again(self, run: Run) -> bool:
+        """Launch an attempt again that nobody has claimed; return False when it is to be given up.
+
+        One that had begun was claimed: its directory was deleted or emptied, and its processes are gone.
+        """
+        key = run.attempt_key
+        self._retries[key] = self._retries.get(key, 0) + 1
+        begun = run.attempts[-1].pid is not None
+        stopping = run.state in (State.STOPPING, State.PAUSING)
+        if begun or stopping or self._retries[key] > MOST_RETRIES:
+            return False
+        if self._retries[key] % 5 == 1:
+            self._make_folders(run, self._layout.attempt(run.folder, run.attempts[-1].number))
+            self._start(run)
+        return True
+
+    def forget(self, run: Run) -> None:
+        """Forget an attempt that has ended."""
+        self._retries.pop(run.attempt_key, None)
+
+    @property
+    def _sweep(self) -> Sweep:
+        return self._journal.sweep
+
+    def _launch(self, run: Run, gone: frozenset[int]) -> None:
+        number = len(run.attempts) + 1
+        folder = self._layout.root / run.folder
+        root = self._layout.attempt(run.folder, number)
+        resumed_from = startup.last_checkpoint(folder, run) if run.resume else None
+        devices = slots.devices_for(self._sweep, gone)
+        event = ev.RunLaunched(
+            run=run.id,
+            attempt=number,
+            token=new_token(),
+            until=run.until,
+            devices=devices,
+            resumed_from=resumed_from,
+            shared=startup.may_share(self._experiment, run, devices),
+        )
+        self._make_folders(run, root)
+        self._journal.append(event)
+        self._start(self._sweep.runs[run.id])
+
+    def _make_folders(self, run: Run, root: Path) -> None:
+        """Make the directories of a run and of its attempt, where a power cut, a full disk or a person took them away too."""
+        if not (root.parent / "run.json").exists():
+            builtin, plan = self._experiment.builtin, self._sweep.plan
+            assert plan is not None, "a queued run was planned"  # noqa: S101
+            trained_in = startup.precision(self._experiment, self._sweep) if builtin else ""
+            startup.write_run(root.parent, run, plan, trained_in)
+        root.mkdir(mode=0o700, exist_ok=True)
+
+    def _start(self, run: Run) -> None:
+        """Write what will run, and hand it to the launcher; a launch that fails is repeated by the next ticks."""
+        job, warnings = startup.job(self._layout, run, self._experiment, self._sweep, self._origin)
+        for text in warnings:
+            self._warn(text, run.id)
+        try:
+            self._launcher.launch(job)
+        except OSError as error:
+            self._warn(f"could not be started: {error.strerror}; trying again", run.id)
+
+    def _lost(self) -> frozenset[int]:
+        """Return the GPUs that do not answer any more; say so once of each."""
+        plan = self._sweep.plan
+        if plan is None or not plan.devices:
+            return frozenset()
+        gone = slots.lost(self._sweep, gpu.read())
+        for device in sorted(gone - self._said_lost):
+            text = f"GPU {device} does not answer any more; nothing new is started on it. `nvidia-smi` and the kernel's log say why"
+            self._warn(text, None)
+        self._said_lost = gone
+        return gone
+
+    def has_room(self) -> bool:
+        """Tell whether the disk has room for another run; say so once where it has not, again only after there was plenty."""
+        free = shutil.disk_usage(self._layout.root).free
+        if free >= LEAST_FREE_BYTES:
+            self._said_no_room = self._said_no_room and free < 2 * LEAST_FREE_BYTES
+            return True
+        if not self._said_no_room:
+            self._said_no_room = True
+            text = f"only {free >> 20} MiB are free on the disk; nothing new is launched, and those that run may find no room for a checkpoint: free some"
+            self._warn(text, None)
+        return False

@@ -1,0 +1,265 @@
+"""What an ended process means for its run, and what the ended runs mean for the sweep: pure functions."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from lrtui.search.range_test import suggest
+from lrtui.supervisor.progress import Progress
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.files import read_end
+from lrtui.sweep.layout import AttemptLayout
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.text.clean import clean, clean_lines
+from lrtui.text.format import count
+from lrtui.train import ABANDONED
+from lrtui.workers import Gone, Over
+
+FAST_SECONDS = 30.0
+"""A run that failed sooner, without one metric line, failed at once."""
+LOSSES_FORGIVEN = 1
+"""A run that is lost more often has ended."""
+_TAIL = 1 << 14
+_NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|ALLOC_FAILED|MemoryError",
+    re.IGNORECASE,
+)
+"""What PyTorch, TensorFlow, JAX, cuBLAS, C++ and Python say of it."""
+
+
+def conclude(
+    run: Run, condition: Over | Gone, progress: Progress, files: AttemptLayout, beside: int = 0
+) -> list[AnyEvent]:
+    """Return the events that follow from the end of a run's latest attempt, which shared its GPU or the CPU with `beside` others."""
+    attempt = run.attempts[-1]
+    code, number = (
+        (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
+    )
+    complete = progress.level >= attempt.until * (1 - 1e-9)
+    events: list[AnyEvent] = [*_reached(run, progress), _charged(run, progress)]
+
+    def ended(kind: ev.EndingKind, why: str = "") -> list[AnyEvent]:
+        ending = ev.RunEnded(
+            run=run.id, attempt=attempt.number, kind=kind, why=why, code=code, signal=number
+        )
+        return [*events, ending]
+
+    if run.state is State.STOPPING and attempt.stop_kind is not None:
+        return ended(attempt.stop_kind, attempt.stop_why)
+    if run.is_range_test:
+        return _range_tested(run, condition, progress, files, events)
+    at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
+    abandoned = attempt.shared and code == ABANDONED
+    silent = isinstance(condition, Gone) or abandoned  # nobody said how the training itself ended
+    if at_rung and (code == 0 or run.state is State.PAUSING or silent):
+        return [*events, ev.RunWaiting(run=run.id)]
+    if complete and (code == 0 or run.state is State.PAUSING):
+        return ended("finished")
+    if run.state is State.PAUSING:
+        return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]
+    if abandoned and complete:
+        return ended("finished", "the process that trained it beside others is gone")
+    if isinstance(condition, Gone):
+        if complete:
+            return ended("finished", "exit code unknown: its keeper was killed")
+        return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
+    if abandoned:
+        why = "the process that trained it beside others is gone; on in one of its own"
+        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, apart=True)]
+    if beside and ran_out_of_memory(condition, files):
+        why = f"out of memory beside {count(beside, 'other run')}"
+        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
+    if code == 0 and progress.lines:
+        return ended("finished", f"ended by itself at {progress.level:g} of {attempt.until:g}")
+    if code == 0:
+        return ended("failed", "it ended without one metric line")
+    return ended("failed", failure(condition, files))
+
+
+def _range_tested(
+    run: Run,
+    condition: Over | Gone,
+    progress: Progress,
+    files: AttemptLayout,
+    events: list[AnyEvent],
+) -> list[AnyEvent]:
+    """Return what follows from the end of a range test: what its curve says, however it ended."""
+    lrs, losses = progress.curve(run)
+    found = suggest(lrs, losses)
+    tested = ev.RangeTested(
+        run=run.id,
+        valley=found.valley,
+        steep=found.steep,
+        minimum=found.minimum,
+        slide=found.slide,
+        diverged=found.diverged,
+        points=len(lrs),
+        why=found.why,
+    )
+    number = run.attempts[-1].number
+    if isinstance(condition, Gone) and len(lrs) < run.lr_steps and found.diverged is None:
+        return [*events, ev.RunLost(run=run.id, attempt=number, why=_loss(run))]
+    code, signalled = (
+        (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
+    )
+    if (code in (0, None) and signalled is None) or found.valley is not None:
+        said = found.why or f"valley {_lr(found.valley)}, loss turned at {_lr(found.diverged)}"
+        kind: ev.EndingKind = "finished"
+    else:
+        assert isinstance(condition, Over)  # noqa: S101  # Gone has neither code nor signal
+        said, kind = failure(condition, files), "failed"
+    ended = ev.RunEnded(
+        run=run.id, attempt=number, kind=kind, why=said, code=code, signal=signalled
+    )
+    return [*events, tested, ended]
+
+
+def _lr(lr: float | None) -> str:
+    return "nowhere" if lr is None else f"{lr:.1e}"
+
+
+def failure(over: Over, files: AttemptLayout) -> str:
+    """Return why a worker failed: how it ended, and the line of its own output that speaks of memory, or the last one."""
+    if over.signal is not None:
+        how = f"killed by {_signal_name(over.signal)}, not by lrtui"
+        if over.signal == signal.SIGKILL:
+            how += " (out of memory?)"
+    else:
+        how = f"exit code {over.code}"
+    lines = _tail(files)
+    speaking = [line for line in lines if _NO_MEMORY.search(line)] or lines
+    said = speaking[-1] if speaking else ""
+    return f"{how}: {clean(said.strip(), 300)}" if said else how
+
+
+def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
+    """Return what follows from a loss: it is queued again, once; and again where it only had too little room.
+
+    Of several that fill a memory together the first halves how many run at once.
+    """
+    assert sweep.plan is not None, "a run that was lost was planned"  # noqa: S101
+    events: list[AnyEvent] = []
+    if lost.crowded and sweep.lowered_at < run.attempts[-1].launched_at:
+        half = max(1, min(sweep.parallel, len(sweep.alive())) // 2)
+        events.append(ev.ParallelSet(parallel=half, why=f"{run.id} ran {lost.why}"))
+    if not lost.crowded and not lost.apart and run.losses >= LOSSES_FORGIVEN:
+        return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
+    again = ev.RunQueued(
+        run=run.id,
+        setting=run.setting,
+        seed=run.seed,
+        until=run.until,
+        origin=run.origin,
+        parent=run.parent,
+        lr_to=run.lr_to,
+        lr_steps=run.lr_steps,
+        resume=sweep.plan.checkpoints,
+        why=f"lost ({lost.why}); queued again",
+    )
+    return [*events, again]
+
+
+def ran_out_of_memory(over: Over, files: AttemptLayout) -> bool:
+    """Tell whether a failed worker's last words speak of memory, its GPU's or the machine's."""
+    return over.code not in (0, None) and any(_NO_MEMORY.search(line) for line in _tail(files))
+
+
+def last_line(files: AttemptLayout) -> str:
+    """Return the last line of a worker's output that says something, safe to show."""
+    lines = _tail(files)
+    return clean(lines[-1].strip(), 300) if lines else ""
+
+
+def _tail(files: AttemptLayout) -> list[str]:
+    """Return the last lines of a worker's output that say something."""
+    return [line for line in clean_lines(read_end(files.output, _TAIL)) if line.strip()]
+
+
+def is_fast_failure(run: Run, lines: int) -> bool | None:
+    """Tell whether a run failed at once; None where its ending says nothing about the next one (killed by the user)."""
+    if run.ending is None or run.ending.kind in ("killed", "pruned", "diverged"):
+        return None
+    attempt = run.attempts[-1]
+    took = run.ending.at - attempt.launched_at
+    return run.ending.kind == "failed" and took < FAST_SECONDS and lines == 0
+
+
+def exit_code(sweep: Sweep) -> ev.SweepClosed:
+    """Return the end of a sweep in which nobody is alive and nothing more will be launched."""
+    if sweep.stopping:
+        return ev.SweepClosed(code=4, why=sweep.brake or "stopped by you")
+    if sweep.budget_reached is not None:
+        judged = bool(sweep.rungs) or any(run.finished for run in sweep.trained())
+        return ev.SweepClosed(code=0 if judged else 1, why=sweep.budget_reached.why)
+    if sweep.brake is not None:
+        return ev.SweepClosed(code=1, why=sweep.brake)
+    runs = sweep.trained() or sweep.runs.values()
+    kinds = [run.ending.kind for run in runs if run.ending is not None]
+    bad = [kind for kind in kinds if kind in ("failed", "lost")]
+    if bad:
+        return ev.SweepClosed(code=1, why=f"{len(bad)} of {len(kinds)} runs failed or were lost")
+    if "finished" not in kinds:
+        return ev.SweepClosed(code=1, why="no run finished")
+    if not any(run.finished for run in sweep.trained()):
+        return _only_tested(sweep)
+    return ev.SweepClosed(code=0, why=f"{kinds.count('finished')} of {len(kinds)} runs finished")
+
+
+def verdict_event(sweep: Sweep) -> ev.VerdictReached:
+    """Return the answer of a sweep that ends."""
+    from lrtui.analysis.verdict import (
+        verdict,  # of use at the end alone: 2 MB that no idle supervisor holds
+    )
+
+    found = verdict(sweep)
+    return ev.VerdictReached(
+        lr=found.lr,
+        group=found.group,
+        low=found.low,
+        high=found.high,
+        equal=found.equal,
+        provisional=found.provisional,
+        why=found.reasons,
+    )
+
+
+def _only_tested(sweep: Sweep) -> ev.SweepClosed:
+    """Return the end of a sweep in which range tests alone ended well."""
+    answers = [tested for tested in sweep.ranges.values() if tested.valley is not None]
+    if sweep.trained() or not answers:
+        why = next((tested.why for tested in sweep.ranges.values() if tested.why), "")
+        return ev.SweepClosed(code=1, why=f"no run finished{f'; {why}' if why else ''}")
+    valleys = ", ".join(_lr(tested.valley) for tested in answers)
+    return ev.SweepClosed(
+        code=0, why=f"the range test's valley is at {valleys}: a bracket, not an answer"
+    )
+
+
+def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
+    reached = progress.reached()
+    if reached is None:
+        return []
+    level, value, val_loss = reached
+    number = run.attempts[-1].number
+    return [ev.RunReached(run=run.id, attempt=number, level=level, value=value, val_loss=val_loss)]
+
+
+def _charged(run: Run, progress: Progress) -> AnyEvent:
+    """Return what the attempt has cost: from where it went on, or from 0, to the furthest level it came to."""
+    number = run.attempts[-1].number
+    took = max(0.0, progress.last_time)
+    return ev.RunCharged(run=run.id, attempt=number, spent=progress.spent, seconds=took)
+
+
+def _loss(run: Run) -> str:
+    started = run.attempts[-1].pid is not None
+    return "its keeper and its worker are gone" if started else "it never came to its start"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,172 @@
+"""What is written down before a run starts: run.json, argv.json, and the environment its worker gets."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from lrtui.config import Experiment, argv, environment
+from lrtui.config.directory import Origin, beside
+from lrtui.search.strategy import optimizer_name
+from lrtui.supervisor.provenance import changes, provenance
+from lrtui.sweep.events import Plan
+from lrtui.sweep.files import read_small
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.sweep.state import Run, Sweep
+from lrtui.train import HOST
+from lrtui.train.models import is_own
+from lrtui.train.options import AUTO, PRECISIONS
+from lrtui.workers import Job, keeper
+
+_ARGV_BYTES = 1 << 20
+
+
+def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
+    """Make a run's directory, where there is none, with its run.json; `trained_in` is the built-in trainer's precision, else ""."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    setting = run.setting
+    content = {
+        "run": run.id,
+        "lr": setting.lr,
+        "optimizer": setting.optimizer,
+        "schedule": setting.schedule,
+        "values": dict(setting.values),
+        "seed": run.seed,
+        "dataset": setting.values.get("dataset", plan.dataset),
+        "model": setting.values.get("model", plan.model),
+        "horizon": plan.horizon,
+        "unit": plan.unit,
+        "lr_to": run.lr_to,
+        "lr_steps": run.lr_steps,
+        "threads": plan.threads,
+        **({"precision": trained_in} if trained_in else {}),
+        "parent": run.parent,
+    }
+    keeper.write_whole(str(folder / "run.json"), json.dumps(content, indent=1).encode())
+
+
+def last_checkpoint(folder: Path, run: Run) -> int | None:
+    """Return the latest attempt of a run that left a checkpoint."""
+    for attempt in reversed(run.attempts):
+        if AttemptLayout(folder / f"a{attempt.number}").checkpoint.exists():
+            return attempt.number
+    return None
+
+
+def job(
+    layout: Layout, run: Run, experiment: Experiment, sweep: Sweep, origin: Origin
+) -> tuple[Job, list[str]]:
+    """Write argv.json of a run's latest attempt; return what the launcher needs, and what has changed since the first."""
+    plan, attempt = sweep.plan, run.attempts[-1]
+    assert plan is not None, "a launched run has a plan"  # noqa: S101
+    files = AttemptLayout(layout.attempt(run.folder, attempt.number))
+    context = _context(files, run, plan, sweep)
+    if experiment.builtin:
+        context["beside"] = str(beside(origin))
+        context["precision"] = precision(experiment, sweep)
+    words = argv(experiment, context)
+    cwd = Path(origin.cwd, experiment.workdir or "")
+    made_by = provenance(words, cwd)
+    source = layout.attempt(run.folder, attempt.resumed_from) if attempt.resumed_from else None
+    content = {
+        "argv": words,
+        "cwd": str(cwd),
+        "from": attempt.resumed_from,
+        "checkpoint_from": str(AttemptLayout(source).checkpoint) if source else None,
+        "parse": plan.parse,
+        **made_by,
+    }
+    keeper.write_whole(str(files.argv), json.dumps(content, indent=1).encode())
+    values = {
+        **environment(context, experiment),
+        **device_environment(attempt.devices, plan.threads),
+        "LRTUI_METRICS": str(files.metrics),
+        "LRTUI_ATTEMPT_DIR": str(files.root),
+        "LRTUI_DURABILITY": experiment.durability,
+    }
+    changed = [
+        f"{what} changed since the first run was started"
+        for what in changes(_first_provenance(layout, sweep, made_by), made_by)
+    ]
+    host = _host(attempt.devices) if attempt.shared else ""
+    return Job(files.root, attempt.token, values, preloaded=experiment.builtin, host=host), changed
+
+
+def may_share(experiment: Experiment, run: Run, devices: tuple[int, ...]) -> bool:
+    """Tell whether a run's next attempt may train beside others in one process.
+
+    Unless the file says otherwise that is so on a GPU. A model of the user's own may do anything to its process, and a range
+    test is short: both have one to themselves, as has a run that was abandoned.
+    """
+    if not experiment.builtin or run.apart or run.is_range_test:
+        return False
+    model = run.setting.values.get("model", experiment.model)
+    if is_own(optimizer_name(str(model))):
+        return False
+    return experiment.isolation == "shared" or (experiment.isolation == AUTO and bool(devices))
+
+
+def _host(devices: tuple[int, ...]) -> str:
+    """Return the name of the process in which the runs of these GPUs, or of the CPU, train side by side."""
+    return f"{HOST} {','.join(map(str, devices)) or 'cpu'}"
+
+
+def precision(experiment: Experiment, sweep: Sweep) -> str:
+    """Return the precision of every run: the experiment's own, or what "auto" came to when the data was prepared."""
+    if experiment.precision != AUTO:
+        return experiment.precision
+    return PRECISIONS[1] if sweep.data and sweep.data.precision == PRECISIONS[1] else PRECISIONS[0]
+
+
+def device_environment(devices: tuple[int, ...], threads: int) -> dict[str, str]:
+    """Return the variables that give a worker its GPUs (none: it must not see one) and its threads."""
+    return {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, devices)),
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _context(
+    files: AttemptLayout, run: Run, plan: Plan, sweep: Sweep
+) -> dict[str, str | float | int]:
+    return {
+        **run.setting.values,
+        "lr": run.setting.lr,
+        "optimizer": run.setting.optimizer,
+        "schedule": run.setting.schedule,
+        "seed": run.seed,
+        "run": run.id,
+        "run_dir": str(files.root.parent),
+        "horizon": plan.horizon,
+        "until": run.attempts[-1].until,
+        "checkpoint": str(files.checkpoint),
+        "gpus": plan.gpus,
+        "port": _free_port(),
+        "threads": plan.threads,
+        "prepared": data.path if (data := sweep.data_of(run.setting)) else "",
+        "lr_to": run.lr_to or run.setting.lr,
+        "lr_steps": run.lr_steps,
+    }
+
+
+def _first_provenance(layout: Layout, sweep: Sweep, ours: dict[str, str]) -> dict[str, str]:
+    first = next((run for run in sweep.runs.values() if run.attempts), None)
+    if first is None:
+        return ours
+    try:
+        argv_file = AttemptLayout(layout.attempt(first.folder, 1)).argv
+        content = json.loads(read_small(argv_file, _ARGV_BYTES))
+        return {key: str(content.get(key, ours[key])) for key in ours}
+    except (OSError, ValueError, AttributeError):
+        return ours
+
+
+def _free_port() -> int:
+    """Return a TCP port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

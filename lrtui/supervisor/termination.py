@@ -1,0 +1,82 @@
+"""How an attempt is brought to its end: TERM and CONT, time for its checkpoint, KILL until nobody is left. And where it stops of itself: at its rung."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import Run, State, Sweep
+
+GRACE_SECONDS = float(os.environ.get("LRTUI_GRACE_SECONDS", "15"))
+"""How long a worker may take to write its checkpoint after SIGTERM."""
+UNKILLABLE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Clock:
+    """How far the stop of one attempt has come."""
+
+    began: float = field(default_factory=time.monotonic)
+    asked: bool = False
+    killed_at: float = 0.0
+    warned: bool = False
+
+
+class Stops:
+    """The open stops and pauses of one supervisor. What is kept here may be lost at any moment: a stop only begins anew."""
+
+    def __init__(self, send: Callable[[Run, int], None], warn: Callable[[str, str], None]) -> None:
+        self._send = send
+        self._warn = warn
+        self._clocks: dict[tuple[str, int], _Clock] = {}
+
+    def further(self, sweep: Sweep) -> None:
+        """Take every open stop and pause one step further."""
+        for run in sweep.alive():
+            key = run.attempt_key
+            if run.state in (State.STOPPING, State.PAUSING):
+                self._clocks.setdefault(key, _Clock())
+            if key in self._clocks:
+                self._push(run, self._clocks[key])
+
+    def kill(self, run: Run) -> None:
+        """Have what is left of an attempt killed at once."""
+        clock = self._clocks.setdefault(run.attempt_key, _Clock())
+        if not clock.killed_at:
+            clock.asked, clock.killed_at = True, time.monotonic()
+
+    def forget(self, run: Run) -> None:
+        """Forget an attempt that has ended."""
+        self._clocks.pop(run.attempt_key, None)
+
+    def _push(self, run: Run, clock: _Clock) -> None:
+        now = time.monotonic()
+        if not clock.asked:
+            self._send(run, signal.SIGTERM)
+            self._send(run, signal.SIGCONT)
+            clock.asked = True
+        elif clock.killed_at or now - clock.began > GRACE_SECONDS:
+            clock.killed_at = clock.killed_at or now
+            self._send(run, signal.SIGKILL)
+        if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:
+            clock.warned = True
+            self._warn("does not die of SIGKILL; its place stays taken", run.id)
+
+
+def at_rung(sweep: Sweep, level_of: Callable[[Run], float]) -> list[ev.AnyEvent]:
+    """Return the pauses of attempts that have come to the length they were started for: for scripts that do not know where it is."""
+    plan = sweep.plan
+    if plan is None:
+        return []
+    return [
+        ev.RunPausing(run=run.id, attempt=run.attempts[-1].number, why="it is at its rung")
+        for run in sweep.alive()
+        if run.state is State.RUNNING
+        and not run.is_range_test
+        and run.attempts[-1].until < plan.horizon
+        and level_of(run) >= run.attempts[-1].until
+    ]

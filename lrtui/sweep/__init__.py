@@ -1,0 +1,1 @@
+"""An experiment directory: events and commands, the fold, and the files that hold them."""

@@ -1,0 +1,74 @@
+"""The names of the files in an experiment directory, and who writes each.
+
+Supervisor, launcher, watcher, client and report all ask here, so a name stands once.
+`lrtui.workers.keeper` knows the attempt's files by itself: it imports nothing of lrtui.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FORMAT = "1"
+
+
+class Layout:
+    """Where things lie in one experiment directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.format = root / "format"
+        """The format's number; written once by whoever creates the directory."""
+        self.experiment = root / "experiment.toml"
+        """Frozen copy of the experiment file; runs use this."""
+        self.origin = root / "origin.json"
+        """Where the experiment came from: its path, the folder it was started in, the interpreter."""
+        self.journal = root / "journal.jsonl"
+        """Events; writer: supervisor."""
+        self.owner = root / "owner.json"
+        """Who the supervisor is: information only, never trusted."""
+        self.beat = root / "beat"
+        """Its mtime is touched every 2 s while a supervisor lives."""
+        self.inbox = root / "inbox"
+        """Commands; writers: clients, one file each, renamed into place."""
+        self.done = root / "done"
+        """Answers; writer: supervisor."""
+        self.log = root / "supervisor.log"
+        """What the supervisor itself has to say."""
+        self.report_md = root / "report.md"
+        self.report_json = root / "report.json"
+        self.report_html = root / "report.html"
+        self.report_csv = root / "report.csv"
+        self.curves_csv = root / "curves.csv"
+
+    def chart(self, name: str, kind: str) -> Path:
+        """Return the file of one of the report's charts: sensitivity.svg."""
+        return self.root / f"{name}.{kind}"
+
+    def attempt(self, folder: str, number: int) -> Path:
+        """Return the directory of one attempt of the run in `folder`."""
+        return self.root / folder / f"a{number}"
+
+
+class AttemptLayout:
+    """Where things lie in the directory of one attempt."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.argv = root / "argv.json"
+        """What was started and where; writer: supervisor."""
+        self.claim = root / "claim"
+        """Made with O_EXCL by the keeper: a launch may be repeated, a start may not."""
+        self.pid = root / "pid.json"
+        """Who runs; writer: keeper."""
+        self.exit = root / "exit.json"
+        """How the worker ended; writer: keeper."""
+        self.metrics = root / "metrics.jsonl"
+        """Metric lines; writer: the worker, through emit()."""
+        self.output = root / "output.log"
+        """stdout and stderr of the worker, holes where it was capped."""
+        self.printed = root / "printed.jsonl"
+        """Metric lines saved from the part of output.log that was capped; writer: keeper."""
+        self.checkpoint = root / "checkpoint"
+        """The worker's own, a file or a folder."""
+        self.prepared = root / "prepared.json"
+        """What a preparation of data brought; writer: the worker."""

@@ -1,0 +1,127 @@
+"""How a front end asks for something: one file renamed into inbox/, answered in done/ when it is done.
+
+A dead supervisor is revived on the way. Used by the verbs, the log mode and the monitor.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from lrtui.errors import MachineError
+from lrtui.sweep.events import VERSION, Answer, AnyCommand, encode
+from lrtui.sweep.files import read_small
+from lrtui.sweep.layout import Layout
+from lrtui.workers import keeper
+
+BEAT_FRESH_SECONDS = 6.0
+"""A supervisor touches its beat every 2 s; an older one means that it is dead, stopped or stuck."""
+_POLL_SECONDS = 0.02
+
+
+def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
+    """Send a command and return its answer; where none comes in time, the command waits in the inbox until it expires.
+
+    Raises:
+        MachineError: the directory cannot be written.
+
+    """
+    layout = Layout(directory)
+    letter_id = _drop(layout, command)
+    answer_file = layout.done / f"{letter_id}.json"
+    began = time.monotonic()
+    revived = False
+    while time.monotonic() - began < timeout:
+        try:
+            if answer_file.exists():
+                return msgspec.json.decode(read_small(answer_file), type=Answer)
+        except (OSError, RecursionError, msgspec.MsgspecError) as error:
+            return Answer(ok=False, answer=f"unreadable answer {answer_file}: {error}")
+        if not revived and not _beats(layout):
+            revived = True
+            ensure_supervisor(directory)
+        elif revived and time.monotonic() - began > 3 and not _beats(layout):
+            ensure_supervisor(directory)
+            time.sleep(1)
+        time.sleep(_POLL_SECONDS)
+    return Answer(
+        ok=False,
+        answer=f"no answer in {timeout:.0f} s; it is tried until it expires",
+        mend=f"see whether the supervisor lives: lrtui status {directory}",
+    )
+
+
+def ensure_supervisor(directory: Path, *, takeover: bool = False) -> None:
+    """Start a supervisor, detached from this terminal, unless one shows that it lives.
+
+    Two at once do no harm: the second finds the lock taken and ends. With `takeover` it may own a copied directory, or one of
+    another host.
+
+    Raises:
+        MachineError: it could not be started.
+
+    """
+    layout = Layout(directory)
+    if _beats(layout) and not takeover:
+        return
+    try:
+        log = os.open(layout.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    try:
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "lrtui.supervisor", str(directory.resolve())),
+                *(["--takeover"] if takeover else []),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError as error:
+        raise MachineError(
+            f"the supervisor could not be started: {error.strerror}",
+            str(directory),
+            "free memory or processes, then run lrtui again",
+        ) from error
+    finally:
+        os.close(log)
+
+
+def _drop(layout: Layout, command: AnyCommand) -> str:
+    """Put a command into the inbox, whole; return its ID: unique, and sortable by the time of sending."""
+    letter_id = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+    letter = msgspec.structs.replace(command, v=VERSION, sent=time.time())
+    try:
+        temporary = layout.inbox / f".{letter_id}"
+        keeper.write_whole(str(temporary), encode(letter))
+        os.rename(temporary, layout.inbox / f"{letter_id}.json")
+    except OSError as error:
+        raise _unwritable(layout.root, error) from error
+    return letter_id
+
+
+def _beats(layout: Layout) -> bool:
+    try:
+        age = time.time() - layout.beat.stat().st_mtime
+    except OSError:
+        return False
+    return (
+        abs(age) < BEAT_FRESH_SECONDS
+    )  # one from the future was left before the clock was set back
+
+
+def _unwritable(directory: Path, error: OSError) -> MachineError:
+    return MachineError(
+        f"cannot be written ({error.strerror}), so nothing can be commanded here",
+        str(directory),
+        f"look at it with `lrtui {directory}`, or copy it to a place that you may write",
+    )

@@ -1,0 +1,621 @@
+"""The one fold: `apply(sweep, event)` turns the journal into the present.
+
+Supervisor recovery, monitor, log mode, report and tests all use this function, so they cannot disagree.
+It is total: an event that does not fit (an unknown run, an ended attempt) changes nothing, because a journal may be damaged.
+
+    queued → starting → running ⇄ frozen       running → waiting → queued | ended      running → pausing → paused → queued
+    starting | running | frozen → stopping → ended            anything alive → lost → queued | ended
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from lrtui.sweep import events as ev
+from lrtui.sweep.events import AnyEvent, EndingKind, Event, Origin, Plan, Scalar, Setting
+
+
+class State(StrEnum):
+    """What a run is doing."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    FROZEN = "frozen"
+    WAITING = "waiting"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+MOST_LR = 1e30
+MOST_VALUE = 1e100
+"""Squares of larger values overflow."""
+ALIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN, State.PAUSING, State.STOPPING})
+"""States in which the run may have a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended; exists only on an ended run."""
+
+    kind: EndingKind
+    code: int | None
+    signal: int | None
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One process of a run."""
+
+    number: int
+    token: str
+    until: float
+    devices: tuple[int, ...] = ()
+    resumed_from: int | None = None
+    shared: bool = False
+    """Whether it may train beside others in one process."""
+    launched_at: float = 0.0
+    started_at: float | None = None
+    pid: int | None = None
+    ended_at: float | None = None
+    stop_kind: EndingKind | None = None
+    """Set while it is being stopped: what it will have ended as."""
+    stop_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A value that a decision rested on."""
+
+    attempt: int
+    level: float
+    value: float | None
+    val_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A setting with a seed."""
+
+    id: str
+    setting: Setting
+    seed: int
+    origin: Origin
+    state: State
+    until: float
+    parent: str | None = None
+    resume: bool = False
+    """Whether the next attempt goes on from a checkpoint."""
+    attempts: tuple[Attempt, ...] = ()
+    reached: tuple[Reached, ...] = ()
+    flags: tuple[tuple[str, str], ...] = ()
+    """(rule, why) of the health rules that spoke in the current attempt."""
+    ending: Ending | None = None
+    why: str = ""
+    """Why it is in this state, in words; "" where the state says it."""
+    queued_n: int = 0
+    """Journal number of its last RunQueued: the order of the queue."""
+    losses: int = 0
+    """How often it was lost since a user last asked for it."""
+    apart: bool = False
+    """Whether it needs a process of its own: one that it shared is gone."""
+    with_sweep: bool = False
+    """Whether it was paused or stopped because the whole sweep was."""
+    lr_to: float = 0.0
+    lr_steps: int = 0
+    """Above 0 the run is a range test, from the setting's LR to `lr_to`; it is never ranked."""
+    spent: float = 0.0
+    """What its ended attempts have cost, in the plan's unit."""
+
+    @property
+    def is_range_test(self) -> bool:
+        """Whether it raises the LR step by step instead of training at one."""
+        return self.lr_steps > 0
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def attempt_key(self) -> tuple[str, int]:
+        """What its latest attempt goes by in memory."""
+        return self.id, self.attempts[-1].number
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end by itself."""
+        return self.ending is not None and self.ending.kind == "finished"
+
+    @property
+    def folder(self) -> str:
+        """Name of its directory: r03-lr3e-04."""
+        return f"{self.id}-lr{lr_text(self.setting.lr)}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may have a process."""
+        return self.state in ALIVE
+
+
+def lr_text(lr: float) -> str:
+    """Return an LR in its canonical form with as few digits as keep it apart: 3e-04, 6.25e-03."""
+    for digits in range(16):
+        text = f"{lr:.{digits}e}"
+        if float(text) == lr:
+            return text
+    return f"{lr:.16e}"
+
+
+def besides_lr(setting: Setting) -> list[str]:
+    """Return what a setting has besides its LR, in words: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
+    parts = [_in_words(setting.optimizer), _in_words(setting.schedule)]
+    parts += [f"{name}={_level(name, value)}" for name, value in setting.values.items()]
+    return [part for part in parts if part]
+
+
+def group_of(setting: Setting) -> str:
+    """Return what a setting shares with those that differ only in their LR, in words; "" where nothing is named."""
+    return ", ".join(besides_lr(setting))
+
+
+def differences(plan: Plan, setting: Setting) -> list[tuple[str, Scalar]]:
+    """Return the factors of a study in which a setting differs from the base, each with its level; [] for the base itself."""
+    found: list[tuple[str, Scalar]] = []
+    for factor, base in plan.study:
+        level = setting.optimizer if factor == "optimizer" else setting.values.get(factor, base)
+        if level != base:
+            found.append((factor, level))
+    return found
+
+
+def level_text(factor: str, level: Scalar) -> str:
+    """Return a level of a study in words: 64, 0.3, mlp width=64, sgd momentum=0.9."""
+    if factor in {"dataset", "model", "optimizer"}:
+        return _in_words(str(level))
+    return f"{level:g}" if isinstance(level, float) else str(level)
+
+
+def _level(name: str, value: Scalar) -> Scalar:
+    return _in_words(value) if name == "model" and isinstance(value, str) else value
+
+
+def _in_words(text: str) -> str:
+    """Return {"sgd":{"momentum":0.9}} as sgd momentum=0.9, anything else as it is."""
+    try:
+        table = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(table, dict) or len(table) != 1:
+        return text
+    name, options = next(iter(table.items()))
+    if not isinstance(options, dict):
+        return text
+    return " ".join([str(name), *(f"{key}={value}" for key, value in options.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The present: everything the journal says."""
+
+    plan: Plan | None = None
+    runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+    parallel: int = 1
+    lowered_at: float = -1.0
+    """When it was last lowered."""
+    brake: str | None = None
+    """Why nothing is launched; None where it is."""
+    stopping: bool = False
+    """Whether the user ends the sweep."""
+    data: ev.DataPrepared | None = None
+    """The data set that the experiment names; the base of a study."""
+    datasets: Mapping[str, ev.DataPrepared] = field(default_factory=lambda: MappingProxyType({}))
+    """All that are prepared, by name."""
+    data_attempt: int = 0
+    """The latest attempt at preparing one."""
+    data_token: str = ""
+    data_wanted: str = ""
+    """Which data set that attempt prepares."""
+    warnings: tuple[tuple[float, str | None, str], ...] = ()
+    """(at, run, text), the latest 200."""
+    commands: Mapping[str, ev.CommandDone | None] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """The commands that have had an effect, by ID; None until they are answered."""
+    ranges: Mapping[str, ev.RangeTested] = field(default_factory=lambda: MappingProxyType({}))
+    """What the range tests said, by run."""
+    rungs: tuple[ev.RungClosed, ...] = ()
+    """The rungs that are decided, in their order."""
+    budget_reached: ev.BudgetReached | None = None
+    budget_lifted: bool = False
+    """Whether the user went on after the budget was spent."""
+    seconds: float = 0.0
+    """Training time of all ended attempts."""
+    verdict: ev.VerdictReached | None = None
+    closed: ev.SweepClosed | None = None
+    opened_at: float = 0.0
+    """When the sweep was first opened."""
+    reopened_at: float = 0.0
+    """When it was last opened."""
+    earlier_seconds: float = 0.0
+    """How long it had been open before that."""
+    host: str = ""
+    inode: int = 0
+    n: int = 0
+    """Number of the last event."""
+    alerted: int = 0
+    """The last event up to which [alerts] was told."""
+    at: float = 0.0
+    """Time of the last event."""
+    strange: int = 0
+    """Events that did not fit and changed nothing."""
+
+    @property
+    def spent(self) -> float:
+        """What all ended attempts have cost, in the plan's unit."""
+        return sum(run.spent for run in self.runs.values())
+
+    @property
+    def preparing(self) -> bool:
+        """Whether the latest preparation of a data set has not come to its end."""
+        return self.data_attempt > 0 and self.data_wanted not in self.datasets
+
+    def data_of(self, setting: Setting) -> ev.DataPrepared | None:
+        """Return the data that a setting trains on: a study may vary it."""
+        return self.datasets.get(str(setting.values.get("dataset", "")), self.data)
+
+    def active_seconds(self, now: float) -> float:
+        """Return how long the sweep has been open, the time between its ends and its reopenings left out."""
+        if self.closed is not None:
+            return self.earlier_seconds
+        return self.earlier_seconds + max(0.0, now - self.reopened_at)
+
+    def rung(self, group: str, level: float) -> ev.RungClosed | None:
+        """Return what was decided for a group at a length, if it was."""
+        return next((r for r in self.rungs if r.group == group and r.level == level), None)
+
+    def trained(self) -> list[Run]:
+        """Return all runs but the range tests."""
+        return [run for run in self.runs.values() if not run.is_range_test]
+
+    def alive(self) -> list[Run]:
+        """Return the runs that may have a process."""
+        return [run for run in self.runs.values() if run.alive]
+
+    def queued(self) -> list[Run]:
+        """Return the queue, next first."""
+        waiting = [run for run in self.runs.values() if run.state is State.QUEUED]
+        return sorted(waiting, key=lambda run: run.queued_n)
+
+
+def fold(events: Iterable[AnyEvent], sweep: Sweep | None = None) -> Sweep:
+    """Return the present after `events`."""
+    return functools.reduce(apply, events, sweep or Sweep())
+
+
+def apply(sweep: Sweep, event: AnyEvent) -> Sweep:
+    """Return the sweep after one event."""
+    step = _APPLY.get(type(event))
+    after = step(sweep, event) if step else sweep
+    if after is None:
+        after = replace(sweep, strange=sweep.strange + 1)
+    if event.by is not None and event.by not in after.commands:
+        after = replace(after, commands=MappingProxyType({**after.commands, event.by: None}))
+    return replace(after, n=event.n, at=event.at)
+
+
+def _opened(sweep: Sweep, e: ev.SweepOpened) -> Sweep:
+    first = sweep.plan is None
+    return replace(
+        sweep,
+        plan=e.plan,
+        host=e.host,
+        inode=e.inode,
+        closed=None,
+        parallel=e.plan.parallel if first else sweep.parallel,
+        opened_at=e.at if first else sweep.opened_at,
+        reopened_at=e.at if first or sweep.closed is not None else sweep.reopened_at,
+    )
+
+
+def _data_preparing(sweep: Sweep, e: ev.DataPreparing) -> Sweep:
+    wanted = e.dataset or (sweep.plan.dataset if sweep.plan else "")
+    return replace(sweep, data_attempt=e.attempt, data_token=e.token, data_wanted=wanted)
+
+
+def _data_prepared(sweep: Sweep, e: ev.DataPrepared) -> Sweep:
+    base = sweep.data is None or sweep.data.dataset == e.dataset
+    datasets = MappingProxyType({**sweep.datasets, e.dataset: e})
+    return replace(sweep, data=e if base else sweep.data, datasets=datasets)
+
+
+def is_lr(lr: float) -> bool:
+    """Tell whether a number can be a learning rate: one beyond 1e±30 comes from a damaged or foreign journal, or from a slip."""
+    return 1 / MOST_LR <= lr <= MOST_LR
+
+
+def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
+    if not is_lr(e.setting.lr):
+        return None
+    old = sweep.runs.get(e.run)
+    if old is None:
+        run = Run(
+            id=e.run,
+            setting=e.setting,
+            seed=e.seed,
+            origin=e.origin,
+            state=State.QUEUED,
+            until=e.until,
+            parent=e.parent,
+            resume=e.resume,
+            why=e.why,
+            queued_n=e.n,
+            lr_to=e.lr_to,
+            lr_steps=e.lr_steps,
+        )
+        return _with(sweep, run)
+    if old.alive:
+        return None
+    again = replace(
+        old,
+        state=State.QUEUED,
+        until=e.until,
+        resume=e.resume,
+        origin=e.origin,
+        ending=None,
+        flags=(),
+        why=e.why,
+        queued_n=e.n,
+        with_sweep=False,
+        losses=old.losses if old.state is State.LOST else 0,
+    )
+    return _with(sweep, again)
+
+
+def _launched(sweep: Sweep, e: ev.RunLaunched) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or run.state is not State.QUEUED or e.attempt <= len(run.attempts):
+        return None
+    attempt = Attempt(
+        number=e.attempt,
+        token=e.token,
+        until=e.until,
+        devices=e.devices,
+        resumed_from=e.resumed_from,
+        shared=e.shared,
+        launched_at=e.at,
+    )
+    return _with(
+        sweep,
+        replace(run, state=State.STARTING, why="", attempts=(*run.attempts, attempt)),
+    )
+
+
+def _started(sweep: Sweep, e: ev.RunStarted) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state is not State.STARTING:
+        return None
+    return _with(sweep, _attempt(replace(run, state=State.RUNNING), pid=e.pid, started_at=e.at))
+
+
+def _adopted(sweep: Sweep, e: ev.RunAdopted) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    state = State.RUNNING if run.state in (State.STARTING, State.LOST) else run.state
+    started = run.attempts[-1].started_at or e.at
+    return _with(sweep, _attempt(replace(run, state=state), pid=e.pid, started_at=started))
+
+
+def _reached(sweep: Sweep, e: ev.RunReached) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None:
+        return None
+    reached = Reached(e.attempt, e.level, _countable(e.value), _countable(e.val_loss))
+    kept = tuple(r for r in run.reached if (r.attempt, r.level) != (e.attempt, e.level))
+    return _with(sweep, replace(run, reached=(*kept, reached)))
+
+
+def _countable(value: float | None) -> float | None:
+    """Return a measured value; None where nothing can be computed with it."""
+    return value if value is not None and abs(value) <= MOST_VALUE else None
+
+
+def _moved(state: State, *, of: frozenset[State]) -> functools.partial[Sweep | None]:
+    """Return the step for an event that only changes the state of a living attempt."""
+    return functools.partial(_move, state, of)
+
+
+def _move(
+    state: State,
+    of: frozenset[State],
+    sweep: Sweep,
+    e: ev.RunFrozen | ev.RunThawed,
+) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state not in of:
+        return None
+    return _with(sweep, replace(run, state=state))
+
+
+def _pausing(sweep: Sweep, e: ev.RunPausing) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state not in _LIVE:
+        return None
+    return _with(sweep, replace(run, state=State.PAUSING, why=e.why, with_sweep=e.with_sweep))
+
+
+def _paused(sweep: Sweep, e: ev.RunPaused) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state is not State.PAUSING:
+        return None
+    return _with(sweep, _attempt(replace(run, state=State.PAUSED), ended_at=e.at))
+
+
+def _waiting(sweep: Sweep, e: ev.RunWaiting) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or not run.alive:
+        return None
+    return _with(sweep, _attempt(replace(run, state=State.WAITING, why=""), ended_at=e.at))
+
+
+def _promoted(sweep: Sweep, e: ev.RunPromoted) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or run.state is not State.WAITING:
+        return None
+    return _with(sweep, replace(run, state=State.QUEUED, until=e.until, resume=True, queued_n=e.n))
+
+
+def _stopping(sweep: Sweep, e: ev.RunStopping) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    run = replace(run, state=State.STOPPING, why=e.why, with_sweep=e.with_sweep)
+    return _with(sweep, _attempt(run, stop_kind=e.kind, stop_why=e.why))
+
+
+def _ended(sweep: Sweep, e: ev.RunEnded) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or run.state is State.ENDED or e.attempt != len(run.attempts):
+        return None
+    ending = Ending(e.kind, e.code, e.signal, e.at, e.why)
+    run = replace(run, state=State.ENDED, ending=ending, why=e.why)
+    return _with(sweep, _attempt(run, ended_at=e.at) if run.attempts else run)
+
+
+def _lost(sweep: Sweep, e: ev.RunLost) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    forgiven = e.crowded or e.apart
+    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + (not forgiven))
+    run = replace(run, apart=run.apart or e.apart)
+    return _with(sweep, _attempt(run, ended_at=e.at))
+
+
+def _flagged(sweep: Sweep, e: ev.RunFlagged) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None:
+        return None
+    return _with(sweep, replace(run, flags=(*run.flags, (e.rule, e.why))))
+
+
+def _charged(sweep: Sweep, e: ev.RunCharged) -> Sweep | None:
+    run = sweep.runs.get(e.run)
+    if run is None or not e.spent >= 0:
+        return None
+    after = _with(sweep, replace(run, spent=run.spent + e.spent))
+    return replace(after, seconds=after.seconds + max(0.0, e.seconds))
+
+
+def _range_tested(sweep: Sweep, e: ev.RangeTested) -> Sweep | None:
+    if e.run not in sweep.runs:
+        return None
+    return replace(sweep, ranges=MappingProxyType({**sweep.ranges, e.run: e}))
+
+
+def _rung_closed(sweep: Sweep, e: ev.RungClosed) -> Sweep | None:
+    if sweep.rung(e.group, e.level) is not None:
+        return None
+    return replace(sweep, rungs=(*sweep.rungs, e))
+
+
+def _budget_reached(sweep: Sweep, e: ev.BudgetReached) -> Sweep:
+    return replace(sweep, budget_reached=e)
+
+
+def _warned(sweep: Sweep, e: ev.Warned) -> Sweep:
+    return replace(sweep, warnings=(*sweep.warnings[-199:], (e.at, e.run, e.text)))
+
+
+def _done(sweep: Sweep, e: ev.CommandDone) -> Sweep:
+    if e.by is None:
+        return sweep
+    return replace(sweep, commands=MappingProxyType({**sweep.commands, e.by: e}))
+
+
+def _closed(sweep: Sweep, e: ev.SweepClosed) -> Sweep:
+    return replace(sweep, closed=e, earlier_seconds=sweep.active_seconds(e.at))
+
+
+def _verdict(sweep: Sweep, e: ev.VerdictReached) -> Sweep:
+    return replace(sweep, verdict=e)
+
+
+def _parallel(sweep: Sweep, e: ev.ParallelSet) -> Sweep:
+    parallel = max(1, e.parallel)
+    lowered_at = e.at if parallel < sweep.parallel else sweep.lowered_at
+    return replace(sweep, parallel=parallel, lowered_at=lowered_at)
+
+
+def _brake(sweep: Sweep, e: ev.BrakeSet) -> Sweep:
+    lifted = sweep.budget_lifted or (not e.on and sweep.budget_reached is not None)
+    return replace(
+        sweep,
+        brake=e.why if e.on else None,
+        stopping=e.on and e.stop,
+        budget_reached=sweep.budget_reached if e.on else None,
+        budget_lifted=lifted,
+    )
+
+
+def _with(sweep: Sweep, run: Run) -> Sweep:
+    return replace(sweep, runs=MappingProxyType({**sweep.runs, run.id: run}))
+
+
+def _current(sweep: Sweep, run_id: str, attempt: int) -> Run | None:
+    """Return the run if `attempt` is its latest and may still have a process (or was lost)."""
+    run = sweep.runs.get(run_id)
+    if run is None or not run.attempts or run.attempts[-1].number != attempt:
+        return None
+    return run if run.alive or run.state is State.LOST else None
+
+
+def _attempt(run: Run, **changes: object) -> Run:
+    latest = replace(run.attempts[-1], **changes)  # type: ignore[arg-type]
+    return replace(run, attempts=(*run.attempts[:-1], latest))
+
+
+_LIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN})
+
+_APPLY: dict[type[Event], Callable[..., Sweep | None]] = {
+    ev.SweepOpened: _opened,
+    ev.DataPreparing: _data_preparing,
+    ev.DataPrepared: _data_prepared,
+    ev.RunQueued: _queued,
+    ev.RunLaunched: _launched,
+    ev.RunStarted: _started,
+    ev.RunAdopted: _adopted,
+    ev.RunReached: _reached,
+    ev.RunWaiting: _waiting,
+    ev.RunPromoted: _promoted,
+    ev.RunPausing: _pausing,
+    ev.RunPaused: _paused,
+    ev.RunFrozen: _moved(State.FROZEN, of=_LIVE),
+    ev.RunThawed: _moved(State.RUNNING, of=frozenset({State.FROZEN})),
+    ev.RunStopping: _stopping,
+    ev.RunEnded: _ended,
+    ev.RunLost: _lost,
+    ev.RunFlagged: _flagged,
+    ev.RunCharged: _charged,
+    ev.RangeTested: _range_tested,
+    ev.RungClosed: _rung_closed,
+    ev.BudgetReached: _budget_reached,
+    ev.Warned: _warned,
+    ev.CommandDone: _done,
+    ev.SweepClosed: _closed,
+    ev.VerdictReached: _verdict,
+    ev.ParallelSet: _parallel,
+    ev.Alerted: lambda sweep, e: replace(sweep, alerted=max(sweep.alerted, e.of)),
+    ev.BrakeSet: _brake,
+}

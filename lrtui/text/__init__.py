@@ -1,0 +1,1 @@
+"""Text for people: cleaned of control sequences, and quantities in one format."""

@@ -1,0 +1,93 @@
+"""The worker of a run that a host trains: it writes the metric lines, hears the signals, and ends as the run ends.
+
+So a run that shares a process is one process to everybody else: killing it ends the run, SIGTERM lets it write its
+checkpoint, SIGSTOP holds it (a host never runs more than a line ahead of what was written), its output is its own. No torch is
+used here. The link is a pair of sockets that `lrtui.workers.forkserver` made; each message is a JSON object:
+
+    worker to host    {"argv": [..]} once; {"wrote": n} after n lines; {"stop": true}
+    host to worker    {"begun": true} once; {"emit": {..}}; {"say": text}; {"complain": text}; {"exit": code, "reached": bool}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from functools import partial
+from typing import Any
+
+from lrtui.emit import emit
+from lrtui.train import ABANDONED
+from lrtui.train.stop import Stop
+
+LINK = "LRTUI_HOST_FD"
+"""The environment variable with the descriptor of the link."""
+LONGEST = 1 << 17
+"""Bytes of a message; the socket's buffer holds it."""
+
+
+def attend(argv: list[str]) -> int | None:
+    """Let the host train as the command line says; return the exit code, None where the run must be trained here."""
+    number = os.environ.pop(LINK, "")
+    if not number.isdigit():
+        return None
+    with socket.socket(fileno=int(number)) as link:
+        # until the run has begun, SIGTERM ends this process at once: there is nothing to save
+        if not send(link, {"argv": argv}) or not _has_begun(link):
+            return None
+        with Stop(tell=partial(send, link, {"stop": True})) as stop:
+            end = _serve(link)
+        if end is not None:
+            return int(end["exit"]) or (0 if end["reached"] else stop.exit_code)
+    print(
+        "lrtui.train: the process that trained this run beside others is gone",
+        file=sys.stderr,
+        flush=True,
+    )
+    return ABANDONED
+
+
+def _has_begun(link: socket.socket) -> bool:
+    """Wait for the host's first words; False where it cannot train this run, or is gone."""
+    return "begun" in (receive(link) or {})
+
+
+def _serve(link: socket.socket) -> dict[str, Any] | None:
+    """Write what comes until the run is over; return the host's last words on it, None where the host is gone."""
+    while (message := receive(link)) is not None:
+        if "emit" in message:
+            emit(**message["emit"])
+            send(link, {"wrote": 1})
+        if "say" in message:
+            print(message["say"], flush=True)
+        if "complain" in message:
+            print(message["complain"], file=sys.stderr, flush=True)
+        if "exit" in message:
+            return message
+    return None
+
+
+def send(link: socket.socket, message: dict[str, Any]) -> bool:
+    """Send a message; return False where nobody is left to read it, or nobody reads."""
+    with contextlib.suppress(OSError):
+        link.send(json.dumps(message).encode())
+        return True
+    return False
+
+
+def receive(link: socket.socket) -> dict[str, Any] | None:
+    """Return the next message, None at the end of the link.
+
+    Raises:
+        BlockingIOError: there is none yet; where the link does not block.
+
+    """
+    try:
+        found = link.recv(LONGEST)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return None
+    return json.loads(found) if found else None

@@ -1,0 +1,254 @@
+"""`python -m lrtui.train.multiplex.server CONTROL_FD`: one process that trains several runs of a sweep, each for a worker of its own.
+
+`lrtui.workers.forkserver` forks it when the first run comes that may share its GPU, and hands it a link to each worker (`guest.py`). The
+runs take their steps in turns (`together.py`), each as if it were alone: one that comes or goes changes no bit of another.
+
+    a worker is killed       its end of the link closes: its run is dropped here, without a checkpoint
+    SIGTERM to a worker      it says stop: its run writes a checkpoint and leaves
+    a worker is frozen       it acknowledges no line: its run waits
+    a run fails              it alone ends, with the words and the exit code that it would have ended with alone
+    the GPU itself fails     nothing can go on in this process: it ends, and each run goes on in a process of its own
+
+It lives as long as it has runs, and IDLE_SECONDS longer while somebody may send more; then the GPU's memory is free again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import time
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lrtui.train.faults import Fault, explained
+from lrtui.train.loop import Course, settle
+from lrtui.train.multiplex.client import LONGEST, receive, send
+from lrtui.train.multiplex.runs import Member, Together
+from lrtui.train.options import UsageError, parse
+
+if TYPE_CHECKING:
+    from lrtui.train.options import Options
+
+IDLE_SECONDS = 20.0
+AHEAD = 1
+"""Lines that a run may be ahead of what its worker has written."""
+_GPU_FAILED = 70
+"""Exit code: EX_SOFTWARE of sysexits.h."""
+
+
+def main(control_fd: int) -> None:
+    """Train what comes until nobody is left."""
+    with socket.socket(fileno=control_fd) as control:
+        control.setblocking(False)
+        host = Host(control)
+        while host.further():
+            pass
+
+
+class Host:
+    """The runs of one process, and the socket over which more of them come."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control: socket.socket | None = control
+        self._together = Together()
+        self._guests: list[Guest] = []
+        self._busy_at = time.monotonic()
+
+    def further(self) -> bool:
+        """Let those in who have come, and give each run a turn; False where nobody is left to wait for."""
+        self._let_in()
+        for guest in list(self._guests):
+            if guest.further(self._together):
+                continue
+            self._guests.remove(guest)
+            guest.leave()
+        if self._guests:
+            self._busy_at = time.monotonic()
+        if not any(guest.is_ready() for guest in self._guests):
+            return self._wait()
+        return True
+
+    def _let_in(self) -> None:
+        """Take the links of the runs that have come since the last look."""
+        while self._control is not None:
+            try:
+                said, fds, _, _ = socket.recv_fds(self._control, 1, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                said, fds = b"", []
+            if fds:
+                link = socket.socket(fileno=fds[0])
+                self._guests.append(Guest(link, beside=len(self._guests)))
+            if not said:
+                self._control = None
+
+    def _wait(self) -> bool:
+        """Wait until there may be something to do; False where nobody is here and nobody comes."""
+        idle = time.monotonic() - self._busy_at
+        if not self._guests and (self._control is None or idle > IDLE_SECONDS):
+            return False
+        links = [guest.link for guest in self._guests]
+        select.select([*links, *([self._control] if self._control else [])], [], [], 1.0)
+        return True
+
+
+class Guest:
+    """One run in this process: its `loop.Outlet`, and what `loop.Asked` asks."""
+
+    def __init__(self, link: socket.socket, beside: int) -> None:
+        link.setblocking(False)
+        self.link = link
+        self._beside = beside
+        """How many others are here as it comes."""
+        self._stop = self._over = self._gone = False
+        self._unwritten = 0
+        self._options: Options | None = None
+        self._member: Member | None = None
+        self._course: Course | None = None
+
+    # ── what loop.py asks of it ───────────────────────────────────────────────────────────────────
+
+    @property
+    def asked(self) -> bool:
+        """Whether its worker was asked to stop, or is gone."""
+        self._hear()
+        return self._stop or self._gone
+
+    def emit(self, **metrics: float) -> None:
+        """Have a metric line written."""
+        self._unwritten += 1
+        self._tell(emit=metrics)
+
+    def say(self, text: str) -> None:
+        """Have something printed."""
+        self._tell(say=text[: LONGEST // 8])
+
+    def complain(self, text: str) -> None:
+        """Have something printed on stderr."""
+        self._tell(complain=text[-LONGEST // 8 :])
+
+    # ── what the host asks of it ──────────────────────────────────────────────────────────────────
+
+    def is_ready(self) -> bool:
+        """Whether there is anything to do: its worker has written, but for one line, all that it was told."""
+        if self._gone:
+            return True
+        return self._options is not None and self._unwritten <= AHEAD and not self._over
+
+    def further(self, together: Together) -> bool:
+        """Take a turn; False where its worker is gone, or must train it alone."""
+        self._hear()
+        if self._gone or not self.is_ready():
+            return not self._gone
+        try:
+            return self._begin(together) if self._course is None else self._step(together)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it ends this run alone
+            self._fail(error)
+            return True
+
+    def leave(self) -> None:
+        """Close the link: not before the worker has, or it would not read the last that was said."""
+        self.link.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Give back the memory."""
+        self._course = self._member = None
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.empty_cache()
+
+    def _begin(self, together: Together) -> bool:
+        """Set the run up once its command line has come; where that is no fault of its own, the worker tries it alone."""
+        if self._options is None:
+            return True
+        settle(self._options)
+        try:
+            self._member = member = together.set_up(self._options)
+        except RuntimeError as error:
+            if explained(error, self._options):
+                raise
+            return False
+        self._tell(begun=True)
+        if self._beside:
+            many = f"{self._beside} others" if self._beside > 1 else "another run"
+            self.say(f"trained beside {many} in process {os.getpid()}")
+        self._course = member.turn(partial(Course, member.training, self, self))
+        return True
+
+    def _step(self, together: Together) -> bool:
+        assert self._course and self._member, "it has begun"  # noqa: S101, PT018
+        training = self._member.training
+        batch = together.batch(training) if training.step < training.until else None
+        if self._member.turn(partial(self._course.further, batch), batch):
+            return True
+        if not self._gone:
+            self._member.turn(self._course.end)
+            self._end(0, reached=self._course.reached)
+        return True
+
+    def _end(self, code: int, *, reached: bool = False) -> None:
+        """Tell the worker that its run is over."""
+        self._tell(exit=code, reached=reached)
+        self._over = True
+        self._forget()
+
+    def _fail(self, error: Exception) -> None:
+        """Say how the run ended; where the GPU itself has failed, end the process: nobody knows whose fault it is."""
+        fault = explained(error, self._options) if self._options else Fault(2, str(error))
+        if fault is None:
+            _require_gpu()
+            fault = Fault(1, "".join(traceback.format_exception(error)))
+            self.complain(fault.text)
+        else:
+            if self._course is None:
+                self._tell(begun=True)
+            self.complain(f"lrtui.train: {fault.text}")
+        self._end(fault.code)
+
+    def _hear(self) -> None:
+        """Take in what the worker has said."""
+        while not self._gone:
+            try:
+                message = receive(self.link)
+            except BlockingIOError:
+                return
+            if message is None:
+                self._gone = True
+                return
+            self._unwritten -= message.get("wrote", 0)
+            self._stop |= "stop" in message
+            if "argv" in message:
+                self._take(message["argv"])
+
+    def _take(self, argv: list[str]) -> None:
+        """Read its command line, which the worker has found good."""
+        try:
+            self._options = parse(argv)
+        except (UsageError, SystemExit):
+            self._gone = True
+
+    def _tell(self, **message: Any) -> None:
+        if not send(self.link, message):
+            self._gone = True
+
+
+def _require_gpu() -> None:
+    """End this process if the GPU does not work any more: after an error of a kernel no later call succeeds."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        print(f"host {os.getpid()}: the GPU has failed: {reason}", file=sys.stderr, flush=True)
+        os._exit(_GPU_FAILED)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

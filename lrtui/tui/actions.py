@@ -1,0 +1,543 @@
+# ruff: noqa: D102  # what each action does stands in the one table of keys
+"""What the keys do: each `action_...` changes the view, or asks for a command after the question that it needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lrtui.frontend import requests
+from lrtui.sweep.events import AnyCommand, StopSweep
+from lrtui.sweep.state import lr_text
+from lrtui.text.format import count
+from lrtui.tui.charts.curves import measured, metric_names, metric_ring
+from lrtui.tui.panels.explanation import sentences
+from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
+from lrtui.tui.panels.search import lines_of
+from lrtui.tui.view_model import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from textual.geometry import Size
+
+    from lrtui.frontend.undo import Deed
+    from lrtui.sweep.state import Run
+    from lrtui.tui.panels.chart_panel import Drawn
+    from lrtui.tui.view_model import Scene
+
+_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived", "hardware")
+"""Panes with nothing to scroll: there the keys that scroll move the cursor."""
+STEPS = 60
+"""So many steps of the cursor lead across a chart."""
+LEAST_WINDOW = 1 / 256
+FROM_END: tuple[Pane, ...] = ("output", "journal")
+"""Panes that stand at their end."""
+
+
+class Steering:
+    """The actions of the app, apart from its wiring."""
+
+    scene: Scene
+    directory: Path
+    look: Callable[..., None]
+    say: Callable[..., None]
+    send: Callable[..., None]
+    deeds: deque[Deed]
+    exit: Callable[..., None]
+    repaint_all: Callable[[], None]
+    refresh: Callable[..., Any]
+    size: Size
+    theme: str
+    push_screen: Callable[..., Any]
+    export_screenshot: Callable[..., str]
+    screen_lines: Callable[[], list[str]]
+    charts_seen: Callable[[], list[Drawn]]
+    run_worker: Callable[..., Any]
+    call_from_thread: Callable[..., Any]
+
+    @property
+    def pane_rows(self) -> int:
+        """How many lines of text the large area shows."""
+        raise NotImplementedError
+
+    @property
+    def charts_shown(self) -> int:
+        """How many charts share the screen."""
+        raise NotImplementedError
+
+    # ------------------------------------------------ runs
+
+    def _target(self) -> Run | None:
+        """Return the run that acting keys mean; None, said aloud, where none can be meant."""
+        scene: Scene = self.scene
+        why = self._cannot_act()
+        if why:
+            self.say(why, bad=True)
+            return None
+        rows = ordered(scene)
+        test = scene.test
+        if test is not None and (scene.view.pane == "range" or not rows):
+            return test
+        if scene.snapshot is None or not rows:
+            self.say("there is no run yet", bad=True)
+            return None
+        row = rows[row_of(rows, scene.view.selected)]
+        run: Run | None = scene.snapshot.sweep.runs.get(shown_run(scene, row))
+        return run
+
+    def _cannot_act(self) -> str:
+        scene: Scene = self.scene
+        if scene.snapshot is None:
+            return "still reading"
+        if scene.view_only:
+            return f"this can only be viewed: {scene.view_only}"
+        closed = scene.snapshot.sweep.closed
+        if closed is not None and scene.snapshot.sweep.stopping:
+            return f"the sweep was stopped; to go on: lrtui {self.directory} --resume"
+        return ""
+
+    def _ask(self, asked: AnyCommand | str, doing: str) -> None:
+        if isinstance(asked, str):
+            self.say(asked, bad=True)
+        else:
+            self.send(asked, doing=doing)
+
+    def _confirm(
+        self,
+        title: str,
+        asked: AnyCommand | str,
+        doing: str,
+        *lines: str,
+        first: AnyCommand | str | None = None,
+        remember: bool = True,
+    ) -> None:
+        if isinstance(asked, str):
+            self.say(asked, bad=True)
+            return
+        from lrtui.tui.screens.confirm import yes_or_no  # needed seldom
+
+        def answered(result: str | None) -> None:
+            if result:
+                before = () if first is None or isinstance(first, str) else (first,)
+                self.send(*before, asked, doing=doing, remember=remember)
+
+        self.push_screen(yes_or_no(title, *lines), answered)
+
+    def action_kill(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            note = "Its checkpoint and its curve stay; R starts it again."
+            self._confirm(f"Kill {name}?", requests.kill(run, name), f"killing {name}", note)
+
+    def action_restart(self) -> None:
+        run = self._target()
+        if not run:
+            return
+        name = title_of(self.scene, run.id)
+        asked = requests.restart(run, name)
+        if run.alive:
+            note = "It is killed first; the new attempt begins from scratch."
+            killed = requests.kill(run, name)
+            self._confirm(f"Restart {name}?", asked, f"restarting {name}", note, first=killed)
+        else:
+            self._ask(asked, f"restarting {name}")
+
+    def action_pause(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            self._ask(requests.pause(run, name), f"asking {name}")
+
+    def action_freeze(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            self._ask(requests.freeze(run, name), f"asking {name}")
+
+    def action_edit(self) -> None:
+        run = self._target()
+        if run:
+            name = title_of(self.scene, run.id)
+            self._ask_lr(f"New run like {name}", lr_text(run.setting.lr), run)
+
+    def action_new(self) -> None:
+        why = self._cannot_act()
+        if why:
+            self.say(why, bad=True)
+        else:
+            self._ask_lr("New run", "", None)
+
+    def _ask_lr(self, title: str, value: str, parent: Run | None) -> None:
+        from lrtui.tui.screens.text_prompt import Ask  # Textual's Input costs 10 ms
+
+        def checked(text: str) -> tuple[bool, str]:
+            return not isinstance(requests.read_lr(text), str), requests.echo_lr(text)
+
+        def answered(text: str | None) -> None:
+            lr = requests.read_lr(text) if text is not None else ""
+            if not isinstance(lr, str):
+                self.send(requests.add(lr, parent), doing=f"adding {lr_text(lr)}")
+
+        note = (
+            "with its other settings and seed" if parent else "with the first run's other settings"
+        )
+        self.push_screen(Ask(title, value, f"Learning rate, {note}:", checked), answered)
+
+    def action_parallel(self, change: int) -> None:
+        why, snapshot = self._cannot_act(), self.scene.snapshot
+        if why or snapshot is None:
+            self.say(why, bad=True)
+            return
+        now = snapshot.sweep.parallel
+        self._ask(requests.parallel(now, change), f"{now + change} at a time")
+
+    def action_undo(self) -> None:
+        """Undo what was done last here; what ends a run is asked first."""
+        why, snapshot = self._cannot_act(), self.scene.snapshot
+        if why or snapshot is None:
+            self.say(why, bad=True)
+            return
+        if not self.deeds:
+            self.say("nothing was done in this monitor that could be undone", bad=True)
+            return
+        from lrtui.frontend.undo import NotYet, undoing  # needed seldom
+
+        found = undoing(self.deeds[-1], snapshot.sweep, partial(title_of, self.scene))
+        if not isinstance(found, NotYet):
+            self.deeds.pop()
+        if isinstance(found, str):
+            self.say(found, bad=True)
+        elif found.victim:
+            title = f"Undo: kill {found.victim}?"
+            self._confirm(title, found.command, found.says, found.says, remember=False)
+        else:
+            self.send(found.command, doing=found.says, remember=False)
+
+    # ------------------------------------------------ leaderboard
+
+    def action_move(self, step: int) -> None:
+        rows = ordered(self.scene)
+        if rows:
+            at = row_of(rows, self.scene.view.selected) + step
+            self.look(selected=rows[max(0, min(at, len(rows) - 1))].runs[0], moved=True, scroll=0)
+
+    def action_sort(self) -> None:
+        at = SORTS.index(self.scene.view.sort)
+        self.look(sort=SORTS[(at + 1) % len(SORTS)])
+        self.say(f"sorted by {self.scene.view.sort}")
+
+    def action_reverse(self) -> None:
+        self.look(reverse=not self.scene.view.reverse)
+
+    def action_hide(self) -> None:
+        view = self.scene.view
+        if view.selected:
+            self.look(hidden=view.hidden ^ {view.selected})
+
+    def action_show_all(self) -> None:
+        self.look(hidden=frozenset(), filter="")
+
+    def action_filter(self) -> None:
+        """Narrow the runs down; in the output look for a text."""
+        if self.scene.view.pane == "output":
+            self._find()
+            return
+        from lrtui.frontend.run_filter import matcher  # needed seldom
+        from lrtui.tui.screens.text_prompt import Ask
+
+        def checked(text: str) -> tuple[bool, str]:
+            found = matcher(text)
+            return not isinstance(found, str), found if isinstance(found, str) else ""
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._narrow(" ".join(text.split()))
+
+        note = "lr>=1e-3 state:running -adam; empty: all"
+        self.push_screen(
+            Ask("Show only runs with", self.scene.view.filter, note, checked), answered
+        )
+
+    def _find(self) -> None:
+        """Ask what to look for, and go to where it stands next above."""
+        from lrtui.tui.screens.text_prompt import Ask  # needed seldom
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._go_to(text)
+
+        note = "the next one above; once more: /, Enter; empty: nothing"
+        ask = Ask("Look for", self.scene.view.find, note, lambda _: (True, ""))
+        self.push_screen(ask, answered)
+
+    def _go_to(self, text: str) -> None:
+        view, lines = self.scene.view, self.scene.pages.output
+        if not text:
+            self.look(find="", scroll=0)
+            return
+        found = [up for up, line in enumerate(reversed(lines)) if text.lower() in line.lower()]
+        again = view.scroll if text == view.find else -1
+        above = [up for up in found if up > again]
+        up = next(iter(above or found), view.scroll)
+        self.look(find=text, scroll=min(up, max(0, len(lines) - self.pane_rows)))
+        place = f", {found.index(up) + 1} of {len(found)} from below" if found else ""
+        self.say(f"{text}{place or ' is not there'}", bad=not found)
+
+    def _narrow(self, text: str) -> None:
+        """Narrow the runs down; the cursor stays with its run where that is still there."""
+        self.look(filter=text)
+        rows = ordered(self.scene)
+        if rows and not any(self.scene.view.selected in row.runs for row in rows):
+            self.look(selected=rows[0].runs[0], moved=True)
+        if text:
+            self.say(f"{len(rows)} of them; Esc shows all")
+
+    def action_pin(self) -> None:
+        view = self.scene.view
+        self.look(pinned="" if view.pinned == view.selected else view.selected)
+
+    # ------------------------------------------------ charts
+
+    def action_metric(self) -> None:
+        ring = self._metrics()
+        chosen = self.scene.view.metric
+        at = ring.index(chosen) if chosen in ring else 0
+        self.look(metric=ring[(at + 1) % len(ring)], pane="charts")
+
+    def action_metrics(self) -> None:
+        """Offer all metrics in a list."""
+        from lrtui.tui.screens.picker import Entry, Pick  # needed seldom
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self.look(metric=name, pane="charts")
+
+        runs = measured(self.scene).values()
+        found = Counter(name for series in runs for name in series.names())
+        entries = [
+            Entry(name, name, count(n, "run")) for name in self._metrics() for n in (found[name],)
+        ]
+        self.push_screen(Pick("Metric of the first chart", entries, self.scene.view.metric), picked)
+
+    def _metrics(self) -> list[str]:
+        plan = self.scene.snapshot.sweep.plan if self.scene.snapshot else None
+        names = metric_names(self.scene)
+        return metric_ring(self.charts_shown, names, plan.metric if plan else "")
+
+    def action_log_y(self) -> None:
+        self.look(log_y=not self.scene.view.log_y)
+
+    def action_axis(self) -> None:
+        self.look(axis=self.scene.view.axis + 1)
+
+    def action_smooth(self) -> None:
+        view = self.scene.view
+        self.look(smooth=not view.smooth, weight=view.weight or USUAL_WEIGHT)
+
+    def action_weight(self, step: int) -> None:
+        view = self.scene.view
+        at = WEIGHTS.index(view.weight) if view.smooth else 0
+        weight = WEIGHTS[max(0, min(at + step, len(WEIGHTS) - 1))] if step else USUAL_WEIGHT
+        self.look(smooth=weight > 0, weight=weight)
+
+    def action_cursor(self) -> None:
+        """Show a cursor in the charts; then the values beside it; then none."""
+        view = self.scene.view
+        if view.cursor is None:
+            self.look(cursor=sum(view.window) / 2, pane="charts")
+        elif view.pane == "charts":
+            self.look(pane="values")
+        else:
+            self.look(cursor=None, pane="charts")
+
+    def action_across(self, steps: int) -> None:
+        """Move the cursor; without one, what the charts show."""
+        view = self.scene.view
+        low, high = view.window
+        step = (high - low) / STEPS * steps
+        if view.cursor is None:
+            step = max(-low, min(step, 1 - high))
+            self.look(window=(low + step, high + step))
+            return
+        cursor = max(0.0, min(view.cursor + step, 1.0))
+        shift = min(0.0, cursor - low) + max(0.0, cursor - high)
+        self.look(cursor=cursor, window=(low + shift, high + shift))
+
+    def action_zoom(self, change: int) -> None:
+        """Show half or twice as much of the x axis, around the cursor or the middle."""
+        view = self.scene.view
+        low, high = view.window
+        if change == 0:
+            self.look(window=(0.0, 1.0))
+            return
+        size = max(LEAST_WINDOW, min((high - low) * (0.5 if change > 0 else 2.0), 1.0))
+        centre = (low + high) / 2 if view.cursor is None else view.cursor
+        low = max(0.0, min(centre - size / 2, 1 - size))
+        self.look(window=(low, low + size) if size < 1 else (0.0, 1.0), pane="charts")
+
+    def action_charts(self, count: int) -> None:
+        self.look(charts=count, pane="charts")
+
+    # ------------------------------------------------ panes
+
+    def _turn_to(self, pane: Pane) -> None:
+        """Show a pane in the place of the charts, or the charts again."""
+        self.look(pane="charts" if self.scene.view.pane == pane else pane, scroll=0)
+
+    def action_output(self) -> None:
+        self._turn_to("output")
+
+    def action_derived(self) -> None:
+        self._turn_to("derived")
+
+    def action_hardware(self) -> None:
+        self._turn_to("hardware")
+
+    def action_journal(self) -> None:
+        self._turn_to("journal")
+
+    def action_settings(self) -> None:
+        self._turn_to("settings")
+
+    def action_explain(self) -> None:
+        self._turn_to("explain")
+
+    def action_sensitivity(self) -> None:
+        self._turn_to("sensitivity")
+
+    def action_search(self) -> None:
+        self._turn_to("search")
+
+    def action_range(self) -> None:
+        """Show the range test behind the run; then those after it; then the charts."""
+        tests = [run.id for run in self.scene.tests]
+        if not tests:
+            self.say("this sweep has no range test", bad=True)
+            return
+        if self.scene.view.pane != "range" or self.scene.test is None:
+            self.look(pane="range", test="")
+            return
+        rest = tests[tests.index(self.scene.test.id) + 1 :]
+        self.look(pane="range" if rest else "charts", test=rest[0] if rest else "")
+
+    def action_charts_back(self) -> None:
+        """Go back to the charts; from there to all runs."""
+        if self.scene.view.pane == "charts" and self.scene.view.filter:
+            self.look(filter="")
+        else:
+            self.look(pane="charts", scroll=0)
+
+    def action_pane(self, step: int) -> None:
+        panes = self.scene.panes
+        at = panes.index(self.scene.view.pane) if self.scene.view.pane in panes else 0
+        self.look(pane=panes[(at + step) % len(panes)], scroll=0)
+
+    def action_follow(self) -> None:
+        self.look(pane="output", scroll=0)
+
+    def action_scroll_to(self, end: int) -> None:
+        view = self.scene.view
+        if view.pane in _PICTURES:
+            rows = ordered(self.scene)
+            if rows:
+                self.look(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
+        else:
+            far = (view.pane in FROM_END) == (end < 0)
+            self.look(scroll=10**6 if far else 0)
+
+    def action_page(self, step: int) -> None:
+        view = self.scene.view
+        if view.pane in _PICTURES:
+            self.action_move(step * 5)
+            return
+        most = max(0, self.text_lines(view.pane, self.size.width) - self.pane_rows)
+        change = -step if view.pane in FROM_END else step
+        self.look(
+            scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most))
+        )
+
+    def text_lines(self, pane: str, width: int) -> int:
+        """Return how many lines of text a pane has that is `width` cells wide; 0 for a picture."""
+        pages = self.scene.pages
+        if pane == "search":
+            return lines_of(self.scene, width)
+        if pane == "explain":
+            return len(sentences(self.scene, width))
+        texts = {"output": pages.output, "journal": pages.journal, "settings": pages.settings}
+        return len(texts.get(pane, ()))
+
+    # ------------------------------------------------ monitor
+
+    def action_help(self) -> None:
+        from lrtui.tui.screens.help import Help  # needed seldom
+
+        self.push_screen(Help())
+
+    def action_theme(self) -> None:
+        """Offer the themes in a list."""
+        from lrtui.tui.screens.picker import Entry, Pick  # needed seldom
+        from lrtui.tui.themes import THEMES
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self.theme = name
+                self.say(f"theme {name}: {THEMES[name].what}")
+
+        entries = [Entry(theme.name, theme.name, theme.what) for theme in THEMES.values()]
+        self.push_screen(Pick("Theme", entries, self.theme), picked)
+
+    def action_export(self) -> None:
+        """Write what is seen; the picture of the charts takes a second or two, so all of it is done in a thread."""
+        text = "\n".join(self.screen_lines()) + "\n"
+        self.say("writing what is seen ...")
+        work = partial(self._export, self.scene, text, self.export_screenshot(), self.charts_seen())
+        self.run_worker(work, thread=True, exit_on_error=False)
+
+    def _export(self, scene: Scene, text: str, screen: str, charts: Sequence[Drawn]) -> None:
+        from lrtui.tui.export import write  # needed seldom
+        from lrtui.tui.panels import Chart
+        from lrtui.tui.themes import DARK, THEMES
+
+        large = [
+            p for panel in charts if not isinstance(panel, Chart) for p in panel.pictures(scene)
+        ]
+        pictures = large or [p for chart in charts for p in chart.pictures(scene)]
+        theme = THEMES.get(self.theme, DARK)
+        try:
+            written = write(self.directory, scene, (text, screen), pictures, theme)
+        except OSError as error:
+            self.call_from_thread(self.say, f"cannot be written: {error.strerror}", bad=True)
+        else:
+            self.call_from_thread(self.say, str(written), bad=bool(written.missing))
+
+    def action_redraw(self) -> None:
+        self.repaint_all()
+        self.refresh(layout=True)
+
+    def action_interrupt(self) -> None:
+        self.exit(130)
+
+    def action_leave(self) -> None:
+        """Leave; while runs live, ask whether they should go on."""
+        scene: Scene = self.scene
+        sweep = scene.snapshot.sweep if scene.snapshot else None
+        live = 0
+        if sweep is not None and sweep.closed is None and not scene.view_only:
+            live = len(sweep.alive()) + len(sweep.queued())
+        if not live:
+            self.exit(0)
+            return
+        from lrtui.tui.screens.confirm import leave  # needed seldom
+
+        def answered(result: str | None) -> None:
+            if result == "detach":
+                self.exit(0)
+            elif result == "stop":
+                self.send(StopSweep(), doing="stopping all runs", then_leave=4)
+
+        self.push_screen(leave(live), answered)

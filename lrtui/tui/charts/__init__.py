@@ -1,0 +1,1 @@
+"""Charts as text: limits, curves and the two ways of drawing them."""

@@ -1,0 +1,392 @@
+"""From what was measured to pictures: which metric, which runs, thinned, smoothed, within limits that seldom move.
+
+Pure apart from `Framing`, which remembers limits. Called in the drawing thread; numpy is imported by the first call.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lrtui.frontend.run_filter import matches
+from lrtui.metrics import Series, thin
+from lrtui.sweep.state import lr_text
+from lrtui.text.clean import clean
+from lrtui.tui.charts import axes
+from lrtui.tui.charts.axes import Limits
+from lrtui.tui.charts.plot import MOST_POINTS, Curve, Picture
+from lrtui.tui.styled_text import amount, number
+from lrtui.tui.view_model import USUAL_WEIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lrtui.metrics import Axis, RunSeries
+    from lrtui.sweep.state import Run
+    from lrtui.tui.view_model import Scene
+
+_USUAL = ("val_loss", "val_acc", "train_loss", "train_acc")
+MOST_SMOOTHED = 5000
+"""Points of a smoothed curve of which only a part is shown."""
+FINE_POINTS = 1200
+"""Points of a curve in a picture of 1600 pixels."""
+_SPARE = ("lr", "grad_norm", "images_per_second", "test_acc")
+"""Metrics that come after all others."""
+
+
+@dataclass(slots=True)
+class Framing:
+    """Remembers a chart's limits, so that they stay while they fit."""
+
+    y: dict[tuple[str, bool], Limits] = field(default_factory=dict)
+    x: dict[str, float] = field(default_factory=dict)
+
+
+def measured(scene: Scene) -> dict[str, RunSeries]:
+    """Return what each run measured, range tests left out: their lines stand at no common length."""
+    if scene.snapshot is None:
+        return {}
+    known = scene.snapshot.series
+    return {run.id: known[run.id] for run in scene.snapshot.sweep.trained() if run.id in known}
+
+
+def metric_names(scene: Scene) -> list[str]:
+    """Return every metric that some run has measured, those that are looked at most first."""
+    if scene.snapshot is None or scene.snapshot.sweep.plan is None:
+        return []
+    plan = scene.snapshot.sweep.plan
+    names: dict[str, None] = {}
+    for series in measured(scene).values():
+        names.update(dict.fromkeys(series.names()))
+    first = [n for n in dict.fromkeys((*_USUAL, plan.metric, plan.loss)) if n in names]
+    last = [n for n in _SPARE if n in names and n not in first]
+    return [*first, *(n for n in names if n not in first and n not in last), *last]
+
+
+def metric_ring(shown: int, names: Sequence[str], objective: str) -> list[str]:
+    """Return the metrics that the first of `shown` charts goes through; beside others it leaves the objective to the second."""
+    others = [n for n in names if n != objective]
+    return [objective, *others] if shown == 1 else others or list(names) or [objective]
+
+
+def metric_for(slot: int, shown: int, names: Sequence[str], objective: str, chosen: str) -> str:
+    """Return the metric of a chart: the first shows the chosen one, the second the objective, further ones what comes next."""
+    if slot == 1 and shown > 1:
+        return objective
+    ring = metric_ring(shown, names, objective)
+    at = ring.index(chosen) if chosen in ring else 0
+    return ring[(at + max(0, slot - 1)) % len(ring)]
+
+
+def axis_for(scene: Scene) -> Axis:
+    """Return the x axis that the key `a` has turned to; "level" is the plan's own unit."""
+    snapshot = scene.snapshot
+    if snapshot is None or snapshot.sweep.plan is None:
+        return "level"
+    given: set[str] = set()
+    for series in measured(scene).values():
+        given.update(series.axes())
+    others: tuple[Axis, ...] = ("epoch", "step", "time")
+    ring: list[Axis] = [
+        "level",
+        *(a for a in others if a in given and a != snapshot.sweep.plan.unit),
+    ]
+    return ring[scene.view.axis % len(ring)]
+
+
+def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
+    """Return what a chart depends on: while it is equal, nothing needs to be drawn."""
+    snapshot, view = scene.snapshot, scene.view
+    if snapshot is None:
+        return ()
+    versions = tuple((run, series.version) for run, series in measured(scene).items())
+    smooth = view.weight if view.smooth else 0.0
+    shown = (absent(scene), view.pinned, view.selected, view.window, view.cursor)
+    return (
+        metric,
+        versions,
+        smooth,
+        view.log_y,
+        view.axis,
+        shown,
+        len(scene.marks),
+        bool(scene.tests),
+        _states(scene),
+    )
+
+
+def absent(scene: Scene) -> frozenset[str]:
+    """Return the runs whose curves are not drawn: hidden one by one, or by the leaderboard's filter."""
+    hidden, wanted = scene.view.hidden, scene.view.filter
+    if not wanted or scene.snapshot is None:
+        return hidden
+    test = matches(wanted)
+    out = (run for row in scene.snapshot.standings if not test(row) for run in row.runs)
+    return hidden | frozenset(out)
+
+
+def _states(scene: Scene) -> tuple[object, ...]:
+    return tuple(run.state for run in scene.snapshot.sweep.trained()) if scene.snapshot else ()
+
+
+def picture(
+    scene: Scene,
+    metric: str,
+    columns: int,
+    rows: int,
+    framing: Framing,
+    *,
+    alone: bool = True,
+    fine: bool = False,
+) -> Picture:
+    """Return the chart of one metric for a canvas of about `columns` x `rows` cells.
+
+    Beside other charts an accuracy stays linear when `y` makes the losses logarithmic. `fine` curves have the points of a picture in
+    pixels; smoothed ones stay as they are seen, since a mean over other parts is another curve.
+    """
+    snapshot, view = scene.snapshot, scene.view
+    if snapshot is None or snapshot.sweep.plan is None:
+        return Picture("", (), Limits(0, 1), Limits(0, 1), (), (), note="nothing to show yet")
+    plan = snapshot.sweep.plan
+    axis = axis_for(scene)
+    log = view.log_y and (alone or "acc" not in metric)
+    points = min(MOST_POINTS // 2, max(16, columns))
+    out = absent(scene)
+    shown = [run for run in _ordered(scene) if run not in out]
+    curves = []
+    for run in shown:
+        weight = view.weight if view.smooth else 0
+        whole = snapshot.series[run].get(metric, axis)
+        most = FINE_POINTS // 2 if fine and not weight else points
+        x, y = _points(whole, most, weight, _window(scene))
+        if log:
+            y = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in y]
+        if len(x):
+            mark = scene.mark(run)
+            curves.append(Curve(mark.letter, mark.colour, x, y, bold=run == view.selected))
+    if _window(scene) is None:
+        end = _x_end(scene, axis, curves, framing)
+        xs = Limits(0, end)
+    else:
+        end = axis_end(scene)
+        xs = Limits(end * view.window[0], end * view.window[1])
+        framing = Framing()  # limits that belong to the whole would not fit a part
+    ys = _y_limits(metric, curves, framing, log=log, loss=_is_loss(scene, metric))
+    if fine:
+        columns, rows = max(columns, 80), max(rows, 24)
+    x_ticks = (axes.time_ticks if axis == "time" else axes.ticks)(xs, max(2, columns // 10))
+    y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
+    unit = plan.unit if axis == "level" else axis
+    title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
+    note = "" if curves else _why_empty(scene, metric)
+    cursor = None if view.cursor is None else view.cursor * end
+    legend = _legend(scene)
+    if cursor is not None:
+        title += f" at {amount(cursor)}"
+        legend = tuple(
+            (f"{scene.mark(run.id).letter} {number(found[0].raw)}", scene.mark(run.id).colour)
+            for run, found in readings(scene, [metric], cursor)
+        )
+    return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, legend, note, cursor=cursor)
+
+
+def _why_empty(scene: Scene, metric: str) -> str:
+    if scene.snapshot is not None and scene.snapshot.reading:
+        return "reading ..."
+    if scene.tests and not measured(scene):
+        return "a range test comes first: t shows its curve"
+    return f"no {clean(metric)} yet"
+
+
+def _ordered(scene: Scene) -> list[str]:
+    """Return the runs with measurements by LR, the pinned and the selected one last: on top."""
+    if scene.snapshot is None:
+        return []
+    sweep, view = scene.snapshot.sweep, scene.view
+    runs = [run for run in sweep.trained() if run.id in scene.snapshot.series]
+    runs.sort(key=lambda r: (r.id == view.selected, r.id == view.pinned, r.setting.lr))
+    return [run.id for run in runs]
+
+
+def _legend(scene: Scene) -> tuple[tuple[str, str], ...]:
+    if scene.snapshot is None:
+        return ()
+    runs = sorted(scene.snapshot.sweep.trained(), key=lambda run: run.setting.lr)
+    out = absent(scene)
+    return tuple(
+        (f"{scene.mark(run.id).letter} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
+        for run in runs
+        if run.id not in out
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run had measured of a metric at one place of the x axis."""
+
+    raw: float
+    """nan where there was nothing yet."""
+    smooth: float
+    step: float | None
+    epoch: float | None
+    time: float | None
+
+
+def axis_name(scene: Scene) -> str:
+    """Return what the x axis counts."""
+    axis = axis_for(scene)
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    return plan.unit if plan and axis == "level" else axis
+
+
+def axis_end(scene: Scene) -> float:
+    """Return where the whole x axis ends: like the charts, but for what these remember of an earlier end."""
+    axis = axis_for(scene)
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    ends = []
+    for series in measured(scene).values() if axis != "level" else ():
+        for name in {plan.metric, plan.loss} if plan else ():
+            x = series.get(name, axis).x
+            ends += [Curve("", "", [x[-1]], [0.0])] if len(x) else []
+    return _x_end(scene, axis, ends, Framing())
+
+
+def cursor_at(scene: Scene) -> float | None:
+    """Return where the cursor stands, in the unit of the x axis; None where there is none."""
+    share = scene.view.cursor
+    return None if share is None else share * axis_end(scene)
+
+
+def readings(
+    scene: Scene, metrics: Sequence[str], where: float | None
+) -> list[tuple[Run, list[Reading]]]:
+    """Return what each run that is drawn had measured of each metric at `where`; its latest for None."""
+    if scene.snapshot is None:
+        return []
+    axis, out = axis_for(scene), absent(scene)
+    runs = [r for r in scene.snapshot.sweep.trained() if r.id in scene.snapshot.series]
+    weight = scene.view.weight or USUAL_WEIGHT
+    return [
+        (run, [_reading(scene.snapshot.series[run.id], m, axis, where, weight) for m in metrics])
+        for run in sorted(runs, key=lambda run: run.setting.lr)
+        if run.id not in out
+    ]
+
+
+def _reading(
+    series: RunSeries, metric: str, axis: Axis, where: float | None, weight: float
+) -> Reading:
+    whole = series.get(metric, axis)
+    index = len(whole) - 1 if where is None else bisect.bisect_right(whole.x, where) - 1
+    if index < 0:
+        return Reading(math.nan, math.nan, None, None, None)
+    upto = Series(metric, whole.x[: index + 1], whole.y[: index + 1])
+    places: list[float | None] = []
+    for name in ("step", "epoch", "time"):
+        other = series.get(metric, name).x
+        places.append(other[index] if len(other) == len(whole) else None)
+    return Reading(whole.y[index], smoothed(upto, 500, weight)[1][-1], *places)
+
+
+def _window(scene: Scene) -> tuple[float, float] | None:
+    """Return the part of the x axis that is shown, in its unit; None for the whole."""
+    low, high = scene.view.window
+    if (low, high) == (0.0, 1.0):
+        return None
+    end = axis_end(scene)
+    return low * end, high * end
+
+
+def _points(
+    whole: Series, columns: int, weight: float, window: tuple[float, float] | None
+) -> tuple[Sequence[float], Sequence[float]]:
+    if window is not None and not weight:
+        whole = _part(whole, *window)
+    if weight:
+        x, y = smoothed(whole, columns if window is None else MOST_SMOOTHED, weight)
+        if window is None:
+            return x, y
+        whole = _part(Series(whole.name, array("d", x), array("d", y)), *window)
+    thinned = thin(whole, columns)
+    return thinned.x, thinned.y
+
+
+def _part(whole: Series, low: float, high: float) -> Series:
+    """Return the points between two places."""
+    first, last = bisect.bisect_left(whole.x, low), bisect.bisect_right(whole.x, high)
+    return Series(whole.name, whole.x[first:last], whole.y[first:last])
+
+
+def smoothed(series: Series, columns: int, weight: float) -> tuple[list[float], list[float]]:
+    """Return the exponential moving average over the points, or over the means of `columns` parts where there are more.
+
+    Debiased at the start (as TensorBoard does). A value that is not finite is a gap and does not count.
+    """
+    import numpy as np  # not before the first paint
+
+    x = np.asarray(series.x, dtype=float)
+    y = np.asarray(series.y, dtype=float)
+    most = 2 * columns
+    if len(x) > most:
+        starts = np.linspace(0, len(x), most + 1).astype(np.intp)[:-1]
+        finite = np.isfinite(y)
+        with np.errstate(all="ignore"):
+            sums = np.add.reduceat(np.where(finite, y, 0.0), starts)
+            y = sums / np.add.reduceat(finite.astype(float), starts)
+        x = x[np.append(starts[1:] - 1, len(x) - 1)]
+    mean, count, out = 0.0, 0, []
+    for value in y.tolist():
+        if not math.isfinite(value):
+            out.append(math.nan)
+            continue
+        count += 1
+        mean = weight * mean + (1 - weight) * value
+        out.append(mean / (1 - weight**count))
+    return x.tolist(), out
+
+
+def _is_loss(scene: Scene, metric: str) -> bool:
+    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    return "loss" in metric or bool(plan and plan.goal == "min" and metric == plan.metric)
+
+
+def _x_end(scene: Scene, axis: Axis, curves: Iterable[Curve], framing: Framing) -> float:
+    """Return the right end of the x axis: the horizon, or what it will be on an axis that is not planned."""
+    snapshot = scene.snapshot
+    plan = snapshot.sweep.plan if snapshot else None
+    if snapshot is None or plan is None:
+        return 1.0
+    furthest = max((s.level for s in measured(scene).values()), default=0.0)
+    if axis == "level":
+        return max(plan.horizon, furthest) or 1.0
+    end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)
+    planned = end * plan.horizon / furthest if furthest > 0 else end
+    framing.x[axis] = axes.reach(max(end, min(planned, 100 * end)), framing.x.get(axis))
+    return framing.x[axis]
+
+
+def _y_limits(
+    metric: str, curves: Sequence[Curve], framing: Framing, *, log: bool, loss: bool
+) -> Limits:
+    """Return the y limits; a loss that explodes leaves at the top instead of flattening the others."""
+    lows, highs, starts = [], [], []
+    for curve in curves:
+        finite = [v for v in curve.y if math.isfinite(v)]
+        if finite:
+            lows.append(min(finite))
+            highs.append(max(finite))
+            starts.append(finite[0])
+    if not lows:
+        return Limits(-1.0, 0.0) if log else Limits(0.0, 1.0)
+    low, high = min(lows), max(highs)
+    if loss and len(curves) > 1:
+        start = sorted(starts)[len(starts) // 2]
+        roof = start + 0.5 if log else start + 0.5 * max(start - low, 0.0)
+        high = min(high, max(roof, sorted(highs)[(len(highs) - 1) // 2]))
+    before = framing.y.get((metric, log))
+    limits = (axes.stepped_log if log else axes.stepped)(low, max(low, high), before)
+    framing.y[metric, log] = limits
+    return limits

@@ -1,0 +1,107 @@
+"""What the mouse does while it is switched on (`M`): never anything that no key does.
+
+A click selects a row or sets the charts' cursor; the wheel zooms a chart around the pointer, moves through the leaderboard and
+scrolls text. Only presses and the wheel are reported (no movements), so nothing is sent while the mouse is merely moved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lrtui.tui.actions import FROM_END, LEAST_WINDOW
+from lrtui.tui.panels import LARGE, Chart, Leaderboard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.events import MouseDown, MouseEvent, MouseScrollDown, MouseScrollUp
+    from textual.geometry import Size
+    from textual.widget import Widget
+
+    from lrtui.tui.view_model import Scene
+
+_NOTCH = 0.8
+"""How much of what a chart shows is left after one notch of the wheel."""
+_LINES = 3
+"""Lines of text that one notch scrolls."""
+
+
+def zoomed(window: tuple[float, float], centre: float, factor: float) -> tuple[float, float]:
+    """Return the part of the x axis that is `factor` times as wide, what stands at `centre` staying where it is."""
+    low, high = window
+    size = max(LEAST_WINDOW, min((high - low) * factor, 1.0))
+    if size >= 1:
+        return 0.0, 1.0
+    part = (centre - low) / (high - low)
+    low = max(0.0, min(centre - part * size, 1 - size))
+    return low, low + size
+
+
+class Pointing:
+    """Mix into the app: where the mouse points at, and what follows."""
+
+    scene: Scene
+    look: Callable[..., None]
+    say: Callable[..., None]
+    action_move: Callable[[int], None]
+    text_lines: Callable[[str, int], int]
+    screen: Any
+    _driver: Any
+
+    def action_mouse(self) -> None:
+        """Take the mouse from the terminal, or give it back."""
+        capture = getattr(self._driver, "capture", None)
+        if capture is None:
+            self.say("whether the mouse is ours is not decided here (LRTUI_PLAIN)", bad=True)
+            return
+        on = not self.scene.view.mouse
+        capture(on=on)
+        self.look(mouse=on)
+        self.say("mouse on; M: off again, for copying" if on else "mouse off: copy with it")
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        """Select the row, or set the cursor where a chart was clicked."""
+        panel, x, y = self._under(event)
+        if isinstance(panel, Leaderboard):
+            run = panel.run_at(y)
+            if run:
+                self.look(selected=run, moved=True, scroll=0, below=("", 0))
+        elif isinstance(panel, Chart):
+            place = panel.place_at(x)
+            if place is not None:
+                self.look(cursor=place)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Go down, or see more of the x axis."""
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Go up, or zoom in."""
+        self._wheel(event, -1)
+
+    def _under(self, event: MouseEvent) -> tuple[Widget, int, int]:
+        """Return the widget under the pointer and where in it that is; a terminal's events name none."""
+        widget, region = self.screen.get_widget_at(event.screen_x, event.screen_y)
+        return widget, event.screen_x - region.x, event.screen_y - region.y
+
+    def _wheel(self, event: MouseScrollDown | MouseScrollUp, step: int) -> None:
+        panel, x, _ = self._under(event)
+        if isinstance(panel, Chart):
+            place = panel.place_at(x)
+            if place is not None:
+                factor = _NOTCH if step < 0 else 1 / _NOTCH
+                self.look(window=zoomed(self.scene.view.window, place, factor))
+        elif isinstance(panel, Leaderboard):
+            self.action_move(step * panel.notch)
+        elif (panel.id or "").removeprefix("large-") in LARGE:
+            self._scroll((panel.id or "").removeprefix("large-"), step, panel.size)
+
+    def _scroll(self, pane: str, step: int, size: Size) -> None:
+        """Scroll the large pane or a small one; those with nothing to scroll stay."""
+        most = max(0, self.text_lines(pane, size.width) - size.height + 1)
+        change = _LINES * (-step if pane in FROM_END else step)
+        now = max(0, min(min(self.scene.view.scroll_of(pane), most) + change, most))
+        if self.scene.view.pane == pane:
+            self.look(scroll=now)
+        else:
+            self.look(below=(pane, now))

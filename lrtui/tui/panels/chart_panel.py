@@ -1,0 +1,67 @@
+"""The base of the panels that are charts: drawn in a thread, and only when what they show has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.tui.panels.lines import Lines
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.charts.plot import Picture
+    from lrtui.tui.view_model import Scene
+
+_REST_SECONDS = 0.5
+"""Between two drawings of one chart while a directory is being read; the last look always draws."""
+
+
+class Drawn(Lines):
+    """A chart: `inputs` says what it depends on, `paint` draws it."""
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id)
+        self._drawn: tuple[object, ...] = ()
+        self._busy = False
+        self._rests_until = 0.0
+
+    def inputs(self, scene: Scene) -> tuple[object, ...]:
+        """Return what the picture depends on besides its size: while it is equal, nothing is drawn."""
+        raise NotImplementedError
+
+    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        """Return the picture; called in a thread, where numpy and plotext may be imported."""
+        raise NotImplementedError
+
+    def pictures(self, scene: Scene) -> list[Picture]:  # noqa: ARG002  # of panels that draw
+        """Return what belongs into a file, with more points than cells show; [] where it is text. Called in a thread."""
+        return []
+
+    @override
+    def redraw(self) -> None:
+        """Begin to draw if the picture would differ; what changes meanwhile is drawn afterwards."""
+        width, height = self.size
+        scene, snapshot = self.scene, self.scene.snapshot
+        if self._busy or not (width and height and self.display) or snapshot is None:
+            return
+        if snapshot.reading and time.monotonic() < self._rests_until:
+            return
+        key = (*self.inputs(scene), snapshot.reading, width, height)
+        if key != self._drawn:
+            self._drawn = key
+            self._busy = True
+            self.run_worker(self._draw(scene, width, height), exit_on_error=True)
+
+    async def _draw(self, scene: Scene, width: int, height: int) -> None:
+        try:
+            strips = await asyncio.to_thread(self.paint, scene, width, height)
+            if self.is_mounted and (width, height) == tuple(self.size):
+                self.put(strips)
+        finally:
+            self._busy = False
+            self._rests_until = time.monotonic() + _REST_SECONDS
+        self.redraw()

@@ -1,0 +1,34 @@
+"""The curve of a range test, with its suggestions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lrtui.tui.charts.range_chart import inputs, picture
+from lrtui.tui.panels.chart_panel import Drawn
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from lrtui.tui.charts.plot import Picture
+    from lrtui.tui.view_model import Scene
+
+
+class RangeTest(Drawn):
+    """The test behind the run under the cursor, or the one that `t` has turned to."""
+
+    @override
+    def inputs(self, scene: Scene) -> tuple[object, ...]:
+        return inputs(scene)
+
+    @override
+    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+        from lrtui.tui.charts import plot  # numpy comes with the first chart
+
+        return plot.draw(picture(scene, width, height), width, height, quick=True)
+
+    @override
+    def pictures(self, scene: Scene) -> list[Picture]:
+        return [picture(scene, self.size.width, self.size.height)]

@@ -1,0 +1,304 @@
+"""The search in words: verdict, range tests, rungs with who went on or was stopped, what came later, and the budget.
+
+Pure functions of the scene. A row is text in colours; `wrap` breaks it where the pane ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from lrtui.analysis.ranking import shown_state
+from lrtui.frontend.state_style import BAD, OK, WARN, look
+from lrtui.sweep.state import State, group_of, lr_text
+from lrtui.text.clean import clean
+from lrtui.text.format import duration, plural
+from lrtui.tui.charts.range_chart import steps_done, suggestions
+from lrtui.tui.styled_text import FAINT, TEXT, amount, number, width_of
+
+if TYPE_CHECKING:
+    from lrtui.frontend.snapshot import Snapshot
+    from lrtui.sweep.events import Plan, RungClosed
+    from lrtui.sweep.state import Run, Sweep
+    from lrtui.tui.view_model import Scene
+
+
+class Word(NamedTuple):
+    """A piece that is not broken unless it is longer than a line."""
+
+    text: str
+    colour: str = TEXT
+
+
+class Row(NamedTuple):
+    """What is said about one thing."""
+
+    label: str
+    words: tuple[Word, ...]
+
+
+def rows(scene: Scene) -> list[Row]:
+    """Return what there is to tell, the answer first, then the steps that led to it."""
+    snapshot = scene.snapshot
+    plan = snapshot.sweep.plan if snapshot else None
+    if snapshot is None or plan is None:
+        return []
+    sweep, group = snapshot.sweep, scene.group
+    return [
+        *_verdict(scene, plan),
+        *(_tested(scene, run) for run in scene.tests if run is scene.test or run.alive),
+        *_rungs(scene, sweep, plan, group),
+        *_later(scene, sweep, group),
+        *_other_groups(scene, plan, group),
+        *_reasons(scene),
+    ]
+
+
+def headline(scene: Scene) -> str:
+    """Return the verdict so far in one line; "" where there is none."""
+    snapshot, found = scene.snapshot, scene.judgement.overall
+    if snapshot is None or snapshot.sweep.plan is None or found is None or found.lr is None:
+        return ""
+    return found.headline(snapshot.sweep.plan)
+
+
+# ---------------------------------------------------------------- the budget
+
+
+def budget(snapshot: Snapshot) -> str:
+    """Return what is spent, living attempts included, and what is left."""
+    plan = snapshot.sweep.plan
+    if plan is None:
+        return ""
+    spent = snapshot.sweep.spent + sum(_running(snapshot, run) for run in snapshot.sweep.alive())
+    if plan.budget is not None:
+        left = max(0.0, plan.budget - spent)
+        said = f"{amount(_tenths(spent))} of {amount(plan.budget)} {plural(plan.unit)}, {amount(_tenths(left))} left"
+    else:
+        said = f"{amount(_tenths(spent))} {plural(plan.unit)}"
+        if plan.planned:
+            said += f", about {amount(_tenths(plan.planned))} planned"
+    if plan.budget_seconds is not None:
+        seconds = snapshot.sweep.active_seconds(snapshot.read_at)
+        left = max(0.0, plan.budget_seconds - seconds)
+        said += f", {duration(round(seconds))} of {duration(plan.budget_seconds)}, {duration(round(left))} left"
+    return said
+
+
+def _tenths(value: float) -> float:
+    return round(value, 1) if value < 1000 else round(value)
+
+
+def _running(snapshot: Snapshot, run: Run) -> float:
+    """Return what a living attempt has cost so far: a run that goes on is charged from where it goes on."""
+    series = snapshot.series.get(run.id)
+    if series is None or not run.attempts:
+        return 0.0
+    began = 0.0
+    if run.attempts[-1].resumed_from is not None:
+        began = max((reached.level for reached in run.reached), default=0.0)
+    return max(0.0, series.level - began)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _verdict(scene: Scene, plan: Plan) -> list[Row]:
+    found = scene.judgement.overall
+    if found is None:
+        return []
+    if found.lr is None:
+        return (
+            [Row("verdict", (Word("none yet", FAINT),))]
+            if found.provisional
+            else [Row("verdict", (Word(found.headline(plan), BAD),))]
+        )
+    said = [Row("verdict", (Word(found.headline(plan), OK),))]
+    if found.equal is not None:
+        low, high = (f"{lr:.1e}" for lr in found.equal)
+        within = "" if found.within is None else f"within {number(found.within)}: "
+        said.append(Row("equal", (Word(f"{within}{low}..{high}"),)))
+    return said
+
+
+def _tested(scene: Scene, run: Run) -> Row:
+    """Return what a range test said, or how far it is."""
+    label = f"range {run.id}"
+    tested = scene.snapshot.sweep.ranges.get(run.id) if scene.snapshot else None
+    if run.alive:
+        return Row(label, (Word(f"step {steps_done(scene, run)}"),))
+    if tested is None:
+        return Row(label, (Word(run.why or shown_state(run), FAINT),))
+    words = [Word(f"{rule} {lr:.1e}", colour) for rule, lr, _, colour in suggestions(tested)]
+    turned = f"turned at {tested.diverged:.1e}" if tested.diverged else "the loss never turned"
+    return Row(label, (*words, Word(tested.why or turned, FAINT)))
+
+
+def _rungs(scene: Scene, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
+    """Yield a row for each length at which the group is compared: who is there, who went on, who was stopped, and why."""
+    runs = _of(sweep, group)
+    first = min((run.seed for run in runs), default=0)
+    runs = [run for run in runs if run.seed == first and run.origin == "strategy"]
+    levels = {closed.level for closed in sweep.rungs if closed.group == group}
+    levels |= {run.until for run in runs if run.state is not State.ENDED}
+    schedule = runs[0].setting.schedule if runs else ""
+    levels |= {level for text, planned in plan.rungs if text == schedule for level in planned}
+    for level in sorted(levels):
+        label = f"{plan.unit} {amount(level)}"
+        closed = sweep.rung(group, level)
+        words = _decided(scene, sweep, closed) if closed else []
+        words += _under_way(scene, [run for run in runs if run.until == level], closed)
+        if level >= plan.horizon:
+            words += _finished(scene, runs)
+        yield Row(label, tuple(words) or (Word("not yet", FAINT),))
+
+
+def _decided(scene: Scene, sweep: Sweep, closed: RungClosed) -> list[Word]:
+    words = [Word("go on", OK)]
+    words += [_valued(scene, sweep, run, closed.level) for run in closed.kept]
+    if closed.pruned:
+        words.append(Word("stopped", WARN))
+        words += [_valued(scene, sweep, run, closed.level) for run in closed.pruned]
+    cut = "" if closed.cut is None else f"cut {number(closed.cut)}: "
+    return [*words, Word(clean(f"({cut}{closed.why})"), FAINT)]
+
+
+def _under_way(scene: Scene, runs: Sequence[Run], closed: RungClosed | None) -> list[Word]:
+    """Return those that wait at a rung, train towards it, or ended there otherwise; whom it decided on is told already."""
+    told = {*closed.kept, *closed.pruned} if closed else set()
+    return [
+        Word(f"{look(shown_state(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
+        for run in runs
+        if run.id not in told and (run.ending is None or run.ending.kind != "finished")
+    ]
+
+
+def _finished(scene: Scene, runs: Sequence[Run]) -> list[Word]:
+    return [
+        Word(f"✓ {_short(scene, run)}", scene.mark(run.id).colour) for run in runs if run.finished
+    ]
+
+
+def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
+    """Yield which LRs joined after the first rung, and which runs are further seeds."""
+    runs = _of(sweep, group)
+    closed = next((rung for rung in sweep.rungs if rung.group == group), None)
+    first = min((run.seed for run in runs), default=0)
+    own = [run for run in runs if run.origin == "strategy"]
+    late = [run for run in own if closed and run.seed == first and _joined_after(run, closed.at)]
+    seeds = [run for run in own if run.seed != first]
+    if late:
+        words = [
+            Word(f"{_short(scene, run)} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
+            for run in late
+        ]
+        yield Row("wider", (*words, Word("(the best lay at the edge)", FAINT)))
+    if seeds:
+        yield Row(
+            "seeds",
+            tuple(
+                Word(
+                    f"{look(shown_state(run)).symbol} {_short(scene, run)}",
+                    scene.mark(run.id).colour,
+                )
+                for run in seeds
+            ),
+        )
+    added = [run for run in runs if run.origin == "user"]
+    if added:
+        yield Row(
+            "yours",
+            tuple(
+                Word(
+                    f"{look(shown_state(run)).symbol} {_short(scene, run)}",
+                    scene.mark(run.id).colour,
+                )
+                for run in added
+            ),
+        )
+
+
+def _other_groups(scene: Scene, plan: Plan, group: str) -> Iterable[Row]:
+    """Yield the verdict of every group where there are several, the best first."""
+    groups = scene.judgement.groups
+    if len(groups) < 2:
+        return
+    for name, found in groups.items():
+        said = found.headline(plan)
+        at = "" if found.value is None else f"{clean(plan.metric)} {number(found.value)}"
+        colour = TEXT if name == group else FAINT
+        yield Row(
+            "" if name != group else "here",
+            (Word(f"{clean(name)}:", colour), Word(said, colour), Word(at, FAINT)),
+        )
+
+
+def _reasons(scene: Scene) -> Iterable[Row]:
+    found = scene.judgement.overall
+    if found is None:
+        return
+    for index, reason in enumerate(found.reasons):
+        yield Row("why" if index == 0 else "", (Word(clean(reason), FAINT),))
+    if found.not_tested:
+        yield Row("not tried", (Word(", ".join(found.not_tested), FAINT),))
+
+
+# ---------------------------------------------------------------- words
+
+
+def _of(sweep: Sweep, group: str) -> list[Run]:
+    return [run for run in sweep.trained() if group_of(run.setting) == group]
+
+
+def _valued(scene: Scene, sweep: Sweep, run_id: str, level: float) -> Word:
+    """Return a run with the value that it was judged by: D .8075."""
+    mark, run = scene.mark(run_id), sweep.runs.get(run_id)
+    value = None
+    if run is not None:
+        untils = {attempt.number: attempt.until for attempt in run.attempts}
+        found = [r for r in run.reached if math.isclose(untils.get(r.attempt, 0.0), level)]
+        value = found[-1].value if found else None
+    return Word(f"{mark.letter} {number(value)}" if value is not None else mark.letter, mark.colour)
+
+
+def _short(scene: Scene, run: Run) -> str:
+    """Return a run's letter with its latest value: E .9575."""
+    value = run.reached[-1].value if run.reached else None
+    letter = scene.mark(run.id).letter
+    return letter if value is None else f"{letter} {number(value)}"
+
+
+def _joined_after(run: Run, at: float) -> bool:
+    return not run.attempts or run.attempts[0].launched_at > at
+
+
+# ---------------------------------------------------------------- lines
+
+_LABEL = 10
+
+
+def wrap(row: Row, width: int) -> list[list[Word]]:
+    """Return the row in lines of at most `width` cells: its label, then as many words as fit."""
+    label = Word(clean(row.label)[: _LABEL - 1].ljust(_LABEL), FAINT)
+    lines, left = [[label]], width - _LABEL
+    for word in row.words:
+        for piece in _pieces(word, max(8, width - _LABEL)):
+            need = width_of(piece.text) + 2
+            if need - 2 > left and len(lines[-1]) > 1:
+                lines.append([Word(" " * _LABEL)])
+                left = width - _LABEL
+            lines[-1].append(Word(f"{piece.text}  ", piece.colour))
+            left -= need
+    return lines
+
+
+def _pieces(word: Word, width: int) -> list[Word]:
+    """Return a word that is longer than a line in pieces, broken at blanks where it has any."""
+    text, pieces = word.text, []
+    while width_of(text) > width:
+        cut = text.rfind(" ", 0, width + 1)
+        cut = cut if cut > 0 else width
+        pieces.append(Word(text[:cut], word.colour))
+        text = text[cut:].lstrip()
+    return [*pieces, Word(text, word.colour)]

@@ -1,0 +1,1 @@
+"""The way to the terminal: drivers, the diff renderer, keys in order, ASCII fallback."""

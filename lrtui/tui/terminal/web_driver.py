@@ -1,0 +1,55 @@
+"""The way to a tab of a browser (`lrtui serve`): packets on pipes instead of a terminal.
+
+Stands in for `link`, whose shaping it does without: the line is local, and what is behind it asks for no pace. What changed on
+the screen is found by `frames` here as well.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from textual import messages
+from textual.drivers.web_driver import WebDriver
+from typing_extensions import override
+
+from lrtui.tui.terminal.driver import MOUSE_OFF, MOUSE_ON
+
+
+class Browser(WebDriver):
+    """Textual's driver for the web, that ends with its server and leaves the mouse's movements alone."""
+
+    _gone = False
+    """Whether nobody reads any more."""
+
+    @override
+    def start_application_mode(self) -> None:
+        self._write = partial(self._put)
+        super().start_application_mode()
+        self.capture(on=self._mouse)
+
+    def capture(self, *, on: bool) -> None:
+        """Have presses and the wheel reported, or leave the mouse to the browser, for selecting text."""
+        self._mouse = on
+        self.write("\x1b[?1003l")  # Textual asks for movements, too
+        self.write(MOUSE_ON if on else MOUSE_OFF)
+
+    @override
+    def run_input_thread(self) -> None:
+        super().run_input_thread()
+        self._leave()  # no more input: the server is gone, however it ended
+
+    def _put(self, data: bytes) -> int:
+        """Write all of it, as os.write need not; nothing where nobody reads any more."""
+        rest = memoryview(data)
+        while rest and not self._gone:
+            try:
+                rest = rest[os.write(self.fileno, rest) :]
+            except OSError:
+                self._gone = True
+                self._leave()
+        return len(data)
+
+    def _leave(self) -> None:
+        if not self.exit_event.is_set():
+            self._app.post_message(messages.ExitApp())

@@ -1,0 +1,137 @@
+"""What the monitor remembers from one time to the next: the view of each experiment, and what its user prefers anywhere.
+
+It stands under $XDG_STATE_HOME/lrtui (usually ~/.local/state/lrtui), never in the experiment directory, which may be somebody
+else's. Files are small, few and ours alone (0600); one that cannot be read, or holds what cannot be, is as good as none, and a
+home that cannot be written is no reason to say anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from lrtui.sweep.files import read_small
+from lrtui.sweep.layout import Layout
+from lrtui.tui.view_model import View
+from lrtui.workers.keeper import write_whole
+
+MOST_VIEWS = 200
+"""Of more experiments the views that were left longest ago are forgotten."""
+_OF_RUNS = ("hidden", "pinned", "filter", "pane")
+"""What makes sense only for the same runs: a directory that was made anew has others."""
+_Name = Annotated[str, Meta(max_length=200)]
+_Run = Annotated[str, Meta(max_length=40)]
+
+
+class Kept(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The view of one experiment; the names are those of `View`."""
+
+    born: int
+    """When the experiment was made, by its frozen file: nanoseconds since 1970."""
+    theme: _Name = ""
+    metric: _Name = ""
+    axis: Annotated[int, Meta(ge=0, le=1000)] = 0
+    smooth: bool = False
+    weight: Annotated[float, Meta(ge=0, lt=1)] = 0.6
+    log_y: bool = False
+    sort: Literal["rank", "lr", "progress", "state"] = "rank"
+    reverse: bool = False
+    hidden: Annotated[list[_Run], Meta(max_length=1000)] = []
+    pinned: _Run = ""
+    pane: Literal[
+        "charts", "sensitivity", "search", "output", "settings", "explain", "values", "derived", "journal"
+    ] = "charts"  # fmt: skip
+    charts: Literal[1, 2, 4] = 2
+    filter: _Name = ""
+
+
+class Preferences(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What holds for every experiment."""
+
+    hinted: bool = False
+    """Whether the first-use hint was seen."""
+    theme: _Name = ""
+    """The theme chosen last: that of experiments that were never looked at."""
+
+
+class Memory:
+    """What is remembered about one experiment."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        key = hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:24]
+        self._file = folder() / "views" / f"{key}.json"
+        self._preferences_file = folder() / "monitor.json"
+        self.preferences: Preferences = _read(self._preferences_file, Preferences) or Preferences()
+
+    def view(self) -> tuple[View, str]:
+        """Return the view as it was left, and the theme; the usual ones where nothing is remembered."""
+        kept: Kept | None = _read(self._file, Kept)
+        if kept is None:
+            return View(), self.preferences.theme
+        same = kept.born == self._born()
+        names = {field.name for field in fields(View)} & set(Kept.__struct_fields__)
+        found: dict[str, Any] = {
+            name: getattr(kept, name) for name in names if same or name not in _OF_RUNS
+        }
+        if "hidden" in found:
+            found["hidden"] = frozenset(found["hidden"])
+        return View(**found), kept.theme
+
+    def keep(self, view: View, theme: str) -> None:
+        """Remember a view; what the rules of `Kept` do not allow (a filter of pages, say) is left out."""
+        kept: dict[str, Any] = {"born": self._born(), "theme": theme}
+        for name in Kept.__struct_fields__[2:]:
+            value = getattr(view, name)
+            kept[name] = sorted(value) if name == "hidden" else value
+            with contextlib.suppress(msgspec.ValidationError):
+                msgspec.convert(kept, Kept)
+                continue
+            del kept[name]
+        _write(self._file, msgspec.json.encode(msgspec.convert(kept, Kept)))
+        if theme != self.preferences.theme:
+            self.prefer(theme=theme)
+        self._forget()
+
+    def prefer(self, **changes: Any) -> None:
+        """Remember a preference."""
+        self.preferences = msgspec.structs.replace(self.preferences, **changes)
+        _write(self._preferences_file, msgspec.json.encode(self.preferences))
+
+    def _born(self) -> int:
+        try:
+            return Layout(self._directory).experiment.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _forget(self) -> None:
+        with contextlib.suppress(OSError):
+            files = [(entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(self._file.parent)]  # fmt: skip
+            for _, path in sorted(files)[:-MOST_VIEWS]:
+                os.unlink(path)
+
+
+def folder() -> Path:
+    """Return where the user's state stands; a relative XDG_STATE_HOME counts as none, as its specification says."""
+    base = Path(os.environ.get("XDG_STATE_HOME") or "")
+    return (base if base.is_absolute() else Path("~/.local/state").expanduser()) / "lrtui"
+
+
+def _read(file: Path, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(read_small(file), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _write(file: Path, content: bytes) -> None:
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(str(file), content)

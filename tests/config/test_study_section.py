@@ -1,0 +1,256 @@
+"""[study] in an experiment file: what it means, what is wrong with it, and that a level reaches the command."""
+
+import sys
+
+import pytest
+
+from lrtui.config import argv, describe, environment, parse, planned, same_experiment
+from lrtui.errors import ExperimentError
+from lrtui.train import options
+from lrtui.train.datasets import DATASETS
+
+BUILTIN = 'dataset = "digits"\nmodel = "mlp"\nbatch_size = 32\nepochs = 5\nlr = [1e-3, 1e-2]\n'
+OWN = """\
+command = ["t", "--lr={lr}", "--bs={batch_size}", "--model={model}", "--opt={optimizer}", "--data={data}"]
+steps = 100
+metric = "min val_loss"
+lr = 1e-3
+batch_size = 16
+model = "small"
+optimizer = "adam"
+"""
+MOMENTUM = '{"sgd":{"momentum":0.9}}'
+ATTEMPT = {
+    "lr": 1e-3,
+    "seed": 0,
+    "run": "r01",
+    "run_dir": "/r",
+    "optimizer": "adam",
+    "schedule": "constant",
+    "until": 5.0,
+    "checkpoint": "/r/a1/checkpoint",
+    "port": 1,
+    "prepared": "/d",
+    "threads": 1,
+}
+
+
+def studied(study, text=BUILTIN):
+    return parse(f"{text}[study]\n{study}\n", "x.toml")
+
+
+def faults(study, text=BUILTIN):
+    with pytest.raises(ExperimentError) as caught:
+        studied(study, text)
+    return caught.value.faults
+
+
+def one(study, text=BUILTIN):
+    (fault,) = faults(study, text)
+    return fault
+
+
+def test_the_levels_stand_around_what_the_file_itself_names():
+    study = studied("batch_size = [8, 32, 128]\ndata = [0.1, 1]").study
+    assert study.levels == {"batch_size": (8, 128), "data": (0.1,)}
+    assert study.base == {"batch_size": 32, "data": 1.0}
+
+
+def test_every_level_tries_the_learning_rates_and_differs_in_one_thing():
+    experiment = studied(
+        'batch_size = [8]\nmodel = [{ mlp = { width = 64 } }]\noptimizer = ["sgd"]'
+    )
+    seen = [(s.setting.lr, s.setting.optimizer, s.setting.values) for s in planned(experiment)]
+    assert seen == [
+        (lr, optimizer, values)
+        for optimizer, values in (
+            ("adam", {}),
+            ("adam", {"batch_size": 8}),
+            ("adam", {"model": '{"mlp":{"width":64}}'}),
+            ("sgd", {}),
+        )
+        for lr in (1e-3, 1e-2)
+    ]
+
+
+def test_auto_makes_a_range_test_for_every_level():
+    experiment = studied("batch_size = [8, 128]", BUILTIN.replace("[1e-3, 1e-2]", '"auto"'))
+    assert [start.lr_steps for start in planned(experiment)] == [100, 100, 100]
+
+
+def test_each_optimizer_of_a_study_may_have_its_own_learning_rates():
+    text = BUILTIN.replace("[1e-3, 1e-2]", "{ adam = [1e-3], sgd = [1e-1] }")
+    experiment = studied(f"optimizer = [{MOMENTUM.replace(':', '=')}]", text)
+    seen = [(start.setting.lr, start.setting.optimizer) for start in planned(experiment)]
+    assert seen == [(1e-3, "adam"), (1e-1, MOMENTUM)]
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"batch_size": 8}, "--batch-size=8"),
+        ({"data": 0.3}, "--data=0.3"),
+        ({"model": '{"mlp":{"width":64}}'}, '--model={"mlp":{"width":64}}'),
+        ({}, "--batch-size=32"),
+    ],
+)
+def test_a_level_reaches_the_built_in_trainer(values, word):
+    experiment = studied("batch_size = [8]\ndata = [0.3]\nmodel = [{ mlp = { width = 64 } }]")
+    words = argv(experiment, {**ATTEMPT, **values})
+    assert words[0] == sys.executable
+    assert word in words
+    options.parse(words[3:])
+
+
+def test_a_level_reaches_an_own_script_and_its_environment():
+    experiment = studied(
+        'batch_size = [64]\nmodel = ["large"]\ndata = [0.5]\noptimizer = ["sgd"]', OWN
+    )
+    context = {**ATTEMPT, "batch_size": 64, "model": "large", "data": 0.5, "optimizer": "sgd"}
+    expected = ["t", "--lr=1e-03", "--bs=64", "--model=large", "--opt=sgd", "--data=0.5"]
+    assert argv(experiment, context) == expected
+    given = environment(context, experiment)
+    assert (given["LRTUI_BATCH_SIZE"], given["LRTUI_MODEL"], given["LRTUI_DATA"]) == ("64", "large", "0.5")  # fmt: skip
+    assert argv(experiment, ATTEMPT)[2:] == ["--bs=16", "--model=small", "--opt=adam", "--data=1"]
+
+
+def test_a_factor_that_the_command_does_not_take_is_noted():
+    text = OWN.replace(', "--data={data}"', "")
+    (note,) = studied("data = [0.5]", text).notes
+    assert (
+        note == "the command has no {data}: your script must read LRTUI_DATA from its environment"
+    )
+
+
+def test_check_says_what_is_varied_and_what_is_held():
+    lines = describe(studied("batch_size = [8, 128]\nmodel = [{ mlp = { width = 64 } }]"))
+    text = "\n".join(lines)
+    assert "batch_size 8, 128 (beside 32), one at a time" in text
+    assert "model mlp width=64 (beside mlp), one at a time" in text
+    assert "epochs: every level trains 5 of them" in text
+    assert "  r03  lr 1e-03  batch_size=8" in lines
+    assert "8 runs, 40 epochs" in text
+
+
+def test_a_study_counts_in_what_two_experiments_differ():
+    ours, theirs = studied("batch_size = [8]"), studied("batch_size = [16]")
+    assert same_experiment(ours, theirs) == ["study"]
+    assert same_experiment(ours, studied("batch_size = [8, 32]")) == []
+
+
+@pytest.mark.parametrize("hold", ['hold = "epochs"', ""])
+def test_what_is_held_is_the_unit_of_the_length(hold):
+    assert studied(f"batch_size = [8]\n{hold}").study is not None
+    assert studied("batch_size = [64]\nhold = 'steps'", OWN).study is not None
+
+
+@pytest.mark.parametrize(
+    ("length", "hold", "mend"),
+    [
+        ("epochs = 5", "steps", "steps = 160 in the place of epochs = 5"),  # 1,000 images in batches of 32
+        ("steps = 160", "epochs", "epochs = 5 in the place of steps = 160"),
+        ("epochs = 5\ndata = 0.1", "steps", "steps = 20 in the place"),
+    ],
+)  # fmt: skip
+def test_another_hold_is_a_fault_that_computes_the_length(length, hold, mend):
+    text = BUILTIN.replace("epochs = 5", length)
+    fault = one(f"batch_size = [8]\nhold = '{hold}'", text)
+    assert fault.what.startswith(f"hold says {hold}, and the length of a run is in ")
+    assert mend in fault.mend
+
+
+@pytest.mark.parametrize("hold", ["[0.1]", "{ a = 1 }", "3", "true"])
+def test_a_hold_that_is_no_word_is_a_fault(hold):
+    assert one(f"batch_size = [8]\nhold = {hold}").what.startswith('hold must be "steps" or')
+
+
+def test_for_an_own_script_the_length_cannot_be_computed():
+    assert "epochs = .. in the place of steps = 100" in one('batch_size = [64]\nhold = "epochs"', OWN).mend  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("study", "what", "mend"),
+    [
+        ("", "[study] names no factor", "batch_size = [32, 128, 512]"),
+        ('hold = "epochs"', "[study] names no factor", "batch_size"),
+        ("batch_sise = [8]\ndata = [0.1]", "unknown factor batch_sise", "Did you mean batch_size?"),
+        ("data = [0.1]\nlr = [1e-3]", "unknown factor lr", "every level tries them"),
+        ("data = [0.1]\nschedule = ['cosine']", "unknown factor schedule", "with every LR"),
+        ("batch_size = []", "batch_size is an empty list", "[32, 128, 512]"),
+        ("batch_size = 8", "must be a list of levels (found 8)", "[32, 128, 512]"),
+        ("batch_size = [8, 0]", "batch_size must be a whole number, 1 or more (found 0)", ""),
+        ("batch_size = [8.5]", "batch_size must be a whole number", ""),
+        ("batch_size = [true]", "batch_size must be a whole number", ""),
+        ("batch_size = [32]", "no level beside the experiment's own, 32", "[32, 128, 512]"),
+        ("data = [0.1, 1.5]", "data must be a share above 0 and up to 1 (found 1.5)", ""),
+        ("data = [nan]", "data must be a share", ""),
+        ('model = ["cnn33"]', 'unknown model "cnn33"', "Did you mean cnn3?"),
+        ("model = [{ mlp = { widht = 3 } }]", "model mlp has no option widht", "width"),
+        ('optimizer = ["adamm"]', 'unknown optimizer "adamm"', "Did you mean adam?"),
+        ("optimizer = [3]", "optimizer must be a name or a table (found 3)", ""),
+        ('dataset = ["digit"]', 'unknown dataset "digit"', "Did you mean digits?"),
+        ("data = [0.1]\nhold = 3", 'hold must be "steps" or "epochs" (found 3)', 'hold = "epochs"'),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_study_is_one_fault_with_its_remedy(study, what, mend):
+    fault = one(study)
+    assert what in fault.what
+    assert mend in fault.mend
+    assert fault.mend
+    assert fault.line >= 6
+
+
+def test_a_study_that_is_no_table_is_a_fault():
+    with pytest.raises(ExperimentError, match="study must be a table"):
+        parse(f"{BUILTIN}study = 3", "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("axis", "mend"),
+    [
+        ('optimizer = ["adam", "sgd"]', "the others go into [study]"),
+        ('schedule = ["constant", "cosine"]', "a file of its own"),
+    ],
+)
+def test_nothing_varies_beside_a_study(axis, mend):
+    fault = one("data = [0.1]", f"{BUILTIN}{axis}\n")
+    assert fault.what.endswith("is a list, and a study varies one thing at a time")
+    assert mend in fault.mend
+
+
+def test_no_placeholder_varies_beside_a_study():
+    text = OWN.replace('"t"', '"t", "--wd={wd}"')
+    fault = one("data = [0.1]\n[values]\nwd = [0.1, 0.2]", text)
+    assert fault.what == "wd is a list, and a study varies one thing at a time"
+
+
+def test_an_own_script_says_around_what_it_is_studied():
+    text = OWN.replace('model = "small"\n', "").replace(' "--model={model}",', "")
+    fault = one('model = ["large"]', text)
+    assert fault.what == "the study varies model, and nothing says around which one"
+    assert 'model = "small"' in fault.mend
+
+
+def test_data_sets_are_the_built_in_trainers():
+    assert "belongs to the built-in trainer" in one('data = [0.1]\ndataset = ["digits"]', OWN).what
+
+
+def test_a_level_given_twice_is_kept_once():
+    experiment = studied("batch_size = [8, 8, 32]")
+    assert experiment.study.levels == {"batch_size": (8,)}
+    assert experiment.notes == ("batch_size 8 was given twice; kept once",)
+
+
+def test_more_runs_than_anyone_wants_are_a_fault():
+    text = BUILTIN.replace("[1e-3, 1e-2]", "{ grid = 100, from = 1e-5, to = 1 }")
+    levels = ", ".join(map(str, range(1, 12)))
+    assert "these are 1,200 runs (100 LRs x 12 levels x 1 seeds)" in one(f"batch_size = [{levels}]", text).what  # fmt: skip
+
+
+def test_the_table_knows_how_many_images_train(tmp_path):
+    from lrtui.train.datasets import digits, synthetic
+
+    source = digits.digits(tmp_path)
+    assert len(source.train_labels) - DATASETS["digits"].validation == DATASETS["digits"].train
+    entry = DATASETS["synthetic"]
+    assert synthetic.TRAIN - entry.validation == entry.train

@@ -1,0 +1,75 @@
+"""A directory that a stranger made: links, fifos and files without end hold nobody and show nothing."""
+
+import os
+
+import pytest
+
+from lrtui.config.directory import open_experiment, read_experiment, read_origin
+from lrtui.errors import UserError
+from lrtui.frontend.snapshot import Watcher
+from lrtui.sweep.files import open_regular, read_end, read_small
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import Layout
+
+
+@pytest.fixture
+def secret(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text('{"source":"secret","cwd":"/","python":"secret"}\n')
+    return file
+
+
+def spoil(path, how, secret):
+    path.unlink(missing_ok=True)
+    if how == "fifo":
+        os.mkfifo(path)
+    elif how == "link":
+        path.symlink_to(secret)
+    elif how == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 26)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("how", ["fifo", "link", "folder", "endless"])
+def test_nothing_but_a_small_regular_file_is_read(tmp_path, secret, how):
+    path = tmp_path / "file"
+    spoil(path, how, secret)
+    assert read_small(path) == b""
+    if how == "endless":
+        assert read_end(path, 10) == b"\0" * 10
+    else:
+        assert read_end(path, 10) == b""
+        with pytest.raises(OSError, match=r"regular file|symbolic links"):
+            os.close(open_regular(path))
+
+
+def test_the_end_of_a_file_is_read(secret):
+    assert read_end(secret, 4) == b't"}\n'
+    assert read_end(secret, 1000) == secret.read_bytes() == read_small(secret)
+    assert read_small(secret, 10) == b""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("how", ["fifo", "link", "folder", "endless"])
+@pytest.mark.parametrize(
+    "name",
+    ["format", "origin.json", "owner.json", "journal.jsonl", "experiment.toml", "beat", "inbox"],
+)
+def test_a_directory_whose_files_are_none_is_opened_or_refused_at_once(tmp_path, secret, how, name):
+    file = tmp_path / "x.toml"
+    file.write_text('dataset = "digits"\nmodel = "linear"\nepochs = 1\nlr = [1e-3]\n')
+    directory, _ = open_experiment(file, {}, under=tmp_path / "run", new=False)
+    if name == "inbox":
+        (directory / name).rmdir()
+    spoil(directory / name, how, secret)
+    assert "secret" not in read_origin(directory).source
+    if name == "experiment.toml":
+        with pytest.raises(UserError):
+            read_experiment(directory)
+    else:
+        assert read_experiment(directory).dataset == "digits"
+    assert JournalTail(Layout(directory).journal).poll() == []
+    Watcher(directory).look()

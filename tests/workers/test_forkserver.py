@@ -1,0 +1,221 @@
+"""Workers that a preloaded process forks: nothing can tell them from others, and nothing depends on it."""
+
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lrtui.workers import Job, Living, Local, Over, forkserver, keeper
+from lrtui.workers.local import read_pid
+from tests.until import until
+
+SHARED = {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+PROBE = """
+import json, os, signal, sys, threading
+from pathlib import Path
+print(json.dumps({
+    "argv": sys.argv[1:], "name": __name__, "cwd": os.getcwd(), "first": sys.path[0],
+    "tty": os.isatty(0), "leads": os.getsid(0) == os.getpid(), "threads": threading.active_count(),
+    "LRTUI_LR": os.environ["LRTUI_LR"],
+    "shown": Path("/proc/self/environ").read_bytes().count(b"LRTUI_TOKEN=" + os.environ["LRTUI_TOKEN"].encode()),
+    "command": Path("/proc/self/cmdline").read_bytes().rstrip(b"\\0").decode().split("\\0")[1:],
+    "signals": [int(signal.getsignal(n) or 0) if n != signal.SIGINT else signal.getsignal(n).__name__
+                for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT)],
+    "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    "links": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in os.listdir("/proc/self/fd")
+                    if os.path.exists(f"/proc/self/fd/{n}")),
+}))
+"""
+
+
+@pytest.fixture
+def launcher():
+    """A launcher whose preloaded process has imported and waits."""
+    yield (made := ready())
+    made._preloaded._end()
+
+
+def ready(*modules: str) -> Local:
+    launcher = Local()
+    launcher.preload(modules or ("decimal",), SHARED)
+    until(lambda: launcher._preloaded.look() or not launcher._preloaded._asked)
+    return launcher
+
+
+def job(folder: Path, code: str, *words: str, preloaded: bool = True, **spec) -> Job:
+    root = folder / f"a{len(list(folder.glob('a*'))) + 1}"
+    root.mkdir()
+    (folder / "worker.py").write_text(code)
+    argv = [sys.executable, "-m", "worker", *words]
+    (root / "argv.json").write_text(json.dumps({"argv": argv, "cwd": str(folder), **spec}))
+    return Job(root, secrets.token_hex(16), {**SHARED, "LRTUI_LR": "1e-3"}, preloaded=preloaded)
+
+
+def over(launcher: Local, started: Job) -> Over:
+    return until(lambda: isinstance(c := launcher.look(started.root, started.token), Over) and c)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+def who(launcher: Local, started: Job):
+    until(lambda: isinstance(launcher.look(started.root, started.token), Living))
+    return until(lambda: read_pid(started.root / "pid.json", started.token))
+
+
+def test_a_forked_worker_finds_what_a_started_one_finds(tmp_path, launcher):
+    forked = job(tmp_path, PROBE, "--lr=1e-3", "two words")
+    plain = job(tmp_path, PROBE, "--lr=1e-3", "two words", preloaded=False)
+    found = []
+    for started in (forked, plain):
+        launcher.launch(started)
+        assert over(launcher, started) == Over(0, None)
+        said = (started.root / "output.log").read_text()
+        found.append(json.loads(said.replace(str(started.root), "ATTEMPT")))
+    assert found[0] == found[1]
+    assert found[0]["argv"] == ["--lr=1e-3", "two words"]
+    assert found[0]["shown"] == 1
+
+
+def test_a_worker_is_forked_and_its_keeper_is_found_by_the_token(tmp_path, launcher):
+    started = job(tmp_path, "import time; time.sleep(60)")
+    launcher.launch(started)
+    found = who(launcher, started)
+    assert parent_of(found.keeper) == launcher._preloaded._process.pid
+    assert sorted(keeper.bearers(started.token)) == sorted([found.keeper, found.worker])
+    assert launcher.look(started.root, started.token) == Living(found.worker, kept=True)
+    # before its exec the worker looks like its keeper, and is left alone
+    until(lambda: launcher.send(started.root, started.token, signal.SIGKILL) == 1)
+    assert over(launcher, started) == Over(None, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [
+        ("raise SystemExit(3)", Over(3, None)),
+        ("raise SystemExit('no data')", Over(1, None)),
+        ("1 / 0", Over(1, None)),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Over(None, signal.SIGSEGV)),
+    ],
+)
+def test_every_ending_arrives(tmp_path, launcher, code, ending):
+    started = job(tmp_path, code)
+    launcher.launch(started)
+    assert over(launcher, started) == ending
+
+
+def test_what_a_worker_leaves_to_the_end_is_done_and_what_it_leaves_behind_is_ended(
+    tmp_path, launcher
+):
+    code = "import atexit, subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True); atexit.register(print, 'bye')"
+    started = job(tmp_path, code)
+    launcher.launch(started)
+    assert over(launcher, started) == Over(0, None)
+    assert (started.root / "output.log").read_text() == "bye\n"
+    until(lambda: not keeper.bearers(started.token), 3)
+
+
+def test_a_working_directory_that_is_gone_is_said_in_the_output(tmp_path, launcher):
+    started = job(tmp_path, "", cwd=str(tmp_path / "gone"))
+    launcher.launch(started)
+    assert over(launcher, started) == Over(127, None)
+    assert "gone" in (started.root / "output.log").read_text()
+
+
+def test_a_worker_outlives_the_preloaded_process_which_comes_back(tmp_path, launcher):
+    first = job(tmp_path, "import time; time.sleep(1.5)")
+    launcher.launch(first)
+    who(launcher, first)
+    process = launcher._preloaded._process
+    process.kill()
+    process.wait()
+    second = job(tmp_path, "")
+    launcher.launch(second)
+    assert launcher._preloaded._process.pid != process.pid
+    assert over(launcher, second) == Over(0, None)
+    assert over(launcher, first) == Over(0, None)
+
+
+def test_what_a_killed_one_was_asked_is_launched_again_and_runs_once(tmp_path, launcher):
+    process = launcher._preloaded._process
+    process.send_signal(signal.SIGSTOP)
+    started = job(tmp_path, "open('began', 'a').write('x')")
+    launcher.launch(started)
+    launcher.launch(started)  # its lock is on the way
+    assert launcher.look(started.root, started.token) == Living(None, kept=False)
+    process.kill()
+    process.wait()
+    launcher.launch(started)
+    assert over(launcher, started) == Over(0, None)
+    assert (tmp_path / "began").read_text() == "x"
+
+
+def test_one_that_does_not_answer_is_ended_and_not_started_again(tmp_path, launcher, monkeypatch):
+    process = launcher._preloaded._process
+    process.send_signal(signal.SIGSTOP)
+    started = job(tmp_path, "open('began', 'a').write('x')")
+    launcher.launch(started)
+    monkeypatch.setattr("lrtui.workers.forkserver_client.PATIENCE_SECONDS", 0.2)
+    time.sleep(0.3)
+    launcher.look(started.root, started.token)
+    assert process.poll() == -signal.SIGKILL
+    launcher.launch(started)
+    assert over(launcher, started) == Over(0, None)
+    assert launcher._preloaded._process is None
+    assert (tmp_path / "began").read_text() == "x"
+
+
+def test_one_that_cannot_import_leaves_the_work_to_others(tmp_path, capfd):
+    launcher = Local()
+    launcher.preload(("no_such_module",), SHARED)
+    started = job(tmp_path, "print('worked')")
+    launcher.launch(started)
+    until(lambda: launcher._preloaded.look() or launcher._preloaded._process is None)
+    launcher.launch(started)
+    assert over(launcher, started) == Over(0, None)
+    assert launcher._preloaded._process is None
+    assert "no_such_module" in capfd.readouterr().err
+
+
+def test_it_ends_with_its_supervisor(tmp_path):
+    supervisor = os.fork()
+    if supervisor == 0:
+        launcher = ready()
+        (tmp_path / "pid").write_text(str(launcher._preloaded._process.pid))
+        os._exit(0)
+    os.waitpid(supervisor, 0)
+    pid = int((tmp_path / "pid").read_text())
+    until(lambda: keeper.is_zombie(pid), 5)
+
+
+def test_torch_is_imported_before_the_fork_and_cuda_is_not_touched(tmp_path):
+    from lrtui.train import IMPORTS
+
+    launcher = ready(*IMPORTS)
+    code = """
+import sys; before = "torch" in sys.modules
+import os, torch
+print(before, torch.cuda.is_initialized(), torch.cuda._is_in_bad_fork(), "torch._dynamo" in sys.modules)
+print(len(os.listdir(f"/proc/{os.getppid()}/task")), any("nvidia" in os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")[:-1]))
+"""
+    started = job(tmp_path, code)
+    launcher.launch(started)
+    assert over(launcher, started) == Over(0, None)
+    assert (started.root / "output.log").read_text().split() == [
+        *("True", "False", "False", "False"),
+        *("1", "False"),
+    ]
+    launcher._preloaded._end()
+
+
+def test_the_words_of_a_command_line_that_has_no_room_are_cut_off():
+    assert len(forkserver.PADDING) >= 4096
+    begin, end, _, _ = forkserver._areas()
+    with open("/proc/self/cmdline", "rb") as file:
+        assert len(file.read()) == end - begin
