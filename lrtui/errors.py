@@ -25,15 +25,15 @@ class UserError(Exception):
 
     exit_code = 2
 
-    def __init__(self, what: str, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head}\n  {self.mend}" if self.mend else head
+        return f"{head}\n  {self.hint}" if self.hint else head
 
 
 class MachineError(UserError):
@@ -60,7 +60,7 @@ class Fault:
     """How many characters the caret line underlines; at least 1."""
     what: str
     """What was expected and what was found."""
-    mend: str
+    hint: str
     """How to mend it."""
     source: str
     """The line as it stands in the file, without its newline."""
@@ -68,11 +68,11 @@ class Fault:
     def text(self, path: str) -> str:
         """Return the fault as the lines a user sees."""
         if self.line == 0:
-            return f"{path}: {self.what}\n  {self.mend}"
+            return f"{path}: {self.what}\n  {self.hint}"
         gutter = f"{self.line:>6} | "
         head = f"{path}:{self.line}:{self.column}: {self.what}"
         caret = " " * (len(gutter) + self.column - 1) + "^" * max(1, self.length)
-        return f"{head}\n{gutter}{self.source}\n{caret}\n  {self.mend}"
+        return f"{head}\n{gutter}{self.source}\n{caret}\n  {self.hint}"
 
 
 class ExperimentError(UserError):

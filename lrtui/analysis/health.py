@@ -133,7 +133,7 @@ class Signs:
             if name == self._plan.metric and math.isfinite(value):
                 self._take_objective(level, self._sign * value)
 
-    def hear(self, now: float) -> None:
+    def receive(self, now: float) -> None:
         """Note that a line came at a moment of the monotonic clock."""
         if self._heard is not None:
             self._whiles.append(now - self._heard)

@@ -83,7 +83,7 @@ def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str
         answer = send(directory, ReopenSweep())
         if not answer.ok and resume:
             raise UserError(
-                answer.answer, str(directory), answer.mend.replace("DIR", str(directory))
+                answer.answer, str(directory), answer.hint.replace("DIR", str(directory))
             )
     return ""
 
@@ -120,7 +120,7 @@ def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError(
             "the monitor draws on stderr and reads keys from stdin; one of them is no terminal",
-            mend=f"use the log mode: lrtui {directory} --headless",
+            hint=f"use the log mode: lrtui {directory} --headless",
         )
     from lrtui import tui
 

@@ -32,9 +32,9 @@ def sweep_of(directory: Path) -> Sweep:
 def status(directory: Path, *, as_json: bool) -> int:
     """Print one look at a sweep; return 0."""
     from lrtui.frontend import log_mode
-    from lrtui.frontend.snapshot import Watcher
+    from lrtui.frontend.snapshot import DirectoryReader
 
-    snapshot = Watcher(existing(directory)).look(_ENOUGH_SECONDS)
+    snapshot = DirectoryReader(existing(directory)).snapshot(_ENOUGH_SECONDS)
     sweep, plan = snapshot.sweep, snapshot.sweep.plan
     if as_json:
         rows = [msgspec.to_builtins(row) for row in snapshot.standings]
@@ -93,9 +93,9 @@ def explain(directory: Path, names: list[str]) -> int:
 def write_report(directory: Path, formats: Collection[str] = ()) -> Written:
     """Write the report in the forms that are named, by default all but the charts as files of their own."""
     from lrtui import report
-    from lrtui.frontend.snapshot import Watcher
+    from lrtui.frontend.snapshot import DirectoryReader
 
-    snapshot = Watcher(existing(directory)).look(_ENOUGH_SECONDS)
+    snapshot = DirectoryReader(existing(directory)).snapshot(_ENOUGH_SECONDS)
     return report.write(directory, snapshot, formats or report.USUAL)
 
 

@@ -130,7 +130,7 @@ def _max_bytes(options: argparse.Namespace) -> int:
     if most and most < _FEWEST_BYTES:
         raise UserError(
             f"--max-bytes {most} is too few to draw with",
-            mend=f"give at least {_FEWEST_BYTES}, or 0 for no limit",
+            hint=f"give at least {_FEWEST_BYTES}, or 0 for no limit",
         )
     return most
 
@@ -153,7 +153,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UserError(
-                f"--set takes KEY=VALUE, not {pair!r}", mend="for example: --set batch_size=64"
+                f"--set takes KEY=VALUE, not {pair!r}", hint="for example: --set batch_size=64"
             )
         found[key.strip()] = value.strip()
     for key in ("dataset", "epochs", "lr"):
@@ -365,7 +365,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.repair:
         raise UserError(
             "--repair mends an experiment directory, and none was named",
-            mend="name it: lrtui doctor DIR --repair",
+            hint="name it: lrtui doctor DIR --repair",
         )
     return visit.machine_visit(as_json=options.json)
 
@@ -455,8 +455,8 @@ def _send(directory: Path, command: object) -> int:
         said if answer.ok else f"lrtui: refused: {said}",
         file=sys.stdout if answer.ok else sys.stderr,
     )
-    if answer.mend and not answer.ok:
-        print(f"  {clean(answer.mend).replace(' DIR', f' {directory}')}", file=sys.stderr)
+    if answer.hint and not answer.ok:
+        print(f"  {clean(answer.hint).replace(' DIR', f' {directory}')}", file=sys.stderr)
     return 0 if answer.ok else USAGE_EXIT
 
 

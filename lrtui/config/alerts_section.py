@@ -49,8 +49,8 @@ def read_alerts(reader: Reader) -> Alerts:
     webhook = _webhook(reader, given["webhook"]) if "webhook" in given else ""
     on = _kinds(reader, given["on"]) if "on" in given else KINDS
     if given and not command and not webhook and not reader.faults:
-        mend = 'Try: alerts = { command = ["notify-send", "{text}"] }'
-        reader.fault(("alerts",), "alerts names neither a command nor a webhook", mend)
+        hint = 'Try: alerts = { command = ["notify-send", "{text}"] }'
+        reader.fault(("alerts",), "alerts names neither a command nor a webhook", hint)
     return Alerts(command, webhook, on)
 
 
@@ -63,8 +63,8 @@ def _command(reader: Reader, value: object) -> tuple[str, ...]:
         reader.fault(path, "command names no program", example)
     for name in sorted({name for word in value for name in _USED.findall(word)}):
         if name not in PLACEHOLDERS:
-            mend = did_you_mean(name, PLACEHOLDERS, "placeholders")
-            reader.fault(path, f"unknown placeholder {names([name])}", mend)
+            hint = did_you_mean(name, PLACEHOLDERS, "placeholders")
+            reader.fault(path, f"unknown placeholder {names([name])}", hint)
     return tuple(value)
 
 
@@ -73,8 +73,8 @@ def _webhook(reader: Reader, value: object) -> str:
         value.startswith(("https://", "http://")) or _VARIABLE.fullmatch(value)
     ):
         return value
-    mend = 'Write its address, or "$NAME" for one that is in the environment and in no file.'
-    reader.fault(("alerts", "webhook"), f"webhook must be a web address {found(value)}", mend)
+    hint = 'Write its address, or "$NAME" for one that is in the environment and in no file.'
+    reader.fault(("alerts", "webhook"), f"webhook must be a web address {found(value)}", hint)
     return ""
 
 

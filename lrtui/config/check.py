@@ -54,10 +54,10 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     builtin = not reader.has("command")
     check_keys(reader, builtin=builtin)
     if builtin and not reader.has("dataset"):
-        mend = (
+        hint = (
             'Name one of them: dataset = "digits", or command = ["python", "train.py", "--lr={lr}"]'
         )
-        reader.fault((), "there is neither a dataset nor a command", mend)
+        reader.fault((), "there is neither a dataset nor a command", hint)
     command = None if builtin else read_command(reader)
     unit, horizon = _horizon(reader, builtin=builtin)
     regex = read_regex(reader, unit)
@@ -140,7 +140,7 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
         unknown = [name for name in optimizers if name not in space.usual]
         if unknown or isinstance(experiment.strategy, RangeTest):
             what = "lr has no range to search: your command takes part in no range test"
-            mend = (
+            hint = (
                 "Give it one: lr = { auto = 7, from = 1e-4, to = 1e-1 }, or put {lr_to} and {lr_steps} into the command"
                 + (
                     "."
@@ -148,7 +148,7 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
                     else ', or name the optimizer: optimizer = "adam"'
                 )
             )
-            reader.fault(("lr",), what, mend)
+            reader.fault(("lr",), what, hint)
     counts = experiment.strategy.count * len(space.cells())
     first = space.rungs_of(space.cells()[0])[0] if space.cells() else experiment.horizon
     if experiment.strategy.count > 1:
@@ -162,8 +162,8 @@ def _check_batch(reader: Reader, experiment: Experiment) -> None:
     if known and experiment.batch_size > count:
         share = "" if experiment.data == 1 else f" with data = {experiment.data:g}"
         what = f"a batch of {experiment.batch_size:,} is more than the {count:,} training images of {experiment.dataset}{share}"
-        mend = f"Try: batch_size = {min(32, count)}"
-        reader.fault(("batch_size",) if reader.has("batch_size") else ("dataset",), what, mend)
+        hint = f"Try: batch_size = {min(32, count)}"
+        reader.fault(("batch_size",) if reader.has("batch_size") else ("dataset",), what, hint)
 
 
 def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:
@@ -173,8 +173,8 @@ def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:
         reader.fault((given[1],), what, f"Keep one of them: {given[0]} or {given[1]}.", key=True)
     if not given:
         if not builtin:
-            mend = "Say how long a full run is, in one of them: epochs = 20, steps = 20000 or tokens = 1e9"
-            reader.fault((), "there is no epochs, steps or tokens", mend)
+            hint = "Say how long a full run is, in one of them: epochs = 20, steps = 20000 or tokens = 1e9"
+            reader.fault((), "there is no epochs, steps or tokens", hint)
         return "epoch", DEFAULT_EPOCHS
     for key in given:
         if key == "epochs":
@@ -198,9 +198,9 @@ def _name(reader: Reader, path: str) -> str:
             ("name",), f"name must consist of {rule} {found(name)}", f'Try: name = "{safe}"'
         )
     else:
-        mend = f'Add a line: name = "{safe}"'
+        hint = f'Add a line: name = "{safe}"'
         reader.fault(
-            (), f"the file's name {show(stem)} cannot name a directory of runs ({rule})", mend
+            (), f"the file's name {show(stem)} cannot name a directory of runs ({rule})", hint
         )
     return safe
 
@@ -210,8 +210,8 @@ def _dataset(reader: Reader) -> str:
         return ""
     value = reader.data["dataset"]
     if isinstance(value, list):
-        mend = 'Name one; several are compared one at a time: [study] dataset = ["fashion_mnist"]'
-        reader.fault(("dataset",), f"dataset must be one data set {found(value)}", mend)
+        hint = 'Name one; several are compared one at a time: [study] dataset = ["fashion_mnist"]'
+        reader.fault(("dataset",), f"dataset must be one data set {found(value)}", hint)
         return ""
     one = read_named(reader, ("dataset",), value, {**DATASETS, **OWN})
     return one.text if one else ""
@@ -222,8 +222,8 @@ def _model(reader: Reader, *, builtin: bool) -> str:
         return "cnn7" if builtin else ""
     value = reader.data["model"]
     if isinstance(value, list):
-        mend = 'Name one; several are compared one at a time: [study] model = ["mlp", "cnn3"]'
-        reader.fault(("model",), f"model must be one model {found(value)}", mend)
+        hint = 'Name one; several are compared one at a time: [study] model = ["mlp", "cnn3"]'
+        reader.fault(("model",), f"model must be one model {found(value)}", hint)
         return ""
     one = read_named(reader, ("model",), value, MODELS if builtin else None)
     return one.text if one else ""

@@ -30,8 +30,8 @@ def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tu
         return (default,) if default else ()
     value = reader.data[key]
     if value == []:
-        mend = f'Name at least one: {key} = "{default or "adam"}"'
-        reader.fault((key,), f"{key} is an empty list", mend)
+        hint = f'Name at least one: {key} = "{default or "adam"}"'
+        reader.fault((key,), f"{key} is an empty list", hint)
     many = value if isinstance(value, list) else [value]
     if not reader.is_short((key,), many):
         return ()
@@ -99,8 +99,8 @@ class _Known:
         if is_text(value) and self._is_own(value):
             return self._own(value, self.path, {})
         if is_text(value):
-            mend = did_you_mean(value, self.table, f"{self.kind}s")
-            self.reader.fault(self.path, f"unknown {self.kind} {show(value)}", mend)
+            hint = did_you_mean(value, self.table, f"{self.kind}s")
+            self.reader.fault(self.path, f"unknown {self.kind} {show(value)}", hint)
             return None
         if isinstance(value, dict) and value:
             return self._from_table(value)
@@ -118,13 +118,13 @@ class _Known:
             return self._own_from_table(value, own)
         if chosen:
             what = f"a table names one {self.kind}, and this one names {len(chosen)}"
-            mend = f"As an axis they are a list: {self.kind} = [{', '.join(map(show, chosen))}]"
-            self.reader.fault((*self.path, chosen[1]), what, mend, key=True)
+            hint = f"As an axis they are a list: {self.kind} = [{', '.join(map(show, chosen))}]"
+            self.reader.fault((*self.path, chosen[1]), what, hint, key=True)
         else:
             name = next(iter(value))
-            mend = did_you_mean(name, self.table, f"{self.kind}s")
+            hint = did_you_mean(name, self.table, f"{self.kind}s")
             what = f"unknown {self.kind} {names([name])}"
-            self.reader.fault((*self.path, name), what, mend, key=True)
+            self.reader.fault((*self.path, name), what, hint, key=True)
         return None
 
     def _is_own(self, name: str) -> bool:
@@ -152,8 +152,8 @@ class _Known:
         entry = self.table[name]
         missing = entry.missing() if isinstance(entry, Optimizer) else ""
         if missing:
-            why, _, mend = missing.partition(": ")
-            self.reader.fault(path, f"{self.kind} {name} cannot be used: {why}", f"Try: {mend}")
+            why, _, hint = missing.partition(": ")
+            self.reader.fault(path, f"{self.kind} {name} cannot be used: {why}", f"Try: {hint}")
         return not missing
 
     def _with_options(self, value: dict[str, Any], name: str) -> Named | None:
@@ -199,8 +199,8 @@ class _Known:
         entry, (path, value) = self.table[name], given
         if fault.unknown:
             what = f"{self.kind} {name} has no option {names([fault.option])}"
-            mend = did_you_mean(fault.option, entry.fields, "options")
-            self.reader.fault(path, what, mend, key=True)
+            hint = did_you_mean(fault.option, entry.fields, "options")
+            self.reader.fault(path, what, hint, key=True)
         elif fault.option == "warmup":
             what = f"warmup is a share of the horizon: it {fault.what} {found(value)}"
             self.reader.fault(path, what, "Try: warmup = 0.05, which is 5 % of the run")

@@ -89,24 +89,24 @@ def check_keys(reader: Reader, *, builtin: bool) -> None:
     for key in COMMAND_ONLY if builtin else ():
         if reader.has(key):
             what = f"{key} belongs to your own script, and this file has no command"
-            mend = f"Leave {key} out, or name your script: {_EXAMPLE}"
-            reader.fault((key,), what, mend, key=True)
+            hint = f"Leave {key} out, or name your script: {_EXAMPLE}"
+            reader.fault((key,), what, hint, key=True)
             reader.drop(key)
 
 
 def _unknown(reader: Reader, key: str) -> None:
     near = ALIASES.get(key.lower().replace("-", "_")) or nearest(key, KEYS)
-    mend = f"Did you mean {near}? ({KEYS[near]})" if near else f"Known keys: {names(KEYS)}."
-    reader.fault((key,), f"unknown key {names([key])}", mend, key=True)
+    hint = f"Did you mean {near}? ({KEYS[near]})" if near else f"Known keys: {names(KEYS)}."
+    reader.fault((key,), f"unknown key {names([key])}", hint, key=True)
 
 
 def _out_of_place(reader: Reader, key: str) -> None:
     what = f"{key} belongs to the built-in trainer, and this file has a command of its own"
     if key == "dataset":
-        mend = "Keep one of the two: dataset for the built-in trainer, command for your script."
+        hint = "Keep one of the two: dataset for the built-in trainer, command for your script."
     else:
-        mend = f"Leave it out; a placeholder of your own goes under [values], and {{{key}}} into the command."
-    reader.fault((key,), what, mend, key=True)
+        hint = f"Leave it out; a placeholder of your own goes under [values], and {{{key}}} into the command."
+    reader.fault((key,), what, hint, key=True)
 
 
 _EXAMPLE = 'command = ["python", "train.py", "--lr={lr}"]'

@@ -40,13 +40,13 @@ def read_regex(reader: Reader, unit: Unit) -> re.Pattern[str] | None:
             warnings.simplefilter("ignore")
             regex = re.compile(source)
     except (re.error, RecursionError, OverflowError) as error:
-        mend = f"Single quotes leave backslashes alone: {example}"
-        reader.fault(("parse",), f"parse is no regular expression of Python: {error}", mend)
+        hint = f"Single quotes leave backslashes alone: {example}"
+        reader.fault(("parse",), f"parse is no regular expression of Python: {error}", hint)
         return None
     if runaway(source):
         what = "parse repeats something that repeats or has alternatives, so one odd line could hold up its reader for ever"
-        mend = "Write (?>...) around what is repeated, or name it in one way: \\S+ instead of (\\w+ ?)+."
-        reader.fault(("parse",), what, mend)
+        hint = "Write (?>...) around what is repeated, or name it in one way: \\S+ instead of (\\w+ ?)+."
+        reader.fault(("parse",), what, hint)
         return None
     if unit not in regex.groupindex:
         what = f"parse must name the horizon's unit: it has no group {unit}"
@@ -61,8 +61,8 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
     value = reader.data.get("metric")
     if value is None and not reader.has("metric"):
         if not builtin:
-            mend = 'Say what decides: metric = "max val_acc" or metric = "min val_loss"'
-            reader.fault((), "there is no metric", mend)
+            hint = 'Say what decides: metric = "max val_acc" or metric = "min val_loss"'
+            reader.fault((), "there is no metric", hint)
         return default
     words = value.split() if isinstance(value, str) else []
     if len(words) != 2 or words[0] not in {"max", "min"} or not _METRIC.fullmatch(words[1]):
@@ -86,8 +86,8 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
         )
     if regex and objective.metric not in regex.groupindex:
         what = f"parse has no group {objective.metric}, so nothing would decide"
-        mend = f"Add (?P<{objective.metric}>\\S+) to parse, or choose one of its groups: {names(regex.groupindex)}."
-        reader.fault(("metric",), what, mend)
+        hint = f"Add (?P<{objective.metric}>\\S+) to parse, or choose one of its groups: {names(regex.groupindex)}."
+        reader.fault(("metric",), what, hint)
     if "test" in re.split(r"[_./-]", objective.metric.lower()):
         reader.notes.append(
             f"selected on test: {objective.metric} decides, so it says nothing about new data"

@@ -45,16 +45,16 @@ def _check_name(reader: Reader, name: str) -> bool:
     path = ("values", name)
     if name in FIXED or name in ALIASES.values() or name in RESERVED:
         what = f"{{{name}}} is lrtui's own placeholder or variable"
-        mend = (
+        hint = (
             f"Choose another name; to set it, move the line above [values]: {name} = .."
             if name in KEYS
             else "Choose another name."
         )
-        reader.fault(path, what, mend, key=True)
+        reader.fault(path, what, hint, key=True)
     elif name in KEYS:
         what = f"{name} stands under [values] and is a key of the experiment"
-        mend = f"Everything behind [values] belongs to it: move {name} above it, or choose another name."
-        reader.fault(path, what, mend, key=True)
+        hint = f"Everything behind [values] belongs to it: move {name} above it, or choose another name."
+        reader.fault(path, what, hint, key=True)
     elif not _IDENTIFIER.fullmatch(name):
         what = f"a placeholder's name has letters, digits and _ {found(name)}"
         suggestion = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "wd"
@@ -127,8 +127,8 @@ def read_keep(reader: Reader, *, searches: bool) -> str:
     if is_number(value) and 0 < value < 1:
         return f"{float(value):g}"
     what = f"keep must leave at least one run of each rung, and stop one {found(value)}"
-    mend = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" stops none. Try: keep = "1/3"'
-    reader.fault(("keep",), what, mend)
+    hint = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" stops none. Try: keep = "1/3"'
+    reader.fault(("keep",), what, hint)
     return "all"
 
 
@@ -164,8 +164,8 @@ def check_budget(reader: Reader, budget: str | None, first_rung: float, unit: Un
     units, _ = budget_of(budget)
     if units is not None and units < first_rung:
         what = f"budget is too small for one comparison: that takes {amount(first_rung)} {ALIASES[unit]}"
-        mend = "Raise it, try fewer LRs, or shorten the runs."
-        reader.fault(("budget",), what, mend)
+        hint = "Raise it, try fewer LRs, or shorten the runs."
+        reader.fault(("budget",), what, hint)
 
 
 def read_grace(reader: Reader, horizon: float) -> float | None:

@@ -32,8 +32,8 @@ def check_data(reader: Reader, path: KeyPath, kind: str, given: str) -> None:
         return
     what = "folder" if kind == "folder" else "file"
     trouble = f"is no {what}" if target.exists() else f"there is no such {what}"
-    mend = f"It is looked for beside the experiment file, as {target}"
-    reader.fault(path, f"{kind} {show(given)}: {trouble}", mend)
+    hint = f"It is looked for beside the experiment file, as {target}"
+    reader.fault(path, f"{kind} {show(given)}: {trouble}", hint)
 
 
 def check_model(reader: Reader, path: KeyPath, name: str, options: dict[str, Any]) -> bool:
@@ -53,18 +53,18 @@ def _check_file(reader: Reader, path: KeyPath, name: str, options: dict[str, Any
     file = module_file(reader.beside, module)
     if file is None:
         wanted = reader.beside / f"{module.replace('.', '/')}.py"
-        mend = f"It is looked for beside the experiment file, as {wanted}"
-        reader.fault(path, f"model {show(name)}: there is no such module", mend)
+        hint = f"It is looked for beside the experiment file, as {wanted}"
+        reader.fault(path, f"model {show(name)}: there is no such module", hint)
         return
     tree = _parse(reader, path, file)
     if tree is None:
         return
     defined = _names(tree)
     if function not in defined and "*" not in defined:
-        mend = did_you_mean(
+        hint = did_you_mean(
             function, [each for each in defined if not each.startswith("_")], "names there"
         )
-        reader.fault(path, f"{file.name} has no {show(function)}", mend)
+        reader.fault(path, f"{file.name} has no {show(function)}", hint)
     elif isinstance(found := defined.get(function), _Function):
         _check_signature(reader, path, found, file, options)
 

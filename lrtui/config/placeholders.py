@@ -190,8 +190,8 @@ def check_placeholders(
                 _check(reader, path, match, known, scalable)
         for almost in _ALMOST.finditer(word):
             if almost[1] in known and not PLACEHOLDER.fullmatch(almost[0]):
-                mend = f"A placeholder is scaled by a number, nothing else: {{{almost[1]}*0.1}}"
-                reader.fault(path, f"{almost[0]} is no placeholder", mend, part=almost[0])
+                hint = f"A placeholder is scaled by a number, nothing else: {{{almost[1]}*0.1}}"
+                reader.fault(path, f"{almost[0]} is no placeholder", hint, part=almost[0])
 
 
 def _check(
@@ -206,8 +206,8 @@ def _check(
         available = [each for each, why_not in known.items() if not why_not]
         near = nearest(name, available)
         hint = f"Did you mean {{{near}}}? " if near else ""
-        mend = f"{hint}Known: {names(available)}; your own go under [values]. Double the braces to keep them: {{{match[0]}}}"
-        reader.fault(path, f"unknown placeholder {match[0]}", mend, part=match[0])
+        hint = f"{hint}Known: {names(available)}; your own go under [values]. Double the braces to keep them: {{{match[0]}}}"
+        reader.fault(path, f"unknown placeholder {match[0]}", hint, part=match[0])
     elif known[name]:
         reader.fault(path, f"{match[0]} has no value", known[name], part=match[0])
     elif factor and name not in scalable:

@@ -48,14 +48,14 @@ def check_rate(reader: Reader, path: Path, value: Any) -> bool:
         reader.fault(path, what, "LRs look like 1e-3 or 0.001.")
         return False
     if isinstance(value, str) and is_number(literal(value)):
-        mend = f"Drop the quotes: {value.strip()}"
+        hint = f"Drop the quotes: {value.strip()}"
     elif isinstance(value, list):
-        mend = "A list of LRs has no lists in it."
+        hint = "A list of LRs has no lists in it."
     elif is_number(value) and float(value) == 0:
-        mend = "Leave it out: at 0 nothing is learned. Try: 1e-3"
+        hint = "Leave it out: at 0 nothing is learned. Try: 1e-3"
     else:
-        mend = "LRs look like 1e-3 or 0.001."
-    reader.fault(path, f"a learning rate must be a finite number above 0 {found(value)}", mend)
+        hint = "LRs look like 1e-3 or 0.001."
+    reader.fault(path, f"a learning rate must be a finite number above 0 {found(value)}", hint)
     return False
 
 

@@ -26,8 +26,8 @@ def read_rates(reader: Reader, optimizers: tuple[str, ...]) -> tuple[Strategy, d
     """Return the strategy, and how many LRs each optimizer (by its text; "" without one) gets."""
     texts = optimizers or ("",)
     if not reader.has("lr"):
-        mend = "Say which to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"
-        reader.fault((), "there is no lr", mend)
+        hint = "Say which to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"
+        reader.fault((), "there is no lr", hint)
         return Listed(()), {}
     value = reader.data["lr"]
     if isinstance(value, dict) and _is_per_optimizer(value, texts):
@@ -84,8 +84,8 @@ def _check_names(reader: Reader, value: dict[str, Any], axis: list[str]) -> None
     every = ", ".join(show(name) for name in [*axis, *strange][:10])
     for name in strange:
         what = f"lr has an entry for {names([name])}, which is not among the optimizers"
-        mend = f"Name it there: optimizer = [{every}], or take the entry out."
-        reader.fault(("lr", name), what, mend, key=True)
+        hint = f"Name it there: optimizer = [{every}], or take the entry out."
+        reader.fault(("lr", name), what, hint, key=True)
     for name in missing:
         what = f"lr has no entry for {names([name])}"
         reader.fault(("lr",), what, f"Each optimizer needs one. Add: {name} = [1e-3]")
@@ -132,14 +132,14 @@ def _is_word(reader: Reader, path: Path, value: str) -> bool:
     parts = value.strip("[] ").split(",")
     if value in STRATEGIES:
         what = f'{key} = "{value}" lacks its range'
-        mend = f"Try: {key} = {{ {value} = 8, from = 1e-5, to = 1e-1 }}"
+        hint = f"Try: {key} = {{ {value} = 8, from = 1e-5, to = 1e-1 }}"
     elif len(parts) > 1 and all(is_number(literal(part)) for part in parts):
         what = f"{key} must be a list of numbers {found(value)}"
-        mend = f"Write it as a list: {key} = [{value.strip('[] ')}]"
+        hint = f"Write it as a list: {key} = [{value.strip('[] ')}]"
     elif is_number(literal(value)):
         return False
     else:
         what = f"{key} must be LRs or a search {found(value)}"
-        mend = did_you_mean(value, list(dict.fromkeys([*WORDS, *STRATEGIES])), "searches")
-    reader.fault(path, what, mend)
+        hint = did_you_mean(value, list(dict.fromkeys([*WORDS, *STRATEGIES])), "searches")
+    reader.fault(path, what, hint)
     return True

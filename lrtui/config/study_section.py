@@ -54,8 +54,8 @@ def read_levels(reader: Reader, *, builtin: bool) -> Levels:
         else:
             levels[factor] = _read_factor(reader, factor, value, builtin=builtin)
     if reader.has("study") and not levels and isinstance(reader.data["study"], dict):
-        mend = f"Name one: batch_size = {FACTORS['batch_size']}. There are {names(FACTORS)}."
-        reader.fault(("study",), "[study] names no factor that is to be varied", mend, key=True)
+        hint = f"Name one: batch_size = {FACTORS['batch_size']}. There are {names(FACTORS)}."
+        reader.fault(("study",), "[study] names no factor that is to be varied", hint, key=True)
     return levels
 
 
@@ -76,8 +76,8 @@ def read_study(reader: Reader, experiment: Experiment, levels: Levels) -> Study 
     for factor, given in levels.items():
         if not base[factor]:
             what = f"the study varies {factor}, and nothing says around which one"
-            mend = f"Name it above [study], as your script has it: {factor} = {_example(factor)}"
-            reader.fault(("study", factor), what, mend, key=True)
+            hint = f"Name it above [study], as your script has it: {factor} = {_example(factor)}"
+            reader.fault(("study", factor), what, hint, key=True)
             continue
         around[factor] = tuple(level for level in given if level != base[factor])
         if given and not around[factor]:
@@ -156,12 +156,12 @@ def _read_dataset(reader: Reader, path: Path, value: Any) -> str | None:
 
 def _unknown(reader: Reader, factor: str) -> None:
     if factor == "schedule":
-        mend = 'A list is tried with every LR, without a study: schedule = ["constant", "cosine"]'
+        hint = 'A list is tried with every LR, without a study: schedule = ["constant", "cosine"]'
     elif factor == "lr":
-        mend = "The LRs stand above [study]; every level tries them."
+        hint = "The LRs stand above [study]; every level tries them."
     else:
-        mend = did_you_mean(factor, [*FACTORS, "hold"], "factors")
-    reader.fault(("study", factor), f"unknown factor {names([factor])} in [study]", mend, key=True)
+        hint = did_you_mean(factor, [*FACTORS, "hold"], "factors")
+    reader.fault(("study", factor), f"unknown factor {names([factor])} in [study]", hint, key=True)
 
 
 # ---------------------------------------------------------------- around the experiment
@@ -179,12 +179,12 @@ def _check_single(reader: Reader, experiment: Experiment) -> None:
             continue
         name = str(path[-1])
         what = f"{name} is a list, and a study varies one thing at a time"
-        mend = f"Name one {name}" + (
+        hint = f"Name one {name}" + (
             "; the others go into [study]."
             if name == "optimizer"
             else ", or give each a file of its own."
         )
-        reader.fault(path, what, mend)
+        reader.fault(path, what, hint)
 
 
 def _check_hold(reader: Reader, experiment: Experiment) -> None:
@@ -196,13 +196,13 @@ def _check_hold(reader: Reader, experiment: Experiment) -> None:
         return
     if not isinstance(hold, str) or hold not in {"steps", "epochs"}:
         what = f'hold must be "steps" or "epochs" {found(hold)}'
-        mend = f'It is what all levels train for. The length of a run is in {held}: hold = "{held}"'
-        reader.fault(("study", "hold"), what, mend)
+        hint = f'It is what all levels train for. The length of a run is in {held}: hold = "{held}"'
+        reader.fault(("study", "hold"), what, hint)
         return
     what = f"hold says {hold}, and the length of a run is in {held}"
     length = _converted(experiment, hold)
-    mend = f'Give the length in {hold}, {length} in the place of {held} = {amount(experiment.horizon).replace(",", "")}, or hold = "{held}"'
-    reader.fault(("study", "hold"), what, mend)
+    hint = f'Give the length in {hold}, {length} in the place of {held} = {amount(experiment.horizon).replace(",", "")}, or hold = "{held}"'
+    reader.fault(("study", "hold"), what, hint)
 
 
 def _converted(experiment: Experiment, hold: str) -> str:

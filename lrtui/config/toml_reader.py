@@ -76,8 +76,8 @@ class Reader:
             what = f"{key[1]} stands twice{self._first_place(key[1], line)}"
         elif "digits" in what:
             what = "a number has thousands of digits"
-        mend = _syntax_mend(what, source)
-        self.faults.append(Fault(line, column, length, f"this is not TOML: {what}", mend, source))
+        hint = _syntax_mend(what, source)
+        self.faults.append(Fault(line, column, length, f"this is not TOML: {what}", hint, source))
 
     def _syntax_place(self, message: str) -> tuple[int, int]:
         """Return line and column of a message of tomllib; the last character where it says no more."""
@@ -96,18 +96,18 @@ class Reader:
 
     # Faults
 
-    def fault(self, path: Path, what: str, mend: str, *, key: bool = False, part: str = "") -> None:
+    def fault(self, path: Path, what: str, hint: str, *, key: bool = False, part: str = "") -> None:
         """Note a fault at the value of `path`, at its key, or at `part` of the value; () has no place."""
         if len(self.faults) >= _KEPT:
             self.left_out += 1
             return
         span = self.places.key(path) if key else self.places.value(path)
         span = self._narrow(span, part) if span and part else span
-        what, mend = _harmless(what), _harmless(mend)
+        what, hint = _harmless(what), _harmless(hint)
         if span is None:
-            self.faults.append(Fault(0, 0, 1, what, mend, ""))
+            self.faults.append(Fault(0, 0, 1, what, hint, ""))
         else:
-            self.faults.append(self._at(span, what, mend))
+            self.faults.append(self._at(span, what, hint))
 
     def count(self) -> int:
         """Return how many faults there are so far."""
@@ -153,10 +153,10 @@ class Reader:
         start = span.start + offset
         return Span(span.line, span.column + offset, len(part), start, start + len(part))
 
-    def _at(self, span: Span, what: str, mend: str) -> Fault:
+    def _at(self, span: Span, what: str, hint: str) -> Fault:
         length = min(span.length, _CARETS)
         source = self._source(span.line, span.column, length)
-        return Fault(span.line, span.column, length, what, mend, source)
+        return Fault(span.line, span.column, length, what, hint, source)
 
     def _source(self, line: int, column: int, length: int) -> str:
         """Return a line of the file, harmless to a terminal and with every character in its column."""
@@ -216,8 +216,8 @@ class Reader:
         if value in choices and isinstance(value, str):
             return value
         listed = " or ".join(f'"{choice}"' for choice in choices)
-        mend = did_you_mean(str(value), choices, "values")
-        self.fault((key,), f"{key} must be {listed} {found(value)}", mend)
+        hint = did_you_mean(str(value), choices, "values")
+        self.fault((key,), f"{key} must be {listed} {found(value)}", hint)
         return default
 
     def table(self, key: str) -> Values:
@@ -239,9 +239,9 @@ class Reader:
         value = self.data[key]
         if accept(value):
             return value
-        mend = f"Try: {key} = {example}" if example else "Leave it out for the default."
+        hint = f"Try: {key} = {example}" if example else "Leave it out for the default."
         self.fault(
-            (key,), f"{key} must be {wanted} {found(value)}", self._unquoted(value, accept) or mend
+            (key,), f"{key} must be {wanted} {found(value)}", self._unquoted(value, accept) or hint
         )
         return default
 
@@ -289,9 +289,9 @@ def _harmless(text: str) -> str:
 
 
 def _syntax_mend(what: str, source: str) -> str:
-    for words, mend in _SYNTAX:
+    for words, hint in _SYNTAX:
         if words in what:
-            return mend.replace("SOURCE", source.partition("=")[0].strip() or "key")
+            return hint.replace("SOURCE", source.partition("=")[0].strip() or "key")
     return "TOML in one page: https://toml.io/en/v1.0.0"
 
 

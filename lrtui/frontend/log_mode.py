@@ -21,7 +21,7 @@ from lrtui.analysis import study
 from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict import length, verdict
 from lrtui.frontend.narration import event_text, named
-from lrtui.frontend.snapshot import Snapshot, Watcher
+from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import RunSeries
 from lrtui.sweep import events as ev
 from lrtui.sweep.mailbox import ensure_supervisor
@@ -104,11 +104,11 @@ def _follow(
     follow: bool,
     start: bool,
 ) -> int:
-    watcher = Watcher(directory)
+    reader = DirectoryReader(directory)
     seen = _Evaluations()
     alone_since = time.monotonic()
     while True:
-        snapshot = watcher.look()
+        snapshot = reader.snapshot()
         _tell(snapshot, log, seen)
         left = heed(snapshot)
         if left is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from lrtui.frontend.state_style import look
+from lrtui.frontend.state_style import style_of
 from lrtui.sweep.events import (
     AddRun,
     AnyCommand,
@@ -93,7 +93,7 @@ def echo_lr(text: str) -> str:
 
 
 def _word(run: Run) -> str:
-    return look(run.ending.kind if run.ending else str(run.state)).word
+    return style_of(run.ending.kind if run.ending else str(run.state)).word
 
 
 def _number(run: Run) -> int | None:

@@ -77,7 +77,7 @@ class Snapshot:
     """The events that came with this look, in order; log mode prints them."""
 
 
-class Watcher:
+class DirectoryReader:
     """Follows one experiment directory. `look` is for one thread; `output` and `settings` may be called from another."""
 
     def __init__(self, directory: Path) -> None:
@@ -100,7 +100,7 @@ class Watcher:
         self._stirred = False
         """Whether anything was read since `keep` last found nothing to do."""
 
-    def look(self, budget_seconds: float = 0.1) -> Snapshot:
+    def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
         """Return the present, reading metric files for about `budget_seconds`, every run a slice in turn; never raises."""
         deadline = time.monotonic() + budget_seconds
         events, whole = self._read_journal(deadline)

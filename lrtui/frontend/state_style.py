@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StateStyle:
     """One state."""
 
     symbol: str
@@ -23,26 +23,26 @@ OK, GO, REST, WARN, BAD = "#8fd694", "#e6edf3", "#8b98a5", "#ffc857", "#ff7b72"
 HELD, CUT = "#79c0ff", "#c3a6e8"
 """Of what waits for a decision, and of what a decision has stopped."""
 
-LOOKS: dict[str, Look] = {
-    "running": Look("●", "running", "running", GO, "running"),
-    "starting": Look("◌", "starting", "starting", GO, "running"),
-    "stopping": Look("◍", "stopping", "stopping", WARN, "running"),
-    "pausing": Look("◍", "pausing", "pausing", WARN, "running"),
-    "frozen": Look("■", "frozen", "frozen", WARN, "frozen"),
-    "paused": Look("=", "paused", "paused", WARN, "paused"),
-    "waiting": Look("◔", "waits at rung", "waits", HELD, "waiting"),
-    "queued": Look("○", "queued", "queued", REST, "queued"),
-    "finished": Look("✓", "finished", "finished", OK, "finished"),
-    "pruned": Look("▽", "stopped by rule", "by rule", CUT, "by rule"),
-    "killed": Look("x", "killed by you", "killed", REST, "killed"),
-    "diverged": Look("∞", "diverged", "diverged", BAD, "diverged"),
-    "failed": Look("!", "failed", "failed", BAD, "failed"),
-    "lost": Look("?", "lost", "lost", BAD, "lost"),
+LOOKS: dict[str, StateStyle] = {
+    "running": StateStyle("●", "running", "running", GO, "running"),
+    "starting": StateStyle("◌", "starting", "starting", GO, "running"),
+    "stopping": StateStyle("◍", "stopping", "stopping", WARN, "running"),
+    "pausing": StateStyle("◍", "pausing", "pausing", WARN, "running"),
+    "frozen": StateStyle("■", "frozen", "frozen", WARN, "frozen"),
+    "paused": StateStyle("=", "paused", "paused", WARN, "paused"),
+    "waiting": StateStyle("◔", "waits at rung", "waits", HELD, "waiting"),
+    "queued": StateStyle("○", "queued", "queued", REST, "queued"),
+    "finished": StateStyle("✓", "finished", "finished", OK, "finished"),
+    "pruned": StateStyle("▽", "stopped by rule", "by rule", CUT, "by rule"),
+    "killed": StateStyle("x", "killed by you", "killed", REST, "killed"),
+    "diverged": StateStyle("∞", "diverged", "diverged", BAD, "diverged"),
+    "failed": StateStyle("!", "failed", "failed", BAD, "failed"),
+    "lost": StateStyle("?", "lost", "lost", BAD, "lost"),
 }
 
-_UNKNOWN = Look("·", "unknown", "unknown", REST, "unknown")
+_UNKNOWN = StateStyle("·", "unknown", "unknown", REST, "unknown")
 
 
-def look(state: str) -> Look:
+def style_of(state: str) -> StateStyle:
     """Return how a state looks; one that this version does not know is shown as unknown."""
     return LOOKS.get(state, _UNKNOWN)

@@ -22,7 +22,7 @@ MOST_DEEDS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class UndoEntry:
     """Something that was asked for and done."""
 
     command: AnyCommand
@@ -47,7 +47,7 @@ class NotYet(Refusal):
     __slots__ = ()
 
 
-def undoing(deed: Deed, now: Sweep, named: Namer) -> Undoing | Refusal:
+def undoing(deed: UndoEntry, now: Sweep, named: Namer) -> Undoing | Refusal:
     """Return what undoes a deed, or why nothing does: the run may have gone on meanwhile."""
     match deed.command:
         case ev.SetParallel(parallel=number):

@@ -25,7 +25,7 @@ from lrtui.config.directory import read_experiment, read_origin
 from lrtui.config.other_keys import budget_of
 from lrtui.errors import UserError
 from lrtui.search.halving import cost
-from lrtui.supervisor.allocation import lend
+from lrtui.supervisor.allocation import allocate
 from lrtui.supervisor.loop import TICK_SECONDS, Supervisor
 from lrtui.sweep import locks
 from lrtui.sweep.events import Plan, SweepClosed
@@ -140,7 +140,7 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         MachineError: GPUs were asked for that are not there.
 
     """
-    lent = None if on_cpu else lend(experiment)
+    lent = None if on_cpu else allocate(experiment)
     return Plan(
         name=experiment.name,
         source=source,

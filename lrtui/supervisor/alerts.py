@@ -30,7 +30,7 @@ AT_ONCE = 5
 log = logging.getLogger("lrtui.supervisor")
 
 
-class Alerting:
+class AlertSender:
     """Starts the commands, and sees that they end."""
 
     def __init__(self, alerts: Alerts, directory: Path, cwd: str) -> None:
@@ -43,21 +43,21 @@ class Alerting:
             return []
         new = [event for event in events if event.n > sweep.alerted]
         told = [(event, kind) for event in new if (kind := alert_kind(event)) in self._alerts.on]
-        letters = [self._letter(sweep, event, kind) for event, kind in told]
-        if len(letters) <= AT_ONCE:
-            return letters
-        rest = f"and {len(letters) - AT_ONCE + 1} more; see lrtui {self._directory}"
-        return [*letters[: AT_ONCE - 1], {**letters[-1], "run": "", "text": rest}]
+        messages = [self._letter(sweep, event, kind) for event, kind in told]
+        if len(messages) <= AT_ONCE:
+            return messages
+        rest = f"and {len(messages) - AT_ONCE + 1} more; see lrtui {self._directory}"
+        return [*messages[: AT_ONCE - 1], {**messages[-1], "run": "", "text": rest}]
 
-    def tell(self, letters: Sequence[dict[str, str]]) -> None:
+    def notify(self, messages: Sequence[dict[str, str]]) -> None:
         """Start what [alerts] names; what cannot be started is said in the log."""
         self._end_late()
-        for letter in letters:
-            content = json.dumps(letter).encode()
+        for message in messages:
+            content = json.dumps(message).encode()
             if self._alerts.command:
-                self._start([_fill(word, letter) for word in self._alerts.command], content)
+                self._start([_fill(word, message) for word in self._alerts.command], content)
             if self._alerts.webhook:
-                address = {"url": address_of(self._alerts.webhook), "letter": letter}
+                address = {"url": address_of(self._alerts.webhook), "letter": message}
                 words = [sys.executable, "-m", "lrtui.supervisor.webhook"]
                 self._start(words, json.dumps(address).encode())
 
@@ -114,11 +114,11 @@ def address_of(webhook: str) -> str:
     return os.environ.get(webhook[1:], "") if webhook.startswith("$") else webhook
 
 
-def _fill(word: str, letter: dict[str, str]) -> str:
+def _fill(word: str, message: dict[str, str]) -> str:
     """Return a word of the command with its placeholders filled in, each once."""
     parts = word.split("{")
     done = parts[:1]
     for part in parts[1:]:
         name, closed, rest = part.partition("}")
-        done.append(letter[name] + rest if closed and name in letter else "{" + part)
+        done.append(message[name] + rest if closed and name in message else "{" + part)
     return "".join(done)

@@ -14,7 +14,7 @@ _BUSY_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class Allocation:
     """What runs may use."""
 
     devices: tuple[int, ...]
@@ -28,7 +28,7 @@ class Lent:
     """What is not lent, and how to have it nevertheless."""
 
 
-def lend(experiment: Experiment) -> Lent:
+def allocate(experiment: Experiment) -> Allocation:
     """Return what the machine lends to an experiment.
 
     Raises:
@@ -48,7 +48,7 @@ def lend(experiment: Experiment) -> Lent:
     parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
     together = experiment.isolation == "shared" and not devices  # in turns: each may have all cores
     threads = cores if together else max(1, cores // parallel)
-    return Lent(devices, gpus, parallel, threads, notes)
+    return Allocation(devices, gpus, parallel, threads, notes)
 
 
 def _runs_at_first(experiment: Experiment) -> int:

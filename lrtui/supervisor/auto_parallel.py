@@ -37,7 +37,7 @@ class Pace:
 
 
 @dataclass
-class Packing:
+class AutoParallel:
     """What is known of how many runs a GPU carries; `settled` once it has its answer."""
 
     settled: bool
@@ -49,7 +49,7 @@ class Packing:
     _before: tuple[int, Mapping[str, float]] | None = None
     """How many there were, and how fast each was, before one more was tried."""
 
-    def further(
+    def tick(
         self, sweep: Sweep, paces: Mapping[str, Pace], gpus: Sequence[Gpu], now: float
     ) -> list[ev.AnyEvent]:
         """Return what a look at the running runs makes of it; `now` is a monotonic clock, s."""

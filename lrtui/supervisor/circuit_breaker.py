@@ -9,7 +9,7 @@ from lrtui.sweep.state import Run, Sweep
 FAST_FAILURES = 3
 
 
-class Brake:
+class CircuitBreaker:
     """Counts the runs in a row that failed at once; the count is lost with the supervisor."""
 
     def __init__(self) -> None:

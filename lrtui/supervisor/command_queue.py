@@ -16,13 +16,13 @@ from lrtui.supervisor import commands
 from lrtui.supervisor.ownership import opened
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Answer
-from lrtui.sweep.inbox import Inbox, Letter
+from lrtui.sweep.inbox import Inbox, Message
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run
 
 
-class Obeying:
+class CommandQueue:
     """Carries out the commands of one directory."""
 
     def __init__(
@@ -39,32 +39,32 @@ class Obeying:
         self._send = send
         self._forgive = forgive
 
-    def further(self) -> None:
+    def tick(self) -> None:
         """Take every command one step further."""
-        for letter in self._inbox.letters():
-            self._obey(letter)
+        for message in self._inbox.messages():
+            self._obey(message)
 
-    def _obey(self, letter: Letter) -> None:
-        known = self._journal.sweep.commands.get(letter.id)
+    def _obey(self, message: Message) -> None:
+        known = self._journal.sweep.commands.get(message.id)
         if known is not None:
-            self._inbox.answer(letter.id, Answer(known.ok, known.answer, known.mend))
+            self._inbox.answer(message.id, Answer(known.ok, known.answer, known.hint))
             return
-        command = letter.command
+        command = message.command
         if command is None:
-            self._answer(letter.id, "?", Answer(ok=False, answer=f"unreadable: {letter.fault}"))
+            self._answer(message.id, "?", Answer(ok=False, answer=f"unreadable: {message.fault}"))
             return
         name = type(command).__name__
         try:
-            if letter.id not in self._journal.sweep.commands:
-                self._begin(letter.id, command)
+            if message.id not in self._journal.sweep.commands:
+                self._begin(message.id, command)
         except commands.Refusal as refusal:
-            self._answer(letter.id, name, Answer(False, refusal.what, refusal.mend))
+            self._answer(message.id, name, Answer(False, refusal.what, refusal.hint))
             return
         answer = commands.settled(command, self._journal.sweep)
         if answer is not None:
-            self._answer(letter.id, name, answer)
+            self._answer(message.id, name, answer)
 
-    def _begin(self, letter_id: str, command: ev.AnyCommand) -> None:
+    def _begin(self, message_id: str, command: ev.AnyCommand) -> None:
         """Journal the effects of a command that is seen for the first time, then let them happen."""
         late = time.time() - command.sent - command.expires
         if command.expires and late > 0:
@@ -74,7 +74,7 @@ class Obeying:
         if sweep.closed is not None and sweep.plan is not None and effects:
             effects = [opened(self._layout, sweep.plan), *effects]
         sweep = self._journal.append(
-            *(msgspec.structs.replace(effect, by=letter_id) for effect in effects)
+            *(msgspec.structs.replace(effect, by=message_id) for effect in effects)
         )
         self._forgive()
         for effect in effects:
@@ -83,9 +83,9 @@ class Obeying:
             elif isinstance(effect, ev.RunThawed):
                 self._send(sweep.runs[effect.run], signal.SIGCONT)
 
-    def _answer(self, letter_id: str, command: str, answer: Answer) -> None:
+    def _answer(self, message_id: str, command: str, answer: Answer) -> None:
         done = ev.CommandDone(
-            command=command, ok=answer.ok, answer=answer.answer, mend=answer.mend, by=letter_id
+            command=command, ok=answer.ok, answer=answer.answer, hint=answer.hint, by=message_id
         )
         self._journal.append(done)
-        self._inbox.answer(letter_id, answer)
+        self._inbox.answer(message_id, answer)

@@ -20,10 +20,10 @@ MOST_PARALLEL = 1024
 class Refusal(Exception):  # noqa: N818  # an answer, not an error
     """Why a command cannot be carried out, and what to do instead."""
 
-    def __init__(self, what: str, mend: str = "") -> None:
+    def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.mend = mend
+        self.hint = hint
 
 
 def effects(command: AnyCommand, sweep: Sweep) -> list[AnyEvent]:
@@ -95,8 +95,8 @@ def next_id(sweep: Sweep, ahead: int = 0, *, range_test: bool = False) -> str:
 
     The first free one: where a damaged journal line has hidden a run, the same run comes back, and nobody else's id is taken.
     """
-    letter = "t" if range_test else "r"
-    names = (f"{letter}{number:02d}" for number in itertools.count(1))
+    prefix = "t" if range_test else "r"
+    names = (f"{prefix}{number:02d}" for number in itertools.count(1))
     return next(itertools.islice((name for name in names if name not in sweep.runs), ahead, None))
 
 

@@ -19,13 +19,13 @@ IN_A_ROW = 6
 """Readings: half a minute, longer than an evaluation or a checkpoint takes some more."""
 
 
-class Shortage:
+class GpuMemoryWatch:
     """Counts the readings in a row in which a GPU was nearly full."""
 
     def __init__(self) -> None:
         self._full: dict[int, int] = {}
 
-    def further(self, sweep: Sweep, gpus: Sequence[Gpu]) -> list[ev.AnyEvent]:
+    def tick(self, sweep: Sweep, gpus: Sequence[Gpu]) -> list[ev.AnyEvent]:
         """Return a warning for each GPU of our runs that is nearly full, once a sweep."""
         runs = {
             gpu.index: sum(gpu.index in run.attempts[-1].devices for run in sweep.alive())
@@ -54,7 +54,7 @@ def _head(gpu: Gpu) -> str:
 def _text(gpu: Gpu, runs: int, parallel: int) -> str:
     used, total = gpu.memory_used_mib / 1024, gpu.memory_total_mib / 1024
     if runs > 1:
-        mend = f"lower parallel ({parallel} now): the key <, or lrtui parallel DIR {parallel - 1}"
+        hint = f"lower parallel ({parallel} now): the key <, or lrtui parallel DIR {parallel - 1}"
     else:
-        mend = "one run alone fills it: a smaller batch_size or model leaves room"
-    return f"{_head(gpu)} ({used:.1f} of {total:.1f} GiB, {IN_A_ROW} readings in a row); {mend}"
+        hint = "one run alone fills it: a smaller batch_size or model leaves room"
+    return f"{_head(gpu)} ({used:.1f} of {total:.1f} GiB, {IN_A_ROW} readings in a row); {hint}"

@@ -29,7 +29,7 @@ MOST_RETRIES = 50
 """Ticks for which an attempt that nobody claims is launched again."""
 
 
-class Launching:
+class LaunchQueue:
     """Launches the runs of one directory."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Launching:
         except OSError as error:
             log.warning("no preloaded process: %s", error)
 
-    def further(self) -> None:
+    def tick(self) -> None:
         """Launch the runs that are next and have a place."""
         if self._sweep.closed is not None or self._sweep.brake is not None:
             return

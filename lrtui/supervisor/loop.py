@@ -17,26 +17,26 @@ from lrtui.config import Experiment
 from lrtui.config.directory import Origin
 from lrtui.hardware import gpu
 from lrtui.supervisor import gpu_memory_watch, slots
-from lrtui.supervisor.alerts import Alerting
-from lrtui.supervisor.auto_parallel import Pace, Packing
+from lrtui.supervisor.alerts import AlertSender
+from lrtui.supervisor.auto_parallel import AutoParallel, Pace
 from lrtui.supervisor.budget import halted, overspent, steady_clock
-from lrtui.supervisor.circuit_breaker import Brake
-from lrtui.supervisor.command_queue import Obeying
+from lrtui.supervisor.circuit_breaker import CircuitBreaker
+from lrtui.supervisor.command_queue import CommandQueue
 from lrtui.supervisor.deciding import events_of
 from lrtui.supervisor.health_check import judged
-from lrtui.supervisor.launch_queue import Launching
+from lrtui.supervisor.launch_queue import LaunchQueue
 from lrtui.supervisor.outcome import after_loss, conclude, exit_code, verdict_event
 from lrtui.supervisor.ownership import is_ours, opened
 from lrtui.supervisor.preparation import Preparation
-from lrtui.supervisor.progress_tracker import Readings
-from lrtui.supervisor.termination import Stops, at_rung
+from lrtui.supervisor.progress_tracker import ProgressTracker
+from lrtui.supervisor.termination import Termination, at_rung
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, State, Sweep
-from lrtui.workers import LAUNCHERS, Gone, Living, Over, Unclaimed
+from lrtui.workers import LAUNCHERS, Alive, Exited, Unclaimed, Vanished
 
 log = logging.getLogger("lrtui.supervisor")
 
@@ -58,7 +58,7 @@ class Supervisor:
         self.journal = Journal(self.layout.journal)
         self.launcher = LAUNCHERS[str(experiment.launcher.get("kind", "local"))]()
         self.preparation = Preparation(self.layout, experiment, origin, self.launcher)
-        self.launching = Launching(
+        self.launching = LaunchQueue(
             self.layout,
             self.journal,
             experiment=experiment,
@@ -66,20 +66,20 @@ class Supervisor:
             launcher=self.launcher,
             warn=self.warn,
         )
-        self.readings = Readings(self.layout, self.journal)
-        self.stops = Stops(self._send, self.warn)
-        self.brake = Brake()
-        self.obeying = Obeying(self.layout, self.journal, self._send, self.brake.forgive)
+        self.readings = ProgressTracker(self.layout, self.journal)
+        self.stops = Termination(self._send, self.warn)
+        self.brake = CircuitBreaker()
+        self.command_queue = CommandQueue(self.layout, self.journal, self._send, self.brake.forgive)
         self._exit_files: dict[tuple[str, int], str] = {}
-        self._packing = Packing(settled=experiment.parallel != "auto")
-        self._shortage = gpu_memory_watch.Shortage()
+        self._packing = AutoParallel(settled=experiment.parallel != "auto")
+        self._shortage = gpu_memory_watch.GpuMemoryWatch()
         self._machine_due = 0.0
         self._adopting = True
         self._beat_at = 0.0
         self._looked_at = 0.0
         self._close_look = True
         self._decided_n = -1
-        self._alerting = Alerting(experiment.alerts, self.layout.root, origin.cwd)
+        self._alerting = AlertSender(experiment.alerts, self.layout.root, origin.cwd)
         self._clock = steady_clock()
         if experiment.alerts:  # those that an earlier supervisor may not have told
             self.journal.fresh += JournalTail(self.layout.journal).rest()
@@ -103,7 +103,7 @@ class Supervisor:
         if takeover:
             self.append(opened(self.layout, self._plan()))
             for run in self.sweep.alive():
-                self._finish(run, Gone())
+                self._finish(run, Vanished())
         return takeover
 
     def open(self, plan: ev.Plan) -> None:
@@ -133,11 +133,11 @@ class Supervisor:
         self._watch_budget()
         self._pack()
         self._watch_machine()
-        self.stops.further(self.sweep)
-        self.obeying.further()
+        self.stops.tick(self.sweep)
+        self.command_queue.tick()
         self._adopting = False
         self._decide()
-        self.launching.further()
+        self.launching.tick()
         self._close()
         self._alert()
 
@@ -158,17 +158,17 @@ class Supervisor:
             return
         root = self._root(run)
         self._exit_files[key] = str(AttemptLayout(root).exit)
-        condition = self.launcher.look(root, attempt.token)
+        condition = self.launcher.condition(root, attempt.token)
         match condition:
             case Unclaimed():
                 if not self.launching.again(run):
-                    self._finish(run, Gone())
-            case Living(pid=pid, orphans=orphans):
+                    self._finish(run, Vanished())
+            case Alive(pid=pid, orphans=orphans):
                 if orphans:
                     self.stops.kill(run)
                 elif pid is not None and (attempt.pid is None or self._adopting):
                     self._seen(run, pid)
-            case Over() | Gone():
+            case Exited() | Vanished():
                 self._finish(run, condition)
 
     def _seen(self, run: Run, pid: int) -> None:
@@ -178,15 +178,15 @@ class Supervisor:
         else:
             self.append(ev.RunStarted(run=run.id, attempt=number, pid=pid))
 
-    def _finish(self, run: Run, condition: Over | Gone) -> None:
+    def _finish(self, run: Run, condition: Exited | Vanished) -> None:
         progress = self.readings.of(run)
         progress.read_all()
         root = self._root(run)
         beside = slots.beside(self.sweep, run, time.time())
         events = conclude(run, condition, progress, AttemptLayout(root), beside)
         losses = [event for event in events if isinstance(event, ev.RunLost)]
-        further = [each for lost in losses for each in after_loss(self.sweep, run, lost)]
-        self.append(*events, *further)
+        tick = [each for lost in losses for each in after_loss(self.sweep, run, lost)]
+        self.append(*events, *tick)
         for memory in (self.stops, self.readings, self.launching):
             memory.forget(run)
         self._exit_files.pop(run.attempt_key, None)
@@ -197,7 +197,7 @@ class Supervisor:
     def _read(self) -> None:
         """Take in what the workers have measured."""
         if self._close_look:
-            self.readings.further()
+            self.readings.tick()
 
     def _judge(self) -> None:
         """Let the health rules speak."""
@@ -236,7 +236,7 @@ class Supervisor:
             run_id: Pace(progress.level, progress.lines)
             for run_id, progress in self.readings.known().items()
         }
-        self.append(*self._packing.further(self.sweep, paces, gpu.read(), time.monotonic()))
+        self.append(*self._packing.tick(self.sweep, paces, gpu.read(), time.monotonic()))
 
     def _watch_machine(self) -> None:
         """Say what runs short while runs train."""
@@ -246,7 +246,7 @@ class Supervisor:
         self._machine_due = now + gpu_memory_watch.EVERY_SECONDS
         self.launching.has_room()
         if self._plan().devices:
-            self.append(*self._shortage.further(self.sweep, gpu.read()))
+            self.append(*self._shortage.tick(self.sweep, gpu.read()))
 
     # ── decide and close ──────────────────────────────────────────────────────────────────────────
 
@@ -265,7 +265,7 @@ class Supervisor:
         """Tell whether the data is prepared; begin or follow its preparation where it is not."""
         if not self.preparation.missing(self.sweep):
             return True
-        self.append(*self.preparation.further(self.sweep))
+        self.append(*self.preparation.tick(self.sweep))
         return False
 
     def _close(self) -> None:
@@ -284,11 +284,11 @@ class Supervisor:
 
     def _alert(self) -> None:
         """Tell what has happened since the last tick, after it is journalled that it was told."""
-        letters = self._alerting.due(self.sweep, self.journal.fresh)
+        messages = self._alerting.due(self.sweep, self.journal.fresh)
         self.journal.fresh.clear()
-        if letters:
+        if messages:
             self.append(ev.Alerted(of=self.sweep.n))
-        self._alerting.tell(letters)
+        self._alerting.notify(messages)
 
     # ── small things ──────────────────────────────────────────────────────────────────────────────
 

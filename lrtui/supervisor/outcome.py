@@ -15,7 +15,7 @@ from lrtui.sweep.state import Run, State, Sweep
 from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import count
 from lrtui.train import ABANDONED
-from lrtui.workers import Gone, Over
+from lrtui.workers import Exited, Vanished
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""
@@ -30,12 +30,16 @@ _NO_MEMORY = re.compile(
 
 
 def conclude(
-    run: Run, condition: Over | Gone, progress: Progress, files: AttemptLayout, beside: int = 0
+    run: Run,
+    condition: Exited | Vanished,
+    progress: Progress,
+    files: AttemptLayout,
+    beside: int = 0,
 ) -> list[AnyEvent]:
     """Return the events that follow from the end of a run's latest attempt, which shared its GPU or the CPU with `beside` others."""
     attempt = run.attempts[-1]
     code, number = (
-        (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
+        (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
     complete = progress.level >= attempt.until * (1 - 1e-9)
     events: list[AnyEvent] = [*_reached(run, progress), _charged(run, progress)]
@@ -52,7 +56,9 @@ def conclude(
         return _range_tested(run, condition, progress, files, events)
     at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
     abandoned = attempt.shared and code == ABANDONED
-    silent = isinstance(condition, Gone) or abandoned  # nobody said how the training itself ended
+    silent = (
+        isinstance(condition, Vanished) or abandoned
+    )  # nobody said how the training itself ended
     if at_rung and (code == 0 or run.state is State.PAUSING or silent):
         return [*events, ev.RunWaiting(run=run.id)]
     if complete and (code == 0 or run.state is State.PAUSING):
@@ -61,7 +67,7 @@ def conclude(
         return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]
     if abandoned and complete:
         return ended("finished", "the process that trained it beside others is gone")
-    if isinstance(condition, Gone):
+    if isinstance(condition, Vanished):
         if complete:
             return ended("finished", "exit code unknown: its keeper was killed")
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
@@ -80,7 +86,7 @@ def conclude(
 
 def _range_tested(
     run: Run,
-    condition: Over | Gone,
+    condition: Exited | Vanished,
     progress: Progress,
     files: AttemptLayout,
     events: list[AnyEvent],
@@ -99,16 +105,16 @@ def _range_tested(
         why=found.why,
     )
     number = run.attempts[-1].number
-    if isinstance(condition, Gone) and len(lrs) < run.lr_steps and found.diverged is None:
+    if isinstance(condition, Vanished) and len(lrs) < run.lr_steps and found.diverged is None:
         return [*events, ev.RunLost(run=run.id, attempt=number, why=_loss(run))]
     code, signalled = (
-        (condition.code, condition.signal) if isinstance(condition, Over) else (None, None)
+        (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
     if (code in (0, None) and signalled is None) or found.valley is not None:
         said = found.why or f"valley {_lr(found.valley)}, loss turned at {_lr(found.diverged)}"
         kind: ev.EndingKind = "finished"
     else:
-        assert isinstance(condition, Over)  # noqa: S101  # Gone has neither code nor signal
+        assert isinstance(condition, Exited)  # noqa: S101  # Gone has neither code nor signal
         said, kind = failure(condition, files), "failed"
     ended = ev.RunEnded(
         run=run.id, attempt=number, kind=kind, why=said, code=code, signal=signalled
@@ -120,7 +126,7 @@ def _lr(lr: float | None) -> str:
     return "nowhere" if lr is None else f"{lr:.1e}"
 
 
-def failure(over: Over, files: AttemptLayout) -> str:
+def failure(over: Exited, files: AttemptLayout) -> str:
     """Return why a worker failed: how it ended, and the line of its own output that speaks of memory, or the last one."""
     if over.signal is not None:
         how = f"killed by {_signal_name(over.signal)}, not by lrtui"
@@ -161,7 +167,7 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
     return [*events, again]
 
 
-def ran_out_of_memory(over: Over, files: AttemptLayout) -> bool:
+def ran_out_of_memory(over: Exited, files: AttemptLayout) -> bool:
     """Tell whether a failed worker's last words speak of memory, its GPU's or the machine's."""
     return over.code not in (0, None) and any(_NO_MEMORY.search(line) for line in _tail(files))
 

@@ -24,7 +24,7 @@ from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean_lines
 from lrtui.train.options import AUTO
-from lrtui.workers import Gone, Job, Launcher, Over, Unclaimed, keeper, new_token
+from lrtui.workers import Exited, Job, Launcher, Unclaimed, Vanished, keeper, new_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Preparation:
         self._pending = 0
         self.failure: PreparationFailed | None = None
 
-    def further(self, sweep: Sweep) -> list[AnyEvent]:
+    def tick(self, sweep: Sweep) -> list[AnyEvent]:
         """Take the preparation one step further and return what happened."""
         missing = self.missing(sweep)
         if not missing or sweep.brake is not None or self.failure is not None:
@@ -75,16 +75,16 @@ class Preparation:
             return [ev.DataPreparing(attempt=number, token=token, dataset=missing[0])]
         root = self._folder / f"a{sweep.data_attempt}"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        condition = self._launcher.look(root, sweep.data_token)
+        condition = self._launcher.condition(root, sweep.data_token)
         match condition:
             case Unclaimed():
                 self._launch(root, sweep, missing[0])
                 self._begun = sweep.data_attempt
-            case Over(code=0) if (prepared := self._result(root)) is not None:
+            case Exited(code=0) if (prepared := self._result(root)) is not None:
                 return [msgspec.structs.replace(prepared, dataset=missing[0])]
-            case Over():
+            case Exited():
                 self.failure = _failure(condition, AttemptLayout(root))
-            case Gone():
+            case Vanished():
                 self._begun = -1
         return []
 
@@ -93,8 +93,8 @@ class Preparation:
         if self._experiment.command is not None:
             return []
         study = self._experiment.study
-        further = study.levels.get("dataset", ()) if study else ()
-        wanted = [self._experiment.dataset, *map(str, further)]
+        tick = study.levels.get("dataset", ()) if study else ()
+        wanted = [self._experiment.dataset, *map(str, tick)]
         return [name for name in wanted if name not in sweep.datasets]
 
     def alive(self, sweep: Sweep) -> bool:
@@ -106,9 +106,13 @@ class Preparation:
         root = self._folder / f"a{sweep.data_attempt}"
         if self._begun == sweep.data_attempt:
             return False
-        condition = self._launcher.look(root, sweep.data_token) if root.is_dir() else Unclaimed()
-        failed = isinstance(condition, Over) and (condition.code != 0 or self._result(root) is None)
-        return failed or isinstance(condition, Gone)
+        condition = (
+            self._launcher.condition(root, sweep.data_token) if root.is_dir() else Unclaimed()
+        )
+        failed = isinstance(condition, Exited) and (
+            condition.code != 0 or self._result(root) is None
+        )
+        return failed or isinstance(condition, Vanished)
 
     def _launch(self, root: Path, sweep: Sweep, dataset: str) -> None:
         data_dir = Path(self._origin.cwd, self._experiment.data_dir or "data")
@@ -143,7 +147,7 @@ class Preparation:
         return ev.DataPrepared(**msgspec.structs.asdict(found))
 
 
-def _failure(over: Over, files: AttemptLayout) -> PreparationFailed:
+def _failure(over: Exited, files: AttemptLayout) -> PreparationFailed:
     output = [line for line in clean_lines(read_end(files.output, SMALL)) if line.strip()]
     why = "\n".join(output[-6:]) or f"the data could not be prepared ({last_line(files)})"
     if over.code in {2, 5}:  # the user's own data cannot be used; no data, or no room

@@ -11,7 +11,7 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run
 
 
-class Readings:
+class ProgressTracker:
     """What is remembered of the measurements; it may be lost at any moment, and is read again from the files."""
 
     def __init__(self, layout: Layout, journal: Journal) -> None:
@@ -19,14 +19,14 @@ class Readings:
         self._journal = journal
         self._progress: dict[tuple[str, int], Progress] = {}
 
-    def further(self) -> None:
+    def tick(self) -> None:
         """Take in what the started attempts have written since the last call."""
         now = time.monotonic()
         for run in self._journal.sweep.alive():
             if run.attempts[-1].pid is not None:
                 progress = self.of(run)
                 if progress.read():
-                    progress.signs.hear(now)
+                    progress.signs.receive(now)
 
     def of(self, run: Run) -> Progress:
         """Return the progress of a run's latest attempt."""

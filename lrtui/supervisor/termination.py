@@ -26,7 +26,7 @@ class _Clock:
     warned: bool = False
 
 
-class Stops:
+class Termination:
     """The open stops and pauses of one supervisor. What is kept here may be lost at any moment: a stop only begins anew."""
 
     def __init__(self, send: Callable[[Run, int], None], warn: Callable[[str, str], None]) -> None:
@@ -34,7 +34,7 @@ class Stops:
         self._warn = warn
         self._clocks: dict[tuple[str, int], _Clock] = {}
 
-    def further(self, sweep: Sweep) -> None:
+    def tick(self, sweep: Sweep) -> None:
         """Take every open stop and pause one step further."""
         for run in sweep.alive():
             key = run.attempt_key

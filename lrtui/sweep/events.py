@@ -359,7 +359,7 @@ class CommandDone(Event, frozen=True, kw_only=True):
     command: str
     ok: bool
     answer: str
-    mend: str = ""
+    hint: str = ""
 
 
 class SweepClosed(Event, frozen=True, kw_only=True):
@@ -484,7 +484,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ok: bool
     answer: str
-    mend: str = ""
+    hint: str = ""
 
 
 _encoder = msgspec.json.Encoder()

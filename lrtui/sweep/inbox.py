@@ -25,7 +25,7 @@ _KEEP_ANSWERS_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Message:
     """A file of the inbox: a command, or why it is none."""
 
     id: str
@@ -45,7 +45,7 @@ class Inbox:
             folder.mkdir(mode=0o700, exist_ok=True)
         self._forget_old_answers()
 
-    def letters(self) -> Iterator[Letter]:
+    def messages(self) -> Iterator[Message]:
         """Yield what lies in the inbox, oldest first (IDs sort by time)."""
         try:
             names = sorted(os.listdir(self._inbox))
@@ -60,33 +60,33 @@ class Inbox:
             elif not name.startswith("."):
                 self._remove(path)
 
-    def answer(self, letter_id: str, answer: Answer) -> None:
+    def answer(self, message_id: str, answer: Answer) -> None:
         """Put the answer in place, then take the command away.
 
         Raises:
             OSError: the answer could not be written; the command stays.
 
         """
-        keeper.write_whole(str(self._done / f"{letter_id}.json"), encode(answer))
-        self._remove(self._inbox / f"{letter_id}.json")
+        keeper.write_whole(str(self._done / f"{message_id}.json"), encode(answer))
+        self._remove(self._inbox / f"{message_id}.json")
 
-    def _read(self, letter_id: str, path: Path) -> Letter:
+    def _read(self, message_id: str, path: Path) -> Message:
         try:
             found = path.lstat()
             if not stat.S_ISREG(found.st_mode):
-                return Letter(letter_id, None, "not a regular file")
+                return Message(message_id, None, "not a regular file")
             if found.st_uid != os.getuid():
-                return Letter(letter_id, None, "of another user")
+                return Message(message_id, None, "of another user")
             if found.st_size > _LARGEST:
-                return Letter(letter_id, None, "larger than 64 KiB")
+                return Message(message_id, None, "larger than 64 KiB")
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 content = os.read(fd, _LARGEST + 1)
             finally:
                 os.close(fd)
-            return Letter(letter_id, decode_command(content))
+            return Message(message_id, decode_command(content))
         except (OSError, ValueError) as error:
-            return Letter(letter_id, None, str(error))
+            return Message(message_id, None, str(error))
 
     @staticmethod
     def _remove(path: Path) -> None:

@@ -33,8 +33,8 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
 
     """
     layout = Layout(directory)
-    letter_id = _drop(layout, command)
-    answer_file = layout.done / f"{letter_id}.json"
+    message_id = _drop(layout, command)
+    answer_file = layout.done / f"{message_id}.json"
     began = time.monotonic()
     revived = False
     while time.monotonic() - began < timeout:
@@ -53,7 +53,7 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
     return Answer(
         ok=False,
         answer=f"no answer in {timeout:.0f} s; it is tried until it expires",
-        mend=f"see whether the supervisor lives: lrtui status {directory}",
+        hint=f"see whether the supervisor lives: lrtui status {directory}",
     )
 
 
@@ -98,15 +98,15 @@ def ensure_supervisor(directory: Path, *, takeover: bool = False) -> None:
 
 def _drop(layout: Layout, command: AnyCommand) -> str:
     """Put a command into the inbox, whole; return its ID: unique, and sortable by the time of sending."""
-    letter_id = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-    letter = msgspec.structs.replace(command, v=VERSION, sent=time.time())
+    message_id = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+    message = msgspec.structs.replace(command, v=VERSION, sent=time.time())
     try:
-        temporary = layout.inbox / f".{letter_id}"
-        keeper.write_whole(str(temporary), encode(letter))
-        os.rename(temporary, layout.inbox / f"{letter_id}.json")
+        temporary = layout.inbox / f".{message_id}"
+        keeper.write_whole(str(temporary), encode(message))
+        os.rename(temporary, layout.inbox / f"{message_id}.json")
     except OSError as error:
         raise _unwritable(layout.root, error) from error
-    return letter_id
+    return message_id
 
 
 def _beats(layout: Layout) -> bool:

@@ -48,7 +48,7 @@ SHORTEST_CHECKPOINT_SECONDS = 1.0
 """Epochs of milliseconds do not each wait for the disk."""
 
 
-class Outlet(Protocol):
+class Reporter(Protocol):
     """Where a run's metric lines and its words go."""
 
     def emit(self, **metrics: float) -> None:
@@ -61,7 +61,7 @@ class Outlet(Protocol):
         """Print what went wrong, on stderr."""
 
 
-class Asked(Protocol):
+class StopFlag(Protocol):
     """Whether the run is to stop; looked at between two steps, and in evaluations between two batches."""
 
     @property
@@ -96,12 +96,12 @@ def train(options: Options) -> int:
     settle(options)
     training, stop = set_up(options), Stop()
     with aside(training.device):
-        course = Course(training, stop, Own())
+        loop = TrainingLoop(training, stop, Own())
         with stop:
-            while course.further():
+            while loop.step():
                 pass
-            course.end()
-    return 0 if course.reached else stop.exit_code
+            loop.end()
+    return 0 if loop.reached else stop.exit_code
 
 
 def settle(options: Options) -> None:
@@ -112,10 +112,10 @@ def settle(options: Options) -> None:
     torch.set_flush_denormal(True)
 
 
-class Course:
+class TrainingLoop:
     """One run on its way, from its checkpoint where there is one: `further` until it is over, then `end`."""
 
-    def __init__(self, training: Training, stop: Asked, outlet: Outlet) -> None:
+    def __init__(self, training: Training, stop: StopFlag, outlet: Reporter) -> None:
         """Resume, and say what runs.
 
         Raises:
@@ -136,7 +136,7 @@ class Course:
             training.evaluated = 0  # its last line is said again: a run without one has failed
         training.window.since = time.monotonic()
 
-    def further(self, batch: Batch | None = None) -> bool:
+    def step(self, batch: Batch | None = None) -> bool:
         """Do what is due here and take a step, on `batch` if it is given; False where the run is over."""
         training = self.training
         if _evaluation_due(training) and not self._evaluate_and_emit():
@@ -219,7 +219,7 @@ class Course:
             training.saved_at = time.monotonic()
 
 
-def _evaluate(training: Training, part: data.Part, stop: Asked) -> tuple[float, float] | None:
+def _evaluate(training: Training, part: data.Part, stop: StopFlag) -> tuple[float, float] | None:
     """Return (mean loss, accuracy) on a part; None where a signal came."""
     loss = torch.zeros((), dtype=torch.float64, device=training.device)
     correct = torch.zeros((), dtype=torch.int64, device=training.device)

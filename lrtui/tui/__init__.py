@@ -102,5 +102,5 @@ def _forget_exported_size() -> None:
 def _no_terminal(directory: Path) -> UserError:
     return UserError(
         "the monitor draws on stderr and reads keys from stdin; one of them is no terminal",
-        mend=f"use the log mode: lrtui {directory} --headless",
+        hint=f"use the log mode: lrtui {directory} --headless",
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from textual.geometry import Size
 
-    from lrtui.frontend.undo import Deed
+    from lrtui.frontend.undo import UndoEntry
     from lrtui.sweep.state import Run
     from lrtui.tui.panels.chart_panel import Drawn
     from lrtui.tui.view_model import Scene
@@ -43,10 +43,10 @@ class Steering:
 
     scene: Scene
     directory: Path
-    look: Callable[..., None]
+    change_view: Callable[..., None]
     say: Callable[..., None]
     send: Callable[..., None]
-    deeds: deque[Deed]
+    deeds: deque[UndoEntry]
     exit: Callable[..., None]
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
@@ -224,23 +224,25 @@ class Steering:
         rows = ordered(self.scene)
         if rows:
             at = row_of(rows, self.scene.view.selected) + step
-            self.look(selected=rows[max(0, min(at, len(rows) - 1))].runs[0], moved=True, scroll=0)
+            self.change_view(
+                selected=rows[max(0, min(at, len(rows) - 1))].runs[0], moved=True, scroll=0
+            )
 
     def action_sort(self) -> None:
         at = SORTS.index(self.scene.view.sort)
-        self.look(sort=SORTS[(at + 1) % len(SORTS)])
+        self.change_view(sort=SORTS[(at + 1) % len(SORTS)])
         self.say(f"sorted by {self.scene.view.sort}")
 
     def action_reverse(self) -> None:
-        self.look(reverse=not self.scene.view.reverse)
+        self.change_view(reverse=not self.scene.view.reverse)
 
     def action_hide(self) -> None:
         view = self.scene.view
         if view.selected:
-            self.look(hidden=view.hidden ^ {view.selected})
+            self.change_view(hidden=view.hidden ^ {view.selected})
 
     def action_show_all(self) -> None:
-        self.look(hidden=frozenset(), filter="")
+        self.change_view(hidden=frozenset(), filter="")
 
     def action_filter(self) -> None:
         """Narrow the runs down; in the output look for a text."""
@@ -272,34 +274,34 @@ class Steering:
                 self._go_to(text)
 
         note = "the next one above; once more: /, Enter; empty: nothing"
-        ask = Ask("Look for", self.scene.view.find, note, lambda _: (True, ""))
+        ask = Ask("StateStyle for", self.scene.view.find, note, lambda _: (True, ""))
         self.push_screen(ask, answered)
 
     def _go_to(self, text: str) -> None:
         view, lines = self.scene.view, self.scene.pages.output
         if not text:
-            self.look(find="", scroll=0)
+            self.change_view(find="", scroll=0)
             return
         found = [up for up, line in enumerate(reversed(lines)) if text.lower() in line.lower()]
         again = view.scroll if text == view.find else -1
         above = [up for up in found if up > again]
         up = next(iter(above or found), view.scroll)
-        self.look(find=text, scroll=min(up, max(0, len(lines) - self.pane_rows)))
+        self.change_view(find=text, scroll=min(up, max(0, len(lines) - self.pane_rows)))
         place = f", {found.index(up) + 1} of {len(found)} from below" if found else ""
         self.say(f"{text}{place or ' is not there'}", bad=not found)
 
     def _narrow(self, text: str) -> None:
         """Narrow the runs down; the cursor stays with its run where that is still there."""
-        self.look(filter=text)
+        self.change_view(filter=text)
         rows = ordered(self.scene)
         if rows and not any(self.scene.view.selected in row.runs for row in rows):
-            self.look(selected=rows[0].runs[0], moved=True)
+            self.change_view(selected=rows[0].runs[0], moved=True)
         if text:
             self.say(f"{len(rows)} of them; Esc shows all")
 
     def action_pin(self) -> None:
         view = self.scene.view
-        self.look(pinned="" if view.pinned == view.selected else view.selected)
+        self.change_view(pinned="" if view.pinned == view.selected else view.selected)
 
     # ------------------------------------------------ charts
 
@@ -307,7 +309,7 @@ class Steering:
         ring = self._metrics()
         chosen = self.scene.view.metric
         at = ring.index(chosen) if chosen in ring else 0
-        self.look(metric=ring[(at + 1) % len(ring)], pane="charts")
+        self.change_view(metric=ring[(at + 1) % len(ring)], pane="charts")
 
     def action_metrics(self) -> None:
         """Offer all metrics in a list."""
@@ -315,7 +317,7 @@ class Steering:
 
         def picked(name: str | None) -> None:
             if name is not None:
-                self.look(metric=name, pane="charts")
+                self.change_view(metric=name, pane="charts")
 
         runs = measured(self.scene).values()
         found = Counter(name for series in runs for name in series.names())
@@ -330,30 +332,30 @@ class Steering:
         return metric_ring(self.charts_shown, names, plan.metric if plan else "")
 
     def action_log_y(self) -> None:
-        self.look(log_y=not self.scene.view.log_y)
+        self.change_view(log_y=not self.scene.view.log_y)
 
     def action_axis(self) -> None:
-        self.look(axis=self.scene.view.axis + 1)
+        self.change_view(axis=self.scene.view.axis + 1)
 
     def action_smooth(self) -> None:
         view = self.scene.view
-        self.look(smooth=not view.smooth, weight=view.weight or USUAL_WEIGHT)
+        self.change_view(smooth=not view.smooth, weight=view.weight or USUAL_WEIGHT)
 
     def action_weight(self, step: int) -> None:
         view = self.scene.view
         at = WEIGHTS.index(view.weight) if view.smooth else 0
         weight = WEIGHTS[max(0, min(at + step, len(WEIGHTS) - 1))] if step else USUAL_WEIGHT
-        self.look(smooth=weight > 0, weight=weight)
+        self.change_view(smooth=weight > 0, weight=weight)
 
     def action_cursor(self) -> None:
         """Show a cursor in the charts; then the values beside it; then none."""
         view = self.scene.view
         if view.cursor is None:
-            self.look(cursor=sum(view.window) / 2, pane="charts")
+            self.change_view(cursor=sum(view.window) / 2, pane="charts")
         elif view.pane == "charts":
-            self.look(pane="values")
+            self.change_view(pane="values")
         else:
-            self.look(cursor=None, pane="charts")
+            self.change_view(cursor=None, pane="charts")
 
     def action_across(self, steps: int) -> None:
         """Move the cursor; without one, what the charts show."""
@@ -362,32 +364,32 @@ class Steering:
         step = (high - low) / STEPS * steps
         if view.cursor is None:
             step = max(-low, min(step, 1 - high))
-            self.look(window=(low + step, high + step))
+            self.change_view(window=(low + step, high + step))
             return
         cursor = max(0.0, min(view.cursor + step, 1.0))
         shift = min(0.0, cursor - low) + max(0.0, cursor - high)
-        self.look(cursor=cursor, window=(low + shift, high + shift))
+        self.change_view(cursor=cursor, window=(low + shift, high + shift))
 
     def action_zoom(self, change: int) -> None:
         """Show half or twice as much of the x axis, around the cursor or the middle."""
         view = self.scene.view
         low, high = view.window
         if change == 0:
-            self.look(window=(0.0, 1.0))
+            self.change_view(window=(0.0, 1.0))
             return
         size = max(LEAST_WINDOW, min((high - low) * (0.5 if change > 0 else 2.0), 1.0))
         centre = (low + high) / 2 if view.cursor is None else view.cursor
         low = max(0.0, min(centre - size / 2, 1 - size))
-        self.look(window=(low, low + size) if size < 1 else (0.0, 1.0), pane="charts")
+        self.change_view(window=(low, low + size) if size < 1 else (0.0, 1.0), pane="charts")
 
     def action_charts(self, count: int) -> None:
-        self.look(charts=count, pane="charts")
+        self.change_view(charts=count, pane="charts")
 
     # ------------------------------------------------ panes
 
     def _turn_to(self, pane: Pane) -> None:
         """Show a pane in the place of the charts, or the charts again."""
-        self.look(pane="charts" if self.scene.view.pane == pane else pane, scroll=0)
+        self.change_view(pane="charts" if self.scene.view.pane == pane else pane, scroll=0)
 
     def action_output(self) -> None:
         self._turn_to("output")
@@ -420,35 +422,35 @@ class Steering:
             self.say("this sweep has no range test", bad=True)
             return
         if self.scene.view.pane != "range" or self.scene.test is None:
-            self.look(pane="range", test="")
+            self.change_view(pane="range", test="")
             return
         rest = tests[tests.index(self.scene.test.id) + 1 :]
-        self.look(pane="range" if rest else "charts", test=rest[0] if rest else "")
+        self.change_view(pane="range" if rest else "charts", test=rest[0] if rest else "")
 
     def action_charts_back(self) -> None:
         """Go back to the charts; from there to all runs."""
         if self.scene.view.pane == "charts" and self.scene.view.filter:
-            self.look(filter="")
+            self.change_view(filter="")
         else:
-            self.look(pane="charts", scroll=0)
+            self.change_view(pane="charts", scroll=0)
 
     def action_pane(self, step: int) -> None:
         panes = self.scene.panes
         at = panes.index(self.scene.view.pane) if self.scene.view.pane in panes else 0
-        self.look(pane=panes[(at + step) % len(panes)], scroll=0)
+        self.change_view(pane=panes[(at + step) % len(panes)], scroll=0)
 
     def action_follow(self) -> None:
-        self.look(pane="output", scroll=0)
+        self.change_view(pane="output", scroll=0)
 
     def action_scroll_to(self, end: int) -> None:
         view = self.scene.view
         if view.pane in _PICTURES:
             rows = ordered(self.scene)
             if rows:
-                self.look(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
+                self.change_view(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
         else:
             far = (view.pane in FROM_END) == (end < 0)
-            self.look(scroll=10**6 if far else 0)
+            self.change_view(scroll=10**6 if far else 0)
 
     def action_page(self, step: int) -> None:
         view = self.scene.view
@@ -457,7 +459,7 @@ class Steering:
             return
         most = max(0, self.text_lines(view.pane, self.size.width) - self.pane_rows)
         change = -step if view.pane in FROM_END else step
-        self.look(
+        self.change_view(
             scroll=max(0, min(min(view.scroll, most) + change * max(1, self.pane_rows - 1), most))
         )
 

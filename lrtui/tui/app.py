@@ -25,7 +25,7 @@ from typing_extensions import override
 
 from lrtui.errors import UserError
 from lrtui.frontend.run_colors import Marks
-from lrtui.frontend.undo import MOST_DEEDS, Deed
+from lrtui.frontend.undo import MOST_DEEDS, UndoEntry
 from lrtui.tui import actions, themes
 from lrtui.tui.arrangement import arrange, beside
 from lrtui.tui.keymap import KEYMAP
@@ -104,7 +104,7 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         self.directory = directory
         self.bug: BaseException | None = None
         """What ended the app although the user did not ask for it."""
-        self.deeds: deque[Deed] = deque(maxlen=MOST_DEEDS)
+        self.deeds: deque[UndoEntry] = deque(maxlen=MOST_DEEDS)
         """What was done in this monitor, the latest last."""
         self._looked_only = view_only
         self._said_at = time.monotonic()
@@ -339,7 +339,7 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
 
     # ------------------------------------------------ the supervisor
 
-    def look(self, **changes: Any) -> None:
+    def change_view(self, **changes: Any) -> None:
         """Change what the user looks at; what was answered before is wiped."""
         self.scene = replace(self.scene, view=replace(self.scene.view, **changes), notice=Notice())
         self._reader.look_now()
@@ -360,12 +360,12 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         self.say(f"{doing} ...")
         deed = None
         if remember and self.scene.snapshot is not None:
-            deed = Deed(commands[-1], self.scene.snapshot.sweep)
+            deed = UndoEntry(commands[-1], self.scene.snapshot.sweep)
         work = partial(self._send, commands, deed, then_leave)
         self.run_worker(work, thread=True, exit_on_error=False)
 
     def _send(
-        self, commands: Sequence[AnyCommand], deed: Deed | None, then_leave: int | None
+        self, commands: Sequence[AnyCommand], deed: UndoEntry | None, then_leave: int | None
     ) -> None:
         from lrtui.sweep.mailbox import send  # off the way to the first paint
 
@@ -381,13 +381,13 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
             self.call_from_thread(self.say, f"cannot ask: {error}", bad=True)
             return
         self._reader.catch_up()  # an answer and its undoing are about what is seen
-        mend = f"; {answer.mend}" if answer.mend else ""
+        hint = f"; {answer.hint}" if answer.hint else ""
         if answer.ok and deed is not None:
             self.deeds.append(deed)
         if answer.ok and then_leave is not None:
             self.call_from_thread(self.exit, then_leave)
         else:
-            self.call_from_thread(self.say, answer.answer + mend, bad=not answer.ok)
+            self.call_from_thread(self.say, answer.answer + hint, bad=not answer.ok)
 
     def _wake_supervisor(self) -> None:
         from lrtui.sweep.mailbox import ensure_supervisor  # off the way to the first paint

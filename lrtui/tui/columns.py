@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrtui.frontend.explain import awaited
-from lrtui.frontend.state_style import look
+from lrtui.frontend.state_style import style_of
 from lrtui.sweep.state import besides_lr, lr_text
 from lrtui.tui.styled_text import FAINT, TEXT, amount, clock, number
 
@@ -72,7 +72,7 @@ def _unit(scene: Scene) -> str:
 def _mark(row: Row) -> Text:
     mark = row.scene.mark(row.run)
     pinned = "^" if row.scene.view.pinned == row.run else ""
-    symbol = "-" if row.hidden else look(row.standing.state).symbol
+    symbol = "-" if row.hidden else style_of(row.standing.state).symbol
     return f"{mark.letter}{pinned} {symbol}", mark.colour
 
 
@@ -81,12 +81,12 @@ def _lr(row: Row) -> Text:
 
 
 def _state(row: Row) -> Text:
-    face, rung = look(row.standing.state), _rung(row)
+    face, rung = style_of(row.standing.state), _rung(row)
     return f"waits @{rung}" if rung else face.word, face.colour
 
 
 def _state_short(row: Row) -> Text:
-    face, rung = look(row.standing.state), _rung(row)
+    face, rung = style_of(row.standing.state), _rung(row)
     return f"wait@{rung}" if rung else face.short, face.colour
 
 

@@ -41,7 +41,7 @@ class Pointing:
     """Mix into the app: where the mouse points at, and what follows."""
 
     scene: Scene
-    look: Callable[..., None]
+    change_view: Callable[..., None]
     say: Callable[..., None]
     action_move: Callable[[int], None]
     text_lines: Callable[[str, int], int]
@@ -56,7 +56,7 @@ class Pointing:
             return
         on = not self.scene.view.mouse
         capture(on=on)
-        self.look(mouse=on)
+        self.change_view(mouse=on)
         self.say("mouse on; M: off again, for copying" if on else "mouse off: copy with it")
 
     def on_mouse_down(self, event: MouseDown) -> None:
@@ -65,11 +65,11 @@ class Pointing:
         if isinstance(panel, Leaderboard):
             run = panel.run_at(y)
             if run:
-                self.look(selected=run, moved=True, scroll=0, below=("", 0))
+                self.change_view(selected=run, moved=True, scroll=0, below=("", 0))
         elif isinstance(panel, Chart):
             place = panel.place_at(x)
             if place is not None:
-                self.look(cursor=place)
+                self.change_view(cursor=place)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """Go down, or see more of the x axis."""
@@ -90,7 +90,7 @@ class Pointing:
             place = panel.place_at(x)
             if place is not None:
                 factor = _NOTCH if step < 0 else 1 / _NOTCH
-                self.look(window=zoomed(self.scene.view.window, place, factor))
+                self.change_view(window=zoomed(self.scene.view.window, place, factor))
         elif isinstance(panel, Leaderboard):
             self.action_move(step * panel.notch)
         elif (panel.id or "").removeprefix("large-") in LARGE:
@@ -102,6 +102,6 @@ class Pointing:
         change = _LINES * (-step if pane in FROM_END else step)
         now = max(0, min(min(self.scene.view.scroll_of(pane), most) + change, most))
         if self.scene.view.pane == pane:
-            self.look(scroll=now)
+            self.change_view(scroll=now)
         else:
-            self.look(below=(pane, now))
+            self.change_view(below=(pane, now))

@@ -61,7 +61,7 @@ class Player(threading.Thread):
     def __init__(self, recorded: Path, into: Path, speed: float) -> None:
         super().__init__(daemon=True, name="lrtui-replay")
         if not 0 < speed < float("inf"):
-            raise UserError(f"cannot play at speed {speed}", mend="for example: --speed 20")
+            raise UserError(f"cannot play at speed {speed}", hint="for example: --speed 20")
         self._recorded, self._into, self._speed = recorded, into, speed
         self._events = list(JournalTail(Layout(recorded).journal).rest())
         if not self._events:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lrtui.analysis.ranking import shown_state
-from lrtui.frontend.state_style import BAD, OK, WARN, look
+from lrtui.frontend.state_style import BAD, OK, WARN, style_of
 from lrtui.sweep.state import State, group_of, lr_text
 from lrtui.text.clean import clean
 from lrtui.text.format import duration, plural
@@ -168,7 +168,7 @@ def _under_way(scene: Scene, runs: Sequence[Run], closed: RungClosed | None) -> 
     """Return those that wait at a rung, train towards it, or ended there otherwise; whom it decided on is told already."""
     told = {*closed.kept, *closed.pruned} if closed else set()
     return [
-        Word(f"{look(shown_state(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
+        Word(f"{style_of(shown_state(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
         for run in runs
         if run.id not in told and (run.ending is None or run.ending.kind != "finished")
     ]
@@ -199,7 +199,7 @@ def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
             "seeds",
             tuple(
                 Word(
-                    f"{look(shown_state(run)).symbol} {_short(scene, run)}",
+                    f"{style_of(shown_state(run)).symbol} {_short(scene, run)}",
                     scene.mark(run.id).colour,
                 )
                 for run in seeds
@@ -211,7 +211,7 @@ def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
             "yours",
             tuple(
                 Word(
-                    f"{look(shown_state(run)).symbol} {_short(scene, run)}",
+                    f"{style_of(shown_state(run)).symbol} {_short(scene, run)}",
                     scene.mark(run.id).colour,
                 )
                 for run in added

@@ -25,7 +25,7 @@ from lrtui.tui.view_model import Pages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lrtui.frontend.snapshot import Snapshot, Watcher
+    from lrtui.frontend.snapshot import DirectoryReader, Snapshot
     from lrtui.hardware.cpu import Meter
     from lrtui.hardware.history import History
     from lrtui.sweep.state import Sweep
@@ -131,13 +131,13 @@ class Reader(threading.Thread):
             self.look_now()
 
     def look_now(self) -> None:
-        """Look at once: a key was pressed, or something was asked of the supervisor."""
+        """StateStyle at once: a key was pressed, or something was asked of the supervisor."""
         self._calm = 0
         self._asked_at = time.monotonic()
         self._wake.set()
 
     def catch_up(self, most_seconds: float = 2.0) -> None:
-        """Look at once, and return when what was there has been told; called from other threads than the app's."""
+        """StateStyle at once, and return when what was there has been told; called from other threads than the app's."""
         told = threading.Event()
         self._awaited.append(told)
         self.look_now()
@@ -150,11 +150,11 @@ class Reader(threading.Thread):
 
     @override
     def run(self) -> None:
-        """Look until the app ends."""
+        """StateStyle until the app ends."""
         try:
-            from lrtui.frontend.snapshot import Watcher  # off the way to the first paint
+            from lrtui.frontend.snapshot import DirectoryReader  # off the way to the first paint
 
-            watcher = Watcher(self._directory)
+            watcher = DirectoryReader(self._directory)
             while not self._ended:
                 awaited = [self._awaited.popleft() for _ in range(len(self._awaited))]
                 reading = self._look(watcher)
@@ -168,9 +168,9 @@ class Reader(threading.Thread):
         except Exception as error:  # noqa: BLE001  # a thread's error would vanish; the app raises it
             self._post(ReaderFailed(error))
 
-    def _look(self, watcher: Watcher) -> bool:
+    def _look(self, watcher: DirectoryReader) -> bool:
         """Tell what has changed; return whether there is more to read at once."""
-        snapshot = watcher.look()
+        snapshot = watcher.snapshot()
         told = _gist(snapshot)
         self._narrate(snapshot)
         news = told != self._told
@@ -189,7 +189,7 @@ class Reader(threading.Thread):
         self._calm = 0 if news else self._calm + 1
         return bool(snapshot.reading)
 
-    def _measure(self, watcher: Watcher, snapshot: Snapshot) -> None:
+    def _measure(self, watcher: DirectoryReader, snapshot: Snapshot) -> None:
         """Sample the machine while runs live or somebody looks; told only in the latter case: nobody else sees a difference."""
         lives = any(run.alive for run in snapshot.sweep.runs.values())
         if not (lives or self.watched) or snapshot.reading:
@@ -253,7 +253,7 @@ class Reader(threading.Thread):
         self._wake.wait(seconds)
         self._wake.clear()
 
-    def _read_pages(self, watcher: Watcher, snapshot: Snapshot) -> Pages:
+    def _read_pages(self, watcher: DirectoryReader, snapshot: Snapshot) -> Pages:
         run, leader = self._wanted
         if run not in snapshot.sweep.runs:
             return Pages(journal=self._journal_read)

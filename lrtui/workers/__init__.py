@@ -1,13 +1,13 @@
 """How a process comes to run. To add an engine: one file here and one line in LAUNCHERS."""
 
 from lrtui.workers.launcher import (
+    Alive,
     Condition,
-    Gone,
+    Exited,
     Job,
     Launcher,
-    Living,
-    Over,
     Unclaimed,
+    Vanished,
     new_token,
 )
 from lrtui.workers.local import Local
@@ -16,13 +16,13 @@ LAUNCHERS: dict[str, type[Launcher]] = {"local": Local}
 
 __all__ = [
     "LAUNCHERS",
+    "Alive",
     "Condition",
-    "Gone",
+    "Exited",
     "Job",
     "Launcher",
-    "Living",
     "Local",
-    "Over",
     "Unclaimed",
+    "Vanished",
     "new_token",
 ]

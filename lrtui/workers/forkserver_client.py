@@ -26,7 +26,7 @@ STARTS = 20
 """So often it is started for one supervisor: what dies that often has a reason."""
 
 
-class Preloaded:
+class ForkserverClient:
     """At most one preloaded process; started by `start`, and again by `hand` where it has died.
 
     One that could not import, or did not answer, is not started again.
@@ -74,7 +74,7 @@ class Preloaded:
 
     def hand(self, job: Job, lock_fd: int) -> bool:
         """Ask for a fork that keeps an attempt; return False where the launcher must do it itself."""
-        self.look()
+        self.poll()
         if self._modules and self._process is None:
             self.start(self._modules, self._environment)
         if self._link is None:
@@ -89,7 +89,7 @@ class Preloaded:
         self._asked.append(time.monotonic())
         return True
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take its answers; end it where it has not answered for PATIENCE_SECONDS."""
         if self._link is None:
             return

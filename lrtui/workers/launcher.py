@@ -30,7 +30,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class Exited:
     """The worker has ended and its exit.json says how."""
 
     code: int | None
@@ -38,7 +38,7 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
-class Living:
+class Alive:
     """Somebody of this attempt is alive."""
 
     pid: int | None
@@ -55,11 +55,11 @@ class Unclaimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Vanished:
     """It was begun, nobody is left, and nobody wrote how it ended."""
 
 
-Condition = Over | Living | Unclaimed | Gone
+Condition = Exited | Alive | Unclaimed | Vanished
 
 
 class Launcher(Protocol):
@@ -81,7 +81,7 @@ class Launcher(Protocol):
 
         """
 
-    def look(self, root: Path, token: str) -> Condition:
+    def condition(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands."""
 
     def send(self, root: Path, token: str, signal: int) -> int:

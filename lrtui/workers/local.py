@@ -19,8 +19,8 @@ from lrtui.sweep import locks
 from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.workers import keeper
-from lrtui.workers.forkserver_client import Preloaded
-from lrtui.workers.launcher import Condition, Gone, Job, Living, Over, Unclaimed
+from lrtui.workers.forkserver_client import ForkserverClient
+from lrtui.workers.launcher import Alive, Condition, Exited, Job, Unclaimed, Vanished
 
 KEEPER = str(Path(keeper.__file__).resolve())
 _KEEPER_ENDINGS = (b"/lrtui/workers/keeper.py", b"/lrtui/keeper.py")
@@ -52,7 +52,7 @@ class Local:
 
     def __init__(self) -> None:
         self._keepers: list[subprocess.Popen[bytes]] = []
-        self._preloaded = Preloaded()
+        self._preloaded = ForkserverClient()
 
     def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
         """Import once, in a process that forks the workers (`lrtui.workers.forkserver`)."""
@@ -71,11 +71,11 @@ class Local:
         finally:
             os.close(fd)
 
-    def look(self, root: Path, token: str) -> Condition:
+    def condition(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands, in the order that loses and doubles nothing."""
         for child in self._keepers:
             child.poll()
-        self._preloaded.look()
+        self._preloaded.poll()
         files = AttemptLayout(root)
         ending = read_exit(files.exit)
         if ending is not None:
@@ -84,24 +84,24 @@ class Local:
         keeper_lives = who is not None and is_same(who.keeper, who.keeper_start, token)
         worker_lives = who is not None and is_same(who.worker, who.start, token)
         if who is not None and (keeper_lives or worker_lives):
-            return Living(who.worker if worker_lives else None, kept=keeper_lives)
+            return Alive(who.worker if worker_lives else None, kept=keeper_lives)
         if locks.is_held(root) or keeper.bearers(token):
             return self._living_without_pid_file(files, token)
         ending = read_exit(files.exit)  # it may have come between the two looks
         if ending is not None:
             return ending
-        return Gone() if files.claim.exists() else Unclaimed()
+        return Vanished() if files.claim.exists() else Unclaimed()
 
     def _living_without_pid_file(self, files: AttemptLayout, token: str) -> Condition:
         """Return the state of an attempt whose keeper has not yet, or never, written who runs it."""
         living = keeper.bearers(token)
         if not living and not locks.is_held(files.root):
-            return read_exit(files.exit) or (Gone() if files.claim.exists() else Unclaimed())
+            return read_exit(files.exit) or (Vanished() if files.claim.exists() else Unclaimed())
         workers = [pid for pid in living if not _is_keeper(pid)]
         kept = len(workers) < len(living)
         leaders = [pid for pid in workers if _leads_session(pid)]
         begun = read_pid(files.pid, token) is not None
-        return Living(
+        return Alive(
             min(leaders, default=None),
             kept=kept,
             orphans=not kept and bool(workers) and (begun or not leaders),
@@ -134,14 +134,14 @@ def _start_keeper(job: Job, fd: int) -> subprocess.Popen[bytes]:
     )
 
 
-def read_exit(path: Path) -> Over | None:
+def read_exit(path: Path) -> Exited | None:
     """Return how a worker ended, None where its exit.json is missing or no such thing."""
     content = read_small(path)
     try:
         ending = msgspec.json.decode(content, type=ExitFile) if content else None
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return Over(ending.code, ending.signal) if ending else None
+    return Exited(ending.code, ending.signal) if ending else None
 
 
 def read_pid(path: Path, token: str) -> PidFile | None:

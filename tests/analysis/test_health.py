@@ -138,13 +138,13 @@ def test_chance_in_percent_is_chance_too():
 def test_a_silent_run_is_told_of_and_never_stopped():
     signs = Signs(plan())
     for i in range(10):
-        signs.hear(2.0 * i)
+        signs.receive(2.0 * i)
     assert signs.stalled(18 + 59) is None
     finding = signs.stalled(18 + 61)
     assert (finding.rule, finding.kind) == ("stalled", None)
     slow = Signs(plan())
     for i in range(10):
-        slow.hear(60.0 * i)
+        slow.receive(60.0 * i)
     assert slow.stalled(540 + 500) is None
     assert slow.stalled(540 + 601) is not None
 

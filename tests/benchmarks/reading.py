@@ -47,18 +47,18 @@ def main() -> None:
 
 def measure(directory: Path) -> None:
     """Read one directory through a Watcher; print the figures as JSON."""
-    from lrtui.frontend.snapshot import Watcher
+    from lrtui.frontend.snapshot import DirectoryReader
     from lrtui.metrics import thin
 
     before = rss()
     began = time.perf_counter()
-    watcher = Watcher(directory)
-    snapshot = watcher.look(0.0)
+    watcher = DirectoryReader(directory)
+    snapshot = watcher.snapshot(0.0)
     first = 0.0
     while snapshot.reading or not first:
         if not first and all(len(s) for s in snapshot.series.values()):
             first = time.perf_counter() - began
-        snapshot = watcher.look()
+        snapshot = watcher.snapshot()
     complete = time.perf_counter() - began
     began = time.perf_counter()
     watcher.keep(last=True)
@@ -71,7 +71,7 @@ def measure(directory: Path) -> None:
     drawn = time.perf_counter() - began
     began = time.perf_counter()
     for _ in range(20):
-        watcher.look()
+        watcher.snapshot()
     idle = (time.perf_counter() - began) / 20
     print(json.dumps({
         "first": first, "complete": complete, "kept": kept * 1e3, "thin": drawn * 1e3, "idle": idle * 1e3,

@@ -24,7 +24,7 @@ from time import perf_counter, sleep
 from lrtui.supervisor.startup import device_environment
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.train import IMPORTS
-from lrtui.workers import Job, Living, Local, Over, keeper
+from lrtui.workers import Alive, Exited, Job, Local, keeper
 
 CLOCKED = ("time", "images_per_second")
 
@@ -66,9 +66,9 @@ def start(launcher: Local, made: Job) -> tuple[float, float]:
 
 def finish(launcher: Local, made: Job) -> list[dict[str, float]]:
     """Return the metric lines of a run that was let go to its end, without what is measured by a clock."""
-    while not isinstance(ending := launcher.look(made.root, made.token), Over):
+    while not isinstance(ending := launcher.condition(made.root, made.token), Exited):
         sleep(0.01)
-    assert ending == Over(0, None), AttemptLayout(made.root).output.read_text()
+    assert ending == Exited(0, None), AttemptLayout(made.root).output.read_text()
     lines = [json.loads(line) for line in AttemptLayout(made.root).metrics.read_text().splitlines()]
     return [{k: v for k, v in line.items() if k not in CLOCKED} for line in lines]
 
@@ -86,7 +86,7 @@ def ready() -> tuple[Local, float]:
     launcher, began = Local(), perf_counter()
     launcher.preload(IMPORTS, device_environment((), 1))
     while launcher._preloaded._asked:
-        launcher._preloaded.look()
+        launcher._preloaded.poll()
         sleep(0.001)
     return launcher, perf_counter() - began
 
@@ -139,9 +139,9 @@ def main() -> None:
                 f"{memory(pids + shared):.0f} MB"
             )
             for made in runs:
-                assert isinstance(launcher.look(made.root, made.token), Living)
+                assert isinstance(launcher.condition(made.root, made.token), Alive)
                 launcher.send(made.root, made.token, signal.SIGKILL)
-                while not isinstance(launcher.look(made.root, made.token), Over):
+                while not isinstance(launcher.condition(made.root, made.token), Exited):
                     sleep(0.01)
 
 

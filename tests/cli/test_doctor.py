@@ -50,7 +50,7 @@ def asked(*words, **kw) -> dict:
     content = json.loads(done.stdout)
     assert content["code"] == done.returncode
     for line in content["findings"]:
-        assert line["mend"] or line["mark"] == "ok", line
+        assert line["hint"] or line["mark"] == "ok", line
     return content
 
 
@@ -121,10 +121,10 @@ def test_damaged_lines_are_named_by_their_number_and_left_alone(recorded):
     first, second = lines(content, "journal", "FAIL")
     assert "line 4 " in first["what"]
     assert first["file"] == f"{journal}:4"
-    assert "sed -n 4l" in first["mend"]  # l, not p: the line may hold control sequences
+    assert "sed -n 4l" in first["hint"]  # l, not p: the line may hold control sequences
     assert "line 6 " in second["what"]
     assert "journal version 0" in second["what"]
-    assert "open the directory with the lrtui that wrote it" in second["mend"]
+    assert "open the directory with the lrtui that wrote it" in second["hint"]
     assert "before number" in lines(content, "events", "FAIL")[0]["what"]
     before = journal.read_bytes()
     asked(recorded, "--repair")
@@ -336,13 +336,13 @@ def test_prepared_data_that_went_away_are_red(tmp_path):
     journal.write_bytes(journal.read_bytes() + ev.encode(prepared) + b"\n")
     assert fold(JournalTail(journal).poll()).strange == 0
     found = one(asked(directory), "data", "FAIL")
-    assert "--dataset digits" in found["mend"]
+    assert "--dataset digits" in found["hint"]
 
 
 def test_a_copy_and_a_directory_of_another_host_are_not_repaired(tmp_path):
     for where in ("copy", "host"):
         directory = make(tmp_path / where, ["queued"], elsewhere=where)
-        assert "--takeover" in one(asked(directory), "owner", "warn")["mend"]
+        assert "--takeover" in one(asked(directory), "owner", "warn")["hint"]
         before = state_of(directory)
         done = doctor(directory, "--repair")
         assert done.returncode == 6
@@ -402,7 +402,7 @@ def test_processes_that_outlived_their_worker_are_named_and_not_signalled(lab):
     content = asked(lab.directory, "--repair")
     found = one(content, "processes", "FAIL")
     assert content["code"] == 1
-    assert str(left) in found["mend"]
+    assert str(left) in found["hint"]
     assert keeper.bearers(attempt.token) == [left]
     os.kill(left, signal.SIGKILL)
     until(lambda: not keeper.bearers(attempt.token))
@@ -416,7 +416,7 @@ def test_a_lock_that_is_held_without_a_beat_is_said(recorded):
     try:
         found = one(asked(recorded), "supervisor", "warn")
         assert "held and nobody beats" in found["what"]
-        assert "fuser" in found["mend"]
+        assert "fuser" in found["hint"]
     finally:
         os.close(fd)
 
@@ -476,7 +476,7 @@ def test_a_driver_too_old_for_the_build_is_red_with_its_remedy(stub, tmp_path):
     found = one(content, "torch", "FAIL")
     assert "driver 470.82.01 is too old" in found["what"]
     assert "offers CUDA 11.4, the build needs 12.8" in found["what"]
-    assert "CUDA 11.4 or older" in found["mend"]
+    assert "CUDA 11.4 or older" in found["hint"]
     assert any("NVIDIA H100" in x["what"] for x in lines(content, "gpu", "ok"))
 
 
@@ -549,7 +549,7 @@ def test_what_torch_answers_is_judged():
     assert marks["cuda:0 H100"] == "ok"
     assert marks["cuda:1 P100"] == "FAIL"
     assert marks["cuda:2 A100"] == "FAIL"
-    assert [f.mend for f in found if f.what.startswith("bf16")] == [
+    assert [f.hint for f in found if f.what.startswith("bf16")] == [
         'on this CPU keep precision = "fp32"'
     ]
 
@@ -614,8 +614,8 @@ def test_few_descriptors_and_a_folder_that_cannot_be_written_are_red(stub, tmp_p
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=env, cwd="/proc", check=False)  # fmt: skip
     content = json.loads(done.stdout)
     assert done.returncode == content["code"] == 5
-    assert "ulimit -n" in one(content, "open files", "FAIL")["mend"]
-    assert one(content, "writing", "FAIL")["mend"]
+    assert "ulimit -n" in one(content, "open files", "FAIL")["hint"]
+    assert one(content, "writing", "FAIL")["hint"]
 
 
 def test_a_limit_that_ends_long_runs_is_said(tmp_path, stub):

@@ -359,7 +359,7 @@ def test_any_toml_is_an_experiment_or_has_faults_with_three_parts(values):
     result = parsed(text)
     if isinstance(result, ExperimentError):
         assert result.faults
-        assert all(fault.what and fault.mend for fault in result.faults)
+        assert all(fault.what and fault.hint for fault in result.faults)
         assert all(0 <= fault.line <= len(values) for fault in result.faults)
         assert str(result).replace("\n", "").isprintable()
     else:

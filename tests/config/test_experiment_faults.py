@@ -93,7 +93,7 @@ experiments/first.toml:4:1: this is not TOML: lr stands twice, first in line 2
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "mend"),
+    ("text", "line", "column", "hint"),
     [
         ("lr = adam", 1, 6, "Strings need quotes"),
         ("a = 1\nlr = [1e-3\n", 2, 11, "A list ends with ]"),
@@ -104,11 +104,11 @@ experiments/first.toml:4:1: this is not TOML: lr stands twice, first in line 2
         ("[values]\n[values]", 2, 8, "twice"),
     ],
 )
-def test_a_file_that_is_no_toml_is_shown_where_it_breaks(text, line, column, mend):
+def test_a_file_that_is_no_toml_is_shown_where_it_breaks(text, line, column, hint):
     fault = one(text)
     assert (fault.line, fault.column) == (line, column)
     assert fault.what.startswith("this is not TOML")
-    assert mend in fault.mend
+    assert hint in fault.hint
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_absurd_files_are_refused_in_words(text):
 
 
 @pytest.mark.parametrize(
-    ("value", "mend"),
+    ("value", "hint"),
     [
         ('"1e-3"', "Drop the quotes: 1e-3"),
         ("'  5 '", "Drop the quotes: 5"),
@@ -133,16 +133,16 @@ def test_absurd_files_are_refused_in_words(text):
         ("1979-05-27", "LRs look like"),
     ],
 )
-def test_an_lr_is_a_finite_number_above_0(value, mend):
+def test_an_lr_is_a_finite_number_above_0(value, hint):
     alone, listed = one(f"{BUILTIN}lr = {value}"), one(f"{BUILTIN}lr = [1e-3, {value}]")
     for fault, column in ((alone, 6), (listed, 13)):
         assert fault.what.startswith("a learning rate must be a finite number above 0 (found ")
-        assert mend in fault.mend
+        assert hint in fault.hint
         assert (fault.line, fault.column) == (2, column)
 
 
 @pytest.mark.parametrize(
-    ("lr", "what", "mend"),
+    ("lr", "what", "hint"),
     [
         ("[]", "lr is an empty list", "Try: lr = [1e-4"),
         ("[[1e-3]]", "a learning rate must be", "no lists in it"),
@@ -166,10 +166,10 @@ def test_an_lr_is_a_finite_number_above_0(value, mend):
         ("{ adam = [-1] }", "a learning rate must be", "LRs look like"),
     ],
 )  # fmt: skip
-def test_the_forms_of_lr_are_checked(lr, what, mend):
+def test_the_forms_of_lr_are_checked(lr, what, hint):
     fault = one(f"{BUILTIN}lr = {lr}")
     assert what in fault.what
-    assert mend in fault.mend
+    assert hint in fault.hint
     assert fault.line == 2
 
 
@@ -243,16 +243,16 @@ def test_thousands_of_faults_are_counted_and_hide_no_bug():
 def test_an_unknown_key_names_the_nearest_known_one(key, meant):
     fault = one(f"{BUILTIN}lr = 1e-3\n{key} = 1")
     assert fault.what == f"unknown key {key}"
-    assert fault.mend.startswith(f"Did you mean {meant}?")
+    assert fault.hint.startswith(f"Did you mean {meant}?")
     assert (fault.line, fault.column, fault.length) == (3, 1, len(key))
 
 
 def test_an_unknown_key_without_a_neighbour_lists_all():
-    assert one(f"{BUILTIN}lr = 1e-3\nxyzzy = 1").mend.startswith("Known keys: command, dataset")
+    assert one(f"{BUILTIN}lr = 1e-3\nxyzzy = 1").hint.startswith("Known keys: command, dataset")
 
 
 @pytest.mark.parametrize(
-    ("line", "what", "mend"),
+    ("line", "what", "hint"),
     [
         ('model = "resnet50"', 'unknown model "resnet50"', "Known models: cnn7"),
         ('model = ["cnn7", "mlp"]', "model must be one model", "Name one"),
@@ -317,17 +317,17 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ("health = 3", "health must be a table (found 3)", ""),
     ],
 )  # fmt: skip
-def test_a_wrong_key_is_one_fault_that_says_what_was_expected(line, what, mend):
+def test_a_wrong_key_is_one_fault_that_says_what_was_expected(line, what, hint):
     fault = one(f"{BUILTIN}lr = 1e-3\n{line}")
     assert what in fault.what
-    assert mend in fault.mend
-    assert fault.mend
+    assert hint in fault.hint
+    assert fault.hint
     assert fault.line >= 3
     assert fault.source in f"{line}\n"
 
 
 @pytest.mark.parametrize(
-    ("line", "what", "mend"),
+    ("line", "what", "hint"),
     [
         ('dataset = "digits"', "dataset belongs to the built-in trainer", "Keep one of the two"),
         ("augment = true", "augment belongs to the built-in trainer", "under [values]"),
@@ -348,14 +348,14 @@ def test_a_wrong_key_is_one_fault_that_says_what_was_expected(line, what, mend):
         ("values = 3", "values must be a table (found 3)", ""),
     ],
 )  # fmt: skip
-def test_a_wrong_key_beside_a_command_is_one_fault(line, what, mend):
+def test_a_wrong_key_beside_a_command_is_one_fault(line, what, hint):
     fault = one(f"{OWN}{line}")
     assert what in fault.what
-    assert mend in fault.mend
+    assert hint in fault.hint
 
 
 @pytest.mark.parametrize(
-    ("command", "what", "mend"),
+    ("command", "what", "hint"),
     [
         ('""', "command names no program", 'command = ["python"'),
         ('"   "', "command names no program", 'command = ["python"'),
@@ -378,10 +378,10 @@ def test_a_wrong_key_beside_a_command_is_one_fault(line, what, mend):
         ('["t", "{lr!r}"]', "{lr!r} is no placeholder", "{lr*0.1}"),
     ],
 )  # fmt: skip
-def test_a_wrong_command_is_one_fault(command, what, mend):
+def test_a_wrong_command_is_one_fault(command, what, hint):
     fault = one(OWN.replace('["python", "t.py", "--lr={lr}"]', command))
     assert what in fault.what
-    assert mend in fault.mend
+    assert hint in fault.hint
     assert fault.line == 1
 
 
@@ -395,7 +395,7 @@ def test_a_wrong_placeholder_is_underlined_itself():
 
 def test_a_file_whose_name_cannot_name_a_directory_asks_for_a_name():
     (fault,) = faults(f"{BUILTIN}lr = 1e-3", "/tmp/my run ü.toml")
-    assert fault.mend == 'Add a line: name = "my-run-"'
+    assert fault.hint == 'Add a line: name = "my-run-"'
 
 
 def test_what_the_file_holds_cannot_reach_the_terminal_as_control_sequences():

@@ -20,7 +20,7 @@ def refused(path, match):
     with pytest.raises(UserError, match=match) as caught:
         load(path)
     assert caught.value.exit_code == 2
-    assert caught.value.mend
+    assert caught.value.hint
     return caught.value
 
 
@@ -36,7 +36,7 @@ def test_a_missing_file_names_the_one_that_was_meant(folder):
     (folder / "cifar100.toml").write_text(TEXT)
     (folder / "mnist.toml").write_text(TEXT)
     error = refused(folder / "cifar10.toml", "there is no such file")
-    assert error.mend == f"did you mean {folder / 'cifar100.toml'}?"
+    assert error.hint == f"did you mean {folder / 'cifar100.toml'}?"
     assert error.where == str(folder / "cifar10.toml")
 
 
@@ -44,18 +44,18 @@ def test_a_missing_file_in_a_missing_folder_looks_here(folder):
     (folder / "experiments").mkdir()
     (folder / "experiments" / "digits.toml").write_text(TEXT)
     assert (
-        refused(folder / "nowhere" / "digit.toml", "no such").mend
+        refused(folder / "nowhere" / "digit.toml", "no such").hint
         == "did you mean experiments/digits.toml?"
     )
 
 
 def test_without_any_experiment_the_examples_are_named(folder):
-    assert "examples" in refused(folder / "x.toml", "no such").mend
+    assert "examples" in refused(folder / "x.toml", "no such").hint
 
 
 def test_a_folder_is_no_experiment(folder):
     (folder / "one.toml").write_text(TEXT)
-    assert "one.toml" in refused(folder, "is a directory").mend
+    assert "one.toml" in refused(folder, "is a directory").hint
 
 
 def test_a_pipe_is_refused_instead_of_waited_for(folder):

@@ -145,18 +145,18 @@ def test_what_is_held_is_the_unit_of_the_length(hold):
 
 
 @pytest.mark.parametrize(
-    ("length", "hold", "mend"),
+    ("length", "hold", "hint"),
     [
         ("epochs = 5", "steps", "steps = 160 in the place of epochs = 5"),  # 1,000 images in batches of 32
         ("steps = 160", "epochs", "epochs = 5 in the place of steps = 160"),
         ("epochs = 5\ndata = 0.1", "steps", "steps = 20 in the place"),
     ],
 )  # fmt: skip
-def test_another_hold_is_a_fault_that_computes_the_length(length, hold, mend):
+def test_another_hold_is_a_fault_that_computes_the_length(length, hold, hint):
     text = BUILTIN.replace("epochs = 5", length)
     fault = one(f"batch_size = [8]\nhold = '{hold}'", text)
     assert fault.what.startswith(f"hold says {hold}, and the length of a run is in ")
-    assert mend in fault.mend
+    assert hint in fault.hint
 
 
 @pytest.mark.parametrize("hold", ["[0.1]", "{ a = 1 }", "3", "true"])
@@ -165,11 +165,11 @@ def test_a_hold_that_is_no_word_is_a_fault(hold):
 
 
 def test_for_an_own_script_the_length_cannot_be_computed():
-    assert "epochs = .. in the place of steps = 100" in one('batch_size = [64]\nhold = "epochs"', OWN).mend  # fmt: skip
+    assert "epochs = .. in the place of steps = 100" in one('batch_size = [64]\nhold = "epochs"', OWN).hint  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("study", "what", "mend"),
+    ("study", "what", "hint"),
     [
         ("", "[study] names no factor", "batch_size = [32, 128, 512]"),
         ('hold = "epochs"', "[study] names no factor", "batch_size"),
@@ -192,11 +192,11 @@ def test_for_an_own_script_the_length_cannot_be_computed():
         ("data = [0.1]\nhold = 3", 'hold must be "steps" or "epochs" (found 3)', 'hold = "epochs"'),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_study_is_one_fault_with_its_remedy(study, what, mend):
+def test_what_is_wrong_with_a_study_is_one_fault_with_its_remedy(study, what, hint):
     fault = one(study)
     assert what in fault.what
-    assert mend in fault.mend
-    assert fault.mend
+    assert hint in fault.hint
+    assert fault.hint
     assert fault.line >= 6
 
 
@@ -206,16 +206,16 @@ def test_a_study_that_is_no_table_is_a_fault():
 
 
 @pytest.mark.parametrize(
-    ("axis", "mend"),
+    ("axis", "hint"),
     [
         ('optimizer = ["adam", "sgd"]', "the others go into [study]"),
         ('schedule = ["constant", "cosine"]', "a file of its own"),
     ],
 )
-def test_nothing_varies_beside_a_study(axis, mend):
+def test_nothing_varies_beside_a_study(axis, hint):
     fault = one("data = [0.1]", f"{BUILTIN}{axis}\n")
     assert fault.what.endswith("is a list, and a study varies one thing at a time")
-    assert mend in fault.mend
+    assert hint in fault.hint
 
 
 def test_no_placeholder_varies_beside_a_study():
@@ -228,7 +228,7 @@ def test_an_own_script_says_around_what_it_is_studied():
     text = OWN.replace('model = "small"\n', "").replace(' "--model={model}",', "")
     fault = one('model = ["large"]', text)
     assert fault.what == "the study varies model, and nothing says around which one"
-    assert 'model = "small"' in fault.mend
+    assert 'model = "small"' in fault.hint
 
 
 def test_data_sets_are_the_built_in_trainers():

@@ -29,7 +29,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep import locks
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.mailbox import _drop
-from lrtui.workers import Gone, Job, Local, Over, Unclaimed, keeper
+from lrtui.workers import Exited, Job, Local, Unclaimed, Vanished, keeper
 from lrtui.workers.local import KEEPER
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
@@ -167,7 +167,7 @@ def preloaded_dies(folder: Path, point: Point | None) -> tuple[list[Point], bool
     job = Job(root, secrets.token_hex(16), environment, preloaded=True)
     launcher, log = Local(), folder / "calls"
     launcher.preload(("decimal",), {})
-    until(lambda: launcher._preloaded.look() or not launcher._preloaded._asked)
+    until(lambda: launcher._preloaded.poll() or not launcher._preloaded._asked)
     pid = launcher._preloaded._process.pid
     tracer = subprocess.Popen(
         [*traced(point, log), "-f", "-p", str(pid)], stderr=subprocess.DEVNULL
@@ -195,11 +195,11 @@ def _to_its_end(
     root, deadline = job.root, time.monotonic() + 30
     while time.monotonic() < deadline:
         each_time()
-        condition = launcher.look(root, job.token)
+        condition = launcher.condition(root, job.token)
         match condition:
             case Unclaimed():
                 launcher.launch(job)
-            case Over() | Gone():
+            case Exited() | Vanished():
                 break
             case living if living.orphans:
                 launcher.send(root, job.token, signal.SIGKILL)
@@ -211,8 +211,8 @@ def _to_its_end(
     told = (oracle / "r01.steps").read_text().split() if (oracle / "r01.steps").exists() else []
     written = (root / "metrics.jsonl").read_text() if told else ""
     assert written.count("\n") >= len(told) // 2
-    if isinstance(condition, Over) and condition != Over(None, signal.SIGKILL):  # its worker's
-        assert (condition, len(told) // 2) == (Over(0, None), 3)
+    if isinstance(condition, Exited) and condition != Exited(None, signal.SIGKILL):  # its worker's
+        assert (condition, len(told) // 2) == (Exited(0, None), 3)
 
 
 def _end_strace(lab: Lab) -> None:

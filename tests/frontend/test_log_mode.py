@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lrtui.frontend import log_mode
-from lrtui.frontend.snapshot import Watcher
+from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan
 from tests.recorded import CLOCK, STATES, dense, make
@@ -120,7 +120,7 @@ def test_a_run_that_starts_from_scratch_tells_its_epochs_again(tmp_path):
     directory = make(tmp_path / "sweep", ["killed"], epochs=4, beat=True)
     following = Following(directory)
     following.until("epoch 2/4")
-    setting = Watcher(directory).look().sweep.runs["r01"].setting
+    setting = DirectoryReader(directory).snapshot().sweep.runs["r01"].setting
     append(directory, ev.RunQueued(run="r01", setting=setting, seed=0, until=4, origin="user"))
     append(directory, ev.RunLaunched(run="r01", attempt=2, token="t", until=4))
     (directory / "r01-lr1e-05" / "a2").mkdir()
@@ -193,7 +193,7 @@ def test_a_closed_pipe_is_no_error(tmp_path):
 
 
 def test_the_board_fits_its_width(tmp_path):
-    snapshot = Watcher(make(tmp_path / "sweep", STATES, seeds=2)).look(5)
+    snapshot = DirectoryReader(make(tmp_path / "sweep", STATES, seeds=2)).snapshot(5)
     for width in (20, 60, 100, 200):
         lines = log_mode.leaderboard_text(snapshot.standings, snapshot.sweep.plan, width)
         assert len(lines) == len(STATES) + 1

@@ -11,16 +11,16 @@ import time
 
 import pytest
 
-from lrtui.frontend.snapshot import Snapshot, Watcher
+from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.sweep import events as ev
 from tests import recorded
 from tests.recorded import HOSTILE, STATES, make
 
 
-def complete(watcher: Watcher) -> Snapshot:
-    snapshot = watcher.look()
+def complete(watcher: DirectoryReader) -> Snapshot:
+    snapshot = watcher.snapshot()
     while snapshot.reading:
-        snapshot = watcher.look()
+        snapshot = watcher.snapshot()
     return snapshot
 
 
@@ -33,7 +33,7 @@ def append(directory, *events: ev.AnyEvent) -> None:
 
 def test_a_recorded_sweep_is_seen_as_it_was(tmp_path):
     directory = make(tmp_path / "sweep", STATES, beat=True)
-    snapshot = complete(Watcher(directory))
+    snapshot = complete(DirectoryReader(directory))
     assert snapshot.sweep.strange == 0
     assert {s.state for s in snapshot.standings} == set(STATES)
     assert (snapshot.supervisor, snapshot.view_only, snapshot.problem) == ("alive", "", "")
@@ -59,7 +59,7 @@ def test_the_same_arguments_record_the_same_bytes(tmp_path):
 
 def test_what_is_appended_is_seen_at_the_next_look(tmp_path):
     directory = make(tmp_path / "sweep", ["running", "queued"])
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     before = complete(watcher)
     assert before.standings[0].level == 12
     with open(directory / "r01-lr1e-05" / "a1" / "metrics.jsonl", "ab") as file:
@@ -74,7 +74,7 @@ def test_what_is_appended_is_seen_at_the_next_look(tmp_path):
 
 def test_attempts_are_merged_and_a_restarted_run_is_read_on(tmp_path):
     directory = make(tmp_path / "sweep", ["finished"], attempts=3)
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     snapshot = complete(watcher)
     assert list(snapshot.series["r01"].get("val_acc").x) == list(range(1, 21))
     assert not watcher._turns
@@ -94,9 +94,9 @@ def test_attempts_are_merged_and_a_restarted_run_is_read_on(tmp_path):
 
 def test_every_run_shows_something_before_any_is_complete(tmp_path):
     directory = recorded.dense(tmp_path / "sweep", 4, 20_000)
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     for _ in range(4):
-        snapshot = watcher.look(0.0)
+        snapshot = watcher.snapshot(0.0)
     assert snapshot.reading
     lengths = [len(series) for series in snapshot.series.values()]
     assert min(lengths) > 0
@@ -106,14 +106,14 @@ def test_every_run_shows_something_before_any_is_complete(tmp_path):
 
 def test_a_thousand_queued_runs_cost_no_files(tmp_path):
     directory = make(tmp_path / "sweep", ["running"] + ["queued"] * 1000)
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     snapshot = complete(watcher)
     assert len(snapshot.standings) == 1001
     opened: list[str] = []
     watching = True
     sys.addaudithook(lambda event, args: watching and event == "open" and opened.append(args[0]))
     for _ in range(20):
-        assert watcher.look().standings is snapshot.standings
+        assert watcher.snapshot().standings is snapshot.standings
     watching = False  # a hook stays for ever
     assert len(opened) <= 20 * 3, opened
 
@@ -125,7 +125,7 @@ def test_it_writes_nothing(tmp_path):
         return sorted((str(p), p.lstat().st_mtime_ns, p.lstat().st_size) for p in directory.rglob("*"))  # fmt: skip
 
     before = stamp()
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     complete(watcher)
     watcher.output("r01")
     watcher.settings("r01")
@@ -137,26 +137,26 @@ def test_it_writes_nothing(tmp_path):
 )
 def test_a_copy_and_another_hosts_directory_are_for_viewing(tmp_path, elsewhere, said):
     directory = make(tmp_path / "sweep", ["finished"], elsewhere=elsewhere)
-    assert Watcher(directory).look().view_only.startswith(said)
+    assert DirectoryReader(directory).snapshot().view_only.startswith(said)
     if not elsewhere:
         shutil.copytree(directory, tmp_path / "copied")
-        assert Watcher(tmp_path / "copied").look().view_only.startswith("a copy")
+        assert DirectoryReader(tmp_path / "copied").snapshot().view_only.startswith("a copy")
 
 
 def test_a_directory_that_cannot_be_written_is_for_viewing(tmp_path, monkeypatch):
     directory = make(tmp_path / "sweep", ["finished"])
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert Watcher(directory).look().view_only == "read-only"
+    assert DirectoryReader(directory).snapshot().view_only == "read-only"
 
 
 def test_the_beat_tells_of_the_supervisor(tmp_path):
     directory = make(tmp_path / "sweep", ["running"])
-    watcher = Watcher(directory)
-    assert watcher.look().supervisor == "none"
+    watcher = DirectoryReader(directory)
+    assert watcher.snapshot().supervisor == "none"
     (directory / "beat").touch()
-    assert watcher.look().supervisor == "alive"
+    assert watcher.snapshot().supervisor == "alive"
     os.utime(directory / "beat", (time.time() - 60,) * 2)
-    assert watcher.look().supervisor == "silent"
+    assert watcher.snapshot().supervisor == "silent"
 
 
 def test_damage_is_told_and_survived(tmp_path):
@@ -164,7 +164,7 @@ def test_damage_is_told_and_survived(tmp_path):
     journal = (directory / "journal.jsonl").read_bytes().split(b"\n")
     journal[5] = b"garbage \x1b[2J"
     (directory / "journal.jsonl").write_bytes(b"\n".join(journal))
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     snapshot = complete(watcher)
     assert snapshot.journal_bad == 1
     assert "1 journal line could not be read" in snapshot.problem
@@ -176,16 +176,16 @@ def test_damage_is_told_and_survived(tmp_path):
 
 
 def test_a_vanished_an_empty_and_a_strange_directory(tmp_path):
-    assert Watcher(tmp_path).look().problem == "nothing was started yet"
+    assert DirectoryReader(tmp_path).snapshot().problem == "nothing was started yet"
     gone = make(tmp_path / "gone", ["running"])
-    watcher = Watcher(gone)
+    watcher = DirectoryReader(gone)
     complete(watcher)
     shutil.rmtree(gone)
-    assert watcher.look().problem == "the experiment directory is gone"
+    assert watcher.snapshot().problem == "the experiment directory is gone"
     assert watcher.output("r01") == []
     newer = make(tmp_path / "newer", ["running"])
     (newer / "format").write_text("2\n")
-    assert "format '2'" in Watcher(newer).look().problem
+    assert "format '2'" in DirectoryReader(newer).snapshot().problem
 
 
 def test_a_journal_leads_nowhere_else(tmp_path):
@@ -202,7 +202,7 @@ def test_a_journal_leads_nowhere_else(tmp_path):
         ev.RunQueued(run=run, setting=setting, seed=0, until=20),
         ev.RunLaunched(run=run, attempt=1, token="t", until=20),
     )
-    watcher = Watcher(directory)
+    watcher = DirectoryReader(directory)
     snapshot = complete(watcher)
     assert run in snapshot.sweep.runs
     assert run not in snapshot.series
@@ -212,8 +212,8 @@ def test_a_journal_leads_nowhere_else(tmp_path):
 
 def test_output_is_the_cleaned_end_of_the_current_attempt(tmp_path):
     directory = make(tmp_path / "sweep", ["failed"])
-    watcher = Watcher(directory)
-    watcher.look()
+    watcher = DirectoryReader(directory)
+    watcher.snapshot()
     lines = watcher.output("r01")
     assert lines[0] == "training with lr 1e-05, seed 0"
     assert lines[-1] == "RuntimeError: shapes do not match"
@@ -233,8 +233,8 @@ def test_settings_are_flat_and_safe(tmp_path):
     content = {"lr": 1e-5, "optimizer": {"sgd": {"momentum": 0.9}}, "note": HOSTILE, "none": None}
     (folder / "run.json").write_text(json.dumps(content))
     (folder / "a1" / "argv.json").write_text(json.dumps({"argv": ["python", "my train.py"]}))
-    watcher = Watcher(directory)
-    watcher.look()
+    watcher = DirectoryReader(directory)
+    watcher.snapshot()
     found = watcher.settings("r01")
     assert found["lr"] == "1e-05"
     assert found["optimizer.sgd.momentum"] == "0.9"
@@ -247,8 +247,8 @@ def test_settings_are_flat_and_safe(tmp_path):
 def test_watching_imports_no_numpy(tmp_path):
     directory = make(tmp_path / "sweep")
     code = (
-        "import sys, pathlib; from lrtui.frontend.snapshot import Watcher; "
-        "Watcher(pathlib.Path(sys.argv[1])).look(); print('numpy' in sys.modules)"
+        "import sys, pathlib; from lrtui.frontend.snapshot import DirectoryReader; "
+        "DirectoryReader(pathlib.Path(sys.argv[1])).snapshot(); print('numpy' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(directory)]
     out = subprocess.run(command, capture_output=True, text=True, check=True)

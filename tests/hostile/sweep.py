@@ -51,7 +51,7 @@ def _events() -> list[ev.AnyEvent]:
             ev.RangeTested(run=test, valley=1e-3, points=9, why=text),
             ev.RunEnded(run=test, attempt=0, kind="finished", why=text),
             ev.RungClosed(group=text, level=2.0, kept=(run,), pruned=(text,), why=text),
-            ev.CommandDone(command=text, ok=False, answer=text, mend=text, by=text),
+            ev.CommandDone(command=text, ok=False, answer=text, hint=text, by=text),
             ev.Warned(text=text, run=run),
         ]
     every = "".join(texts)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.frontend.snapshot import Snapshot, Watcher
+from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import Measurement, log, sidecar
 from lrtui.metrics import series as series_module
 from lrtui.sweep import events as ev
@@ -41,20 +41,20 @@ def metrics(sweep: Path, run: str = "r01", attempt: int = 2) -> Path:
     return folder / f"a{attempt}" / "metrics.jsonl"
 
 
-def complete(watcher: Watcher) -> Snapshot:
-    snapshot = watcher.look()
+def complete(watcher: DirectoryReader) -> Snapshot:
+    snapshot = watcher.snapshot()
     while snapshot.reading:
-        snapshot = watcher.look()
+        snapshot = watcher.snapshot()
     return snapshot
 
 
 def read(sweep: Path) -> dict[str, object]:
-    snapshot = complete(Watcher(sweep))
+    snapshot = complete(DirectoryReader(sweep))
     return {run: contents(series) for run, series in snapshot.series.items()}
 
 
-def keep(sweep: Path) -> Watcher:
-    watcher = Watcher(sweep)
+def keep(sweep: Path) -> DirectoryReader:
+    watcher = DirectoryReader(sweep)
     complete(watcher)
     watcher.keep(last=True)
     return watcher
@@ -107,8 +107,8 @@ def test_half_a_line_and_bad_lines_are_read_on_as_they_were(sweep, monkeypatch):
     with metrics(sweep).open("ab") as file:
         file.write(b'cc":0.9}\nnor this\n')
     assert read(sweep) == fresh(sweep, monkeypatch)
-    assert complete(Watcher(sweep)).series["r01"].bad == 2
-    assert complete(Watcher(sweep)).series["r01"].last("val_acc") == (13, 0.9)
+    assert complete(DirectoryReader(sweep)).series["r01"].bad == 2
+    assert complete(DirectoryReader(sweep)).series["r01"].last("val_acc") == (13, 0.9)
 
 
 def test_an_attempt_that_came_later_is_read_behind_those_that_were_kept(sweep, monkeypatch):
@@ -130,9 +130,9 @@ def test_an_attempt_that_came_later_is_read_behind_those_that_were_kept(sweep, m
 def test_leaving_amid_the_first_reading_keeps_what_was_read(sweep, monkeypatch):
     monkeypatch.setattr("lrtui.frontend.snapshot._SLICE", 1000)
     monkeypatch.setattr("lrtui.metrics.tail._CHUNK", 1000)
-    watcher = Watcher(sweep)
-    assert watcher.look(0).reading
-    watcher.look(0)
+    watcher = DirectoryReader(sweep)
+    assert watcher.snapshot(0).reading
+    watcher.snapshot(0)
     watcher.keep(last=True)
     whole = sum(metrics(sweep, run, at).stat().st_size for run in ("r01", "r02") for at in (1, 2))
     assert 0 < bytes_read(sweep, monkeypatch) < whole - 1000
@@ -241,7 +241,7 @@ def test_a_file_that_is_not_the_same_is_read_anew(sweep, monkeypatch, change, at
 
 
 def test_what_was_rewritten_under_the_reader_is_not_kept(sweep, monkeypatch):
-    watcher = Watcher(sweep)
+    watcher = DirectoryReader(sweep)
     complete(watcher)
     _same_length(metrics(sweep))
     watcher.keep(last=True)
@@ -404,9 +404,9 @@ lrtui.frontend.snapshot.WORTH = 1
 if os.geteuid() == 0:
     os.setegid(65534); os.seteuid(65534)
 watcher = lrtui.frontend.snapshot.Watcher(Path(sys.argv[1]))
-while watcher.look().reading: pass
+while watcher.snapshot().reading: pass
 watcher.keep(last=True)
-print(len(watcher.look().series))
+print(len(watcher.snapshot().series))
 """
 
 
@@ -459,7 +459,7 @@ def test_an_entry_too_large_is_not_written(sweep, cache, monkeypatch):
 
 
 def test_two_that_write_at_once_leave_a_whole_entry(sweep, cache, monkeypatch):
-    watchers = [Watcher(sweep) for _ in range(2)]
+    watchers = [DirectoryReader(sweep) for _ in range(2)]
     for watcher in watchers:
         complete(watcher)
     readers = [list(watcher._readers.values()) for watcher in watchers]

@@ -14,21 +14,21 @@ from lrtui import report
 from lrtui.analysis.verdict import verdict
 from lrtui.cli import main
 from lrtui.errors import MachineError
-from lrtui.frontend.snapshot import Snapshot, Watcher
+from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from tests import recorded
 from tests.recorded import STATES
 
 
-def look(directory) -> Snapshot:
-    return Watcher(directory).look(10)
+def snapshot_of(directory) -> Snapshot:
+    return DirectoryReader(directory).snapshot(10)
 
 
 def make(directory, states, **kwargs):
     """Return a recorded directory whose finished runs have journalled their last value, as a supervisor does."""
     recorded.make(directory, states, **kwargs)
-    runs = look(directory).sweep.runs
+    runs = snapshot_of(directory).sweep.runs
     journal, told = directory / "journal.jsonl", []
     for line in journal.read_bytes().splitlines():
         event = ev.decode_event(line)
@@ -60,7 +60,7 @@ def _reached(folder, ended):
 
 
 def judge(tmp_path, states, **kwargs):
-    return verdict(look(make(tmp_path / "sweep", states, **kwargs)).sweep)
+    return verdict(snapshot_of(make(tmp_path / "sweep", states, **kwargs)).sweep)
 
 
 def refuse(word):
@@ -69,7 +69,7 @@ def refuse(word):
 
 def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
     directory = make(tmp_path / "sweep", ["finished", "finished", "pruned", "diverged"], closed=0)
-    written = report.write(directory, look(directory))
+    written = report.write(directory, snapshot_of(directory))
     names = [path.name for path in written.paths]
     assert names == ["report.md", "report.json", "report.csv", "curves.csv", "report.html"]
     assert not written.missing
@@ -95,18 +95,18 @@ def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
     text = (directory / "report.md").read_text()
     assert "**use lr = 3.2e-05 (" in text
     assert "| **1** | r02 | 3.2e-05 | finished | 0.3823 |  | 20 |" in text
-    assert report.write(directory, look(directory)) == written  # again, over the old one
+    assert report.write(directory, snapshot_of(directory)) == written  # again, over the old one
 
 
 def test_the_command_starts_from_the_copy_of_the_file_that_the_runs_used(tmp_path):
     directory = make(tmp_path / "a sweep", ["finished"])
-    assert report.content(look(directory))["reproduce"] == [
+    assert report.content(snapshot_of(directory))["reproduce"] == [
         "cd /",
         f"lrtui '{str(directory)[1:]}/experiment.toml' --new",
     ]
     layout = Layout(directory)
     layout.origin.write_text(json.dumps({"source": "x", "cwd": "/usr/lib", "python": "p"}))
-    assert report.content(look(directory))["reproduce"] == [
+    assert report.content(snapshot_of(directory))["reproduce"] == [
         "cd /usr/lib",
         f"lrtui '{directory}/experiment.toml' --new",
     ]
@@ -118,19 +118,19 @@ def test_an_experiment_file_that_is_a_link_is_not_followed(tmp_path):
     secret.write_text("my key")
     (directory / "experiment.toml").unlink()
     (directory / "experiment.toml").symlink_to(secret)
-    assert report.content(look(directory))["experiment_file"] == []
+    assert report.content(snapshot_of(directory))["experiment_file"] == []
 
 
 def test_what_the_runs_used_is_read_from_the_first_attempt(tmp_path):
     directory = make(tmp_path / "sweep", ["finished"])
     argv = next(directory.glob("r01-*/a1/argv.json"))
     argv.write_text(json.dumps({"program": "/usr/bin/python3.11", "git": "c0ffee", "argv": ["x"]}))
-    assert report.content(look(directory))["ran_with"] == {
+    assert report.content(snapshot_of(directory))["ran_with"] == {
         "program": "/usr/bin/python3.11",
         "git": "c0ffee",
     }
     argv.write_text("[" * 100_000)
-    assert report.content(look(directory))["ran_with"] == {}
+    assert report.content(snapshot_of(directory))["ran_with"] == {}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,9 @@ def test_charts_ask_for_no_window_and_leave_pyplot_alone(tmp_path):
 def test_hostile_names_make_no_markup_and_no_escapes(tmp_path):
     name = "x](http://evil)<script>|a`b`*c* # www.evil.com https://evil _u_"
     directory = make(tmp_path / "sweep", STATES, hostile=True, name=name)
-    for path in report.write(directory, look(directory), set(report.FORMATS) - {"png"}).paths:
+    for path in report.write(
+        directory, snapshot_of(directory), set(report.FORMATS) - {"png"}
+    ).paths:
         text = path.read_text()
         assert not any(char in text for char in "\x1b\x07\u202e\x00"), path
         if path.suffix == ".md":
@@ -211,13 +213,13 @@ def test_hostile_names_make_no_markup_and_no_escapes(tmp_path):
 
 
 def test_a_directory_without_a_plan_has_a_report_too(tmp_path):
-    report.write(tmp_path, look(tmp_path))
+    report.write(tmp_path, snapshot_of(tmp_path))
     assert json.loads((tmp_path / "report.json").read_text())["verdict"]["lr"] is None
 
 
 def test_a_report_that_cannot_be_written_says_so(tmp_path):
     directory = make(tmp_path / "sweep", ["finished"])
-    snapshot = look(directory)
+    snapshot = snapshot_of(directory)
     with pytest.raises(MachineError, match="the report cannot be written"):
         report.write(directory / "gone", snapshot)
 
@@ -227,7 +229,7 @@ def test_a_link_in_the_reports_place_is_replaced_not_followed(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("mine")
     os.symlink(victim, directory / "report.md")
-    report.write(directory, look(directory))
+    report.write(directory, snapshot_of(directory))
     assert victim.read_text() == "mine"
     assert not (directory / "report.md").is_symlink()
 

@@ -11,7 +11,7 @@ import pytest
 from lrtui.config import parse
 from lrtui.config.alerts_section import KINDS
 from lrtui.errors import ExperimentError
-from lrtui.supervisor.alerts import AT_ONCE, Alerting
+from lrtui.supervisor.alerts import AT_ONCE, AlertSender
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
 from tests.fuzz.__main__ import CONTROL
@@ -100,7 +100,7 @@ def sweep_of(*events):
 
 
 def alerting(text):
-    return Alerting(parse(f"{FILE}[alerts]\n{text}", "x.toml").alerts, "/d", "/")
+    return AlertSender(parse(f"{FILE}[alerts]\n{text}", "x.toml").alerts, "/d", "/")
 
 
 def test_what_a_worker_wrote_stays_one_word_without_control_characters(tmp_path):
@@ -113,7 +113,7 @@ def test_what_a_worker_wrote_stays_one_word_without_control_characters(tmp_path)
             "{no}", "_"
         )
     )
-    made.tell(made.due(sweep_of(), events))
+    made.notify(made.due(sweep_of(), events))
     until((tmp_path / "told").exists)
     ((words, _),) = [json.loads(line) for line in until((tmp_path / "told").read_text).splitlines()]
     assert words[1] == "_warning"
@@ -159,11 +159,11 @@ def test_hostile_reasons_reach_command_and_input_as_one_harmless_word(lab):
     script = lab.folder / "teller.py"
     script.write_text(TELLER)
     words = [sys.executable, str(script), str(lab.folder / "told"), "{kind}", "{text}", "{run}"]
-    alerting = Alerting(parse_alerts(words), lab.folder, str(lab.folder))
+    alerting = AlertSender(parse_alerts(words), lab.folder, str(lab.folder))
     sweep = fold(numbered([ev.SweepOpened(plan=PLAN), queued("r01")]))
     for number, text in enumerate(TEXTS, start=1):
         event = ev.RunEnded(run="r01", attempt=1, kind="failed", code=1, why=text, n=sweep.n + 1)
-        alerting.tell(alerting.due(sweep, [event]))
+        alerting.notify(alerting.due(sweep, [event]))
         until(lambda number=number: len(told(lab)) == number)
     for got, letter in told(lab):
         assert got == [letter["kind"], letter["text"], letter["run"]]

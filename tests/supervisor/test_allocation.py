@@ -36,7 +36,7 @@ def gpus(monkeypatch):
 
 
 def lent(more: str = "", *, text: str = ""):
-    return allocation.lend(parse((text or FILE) + more, "x.toml"))
+    return allocation.allocate(parse((text or FILE) + more, "x.toml"))
 
 
 MANY = FILE.replace("[1e-3]", "{ grid = 20, from = 1e-5, to = 1e-1 }")
@@ -45,20 +45,20 @@ FOUR = FILE.replace("[1e-3]", "[1e-1, 1e-2, 1e-3, 1e-4]")
 
 def test_without_gpus_as_many_runs_as_cores_train_with_one_thread_each(gpus):
     gpus()
-    assert lent(text=MANY) == allocation.Lent(devices=(), gpus=0, parallel=16, threads=1)
+    assert lent(text=MANY) == allocation.Allocation(devices=(), gpus=0, parallel=16, threads=1)
 
 
 def test_fewer_runs_than_cores_share_them(gpus):
     gpus()
-    assert lent(text=FOUR) == allocation.Lent(devices=(), gpus=0, parallel=4, threads=4)
+    assert lent(text=FOUR) == allocation.Allocation(devices=(), gpus=0, parallel=4, threads=4)
     two = FOUR + 'optimizer = ["adam", "sgd"]\n'
-    assert lent(text=two) == allocation.Lent(devices=(), gpus=0, parallel=8, threads=2)
-    assert lent(text=FOUR + "parallel = 2\n") == allocation.Lent((), 0, parallel=2, threads=8)
+    assert lent(text=two) == allocation.Allocation(devices=(), gpus=0, parallel=8, threads=2)
+    assert lent(text=FOUR + "parallel = 2\n") == allocation.Allocation((), 0, parallel=2, threads=8)
 
 
 def test_with_gpus_one_run_a_gpu(gpus):
     gpus(gpu(0), gpu(1))
-    assert lent() == allocation.Lent(devices=(0, 1), gpus=1, parallel=2, threads=8)
+    assert lent() == allocation.Allocation(devices=(0, 1), gpus=1, parallel=2, threads=8)
 
 
 def test_gpus_that_others_keep_busy_are_left_alone(gpus):
@@ -75,7 +75,7 @@ def test_it_is_said_when_runs_train_on_the_cpu_because_others_use_the_gpus(gpus)
     (note,) = lent().notes
     assert "it is left to them, the runs train on the CPU; devices = [0]" in note
     assert resolve(parse(FILE, "x.toml"), "x.toml").notes == (note,)
-    assert lent("devices = [0]\n") == allocation.Lent((0,), 1, parallel=1, threads=16)
+    assert lent("devices = [0]\n") == allocation.Allocation((0,), 1, parallel=1, threads=16)
 
 
 def test_an_inherited_cuda_visible_devices_is_respected(gpus, monkeypatch):

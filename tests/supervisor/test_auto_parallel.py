@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lrtui.hardware.gpu import Gpu
-from lrtui.supervisor.auto_parallel import WINDOW_SECONDS, Pace, Packing
+from lrtui.supervisor.auto_parallel import WINDOW_SECONDS, AutoParallel, Pace
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
 from tests.sweep.test_state import PLAN, numbered, queued
@@ -24,7 +24,7 @@ class Machine:
         self.events = [ev.SweepOpened(plan=plan)]
         self.events += [queued(f"r{i:02d}") for i in range(1, runs + 1)]
         self.speed, self.memory, self.devices = speed, memory, devices
-        self.packing, self.now, self.levels = Packing(settled=False), 0.0, {}
+        self.packing, self.now, self.levels = AutoParallel(settled=False), 0.0, {}
         self.said = []
 
     @property
@@ -52,7 +52,7 @@ class Machine:
         paces = {run.id: Pace(self.levels[run.id], int(self.levels[run.id] * 10)) for run in alive}
         each = len(alive) // len(self.devices)
         gpus = [gpu(index, self.memory(each)) for index in self.devices]
-        made = self.packing.further(sweep, paces, gpus, self.now)
+        made = self.packing.tick(sweep, paces, gpus, self.now)
         self.said += made
         self.events += made
 
@@ -99,7 +99,7 @@ def test_a_number_that_a_person_sets_is_final():
 def test_a_gpu_that_does_not_answer_gets_no_more():
     machine = Machine(lambda n: 1.0)
     machine.memory = lambda n: 0
-    machine.packing.further = lambda sweep, paces, gpus, now: Packing.further(
+    machine.packing.tick = lambda sweep, paces, gpus, now: AutoParallel.tick(
         machine.packing, sweep, paces, [], now
     )
     assert machine.run() == 1
@@ -111,4 +111,4 @@ def test_nothing_is_judged_by_a_window_in_which_runs_came_or_went():
     machine.events.append(ev.RunEnded(run="r01", attempt=1, kind="finished"))
     machine.run(WINDOW_SECONDS + 5)
     assert not machine.said
-    assert replace(machine.packing, settled=True).further(machine.sweep, {}, [], 0.0) == []
+    assert replace(machine.packing, settled=True).tick(machine.sweep, {}, [], 0.0) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrtui.hardware.gpu import Gpu
-from lrtui.supervisor.gpu_memory_watch import FULL, IN_A_ROW, Shortage
+from lrtui.supervisor.gpu_memory_watch import FULL, IN_A_ROW, GpuMemoryWatch
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep, fold
 
@@ -31,41 +31,41 @@ def sweep_of(devices: list[int], warnings: tuple[str, ...] = ()) -> Sweep:
     return fold([*events, *(ev.Warned(text=text) for text in warnings)])
 
 
-def said(shortage: Shortage, sweep: Sweep, readings: list[float]) -> list[str]:
-    return [e.text for used in readings for e in shortage.further(sweep, [gpu(used)])]
+def said(shortage: GpuMemoryWatch, sweep: Sweep, readings: list[float]) -> list[str]:
+    return [e.text for used in readings for e in shortage.tick(sweep, [gpu(used)])]
 
 
 def test_a_gpu_that_stays_nearly_full_is_told_once_with_a_remedy() -> None:
     sweep = sweep_of([0, 0, 0])
-    (text,) = said(Shortage(), sweep, [0.97] * 50)
+    (text,) = said(GpuMemoryWatch(), sweep, [0.97] * 50)
     assert text.startswith("memory of GPU 0 is nearly full (75.8 of 78.1 GiB, 6 readings in a row)")
     assert "lower parallel (3 now): the key <, or lrtui parallel DIR 2" in text
 
 
 def test_peaks_and_less_than_that_say_nothing() -> None:
-    assert said(Shortage(), sweep_of([0, 0]), ([0.99] * (IN_A_ROW - 1) + [0.5]) * 10) == []
-    assert said(Shortage(), sweep_of([0, 0]), [FULL - 0.001] * 50) == []
+    assert said(GpuMemoryWatch(), sweep_of([0, 0]), ([0.99] * (IN_A_ROW - 1) + [0.5]) * 10) == []
+    assert said(GpuMemoryWatch(), sweep_of([0, 0]), [FULL - 0.001] * 50) == []
 
 
 def test_it_is_never_told_again_by_this_supervisor_or_another() -> None:
     first = sweep_of([0, 0])
-    shortage = Shortage()
+    shortage = GpuMemoryWatch()
     (text,) = said(shortage, first, [0.97] * IN_A_ROW)
     after = sweep_of([0, 0], (text,))
     assert said(shortage, after, [0.5] + [0.97] * 50) == []
-    assert said(Shortage(), after, [0.97] * 50) == []
+    assert said(GpuMemoryWatch(), after, [0.97] * 50) == []
 
 
 def test_another_gpu_is_told_of_by_itself_and_one_without_our_runs_is_not() -> None:
-    sweep, shortage = sweep_of([0, 1]), Shortage()
+    sweep, shortage = sweep_of([0, 1]), GpuMemoryWatch()
     readings = [gpu(0.99, 0), gpu(0.96, 1), gpu(1.0, 2)]
-    found = [e.text for _ in range(10) for e in shortage.further(sweep, readings)]
+    found = [e.text for _ in range(10) for e in shortage.tick(sweep, readings)]
     assert [text[:15] for text in found] == ["memory of GPU 0", "memory of GPU 1"]
     assert all("smaller batch_size" in text for text in found)
 
 
 def test_no_gpu_and_no_memory_known_say_nothing() -> None:
-    shortage, sweep = Shortage(), sweep_of([0])
+    shortage, sweep = GpuMemoryWatch(), sweep_of([0])
     blind = Gpu(0, "?", 0, 0, None, None, "GPU-0", ())
-    assert [e for _ in range(10) for e in shortage.further(sweep, [blind])] == []
-    assert shortage.further(sweep, []) == []
+    assert [e for _ in range(10) for e in shortage.tick(sweep, [blind])] == []
+    assert shortage.tick(sweep, []) == []

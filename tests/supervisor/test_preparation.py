@@ -14,7 +14,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.mailbox import ensure_supervisor
 from lrtui.sweep.state import fold
-from lrtui.workers import Gone, Living, Over, Unclaimed
+from lrtui.workers import Alive, Exited, Unclaimed, Vanished
 from tests.supervisor.lab import lab  # noqa: F401  # a fixture
 from tests.until import until
 
@@ -52,14 +52,14 @@ class FarEnd:
             found = {**answer, "test": 1, "checksum": "c", "synthetic": False}
             AttemptLayout(job.root).prepared.write_text(json.dumps(found))
 
-    def look(self, root, token):
+    def condition(self, root, token):
         if root not in self._looks:
             return Unclaimed()
         self._looks[root] -= 1
         if self._looks[root] > 0:
-            return Living(1, kept=True)
+            return Alive(1, kept=True)
         code = self._ends[root]
-        return Gone() if code is None else Over(code, None)
+        return Vanished() if code is None else Exited(code, None)
 
 
 class Sweeping:
@@ -87,7 +87,7 @@ class Sweeping:
         return fold(self.events)
 
     def tick(self) -> None:
-        self.append(*self.preparation.further(self.sweep))
+        self.append(*self.preparation.tick(self.sweep))
 
     def run(self, *, dying_before=()) -> None:
         for i in range(100):

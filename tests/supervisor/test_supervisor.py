@@ -291,7 +291,7 @@ def test_a_stopped_sweep_takes_no_new_run_before_it_goes_on(lab):
     assert lab.send(ev.StopSweep()).ok
     refused = lab.send(ev.AddRun(lr=5e-4))
     assert not refused.ok
-    assert "--resume" in refused.mend
+    assert "--resume" in refused.hint
 
 
 def test_a_run_can_be_added_to_a_sweep_that_has_ended(lab):

@@ -6,7 +6,7 @@ import pytest
 
 from lrtui.config.directory import open_experiment, read_experiment, read_origin
 from lrtui.errors import UserError
-from lrtui.frontend.snapshot import Watcher
+from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.sweep.files import open_regular, read_end, read_small
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
@@ -72,4 +72,4 @@ def test_a_directory_whose_files_are_none_is_opened_or_refused_at_once(tmp_path,
     else:
         assert read_experiment(directory).dataset == "digits"
     assert JournalTail(Layout(directory).journal).poll() == []
-    Watcher(directory).look()
+    DirectoryReader(directory).snapshot()

@@ -13,7 +13,7 @@ import pytest
 
 from lrtui.train import ABANDONED, HOST, IMPORTS, prepared_arrays
 from lrtui.train.multiplex import client
-from lrtui.workers import Job, Local, Over, forkserver, keeper
+from lrtui.workers import Exited, Job, Local, forkserver, keeper
 from lrtui.workers.local import read_pid
 from tests.train.running import Trainer, timeless, tiny_source
 from tests.until import until
@@ -40,7 +40,7 @@ class Den:
         self.folder, self.prepared = folder, prepared
         self.launcher = Local()
         self.launcher.preload(IMPORTS, SHARED)
-        until(lambda: self.launcher._preloaded.look() or not self.launcher._preloaded._asked, 60)
+        until(lambda: self.launcher._preloaded.poll() or not self.launcher._preloaded._asked, 60)
         self.jobs: list[Job] = []
 
     def launch(self, *, host: str = NAME, **options) -> Job:
@@ -54,10 +54,10 @@ class Den:
         self.jobs.append(job)
         return job
 
-    def over(self, job: Job, seconds: float = 60) -> Over:
+    def over(self, job: Job, seconds: float = 60) -> Exited:
         def ended():
-            found = self.launcher.look(job.root, job.token)
-            return isinstance(found, Over) and found
+            found = self.launcher.condition(job.root, job.token)
+            return isinstance(found, Exited) and found
 
         return until(ended, seconds)
 
@@ -113,9 +113,9 @@ def test_runs_of_one_process_write_what_each_writes_alone(den):
     first = den.launch(epochs=LONG)  # so that the host lives, and nobody is alone
     den.wait_for(first, 1)
     together = [den.launch(**each) for each in settings]
-    assert [den.over(job) for job in together] == [Over(0, None)] * len(settings)
+    assert [den.over(job) for job in together] == [Exited(0, None)] * len(settings)
     alone = [den.launch(host="", **each) for each in settings]
-    assert [den.over(job) for job in alone] == [Over(0, None)] * len(settings)
+    assert [den.over(job) for job in alone] == [Exited(0, None)] * len(settings)
     assert len(den.hosts()) == 1
     for one, other in zip(together, alone, strict=True):
         assert timeless(den.lines(one)) == timeless(den.lines(other))
@@ -128,7 +128,7 @@ def test_a_worker_that_is_killed_ends_its_run_and_no_other(den):
     victim, other = den.launch(epochs=LONG), den.launch(lr="1e-2", epochs=LONG)
     den.wait_for(victim, 5)
     den.send(victim, signal.SIGKILL)
-    assert den.over(victim) == Over(None, signal.SIGKILL)
+    assert den.over(victim) == Exited(None, signal.SIGKILL)
     seen = len(den.lines(victim))
     den.wait_for(other, den.lines(other)[-1]["step"] + 200)
     assert len(den.lines(victim)) == seen
@@ -140,12 +140,12 @@ def test_a_worker_that_is_told_to_stop_leaves_a_checkpoint_to_go_on_from(den):
     stopped = den.launch(lr="1e-2", epochs=30)
     den.wait_for(stopped, 40)
     den.send(stopped, signal.SIGTERM)
-    assert den.over(stopped) == Over(0, None)
+    assert den.over(stopped) == Exited(0, None)
     last = den.lines(stopped)[-1]["step"]
     assert den.output(stopped).splitlines()[-1].startswith("stopped at step ")
     assert last < 30 * 15
     again = den.launch(lr="1e-2", epochs=30, checkpoint=stopped.root / "checkpoint")
-    assert den.over(again) == den.over(whole) == Over(0, None)
+    assert den.over(again) == den.over(whole) == Exited(0, None)
     assert "resumed at step" in den.output(again)
     begun = den.lines(again)[0]["step"]
     both = [line for line in den.lines(stopped) if line["step"] < begun] + den.lines(again)
@@ -169,7 +169,7 @@ def test_a_run_that_cannot_be_trained_ends_alone_with_its_own_words(den):
     other = den.launch(epochs=LONG)
     den.wait_for(other, 1)
     bad = den.launch(lr="1e-2", batch_size=100_000)
-    assert den.over(bad) == Over(2, None)
+    assert den.over(bad) == Exited(2, None)
     assert "lrtui.train: a batch of 100,000 is more than the 240" in den.output(bad)
     den.wait_for(other, den.lines(other)[-1]["step"] + 50)
 
@@ -181,7 +181,7 @@ def test_a_run_that_does_not_fit_into_memory_beside_others_ends_alone_and_says_s
     size = int(Path(f"/proc/{host}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.prlimit(host, resource.RLIMIT_AS, (size + (512 << 20), resource.RLIM_INFINITY))
     bad = den.launch(lr="1e-2", model='{"mlp":{"width":16384}}')
-    assert den.over(bad) == Over(5, None)
+    assert den.over(bad) == Exited(5, None)
     assert "with batches of 16 does not fit into memory" in den.output(bad)
     den.wait_for(other, den.lines(other)[-1]["step"] + 50)
 
@@ -192,7 +192,7 @@ def test_a_damaged_checkpoint_ends_its_run_alone(den):
     damaged = den.folder / "damaged"
     damaged.write_bytes(b"PK\x03\x04 no checkpoint")
     bad = den.launch(lr="1e-2", checkpoint=damaged)
-    assert den.over(bad) == Over(1, None)
+    assert den.over(bad) == Exited(1, None)
     assert "damaged" in den.output(bad)
     den.wait_for(other, den.lines(other)[-1]["step"] + 50)
 
@@ -203,10 +203,10 @@ def test_when_the_host_is_killed_every_worker_says_so_with_an_exit_code_of_its_o
         den.wait_for(run, 5)
     (host,) = den.hosts()
     os.kill(host, signal.SIGKILL)
-    assert [den.over(run) for run in runs] == [Over(ABANDONED, None)] * 2
+    assert [den.over(run) for run in runs] == [Exited(ABANDONED, None)] * 2
     assert "is gone" in den.output(runs[0])
     newcomer = den.launch(lr="1e-2", epochs=1)
-    assert den.over(newcomer) == Over(0, None)
+    assert den.over(newcomer) == Exited(0, None)
 
 
 def test_a_stopped_host_keeps_nobody_who_comes_from_training(den):
@@ -221,7 +221,7 @@ def test_a_stopped_host_keeps_nobody_who_comes_from_training(den):
         assert not den.lines(late[0])
     finally:
         os.kill(host, signal.SIGKILL)
-    assert den.over(late[0]) == Over(0, None)
+    assert den.over(late[0]) == Exited(0, None)
     assert "beside" not in den.output(late[0])
 
 
@@ -231,7 +231,7 @@ def test_the_host_outlives_the_preloaded_process_and_ends_with_its_last_run(den)
     (host,) = den.hosts()
     den.launcher._preloaded._end()
     assert not keeper.is_zombie(host)
-    assert den.over(run) == Over(0, None)
+    assert den.over(run) == Exited(0, None)
     until(lambda: keeper.is_zombie(host), 5)
 
 

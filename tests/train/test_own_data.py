@@ -403,7 +403,7 @@ def test_a_wrong_table_is_a_fault_at_its_place(line, said):
     with pytest.raises(ExperimentError) as raised:
         experiment(line)
     (fault,) = raised.value.faults
-    assert said in f"{fault.what} {fault.mend}"
+    assert said in f"{fault.what} {fault.hint}"
     assert fault.line
 
 

@@ -94,7 +94,7 @@ def test_what_can_be_seen_without_importing_is_a_fault_at_its_place(folder, mode
     with pytest.raises(ExperimentError) as raised:
         experiment(model, folder)
     (fault,) = raised.value.faults
-    assert said in f"{fault.what} {fault.mend}"
+    assert said in f"{fault.what} {fault.hint}"
     assert fault.line == 2
 
 

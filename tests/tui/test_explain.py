@@ -28,7 +28,7 @@ async def test_every_run_of_a_sweep_is_explained_in_the_pane(monitor) -> None:
         await settled(pilot)
         await pilot.press("E")
         for run in monitor.scene.snapshot.sweep.runs.values():
-            monitor.look(selected=run.id)
+            monitor.change_view(selected=run.id)
             await settled(pilot)
             assert why(monitor.scene.snapshot.sweep, run) in text_of(monitor)
             for rule, text in run.flags:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.errors import UserError
-from lrtui.frontend.snapshot import Watcher
+from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.tui.replay import Player
 from tests import recorded
 from tests.tui.terminal import ROOT, Terminal
@@ -23,8 +23,8 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def looked(directory: Path):
-    watcher = Watcher(directory)
-    while (snapshot := watcher.look()).reading:
+    watcher = DirectoryReader(directory)
+    while (snapshot := watcher.snapshot()).reading:
         pass
     return snapshot
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.frontend.snapshot import Watcher
+from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
@@ -321,7 +321,7 @@ def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatc
     posts: list[object] = []
     follows, watcher = (
         Reader(directory, lambda m: bool(posts.append(m)) or True),
-        Watcher(directory),
+        DirectoryReader(directory),
     )
     for _ in range(5):
         follows._look(watcher)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lrtui.frontend.undo import Deed, NotYet, Undoing, undoing
+from lrtui.frontend.undo import NotYet, UndoEntry, Undoing, undoing
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import State, Sweep, fold
 from tests.tui import recordings
@@ -47,7 +47,7 @@ ADDED = ev.RunQueued(
 
 
 def undo(command: ev.AnyCommand, now: Sweep, before: Sweep = BEFORE) -> Undoing | str:
-    return undoing(Deed(command, before), now, lambda run: run)
+    return undoing(UndoEntry(command, before), now, lambda run: run)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,9 @@ def test_what_is_still_being_done_can_be_undone_later(command, now, says) -> Non
 async def test_a_key_that_came_too_early_keeps_the_deed(monitor, sent) -> None:
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        monitor.deeds.append(Deed(ev.KillRun(run="r04", attempt=1), monitor.scene.snapshot.sweep))
+        monitor.deeds.append(
+            UndoEntry(ev.KillRun(run="r04", attempt=1), monitor.scene.snapshot.sweep)
+        )
         await pilot.press("U")
         await settled(pilot)
         assert "still being ended" in text_of(monitor)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.workers import Job, Living, Local, Over, forkserver, keeper
+from lrtui.workers import Alive, Exited, Job, Local, forkserver, keeper
 from lrtui.workers.local import read_pid
 from tests.until import until
 
@@ -43,7 +43,7 @@ def launcher():
 def ready(*modules: str) -> Local:
     launcher = Local()
     launcher.preload(modules or ("decimal",), SHARED)
-    until(lambda: launcher._preloaded.look() or not launcher._preloaded._asked)
+    until(lambda: launcher._preloaded.poll() or not launcher._preloaded._asked)
     return launcher
 
 
@@ -56,8 +56,10 @@ def job(folder: Path, code: str, *words: str, preloaded: bool = True, **spec) ->
     return Job(root, secrets.token_hex(16), {**SHARED, "LRTUI_LR": "1e-3"}, preloaded=preloaded)
 
 
-def over(launcher: Local, started: Job) -> Over:
-    return until(lambda: isinstance(c := launcher.look(started.root, started.token), Over) and c)
+def over(launcher: Local, started: Job) -> Exited:
+    return until(
+        lambda: isinstance(c := launcher.condition(started.root, started.token), Exited) and c
+    )
 
 
 def parent_of(pid: int) -> int:
@@ -65,7 +67,7 @@ def parent_of(pid: int) -> int:
 
 
 def who(launcher: Local, started: Job):
-    until(lambda: isinstance(launcher.look(started.root, started.token), Living))
+    until(lambda: isinstance(launcher.condition(started.root, started.token), Alive))
     return until(lambda: read_pid(started.root / "pid.json", started.token))
 
 
@@ -75,7 +77,7 @@ def test_a_forked_worker_finds_what_a_started_one_finds(tmp_path, launcher):
     found = []
     for started in (forked, plain):
         launcher.launch(started)
-        assert over(launcher, started) == Over(0, None)
+        assert over(launcher, started) == Exited(0, None)
         said = (started.root / "output.log").read_text()
         found.append(json.loads(said.replace(str(started.root), "ATTEMPT")))
     assert found[0] == found[1]
@@ -89,19 +91,19 @@ def test_a_worker_is_forked_and_its_keeper_is_found_by_the_token(tmp_path, launc
     found = who(launcher, started)
     assert parent_of(found.keeper) == launcher._preloaded._process.pid
     assert sorted(keeper.bearers(started.token)) == sorted([found.keeper, found.worker])
-    assert launcher.look(started.root, started.token) == Living(found.worker, kept=True)
+    assert launcher.condition(started.root, started.token) == Alive(found.worker, kept=True)
     # before its exec the worker looks like its keeper, and is left alone
     until(lambda: launcher.send(started.root, started.token, signal.SIGKILL) == 1)
-    assert over(launcher, started) == Over(None, signal.SIGKILL)
+    assert over(launcher, started) == Exited(None, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
     ("code", "ending"),
     [
-        ("raise SystemExit(3)", Over(3, None)),
-        ("raise SystemExit('no data')", Over(1, None)),
-        ("1 / 0", Over(1, None)),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Over(None, signal.SIGSEGV)),
+        ("raise SystemExit(3)", Exited(3, None)),
+        ("raise SystemExit('no data')", Exited(1, None)),
+        ("1 / 0", Exited(1, None)),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Exited(None, signal.SIGSEGV)),
     ],
 )
 def test_every_ending_arrives(tmp_path, launcher, code, ending):
@@ -116,7 +118,7 @@ def test_what_a_worker_leaves_to_the_end_is_done_and_what_it_leaves_behind_is_en
     code = "import atexit, subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True); atexit.register(print, 'bye')"
     started = job(tmp_path, code)
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     assert (started.root / "output.log").read_text() == "bye\n"
     until(lambda: not keeper.bearers(started.token), 3)
 
@@ -124,7 +126,7 @@ def test_what_a_worker_leaves_to_the_end_is_done_and_what_it_leaves_behind_is_en
 def test_a_working_directory_that_is_gone_is_said_in_the_output(tmp_path, launcher):
     started = job(tmp_path, "", cwd=str(tmp_path / "gone"))
     launcher.launch(started)
-    assert over(launcher, started) == Over(127, None)
+    assert over(launcher, started) == Exited(127, None)
     assert "gone" in (started.root / "output.log").read_text()
 
 
@@ -138,8 +140,8 @@ def test_a_worker_outlives_the_preloaded_process_which_comes_back(tmp_path, laun
     second = job(tmp_path, "")
     launcher.launch(second)
     assert launcher._preloaded._process.pid != process.pid
-    assert over(launcher, second) == Over(0, None)
-    assert over(launcher, first) == Over(0, None)
+    assert over(launcher, second) == Exited(0, None)
+    assert over(launcher, first) == Exited(0, None)
 
 
 def test_what_a_killed_one_was_asked_is_launched_again_and_runs_once(tmp_path, launcher):
@@ -148,11 +150,11 @@ def test_what_a_killed_one_was_asked_is_launched_again_and_runs_once(tmp_path, l
     started = job(tmp_path, "open('began', 'a').write('x')")
     launcher.launch(started)
     launcher.launch(started)  # its lock is on the way
-    assert launcher.look(started.root, started.token) == Living(None, kept=False)
+    assert launcher.condition(started.root, started.token) == Alive(None, kept=False)
     process.kill()
     process.wait()
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     assert (tmp_path / "began").read_text() == "x"
 
 
@@ -163,10 +165,10 @@ def test_one_that_does_not_answer_is_ended_and_not_started_again(tmp_path, launc
     launcher.launch(started)
     monkeypatch.setattr("lrtui.workers.forkserver_client.PATIENCE_SECONDS", 0.2)
     time.sleep(0.3)
-    launcher.look(started.root, started.token)
+    launcher.condition(started.root, started.token)
     assert process.poll() == -signal.SIGKILL
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     assert launcher._preloaded._process is None
     assert (tmp_path / "began").read_text() == "x"
 
@@ -176,9 +178,9 @@ def test_one_that_cannot_import_leaves_the_work_to_others(tmp_path, capfd):
     launcher.preload(("no_such_module",), SHARED)
     started = job(tmp_path, "print('worked')")
     launcher.launch(started)
-    until(lambda: launcher._preloaded.look() or launcher._preloaded._process is None)
+    until(lambda: launcher._preloaded.poll() or launcher._preloaded._process is None)
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     assert launcher._preloaded._process is None
     assert "no_such_module" in capfd.readouterr().err
 
@@ -206,7 +208,7 @@ print(len(os.listdir(f"/proc/{os.getppid()}/task")), any("nvidia" in os.readlink
 """
     started = job(tmp_path, code)
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     assert (started.root / "output.log").read_text().split() == [
         *("True", "False", "False", "False"),
         *("1", "False"),

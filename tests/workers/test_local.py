@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.workers import Gone, Job, Living, Local, Over, Unclaimed, keeper
+from lrtui.workers import Alive, Exited, Job, Local, Unclaimed, Vanished, keeper
 from tests.until import until
 
 
@@ -28,14 +28,16 @@ def job(tmp_path: Path, *argv: str, **spec) -> Job:
     return Job(root, secrets.token_hex(16), {"LRTUI_LR": "1e-3"})
 
 
-def over(launcher: Local, started: Job) -> Over:
-    return until(lambda: isinstance(c := launcher.look(started.root, started.token), Over) and c)
+def over(launcher: Local, started: Job) -> Exited:
+    return until(
+        lambda: isinstance(c := launcher.condition(started.root, started.token), Exited) and c
+    )
 
 
 def worker_pid(launcher: Local, started: Job) -> int:
     def pid():
-        condition = launcher.look(started.root, started.token)
-        return condition.pid if isinstance(condition, Living) else None
+        condition = launcher.condition(started.root, started.token)
+        return condition.pid if isinstance(condition, Alive) else None
 
     return until(pid)
 
@@ -46,14 +48,14 @@ def python(code: str) -> tuple[str, str, str]:
 
 def test_an_attempt_that_nobody_began_is_unclaimed(tmp_path, launcher):
     started = job(tmp_path, "true")
-    assert launcher.look(started.root, started.token) == Unclaimed()
+    assert launcher.condition(started.root, started.token) == Unclaimed()
 
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_the_exit_code_arrives(tmp_path, launcher, code):
     started = job(tmp_path, *python(f"raise SystemExit({code})"))
     launcher.launch(started)
-    assert over(launcher, started) == Over(code, None)
+    assert over(launcher, started) == Exited(code, None)
     until(
         lambda: not keeper.bearers(started.token), 3
     )  # the keeper itself ends a moment after its exit.json
@@ -63,13 +65,13 @@ def test_a_signal_arrives_as_a_signal(tmp_path, launcher):
     started = job(tmp_path, "sleep", "60")
     launcher.launch(started)
     os.kill(worker_pid(launcher, started), signal.SIGKILL)
-    assert over(launcher, started) == Over(None, signal.SIGKILL)
+    assert over(launcher, started) == Exited(None, signal.SIGKILL)
 
 
 def test_a_command_that_does_not_exist_ends_with_127_and_says_so_in_its_output(tmp_path, launcher):
     started = job(tmp_path, "no-such-program")
     launcher.launch(started)
-    assert over(launcher, started) == Over(127, None)
+    assert over(launcher, started) == Exited(127, None)
     assert "no-such-program" in (started.root / "output.log").read_text()
 
 
@@ -99,9 +101,9 @@ def test_a_worker_outlives_its_keeper_and_is_found_by_its_pid(tmp_path, launcher
     pid = worker_pid(launcher, started)
     who = json.loads(until((started.root / "pid.json").read_bytes))
     os.kill(who["keeper"], signal.SIGKILL)
-    until(lambda: launcher.look(started.root, started.token) == Living(pid, kept=False))
+    until(lambda: launcher.condition(started.root, started.token) == Alive(pid, kept=False))
     assert launcher.send(started.root, started.token, signal.SIGKILL) == 1
-    until(lambda: launcher.look(started.root, started.token) == Gone())
+    until(lambda: launcher.condition(started.root, started.token) == Vanished())
 
 
 def test_a_worker_that_still_looks_like_the_keeper_that_forked_it_is_signalled(tmp_path, launcher):
@@ -113,7 +115,7 @@ def test_a_worker_that_still_looks_like_the_keeper_that_forked_it_is_signalled(t
     worker_pid(launcher, started)
     until((started.root / "pid.json").exists)
     assert launcher.send(started.root, started.token, signal.SIGKILL) == 1
-    assert over(launcher, started) == Over(None, signal.SIGKILL)
+    assert over(launcher, started) == Exited(None, signal.SIGKILL)
 
 
 LEAVES_CHILDREN = """
@@ -130,7 +132,7 @@ def test_nothing_is_left_of_a_worker_that_forks_spawns_and_calls_setsid(tmp_path
     started = job(tmp_path, *python(LEAVES_CHILDREN))
     before = sleepers()
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     until(
         lambda: not keeper.bearers(started.token), 3
     )  # the keeper itself ends a moment after its exit.json
@@ -158,7 +160,7 @@ def test_a_pid_file_that_names_a_foreign_process_gets_nobody_signalled(tmp_path,
             "token": started.token,
         }
         (started.root / "pid.json").write_text(json.dumps(content))
-        assert launcher.look(started.root, started.token) == Gone()
+        assert launcher.condition(started.root, started.token) == Vanished()
         assert launcher.send(started.root, started.token, signal.SIGKILL) == 0
         assert stranger.poll() is None
         stranger.kill()
@@ -191,17 +193,17 @@ def test_no_pid_file_gets_a_process_signalled_that_is_not_the_attempts(tmp_path,
         assert len(contents) >= 100
         for content in contents:
             (started.root / "pid.json").write_text(content)
-            assert launcher.look(started.root, started.token) == Gone(), content[:200]
+            assert launcher.condition(started.root, started.token) == Vanished(), content[:200]
             assert launcher.send(started.root, started.token, signal.SIGKILL) == 0
             assert launcher.send(started.root, started.token, 0) == 0
             assert stranger.poll() is None, content[:200]
         for name in ("/dev/zero", "/etc/passwd", str(tmp_path), "nowhere"):
             (started.root / "pid.json").unlink()
             (started.root / "pid.json").symlink_to(name)
-            assert launcher.look(started.root, started.token) == Gone(), name
+            assert launcher.condition(started.root, started.token) == Vanished(), name
         (started.root / "pid.json").unlink()
         os.mkfifo(started.root / "pid.json")
-        assert launcher.look(started.root, started.token) == Gone()
+        assert launcher.condition(started.root, started.token) == Vanished()
         assert stranger.poll() is None
         stranger.kill()
 
@@ -213,7 +215,7 @@ def test_a_damaged_exit_file_is_no_exit(tmp_path, launcher, content):
     started = job(tmp_path, "true")
     (started.root / "claim").touch()
     (started.root / "exit.json").write_bytes(content)
-    assert launcher.look(started.root, started.token) == Gone()
+    assert launcher.condition(started.root, started.token) == Vanished()
 
 
 def test_a_capped_log_keeps_head_and_tail_and_saves_every_metric_line(tmp_path, launcher):
@@ -252,7 +254,7 @@ def handed_on(tmp_path, launcher, source: Path) -> Path:
     """Run an attempt that is handed a checkpoint; return its own."""
     started = job(tmp_path, "true", checkpoint_from=str(source))
     launcher.launch(started)
-    assert over(launcher, started) == Over(0, None)
+    assert over(launcher, started) == Exited(0, None)
     return started.root / "checkpoint"
 
 
@@ -321,5 +323,5 @@ def test_a_keeper_of_an_lrtui_in_another_place_is_known_as_one(tmp_path, launche
     monkeypatch.undo()
     # before its exec the worker looks like its keeper, and is left alone
     until(lambda: launcher.send(started.root, started.token, signal.SIGKILL) == 1)
-    assert over(launcher, started) == Over(None, signal.SIGKILL)
+    assert over(launcher, started) == Exited(None, signal.SIGKILL)
     assert keeper.is_zombie(worker)

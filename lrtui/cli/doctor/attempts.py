@@ -20,7 +20,7 @@ from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import State, Sweep
-from lrtui.workers import Condition, Gone, Living, Local, Over, Unclaimed, keeper
+from lrtui.workers import Alive, Condition, Exited, Local, Unclaimed, Vanished, keeper
 from lrtui.workers.local import PidFile
 
 _OLD_BYTES = 1 << 28
@@ -59,7 +59,7 @@ class Attempts:
         return {
             each.name
             for each in self.looked
-            if isinstance(each.condition, Living) or each.token in self.bearers
+            if isinstance(each.condition, Alive) or each.token in self.bearers
         }
 
 
@@ -72,7 +72,7 @@ def look(tree: Tree, sweep: Sweep) -> Attempts:
             if name not in tree.entries:
                 found.missing.append(name)
             continue
-        condition = launcher.look(tree.root / name, token)
+        condition = launcher.condition(tree.root / name, token)
         found.looked.append(Looked(name, token, condition, is_open, state))
     return found
 
@@ -117,8 +117,8 @@ def standing(attempts: Attempts, *, supervised: bool) -> list[Finding]:
         found.append(warn(text, _NEXT[what].replace("AGAIN", again), str(attempts.root / names[0])))
     if attempts.missing:
         text = f"{len(attempts.missing)} without a folder (deleted?): {listed(attempts.missing)}"
-        mend = f"their metric lines are gone; start such a run again: lrtui restart {shlex.quote(str(attempts.root))} RUN"
-        found.append(warn(text, mend, str(attempts.root / attempts.missing[0])))
+        hint = f"their metric lines are gone; start such a run again: lrtui restart {shlex.quote(str(attempts.root))} RUN"
+        found.append(warn(text, hint, str(attempts.root / attempts.missing[0])))
     return found
 
 
@@ -134,15 +134,15 @@ _NEXT = {
 def _group(each: Looked, *, supervised: bool) -> str:
     """Return what is to be said of an attempt, a key of _NEXT; "" where it is as the journal says."""
     match each.condition:
-        case Over():
+        case Exited():
             return (
                 "ended, and the journal does not know yet" if each.open and not supervised else ""
             )
-        case Living():
+        case Alive():
             return "alive without a supervisor" if each.open and not supervised else ""
         case Unclaimed() if each.open:
             return "" if supervised else "launched and never claimed"
-        case Gone() if each.open:
+        case Vanished() if each.open:
             return "" if supervised else "ended without anybody to say how"
     return "over, and without an exit.json"
 
@@ -152,17 +152,17 @@ def orphans(attempts: Attempts) -> list[Finding]:
     found = []
     for each in attempts.looked:
         pids = attempts.bearers.get(each.token, [])
-        held = isinstance(each.condition, Living)
+        held = isinstance(each.condition, Alive)
         path = str(attempts.root / each.name)
-        if each.open and not (isinstance(each.condition, Living) and each.condition.orphans):
+        if each.open and not (isinstance(each.condition, Alive) and each.condition.orphans):
             continue
         if pids:
             words = ",".join(map(str, pids))
             what = f"{each.name} is over, and {len(pids)} process(es) with its token live: {words}"
             if each.open:
                 what = f"{each.name} has lost its worker; what it started lives: {words}"
-            mend = f"see what they are: ps -o pid,ppid,etime,args -p {words}   (lrtui ends nothing here; to end them: kill {words.replace(',', ' ')})"
-            found.append(fail(what, mend, path))
+            hint = f"see what they are: ps -o pid,ppid,etime,args -p {words}   (lrtui ends nothing here; to end them: kill {words.replace(',', ' ')})"
+            found.append(fail(what, hint, path))
         elif held:
             what = f"{each.name} is over, and its lock is held by somebody without its token"
             found.append(
@@ -185,8 +185,8 @@ def identities(tree: Tree, attempts: Attempts) -> list[Finding]:
             what = f"{each.name}/pid.json names processes of something else (worker {who.worker})"
         else:
             continue
-        mend = "it is never believed, and nobody in it is ever signalled; the attempt is found by its token"
-        found.append(warn(what, mend, str(path)))
+        hint = "it is never believed, and nobody in it is ever signalled; the attempt is found by its token"
+        found.append(warn(what, hint, str(path)))
     return found or [ok("every pid.json names its own attempt")]
 
 
@@ -237,12 +237,12 @@ def measured(attempts: Attempts, plan: Plan | None) -> list[Finding]:
         if log.bad:
             path = AttemptLayout(attempts.root / each.name).metrics
             what = f"{each.name}/metrics.jsonl: {log.bad} line(s) that are no metric line, beside {count} that are"
-            mend = f"they are passed over; a metric line is one JSON object with a number for {plan.unit!r}: less {shlex.quote(str(path))}"
-            found.append(warn(what, mend, str(path)))
+            hint = f"they are passed over; a metric line is one JSON object with a number for {plan.unit!r}: less {shlex.quote(str(path))}"
+            found.append(warn(what, hint, str(path)))
     if len(found) > _SHOWN:
         what = f"{len(found) - _SHOWN} more attempts with such lines"
-        mend = "mend the script that writes them: print one JSON object a line"
-        found[_SHOWN:] = [warn(what, mend)]
+        hint = "mend the script that writes them: print one JSON object a line"
+        found[_SHOWN:] = [warn(what, hint)]
     return [ok(f"{lines} metric lines, {bad} passed over"), *found]
 
 

@@ -251,10 +251,10 @@ def journal(case: Case) -> list[Finding]:
     found = [ok(f"{len(case.events)} events on {tail.lines} lines", str(path))]
     for line, why in tail.faults[:_SHOWN]:
         what = f"line {line} is no event of this lrtui: {why}"
-        mend = f"it is passed over, so what it said is not known; look at it: sed -n {line}l {shlex.quote(str(path))}"
+        hint = f"it is passed over, so what it said is not known; look at it: sed -n {line}l {shlex.quote(str(path))}"
         if "journal version" in why:
-            mend = "open the directory with the lrtui that wrote it"
-        found.append(fail(what, mend, f"{path}:{line}"))
+            hint = "open the directory with the lrtui that wrote it"
+        found.append(fail(what, hint, f"{path}:{line}"))
     if tail.bad > _SHOWN:
         found.append(
             fail(
@@ -265,8 +265,8 @@ def journal(case: Case) -> list[Finding]:
         what = (
             f"the last line is torn: {case.torn} bytes without an end (a power cut, or a full disk)"
         )
-        mend = f"the next supervisor cuts it off and keeps it in journal.bad; so does: lrtui doctor {case.here} --repair"
-        found.append(warn(what, mend, f"{path}:{tail.lines + 1}", lambda: _cut(path)))
+        hint = f"the next supervisor cuts it off and keeps it in journal.bad; so does: lrtui doctor {case.here} --repair"
+        found.append(warn(what, hint, f"{path}:{tail.lines + 1}", lambda: _cut(path)))
     kept = path.with_name("journal.bad")
     if kept.name in case.tree.entries:
         found.append(
@@ -329,8 +329,8 @@ def supervisor(case: Case) -> list[Finding]:
     found = []
     if age is not None:
         what = f"beat is left over from a supervisor that died ({age:.0f} s ago)"
-        mend = "the next supervisor takes it over; nothing to do"
-        found.append(warn(what, mend, str(beat), None if fresh else lambda: _unlink(beat)))
+        hint = "the next supervisor takes it over; nothing to do"
+        found.append(warn(what, hint, str(beat), None if fresh else lambda: _unlink(beat)))
     if case.sweep.closed is None and case.sweep.plan is not None:
         alive, queued = len(case.sweep.alive()), len(case.sweep.queued())
         what = f"none, and the sweep is not over ({alive} begun, {queued} queued)"
@@ -411,8 +411,8 @@ def inbox(case: Case) -> list[Finding]:
 
 
 def _absent(case: Case, folder: Path) -> Finding:
-    mend = f"lrtui doctor {case.here} --repair makes it"
-    return fail(f"there is no folder {folder.name}/", mend, str(folder), lambda: _make(folder))
+    hint = f"lrtui doctor {case.here} --repair makes it"
+    return fail(f"there is no folder {folder.name}/", hint, str(folder), lambda: _make(folder))
 
 
 def _command(case: Case, name: str) -> float | None:
@@ -439,8 +439,8 @@ def prepared(case: Case) -> list[Finding]:
         about, fault = examine(Path(data.path))
         if fault:
             what = f"{name}: the prepared data are gone or damaged: {data.path}: {fault}"
-            mend = f"prepare them again: python -m lrtui.train.prepare --dataset {shlex.quote(name)} --data-dir {shlex.quote(str(Path(data.path).parent.parent))}"
-            found.append(fail(what, mend, data.path))
+            hint = f"prepare them again: python -m lrtui.train.prepare --dataset {shlex.quote(name)} --data-dir {shlex.quote(str(Path(data.path).parent.parent))}"
+            found.append(fail(what, hint, data.path))
         else:
             found.append(ok(f"{name}: {about}", data.path))
     return found or [ok("none prepared by lrtui")]

@@ -23,7 +23,7 @@ class Finding:
 
     mark: Mark
     what: str
-    mend: str = ""
+    hint: str = ""
     """The next step, ready to type where possible; never "" on a FAIL."""
     file: str = ""
     """The file that is meant; "" where there is none."""
@@ -42,14 +42,14 @@ def ok(what: str, file: str = "") -> Finding:
     return Finding(Mark.OK, what, file=file)
 
 
-def warn(what: str, mend: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
+def warn(what: str, hint: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
     """Return a finding that the user should know."""
-    return Finding(Mark.WARN, what, mend, file, repair)
+    return Finding(Mark.WARN, what, hint, file, repair)
 
 
-def fail(what: str, mend: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
+def fail(what: str, hint: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
     """Return a finding that must be mended."""
-    return Finding(Mark.FAIL, what, mend, file, repair)
+    return Finding(Mark.FAIL, what, hint, file, repair)
 
 
 def listed(names: Sequence[object], most: int = 5) -> str:

@@ -177,11 +177,11 @@ def descriptors() -> list[Finding]:
     """Say how many files a process may have open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     what = f"{_count(soft)} open files a process (at most {_count(hard)})"
-    mend = f"ulimit -n {4096 if hard < 0 else min(4096, hard)}   # before lrtui"
+    hint = f"ulimit -n {4096 if hard < 0 else min(4096, hard)}   # before lrtui"
     if 0 <= soft < 32:
-        return [fail(f"{what}: too few for a supervisor", mend)]
+        return [fail(f"{what}: too few for a supervisor", hint)]
     if 0 <= soft < 256:
-        return [warn(f"{what}; data loaders want more", mend)]
+        return [warn(f"{what}; data loaders want more", hint)]
     return [ok(what)]
 
 
@@ -193,8 +193,8 @@ def processes() -> list[Finding]:
     what = f"{_count(most)} processes and threads"
     found = [ok(what)]
     if 0 <= most < 256:
-        mend = "ulimit -u 4096   # before lrtui; in a container: --pids-limit"
-        found = [warn(f"{what}; each run takes two processes and its threads", mend)]
+        hint = "ulimit -u 4096   # before lrtui; in a container: --pids-limit"
+        found = [warn(f"{what}; each run takes two processes and its threads", hint)]
     try:
         os.close(os.pidfd_open(os.getpid()))
         known = keeper.start_time(os.getpid()) is not None and bool(keeper.boot_id())
@@ -223,10 +223,10 @@ def other_limits() -> list[Finding]:
         if soft >= 0:
             unit = f"{soft} s" if number == resource.RLIMIT_CPU else sized(soft)
             how = "raise it before lrtui: ulimit ... unlimited"
-            mend = (
+            hint = (
                 how if hard < 0 else "ask the administrator, or use a machine meant for long jobs"
             )
-            found.append(warn(f"{name} is limited to {unit}; runs that pass it die", mend))
+            found.append(warn(f"{name} is limited to {unit}; runs that pass it die", hint))
     return found or [ok("file size, address space and processor time are not limited")]
 
 

@@ -152,8 +152,8 @@ def modes(tree: Tree) -> list[Finding]:
         what = (
             f"{len(wrong)} with a mode other than 0700 (folders) or 0600 (files): {listed(wrong)}"
         )
-        mend = f"lrtui doctor {tree.root} --repair, or: chmod -R go-rwx,u+rwX {tree.root}"
-        found.append(warn(what, mend, str(tree.root / wrong[0]), lambda: _close(tree.root, wrong)))
+        hint = f"lrtui doctor {tree.root} --repair, or: chmod -R go-rwx,u+rwX {tree.root}"
+        found.append(warn(what, hint, str(tree.root / wrong[0]), lambda: _close(tree.root, wrong)))
     return found or [ok("folders 0700, files 0600")]
 
 
@@ -200,8 +200,8 @@ def temporaries(tree: Tree, *, builtin: bool, living: set[str]) -> list[Finding]
     if not stale:
         return [ok("no temporary files left behind")]
     what = f"{len(stale)} temporary file(s) that a killed process left: {listed(stale)}"
-    mend = f"lrtui doctor {tree.root} --repair removes them"
-    return [warn(what, mend, str(tree.root / stale[0]), lambda: _remove(tree.root, stale))]
+    hint = f"lrtui doctor {tree.root} --repair removes them"
+    return [warn(what, hint, str(tree.root / stale[0]), lambda: _remove(tree.root, stale))]
 
 
 def _is_left(name: str, status: os.stat_result, *, builtin: bool, living: set[str]) -> bool:

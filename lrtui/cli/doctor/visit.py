@@ -51,21 +51,21 @@ class Sheet:
 
     def say(self, chapter: str, label: str, finding: Finding, repaired: str = "") -> None:
         """Take one finding in; one that was repaired counts no longer."""
-        what, mend, file = (clean(text) for text in (finding.what, finding.mend, finding.file))
+        what, hint, file = (clean(text) for text in (finding.what, finding.hint, finding.file))
         line = {
             "chapter": chapter,
             "check": label,
             "mark": str(finding.mark),
             "what": what,
-            "mend": mend,
+            "hint": hint,
         }
         self.lines.append({**line, "file": file, "repaired": clean(repaired)})
         self._print(f"  {self._mark(finding.mark)}  {label:<12} {what}")
         if repaired:
             self._print(f"{'':21}repaired: {clean(repaired)}")
             return
-        if mend and finding.mark is not Mark.OK:
-            self._print(f"{'':21}-> {mend}")
+        if hint and finding.mark is not Mark.OK:
+            self._print(f"{'':21}-> {hint}")
         self.red += finding.mark is Mark.FAIL
         self.warnings += finding.mark is Mark.WARN
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from lrtui.frontend import log_mode
-from lrtui.frontend.screenreader.conversation import Talk
+from lrtui.frontend.screenreader.conversation import Conversation
 from lrtui.frontend.screenreader.sentences import Sentences
 from lrtui.frontend.screenreader.spoken_commands import do
 
@@ -31,7 +31,7 @@ def run(
     `view_only` says why nothing can be asked for. With start=False no supervisor is started.
     """
     out = out or sys.stdout
-    talk = Talk(directory, out, partial(do, view_only=view_only))
+    talk = Conversation(directory, out, partial(do, view_only=view_only))
     talk.say("Type help for the commands. Typing quit leaves; the runs go on.")
     threading.Thread(target=talk.listen, args=(words or sys.stdin,), daemon=True).start()
     log = Sentences(talk.say, out)

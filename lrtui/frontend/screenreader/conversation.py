@@ -13,7 +13,7 @@ from lrtui.errors import UserError
 from lrtui.frontend import requests
 from lrtui.frontend.screenreader.sentences import called
 from lrtui.frontend.snapshot import Snapshot
-from lrtui.frontend.undo import Deed
+from lrtui.frontend.undo import UndoEntry
 from lrtui.sweep import events as ev
 from lrtui.sweep import mailbox
 from lrtui.sweep.state import Run
@@ -21,7 +21,7 @@ from lrtui.text.clean import clean
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingQuestion:
     """Commands, each sent when the one before was done."""
 
     commands: tuple[ev.AnyCommand, ...]
@@ -29,23 +29,23 @@ class Asked:
     remember: bool = True
 
 
-class Talk:
+class Conversation:
     """What is typed, what it means, and what is answered; all of it said in the thread that calls `heed`."""
 
     def __init__(
-        self, directory: Path, out: TextIO, do: Callable[[Talk, Snapshot, list[str]], None]
+        self, directory: Path, out: TextIO, do: Callable[[Conversation, Snapshot, list[str]], None]
     ) -> None:
         """`do` is called with what was typed, word by word."""
         self.directory = directory
-        self.deeds: list[Deed] = []
+        self.deeds: list[UndoEntry] = []
         """What was done, the latest last."""
         self.left: int | None = None
         """The exit code, once the user leaves."""
         self._out = out
         self._do = do
         self._typed: queue.Queue[str] = queue.Queue()
-        self._answers: queue.Queue[tuple[str, Deed | None]] = queue.Queue()
-        self._question: Asked | None = None
+        self._answers: queue.Queue[tuple[str, UndoEntry | None]] = queue.Queue()
+        self._question: PendingQuestion | None = None
         """What a yes would do."""
 
     def say(self, text: str) -> None:
@@ -98,24 +98,24 @@ class Talk:
         self.say(f"There is no run {words[0]}. There are: {known or 'none yet'}.")
         return None
 
-    def ask(self, asked: Asked, question: str) -> None:
+    def ask(self, asked: PendingQuestion, question: str) -> None:
         """Ask before something is done."""
         self._question = asked
         self.say(f"{question} Type yes or no.")
 
-    def send(self, asked: Asked, snapshot: Snapshot) -> None:
+    def send(self, asked: PendingQuestion, snapshot: Snapshot) -> None:
         """Send commands in a thread; the answer is said when it comes."""
         self.say(f"{asked.doing}.")
-        deed = Deed(asked.commands[-1], snapshot.sweep) if asked.remember else None
+        deed = UndoEntry(asked.commands[-1], snapshot.sweep) if asked.remember else None
         threading.Thread(target=self._deliver, args=(asked.commands, deed), daemon=True).start()
 
-    def _deliver(self, commands: tuple[ev.AnyCommand, ...], deed: Deed | None) -> None:
+    def _deliver(self, commands: tuple[ev.AnyCommand, ...], deed: UndoEntry | None) -> None:
         try:
             for command in commands:
                 answer = mailbox.send(self.directory, command)
                 if not answer.ok:
-                    mend = f" {answer.mend}." if answer.mend else ""
-                    self._answers.put((f"Refused: {answer.answer}.{mend}", None))
+                    hint = f" {answer.hint}." if answer.hint else ""
+                    self._answers.put((f"Refused: {answer.answer}.{hint}", None))
                     return
             self._answers.put((f"Done: {answer.answer}.", deed))
         except (UserError, OSError) as error:

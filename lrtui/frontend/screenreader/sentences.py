@@ -12,7 +12,7 @@ from lrtui.frontend import log_mode
 from lrtui.frontend.narration import event_text, named
 from lrtui.frontend.run_colors import letter
 from lrtui.frontend.snapshot import Snapshot
-from lrtui.frontend.state_style import look
+from lrtui.frontend.state_style import style_of
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, Sweep, lr_text
 from lrtui.text.format import duration
@@ -75,7 +75,7 @@ def leads(snapshot: Snapshot, row: Standing) -> str:
 def standing(snapshot: Snapshot, row: Standing) -> str:
     """Return one row of the leaderboard as a sentence."""
     plan = snapshot.sweep.plan
-    parts = [f"Rank {row.rank}: {_name(snapshot, row)}, {look(row.state).word}"]
+    parts = [f"Rank {row.rank}: {_name(snapshot, row)}, {style_of(row.state).word}"]
     if plan is not None and row.level:
         parts.append(f"{length(plan, round(row.level, 3))} of {row.horizon:.10g}")
     parts += [_value(snapshot, row)] if row.value is not None else []

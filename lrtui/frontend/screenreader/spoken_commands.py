@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from lrtui.frontend import requests
 from lrtui.frontend.explain import explanation
-from lrtui.frontend.screenreader.conversation import Asked, Talk
+from lrtui.frontend.screenreader.conversation import Conversation, PendingQuestion
 from lrtui.frontend.screenreader.sentences import called, leads, progress, standing
-from lrtui.frontend.snapshot import Snapshot, Watcher
-from lrtui.frontend.state_style import look
+from lrtui.frontend.snapshot import DirectoryReader, Snapshot
+from lrtui.frontend.state_style import style_of
 from lrtui.frontend.undo import undoing
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, lr_text
@@ -18,7 +18,7 @@ from lrtui.sweep.state import Run, lr_text
 _OUTPUT_LINES = 10
 
 
-def do(talk: Talk, snapshot: Snapshot, words: list[str], view_only: str) -> None:
+def do(talk: Conversation, snapshot: Snapshot, words: list[str], view_only: str) -> None:
     """Do what was typed; `view_only` says why nothing can be asked for."""
     verb = VERBS.get(words[0].lower())
     if verb is None:
@@ -29,15 +29,15 @@ def do(talk: Talk, snapshot: Snapshot, words: list[str], view_only: str) -> None
         verb.does(talk, snapshot, words[1:])
 
 
-def _help(talk: Talk, _snapshot: Snapshot, _words: list[str]) -> None:
+def _help(talk: Conversation, _snapshot: Snapshot, _words: list[str]) -> None:
     for name, verb in VERBS.items():
         talk.say(f"{name}{f' {verb.takes}' if verb.takes else ''}: {verb.what}.")
 
 
-def _status(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
+def _status(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     counts: dict[str, int] = {}
     for run in snapshot.sweep.trained():
-        word = look(run.ending.kind if run.ending else str(run.state)).word
+        word = style_of(run.ending.kind if run.ending else str(run.state)).word
         counts[word] = counts.get(word, 0) + 1
     talk.say(", ".join(f"{n} {word}" for word, n in counts.items()).capitalize() + ".")
     first = next((row for row in snapshot.standings if row.value is not None), None)
@@ -49,26 +49,26 @@ def _status(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
         talk.say(f"The supervisor is {snapshot.supervisor}.")
 
 
-def _list(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
+def _list(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     for row in snapshot.standings:
         talk.say(f"{standing(snapshot, row)}.")
     if not snapshot.standings:
         talk.say("No run yet.")
 
 
-def _explain(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _explain(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     run = talk.run_named(snapshot, words)
     if run is not None:
         for line in explanation(snapshot.sweep, run, talk.directory):
             talk.say(line.strip())
 
 
-def _output(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _output(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     run = talk.run_named(snapshot, words)
     if run is None:
         return
-    watcher = Watcher(talk.directory)
-    while watcher.look().reading:
+    watcher = DirectoryReader(talk.directory)
+    while watcher.snapshot().reading:
         pass
     for line in watcher.output(run.id, _OUTPUT_LINES) or ["There is no output yet."]:
         talk.say(line)
@@ -77,7 +77,7 @@ def _output(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
 # ---------------------------------------------------------------- verbs that act
 
 
-def _kill(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _kill(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     run = talk.run_named(snapshot, words)
     if run is None:
         return
@@ -86,10 +86,10 @@ def _kill(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
     if isinstance(asked, str):
         talk.say(f"{asked}.")
     else:
-        talk.ask(Asked((asked,), f"Killing {name}"), f"Kill {progress(snapshot, run)}?")
+        talk.ask(PendingQuestion((asked,), f"Killing {name}"), f"Kill {progress(snapshot, run)}?")
 
 
-def _restart(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _restart(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     run = talk.run_named(snapshot, words)
     if run is None:
         return
@@ -98,14 +98,17 @@ def _restart(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
     if isinstance(asked, str):
         talk.say(f"{asked}.")
     elif run.alive and not isinstance(killed, str):
-        doing = Asked((killed, asked), f"Restarting {name}")
+        doing = PendingQuestion((killed, asked), f"Restarting {name}")
         talk.ask(doing, f"Kill {progress(snapshot, run)}, and start it again from scratch?")
     else:
-        talk.send(Asked((asked,), f"Restarting {name}"), snapshot)
+        talk.send(PendingQuestion((asked,), f"Restarting {name}"), snapshot)
 
 
 def _held(
-    talk: Talk, snapshot: Snapshot, words: list[str], how: Callable[[Run, str], ev.AnyCommand | str]
+    talk: Conversation,
+    snapshot: Snapshot,
+    words: list[str],
+    how: Callable[[Run, str], ev.AnyCommand | str],
 ) -> None:
     run = talk.run_named(snapshot, words)
     if run is None:
@@ -115,22 +118,22 @@ def _held(
     if isinstance(asked, str):
         talk.say(f"{asked}.")
     else:
-        talk.send(Asked((asked,), f"Asking {name}"), snapshot)
+        talk.send(PendingQuestion((asked,), f"Asking {name}"), snapshot)
 
 
-def _pause(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _pause(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     _held(talk, snapshot, words, lambda run, _: ev.PauseRun(run=run.id))
 
 
-def _freeze(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _freeze(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     _held(talk, snapshot, words, lambda run, _: ev.FreezeRun(run=run.id))
 
 
-def _resume(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _resume(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     _held(talk, snapshot, words, lambda run, _: ev.ResumeRun(run=run.id))
 
 
-def _add(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _add(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     lr = requests.read_lr(words[0] if words else "")
     if isinstance(lr, str):
         talk.say(f"{lr}.")
@@ -138,10 +141,10 @@ def _add(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
     like = talk.run_named(snapshot, words[2:]) if words[1:2] == ["like"] else None
     if words[1:] and like is None:
         return
-    talk.send(Asked((requests.add(lr, like),), f"Adding {lr_text(lr)}"), snapshot)
+    talk.send(PendingQuestion((requests.add(lr, like),), f"Adding {lr_text(lr)}"), snapshot)
 
 
-def _parallel(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
+def _parallel(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     if not words or not words[0].isdecimal():
         talk.say(f"{snapshot.sweep.parallel} at a time. To change it: parallel 3.")
         return
@@ -149,10 +152,10 @@ def _parallel(talk: Talk, snapshot: Snapshot, words: list[str]) -> None:
     if isinstance(asked, str):
         talk.say(f"{asked}.")
     else:
-        talk.send(Asked((asked,), f"{words[0]} at a time"), snapshot)
+        talk.send(PendingQuestion((asked,), f"{words[0]} at a time"), snapshot)
 
 
-def _undo(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
+def _undo(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     if not talk.deeds:
         talk.say("Nothing was done here that could be undone.")
         return
@@ -161,20 +164,22 @@ def _undo(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
     if isinstance(found, str):
         talk.say(f"{found}.")
         return
-    asked = Asked((found.command,), f"{found.says[:1].upper()}{found.says[1:]}", remember=False)
+    asked = PendingQuestion(
+        (found.command,), f"{found.says[:1].upper()}{found.says[1:]}", remember=False
+    )
     if found.victim:
         talk.ask(asked, f"Kill {found.victim}?")
     else:
         talk.send(asked, snapshot)
 
 
-def _stop(talk: Talk, snapshot: Snapshot, _words: list[str]) -> None:
+def _stop(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     live = len(snapshot.sweep.alive())
-    asked = Asked((ev.StopSweep(),), "Stopping all runs", remember=False)
+    asked = PendingQuestion((ev.StopSweep(),), "Stopping all runs", remember=False)
     talk.ask(asked, f"End the sweep? {live} runs write their checkpoint and end.")
 
 
-def _quit(talk: Talk, _snapshot: Snapshot, _words: list[str]) -> None:
+def _quit(talk: Conversation, _snapshot: Snapshot, _words: list[str]) -> None:
     talk.say(f"The runs go on. To come back: lrtui {talk.directory} --plain")
     talk.left = 0
 
@@ -183,7 +188,7 @@ def _quit(talk: Talk, _snapshot: Snapshot, _words: list[str]) -> None:
 class Verb:
     """One word that can be typed."""
 
-    does: Callable[[Talk, Snapshot, list[str]], None]
+    does: Callable[[Conversation, Snapshot, list[str]], None]
     what: str
     takes: str = ""
     acts: bool = False

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lrtui.train.faults import Fault, explained
-from lrtui.train.loop import Course, settle
+from lrtui.train.loop import TrainingLoop, settle
 from lrtui.train.multiplex.client import LONGEST, receive, send
 from lrtui.train.multiplex.runs import Member, Together
 from lrtui.train.options import UsageError, parse
@@ -46,7 +46,7 @@ def main(control_fd: int) -> None:
     with socket.socket(fileno=control_fd) as control:
         control.setblocking(False)
         host = Host(control)
-        while host.further():
+        while host.step():
             pass
 
 
@@ -59,11 +59,11 @@ class Host:
         self._guests: list[Guest] = []
         self._busy_at = time.monotonic()
 
-    def further(self) -> bool:
+    def step(self) -> bool:
         """Let those in who have come, and give each run a turn; False where nobody is left to wait for."""
         self._let_in()
         for guest in list(self._guests):
-            if guest.further(self._together):
+            if guest.step(self._together):
                 continue
             self._guests.remove(guest)
             guest.leave()
@@ -110,7 +110,7 @@ class Guest:
         self._unwritten = 0
         self._options: Options | None = None
         self._member: Member | None = None
-        self._course: Course | None = None
+        self._course: TrainingLoop | None = None
 
     # ── what loop.py asks of it ───────────────────────────────────────────────────────────────────
 
@@ -141,7 +141,7 @@ class Guest:
             return True
         return self._options is not None and self._unwritten <= AHEAD and not self._over
 
-    def further(self, together: Together) -> bool:
+    def step(self, together: Together) -> bool:
         """Take a turn; False where its worker is gone, or must train it alone."""
         self._hear()
         if self._gone or not self.is_ready():
@@ -178,14 +178,14 @@ class Guest:
         if self._beside:
             many = f"{self._beside} others" if self._beside > 1 else "another run"
             self.say(f"trained beside {many} in process {os.getpid()}")
-        self._course = member.turn(partial(Course, member.training, self, self))
+        self._course = member.turn(partial(TrainingLoop, member.training, self, self))
         return True
 
     def _step(self, together: Together) -> bool:
         assert self._course and self._member, "it has begun"  # noqa: S101, PT018
         training = self._member.training
         batch = together.batch(training) if training.step < training.until else None
-        if self._member.turn(partial(self._course.further, batch), batch):
+        if self._member.turn(partial(self._course.step, batch), batch):
             return True
         if not self._gone:
             self._member.turn(self._course.end)

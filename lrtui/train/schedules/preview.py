@@ -27,14 +27,14 @@ def main() -> int:
     """Print the courses of the schedules on the command line; return the exit code."""
     try:
         chosen = {text: choose("schedule", text, SCHEDULES) for text in sys.argv[1:]}
-        print(json.dumps({text: course(choice) for text, choice in chosen.items()}))
+        print(json.dumps({text: loop(choice) for text, choice in chosen.items()}))
     except (UsageError, ValueError) as error:
         print(f"lrtui.train: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def course(choice: Choice) -> list[float]:
+def loop(choice: Choice) -> list[float]:
     """Return the highest share of the LR in each of `COLUMNS` parts of the horizon."""
     import torch  # takes over a second: a mistake is answered before
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.frontend.state_style import BAD, OK, WARN, look
+from lrtui.frontend.state_style import BAD, OK, WARN, style_of
 from lrtui.sweep.state import State, lr_text
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.search_text import headline
@@ -111,7 +111,7 @@ def _latest(scene: Scene) -> tuple[str, str, str]:
             and each.ending
             and each.ending.kind in ("failed", "diverged", "lost")
         ):
-            face = look(each.ending.kind)
+            face = style_of(each.ending.kind)
             text = f"{name} {face.word}: {each.ending.why}"
             found.append((each.ending.at, (face.symbol, text, face.colour)))
         elif each.flags:

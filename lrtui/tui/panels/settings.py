@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.frontend.state_style import WARN, look
+from lrtui.frontend.state_style import WARN, style_of
 from lrtui.sweep.state import State, lr_text
 from lrtui.text.clean import clean
 from lrtui.tui.panels.lines import Lines, rule
@@ -50,7 +50,7 @@ Row = tuple[str, str, str]
 
 
 def _rows(scene: Scene, run: Run) -> list[Row]:
-    rows: list[Row] = [("state", look(state_of(run)).word, "")]
+    rows: list[Row] = [("state", style_of(state_of(run)).word, "")]
     if run.state is State.WAITING:
         plan = scene.snapshot.sweep.plan if scene.snapshot else None
         rows.append(("at", f"{plan.unit if plan else 'rung'} {amount(run.until)}", ""))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.frontend.state_style import BAD, LOOKS, WARN, look
+from lrtui.frontend.state_style import BAD, LOOKS, WARN, style_of
 from lrtui.sweep.state import State
 from lrtui.tui.charts.curves import axis_for
 from lrtui.tui.charts.range_chart import steps_done
@@ -90,7 +90,7 @@ def _trouble(scene: Scene, snapshot: Snapshot, *, short: bool) -> Part | None:
 
 def counts(snapshot: Snapshot, *, short: bool = False) -> str:
     """Return how many runs do what: 3 running · 2 queued · 1 diverged; or by their symbols."""
-    count = Counter(look(state_of(run)).count for run in snapshot.sweep.trained())
+    count = Counter(style_of(state_of(run)).count for run in snapshot.sweep.trained())
     if short:
         symbols = {entry.count: entry.symbol for entry in reversed(LOOKS.values())}
         return (
