@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul
 
+from lrtui.analysis.averages import mean
+
 LENGTHS = (0.25, 0.35, 0.5, 0.75, 1.0)
 """Length scales that are tried, in decades: below a quarter every point stands alone, above one nothing bends."""
 USUAL_LENGTH = 0.75
@@ -120,8 +122,8 @@ def fit(observations: tuple[Observation, ...], noises: tuple[float, ...] = (0.0,
     # One order for all: whoever arrived first makes no difference, not even in the last digit.
     observations = _merged(sorted(observations, key=lambda o: (o.x, o.y, o.variance)))
     ys = [o.y for o in observations]
-    centre = sum(ys) / len(ys)
-    spread = sum((y - centre) ** 2 for y in ys) / len(ys)
+    centre = mean(ys)
+    spread = mean([(y - centre) ** 2 for y in ys])
     unit = spread or max(o.variance for o in observations) or 1.0
     unit = max(unit, 1e-18 * max(y * y for y in ys), 1e-100)  # no smaller than a float can tell
     fits = [

@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lrtui.analysis.averages import mean, standard_error
+from lrtui.analysis.value_rule import run_value
 from lrtui.sweep.state import Run, State, Sweep
 from lrtui.text.clean import clean
 
@@ -81,29 +83,6 @@ def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
     return [
         _standing(number, sweep, row, value, queue) for number, (row, value) in enumerate(placed, 1)
     ]
-
-
-def run_value(plan: Plan, run_series: RunSeries, upto: float) -> tuple[float, float] | None:
-    """Return (level, value) by the plan's rule, last | best | mean N, over the evaluations at or before `upto`.
-
-    The level is that of the last evaluation that counts, also for the best.
-    """
-    found = run_series.window(plan.metric, upto, mean_of(plan.value))
-    if not found:
-        return None
-    level, value = found[-1]
-    if plan.value == "best":
-        best = run_series.best(plan.metric, plan.goal, upto)
-        value = best[1] if best else value
-    elif len(found) > 1:
-        value = _mean([v for _, v in found])
-    return level, value
-
-
-def mean_of(rule: str) -> int:
-    """Return N of the value rule "mean N"; 1 for the others."""
-    words = rule.split()
-    return max(1, int(words[1])) if len(words) == 2 and words[1].isdigit() else 1
 
 
 # ---------------------------------------------------------------- rows
@@ -291,20 +270,16 @@ def _value(plan: Plan, row: _Row, level: float) -> _Value | None:
     first = run_value(plan, row.series[0], upto)
     if first is None:
         return None
-    values, losses = [first[1]], [row.series[0].at("val_loss", upto)]
-    for series in row.series[1:]:
-        found = run_value(plan, series, upto)
-        if found is not None and _same(found[0], first[0]):
-            values.append(found[1])
-            losses.append(series.at("val_loss", upto))
-    mean = _mean(values)
-    known = [loss[1] for loss in losses if loss is not None and math.isfinite(loss[1])]
+    others = [run_value(plan, series, upto) for series in row.series[1:]]
+    counted = [first, *(o for o in others if o is not None and _same(o.level, first.level))]
+    values = [each.value for each in counted]
+    losses = [each.val_loss for each in counted if each.val_loss is not None]
     return _Value(
-        at=first[0],
-        mean=mean,
-        se=_standard_error(values, mean),
+        at=first.level,
+        mean=mean(values),
+        se=standard_error(values),
         seeds=len(values),
-        val_loss=_mean(known) if known else None,
+        val_loss=mean(losses) if losses else None,
     )
 
 
@@ -323,19 +298,6 @@ def _blank_key(row: _Row) -> tuple[object, ...]:
     """Order of rows without a value: the queue as it will run, the others by LR."""
     place = row.first.queued_n if row.tier == _QUEUED else 0
     return (place, *setting_key(row.first.setting), _natural(row.first.id))
-
-
-def _mean(values: list[float]) -> float:
-    # Not fsum: it raises on infinities of both signs.
-    return sum(value / len(values) for value in values)
-
-
-def _standard_error(values: list[float], mean: float) -> float | None:
-    if len(values) < 2 or not math.isfinite(mean):
-        return None
-    scale = max(abs(value - mean) for value in values) or 1.0
-    spread = sum(((value - mean) / scale) ** 2 for value in values) / (len(values) - 1)
-    return scale * math.sqrt(spread / len(values))
 
 
 # ---------------------------------------------------------------- words

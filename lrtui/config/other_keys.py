@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lrtui.analysis.value_rule import is_rule
 from lrtui.config.fault_text import amount, did_you_mean, found, names, show
 from lrtui.config.keys import KEYS
 from lrtui.config.placeholders import ALIASES, FIXED
@@ -19,7 +20,6 @@ RESERVED = frozenset(
 """As LRTUI_TOKEN and so on they would hide lrtui's own variables."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VALUE = re.compile(r"last|best|mean [1-9][0-9]*")
 _SHARE = re.compile(r"([1-9][0-9]*)\s*/\s*([1-9][0-9]*)")
 _BUDGET = re.compile(r"([0-9]+(\.[0-9]+)?)\s*(s|m|min|h|d|epochs?|steps?|tokens)")
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -179,7 +179,7 @@ def read_grace(reader: Reader, horizon: float) -> float | None:
 def read_value(reader: Reader) -> str:
     """Return what counts as a run's value."""
     value = reader.data.get("value", "last")
-    if isinstance(value, str) and _VALUE.fullmatch(value):
+    if isinstance(value, str) and is_rule(value):
         return value
     what = f'value must be "last", "best" or "mean N" {found(value)}'
     reader.fault(

@@ -16,8 +16,9 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from lrtui.analysis.ranking import run_value, shown_state
+from lrtui.analysis.ranking import shown_state
 from lrtui.analysis.study import lines, study
+from lrtui.analysis.value_rule import run_value
 from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
 from lrtui.config.directory import read_origin
 from lrtui.sweep.events import Plan
@@ -301,9 +302,7 @@ def _row(snapshot: Snapshot, plan: Plan, row: Standing) -> dict[str, Any]:
 def _run(snapshot: Snapshot, plan: Plan, run: Run) -> dict[str, Any]:
     """Return one run by itself: a line of report.csv."""
     series = snapshot.series.get(run.id)
-    known = None if series is None or run.is_range_test else run_value(plan, series, math.inf)
-    level, value = known or (None, None)
-    loss = series.at("val_loss", level) if series is not None and level is not None else None
+    known = None if series is None or run.is_range_test else run_value(plan, series)
     why = run.ending.why if run.ending is not None else run.why
     flags = [f"{rule}: {text}" for rule, text in run.flags]
     return {
@@ -315,10 +314,10 @@ def _run(snapshot: Snapshot, plan: Plan, run: Run) -> dict[str, Any]:
         "origin": run.origin,
         "state": shown_state(run),
         "why": "; ".join(part for part in (why, *flags) if part),
-        "value": value,
-        "level": level,
-        "val_loss": loss[1] if loss else None,
-        "test": _tests_at(series, level),
+        "value": known.value if known else None,
+        "level": known.level if known else None,
+        "val_loss": known.val_loss if known else None,
+        "test": _tests_at(series, known.level if known else None),
         "spent": run.spent,
         "attempts": len(run.attempts),
     }

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from lrtui.analysis import gaussian_process
+from lrtui.analysis.averages import mean
 from lrtui.search.halving import joined, race, seed_finalists
 from lrtui.search.rounding import readable
 from lrtui.search.strategy import Decision, Space, Start, at
@@ -78,8 +79,8 @@ class Bayes:
         places = [low + (high - low) * i / (PLACES - 1) for i in range(PLACES)]
         found: list[float] = []
         for _ in range(count):
-            centre = sum(o.y for o in seen) / len(seen)
-            spread = sum((o.y - centre) ** 2 for o in seen) / len(seen)
+            centre = mean([o.y for o in seen])
+            spread = mean([(o.y - centre) ** 2 for o in seen])
             belief = gaussian_process.fit(
                 tuple(seen), tuple(spread * share for share in (1e-4, 1e-2, 1e-1))
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 
@@ -247,9 +248,16 @@ def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
     reached = progress.reached()
     if reached is None:
         return []
-    level, value, val_loss = reached
-    number = run.attempts[-1].number
-    return [ev.RunReached(run=run.id, attempt=number, level=level, value=value, val_loss=val_loss)]
+    value = reached.value if math.isfinite(reached.value) else None
+    return [
+        ev.RunReached(
+            run=run.id,
+            attempt=run.attempts[-1].number,
+            level=reached.level,
+            value=value,
+            val_loss=reached.val_loss,
+        )
+    ]
 
 
 def _charged(run: Run, progress: Progress) -> AnyEvent:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from lrtui.analysis.health import Chance, Signs
-from lrtui.metrics import MetricLog
+from lrtui.analysis.value_rule import RunValue, run_value
+from lrtui.metrics import Measurement, MetricLog, RunSeries
 from lrtui.sweep.events import Plan
 from lrtui.sweep.state import Attempt, Run
 
@@ -31,12 +33,15 @@ class Progress:
         """The furthest level seen, in the plan's unit."""
         self.first_level: float | None = None
         self.lines = 0
-        self._values: deque[tuple[float, float]] = deque(maxlen=_kept(plan))
-        """(level, value) of the latest evaluations of the objective."""
-        self._best: tuple[float, float] | None = None
-        self._val_loss: float | None = None
+        self._evaluations = RunSeries()
+        """Objective and val_loss, merged with those of the attempts that this one continues, as the leaderboard merges them."""
+        self._evaluated = False
+        """Whether this attempt has evaluated the objective."""
+        self._number = attempt.number
         self.horizon = plan.horizon
-        self._until = attempt.until
+        until = attempt.until
+        self._upto = until * (1 + 1e-9) if until < plan.horizon else math.inf
+        """Evaluations beyond the rung do not count: a script that knows no {until} overshoots it."""
         self._resumed_at = _resumed_at(run, attempt)
         self._curve: list[tuple[float | None, float]] | None = [] if run.is_range_test else None
         self.last_time = 0.0
@@ -47,6 +52,7 @@ class Progress:
     def read(self) -> bool:
         """Take in what the attempt has written since the last call; return whether there was anything."""
         before = self.lines
+        evaluations: list[Measurement] = []
         for measured in self._log.poll(_BUDGET):
             self.lines += 1
             self.level = max(self.level, measured.level)
@@ -57,10 +63,16 @@ class Progress:
             if self._plan.loss in values:
                 self._draw(values)
             self.signs.take(measured.level, values)
-            if self._plan.metric in values:
-                self._take(measured.level, values[self._plan.metric])
-            if math.isfinite(values.get("val_loss", math.nan)):
-                self._val_loss = values["val_loss"]
+            found = {
+                name: values[name] for name in (self._plan.metric, "val_loss") if name in values
+            }
+            if (
+                found or self.lines == 1
+            ):  # the first line says from which level on earlier ones are hidden
+                evaluations.append(msgspec.structs.replace(measured, values=found))
+            if measured.level <= self._upto and self._plan.metric in values:
+                self._evaluated = True
+        self._evaluations.extend(self._number, evaluations)
         self.more = self._log.more
         return self.lines > before
 
@@ -68,6 +80,7 @@ class Progress:
         """Remember what an earlier attempt measured, from whose checkpoint this one goes on."""
         earlier.read_all()
         self.signs = earlier.signs
+        self._evaluations = earlier._evaluations
 
     def read_all(self) -> None:
         """Take in everything that is left; the worker has ended."""
@@ -75,16 +88,9 @@ class Progress:
         while self.more:
             self.read()
 
-    def reached(self) -> tuple[float, float | None, float | None] | None:
-        """Return (level, value, val_loss) by the plan's value rule; None where nothing was evaluated."""
-        if not self._values:
-            return None
-        level, value = self._values[-1]
-        if self._plan.value == "best" and self._best is not None:
-            level, value = self._best
-        elif self._plan.value.startswith("mean"):
-            value = sum(v for _, v in self._values) / len(self._values)
-        return level, value if math.isfinite(value) else None, self._val_loss
+    def reached(self) -> RunValue | None:
+        """Return what the run is worth by the plan's value rule; None if the attempt evaluated nothing up to its rung."""
+        return run_value(self._plan, self._evaluations, self._upto) if self._evaluated else None
 
     @property
     def spent(self) -> float:
@@ -119,16 +125,6 @@ class Progress:
         if self._curve is not None and len(self._curve) < _MOST_POINTS:
             self._curve.append((values.get("lr"), values[self._plan.loss]))
 
-    def _take(self, level: float, value: float) -> None:
-        if level > self._until * (1 + 1e-9) and self._until < self.horizon:
-            return  # beyond its rung: a script that knows no {until} overshoots it
-        self._values.append((level, value))
-        if not math.isfinite(value):
-            return
-        sign = 1.0 if self._plan.goal == "max" else -1.0
-        if self._best is None or sign * value > sign * self._best[1]:
-            self._best = (level, value)
-
 
 def _resumed_at(run: Run, attempt: Attempt) -> float:
     """Return the level that the attempt's checkpoint had come to, as far as the journal knows; 0 for one from scratch."""
@@ -136,8 +132,3 @@ def _resumed_at(run: Run, attempt: Attempt) -> float:
         return 0.0
     known = [each.level for each in run.reached if each.attempt <= attempt.resumed_from]
     return max(known, default=0.0)
-
-
-def _kept(plan: Plan) -> int:
-    words = plan.value.split()
-    return int(words[1]) if len(words) == 2 and words[0] == "mean" and words[1].isdigit() else 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.analysis.ranking import rank, run_value
+from lrtui.analysis.ranking import rank
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.sweep.events import Plan, Setting
 from lrtui.sweep.state import Attempt, Ending, Reached, Run, State, Sweep
@@ -155,24 +155,6 @@ def test_whoever_passed_a_rung_without_being_judged_reached_it_too():
         (run("added", lr=0.2), [(n, n / 10) for n in range(1, 7)]),
     )
     assert [(s.runs[0], s.value_at) for s in got] == [("added", 6), ("cut", 3)]
-
-
-@pytest.mark.parametrize(
-    ("rule", "upto", "value"),
-    [
-        ("last", 9, (4, 0.2)),
-        ("last", 2.5, (2, 0.5)),
-        ("best", 9, (4, 0.5)),
-        ("best", 1, (1, 0.1)),
-        ("mean 2", 9, (4, 0.3)),
-        ("mean 9", 2, (2, 0.3)),
-    ],
-)
-def test_the_value_rule_is_the_same_for_all(rule, upto, value):
-    plan = PLAN.__class__(**{f: getattr(PLAN, f) for f in PLAN.__struct_fields__} | {"value": rule})
-    series = measured([(1, 0.1), (2, 0.5), (3, 0.4), (4, 0.2)])
-    assert run_value(plan, series, upto) == pytest.approx(value)
-    assert run_value(plan, series, 0.5) is None
 
 
 def test_eta_and_rate_come_from_the_runs_own_time():

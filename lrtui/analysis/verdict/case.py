@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.points import Point, cliff, points_of
 from lrtui.analysis.verdict.results import compared_at, results_of, runs_of
 from lrtui.analysis.verdict.scale import Scale
@@ -84,8 +85,8 @@ def _noise(sweep: Sweep, scale: Scale, points: Sequence[Point]) -> tuple[float |
         if point.dead or point.mean is None or scale.plain(point.mean) < bar:
             continue
         scores = [scale.score(value) for value in point.values]
-        mean = sum(scores) / len(scores)
-        squares += sum((score - mean) ** 2 for score in scores)
+        middle = mean(scores)
+        squares += sum((score - middle) ** 2 for score in scores)
         free += len(scores) - 1
     if free > 0:
         return squares / free, True

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrtui.analysis import gaussian_process
+from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.equal import equal_range
 from lrtui.analysis.verdict.observations import is_wall, observations_of
@@ -95,8 +96,8 @@ def _half_steps(x: float, tried: Sequence[float]) -> tuple[float, float]:
 
 
 def _spread(ys: Sequence[float]) -> float:
-    mean = sum(ys) / len(ys)
-    return sum((y - mean) ** 2 for y in ys) / len(ys) or 1.0
+    middle = mean(ys)
+    return mean([(y - middle) ** 2 for y in ys]) or 1.0
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

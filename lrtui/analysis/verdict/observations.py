@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from lrtui.analysis import gaussian_process
+from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point, cliff
 from lrtui.analysis.verdict.results import results_of
@@ -31,7 +32,7 @@ def observations_of(case: Case) -> tuple[gaussian_process.Observation, ...]:
             continue
         scores = [case.scale.score(value) for value in point.values]
         gain: float | None = 0.0 if case.is_deep(point) else _gain(case, point)
-        score = sum(scores) / len(scores)
+        score = mean(scores)
         if gain is None or case.scale.plain(case.scale.value(score + gain)) < bar:
             continue
         variance = case.variance(point) or 0.0

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.ranking import shown_state
 from lrtui.analysis.verdict.results import Result, compared_at, final_of, results_of
 from lrtui.analysis.verdict.scale import CLOSE, Scale
@@ -104,13 +105,13 @@ def _point(
         setting=runs[0].setting,
         runs=tuple(run.id for run in runs),
         values=tuple(each.value for _, each in seen),
-        mean=sum(values) / len(values) if values else None,
-        se=_standard_error(values),
+        mean=mean(values) if values else None,
+        se=standard_error(values),
         seeds=len(values),
         level=min((each.level for each in counted), default=None),
         full=deepest is not None and deepest == plan.horizon,
         dead=deaths[0] if deaths else "",
-        val_loss=sum(losses) / len(losses) if losses and len(losses) == len(values) else None,
+        val_loss=mean(losses) if losses and len(losses) == len(values) else None,
         state=shown_state(runs[0]),
     )
 
@@ -174,13 +175,6 @@ def is_chance(sweep: Sweep, plan: Plan, scale: Scale, point: Point) -> bool:
         return share <= chance + (3 * sampled or 0.1 * chance)
     entropy = math.log(sweep.data.classes)
     return "loss" in plan.metric and plan.goal == "min" and point.mean >= 0.98 * entropy
-
-
-def _standard_error(values: Sequence[float]) -> float | None:
-    if len(values) < 2:
-        return None
-    mean = sum(values) / len(values)
-    return math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
 
 
 def cliff(sweep: Sweep, plan: Plan, scale: Scale, points: Sequence[Point]) -> float:

@@ -1,0 +1,22 @@
+"""The mean of several measurements and its standard error: one way for leaderboard, verdict and report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of at least one value; nan or an infinity if one of them is, never an error."""
+    # Not fsum: it raises on infinities of both signs. Each part is divided: the sum of large values overflows.
+    return sum(value / len(values) for value in values)
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return the standard error of the mean; None for fewer than two values, or if one of them is not finite."""
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return None
+    middle = mean(values)
+    scale = max(abs(value - middle) for value in values) or 1.0  # squares of large values overflow
+    spread = sum(((value - middle) / scale) ** 2 for value in values) / (len(values) - 1)
+    return scale * math.sqrt(spread / len(values))
