@@ -11,7 +11,7 @@ from lrtui.config.keys import KEYS
 from lrtui.config.placeholders import ALIASES, FIXED
 from lrtui.config.toml_reader import Reader, Values, is_number, is_whole
 from lrtui.sweep.events import Scalar, Unit
-from lrtui.workers import LAUNCHERS
+from lrtui.workers.launchers import LAUNCHERS
 
 RULES = ("nan", "diverged", "collapsed", "chance", "beaten", "stalled")
 RESERVED = frozenset(

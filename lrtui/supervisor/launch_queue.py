@@ -19,7 +19,7 @@ from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run, State, Sweep
 from lrtui.train import IMPORTS
-from lrtui.workers import Launcher, new_token
+from lrtui.workers.launcher import Launcher, new_token
 
 log = logging.getLogger("lrtui.supervisor")
 

@@ -36,7 +36,8 @@ from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, State, Sweep
-from lrtui.workers import LAUNCHERS, Alive, Exited, Unclaimed, Vanished
+from lrtui.workers.launcher import Alive, Exited, Unclaimed, Vanished
+from lrtui.workers.launchers import LAUNCHERS
 
 log = logging.getLogger("lrtui.supervisor")
 

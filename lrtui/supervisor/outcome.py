@@ -16,7 +16,7 @@ from lrtui.sweep.state import Run, State, Sweep
 from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import count
 from lrtui.train import ABANDONED
-from lrtui.workers import Exited, Vanished
+from lrtui.workers.launcher import Exited, Vanished
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""

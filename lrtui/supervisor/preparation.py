@@ -24,7 +24,8 @@ from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean_lines
 from lrtui.train.options import AUTO
-from lrtui.workers import Exited, Job, Launcher, Unclaimed, Vanished, keeper, new_token
+from lrtui.workers import keeper
+from lrtui.workers.launcher import Exited, Job, Launcher, Unclaimed, Vanished, new_token
 
 
 @dataclass(frozen=True, slots=True)

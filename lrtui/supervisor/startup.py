@@ -17,7 +17,8 @@ from lrtui.sweep.state import Run, Sweep
 from lrtui.train import HOST
 from lrtui.train.models import is_own
 from lrtui.train.options import AUTO, PRECISIONS
-from lrtui.workers import Job, keeper
+from lrtui.workers import keeper
+from lrtui.workers.launcher import Job
 
 _ARGV_BYTES = 1 << 20
 

@@ -24,7 +24,9 @@ from time import perf_counter, sleep
 from lrtui.supervisor.startup import device_environment
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.train import IMPORTS
-from lrtui.workers import Alive, Exited, Job, Local, keeper
+from lrtui.workers import keeper
+from lrtui.workers.launcher import Alive, Exited, Job
+from lrtui.workers.local import Local
 
 CLOCKED = ("time", "images_per_second")
 

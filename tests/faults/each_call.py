@@ -29,8 +29,9 @@ from lrtui.sweep import events as ev
 from lrtui.sweep import locks
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.mailbox import _drop
-from lrtui.workers import Exited, Job, Local, Unclaimed, Vanished, keeper
-from lrtui.workers.local import KEEPER
+from lrtui.workers import keeper
+from lrtui.workers.launcher import Exited, Job, Unclaimed, Vanished
+from lrtui.workers.local import KEEPER, Local
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid

@@ -14,7 +14,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.mailbox import ensure_supervisor
 from lrtui.sweep.state import fold
-from lrtui.workers import Alive, Exited, Unclaimed, Vanished
+from lrtui.workers.launcher import Alive, Exited, Unclaimed, Vanished
 from tests.supervisor.lab import lab  # noqa: F401  # a fixture
 from tests.until import until
 

@@ -13,8 +13,9 @@ import pytest
 
 from lrtui.train import ABANDONED, HOST, IMPORTS, prepared_arrays
 from lrtui.train.multiplex import client
-from lrtui.workers import Exited, Job, Local, forkserver, keeper
-from lrtui.workers.local import read_pid
+from lrtui.workers import forkserver, keeper
+from lrtui.workers.launcher import Exited, Job
+from lrtui.workers.local import Local, read_pid
 from tests.train.running import Trainer, timeless, tiny_source
 from tests.until import until
 

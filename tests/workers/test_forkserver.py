@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.workers import Alive, Exited, Job, Local, forkserver, keeper
-from lrtui.workers.local import read_pid
+from lrtui.workers import forkserver, keeper
+from lrtui.workers.launcher import Alive, Exited, Job
+from lrtui.workers.local import Local, read_pid
 from tests.until import until
 
 SHARED = {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}

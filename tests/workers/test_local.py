@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.workers import Alive, Exited, Job, Local, Unclaimed, Vanished, keeper
+from lrtui.workers import keeper
+from lrtui.workers.launcher import Alive, Exited, Job, Unclaimed, Vanished
+from lrtui.workers.local import Local
 from tests.until import until
 
 

@@ -20,8 +20,9 @@ from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import State, Sweep
-from lrtui.workers import Alive, Condition, Exited, Local, Unclaimed, Vanished, keeper
-from lrtui.workers.local import PidFile
+from lrtui.workers import keeper
+from lrtui.workers.launcher import Alive, Condition, Exited, Unclaimed, Vanished
+from lrtui.workers.local import Local, PidFile
 
 _OLD_BYTES = 1 << 28
 """Of one file of metric lines so much is read; beyond it counting is left to the monitor."""
