@@ -157,6 +157,8 @@ class Pattern:
 def _group_numbers(match: re.Match[str]) -> dict[str, float]:
     numbers = {}
     for name, text in match.groupdict().items():
-        with contextlib.suppress(ValueError, TypeError):
+        if text is None:  # the group took no part in the match
+            continue
+        with contextlib.suppress(ValueError):
             numbers[name] = float(text.rstrip(",;"))
     return numbers

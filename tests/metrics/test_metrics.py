@@ -219,6 +219,13 @@ def test_a_pattern_reads_scripts_that_print_text(tmp_path):
     assert got[2].values == {"val_loss": 1}
 
 
+def test_an_optional_group_may_be_absent(tmp_path):
+    pattern = r"epoch (?P<epoch>\d+) (?:loss (?P<train_loss>\S+)|val (?P<val_loss>\S+))"
+    (tmp_path / "output.log").write_bytes(b"epoch 1 loss 0.5\nepoch 1 val 0.6\n")
+    got = MetricLog(tmp_path, "epoch", parse=pattern).poll()
+    assert [x.values for x in got] == [{"train_loss": 0.5}, {"val_loss": 0.6}]
+
+
 def test_a_bad_pattern_matches_nothing(tmp_path):
     (tmp_path / "output.log").write_bytes(b"step 1\n")
     assert MetricLog(tmp_path, "step", parse="(").poll() == []
