@@ -252,22 +252,6 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_verify(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("path", type=Path, metavar="FILE.toml")
-    verb.add_argument("--steps", type=int, default=20, help="train so many (default: 20)")
-    _add_overrides(verb)
-    verb.set_defaults(run=_verify)
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from lrtui.config import load
-    from lrtui.config.verifying import verify
-
-    if options.steps < 1:
-        raise UserError(f"--steps is at least 1 (found {options.steps})")
-    return verify(load(options.path, _overrides(options)), options.steps)
-
-
 def _add_status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("directory", type=Path, metavar="DIR")
     verb.add_argument("--json", action="store_true", help="one JSON object")
@@ -467,10 +451,6 @@ def _run_verb(name: str) -> Callable[[argparse.ArgumentParser], None]:
 _VERBS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "open": (_add_open, "start, attach to, or view an experiment (the verb may be left out)"),
     "check": (_add_check, "validate a file and say what would run"),
-    "verify": (
-        _add_verify,
-        "train some steps of each LR alone and together, and compare the weights",
-    ),
     "status": (_add_status, "one look"),
     "stop": (_add_stop, "end the sweep; runs checkpoint"),
     "kill": (_run_verb("kill"), "end a run"),

@@ -15,7 +15,6 @@ only `emit`, and it is the only part of lrtui that imports torch.
     together.py     several runs in one process, in turns, each bit-equal to a run of its own
     host.py guest.py     that process in a sweep, and the worker of each of its runs
     stop.py faults.py    how a training is asked to end, and what its end means
-    verify.py       whether that is so: `lrtui verify`
     precision.py    fp32 or bf16, whichever is faster here: `precision = "auto"`
     range_test.py   instead of it: the LR raised step by step until the loss turns
     checkpoint.py   what is kept, and how it is read back

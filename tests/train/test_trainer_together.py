@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import hashlib
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from multiprocessing import get_context
 
 import pytest
 import torch
 
-from lrtui.train import step
+from lrtui.train import loop, step
 from lrtui.train.multiplex.runs import Together, Turns
 from lrtui.train.options import parse
 from lrtui.train.run_state import set_up
-from lrtui.train.verify import digest
 
-ROOT = Path(__file__).parents[2]
 RATES = ("1e-1", "1e-2", "1e-3", "6.25e-5")
 SETTINGS = [
     ("--model=mlp", "--optimizer=adam"),
@@ -31,6 +28,15 @@ SETTINGS = [
 def runs(prepared, *more, rates=RATES):
     words = [f"--prepared={prepared}", "--batch-size=32", "--epochs=3", "--threads=1", *more]
     return [parse([*words, f"--lr={lr}"]) for lr in rates]
+
+
+def digest(training):
+    """Return the SHA-256 of a run's weights and buffers, as they are in memory."""
+    found = hashlib.sha256()
+    for name, value in sorted(training.model.state_dict().items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def alone(options, steps):
@@ -99,7 +105,6 @@ def test_on_a_gpu_graphs_of_several_lrs_are_bit_equal_to_one_alone(prepared, mon
     assert digests(every) == [digests([each])[0] for each in every]
 
 
-FILE = 'dataset = "digits"\nmodel = "mlp"\nepochs = 1\nbatch_size = 32\nlr = [1e-1, 1e-3]\n'
 UNSTEADY = """\
 import os
 from torch import nn
@@ -117,58 +122,30 @@ def build(channels, size, classes):
 """
 
 
-def verify(tmp_path, text, *more):
-    (tmp_path / "x.toml").write_text(text)
+def in_processes(groups):
+    """Return the digests of each group's runs after some steps in turns, each group in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
+        return list(processes.map(digests_after_some_steps, groups))
+
+
+def digests_after_some_steps(group):
+    loop.settle(group[0])
+    if len(group) == 1:
+        return [alone(group[0], 5)]
+    turns = Turns(group)
+    for _ in range(5):
+        turns.step()
+    return [digest(training) for training in turns.trainings]
+
+
+def test_weights_are_those_of_processes_of_their_own(prepared):
+    first, second = runs(prepared, "--model=cnn3", "--schedule=cosine", rates=("1e-1", "1e-3"))
+    together, *alone_ones = in_processes([[first, second], [first], [second]])
+    assert together == [each for (each,) in alone_ones]
+
+
+def test_a_model_that_differs_by_process_is_seen(prepared, tmp_path):
     (tmp_path / "unsteady.py").write_text(UNSTEADY)
-    return subprocess.run(
-        [sys.executable, "-m", "lrtui", "verify", "x.toml", *more],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def test_verify_says_that_all_weights_are_equal(tmp_path):
-    done = verify(tmp_path, FILE, "--steps", "5")
-    assert (done.returncode, done.stderr) == (0, "")
-    head, _, *rows, last = done.stdout.splitlines()
-    assert head.startswith("mlp, adam, constant, batch 32, fp32, seed 0: 5 steps")
-    assert [row.split()[0] for row in rows] == ["0.1", "0.001"]
-    assert all(row.split()[1] == row.split()[2] for row in rows)
-    assert last == "equal to the last bit"
-    assert not (tmp_path / "runs").exists()
-
-
-def test_verify_finds_a_model_that_is_not_the_same_twice(tmp_path):
-    done = verify(tmp_path, FILE.replace('"mlp"', '"unsteady:build"'), "--steps", "3")
-    assert done.returncode == 1, done.stderr
-    assert "DIFFERENT" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("NOT equal")
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "said"),
-    [
-        (FILE.replace("32", "100000"), 2, "batch_size"),
-        (FILE.replace('"mlp"', '"nowhere:build"'), 2, "nowhere"),
-        (
-            'command = ["t", "{lr}"]\nepochs = 1\nmetric = "max a"\nlr = 1e-3\n',
-            2,
-            "a command of its own",
-        ),
-    ],
-)
-def test_verify_names_what_is_wrong(tmp_path, text, code, said):
-    done = verify(tmp_path, text)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_verify_of_a_search_takes_rates_from_its_range(tmp_path):
-    done = verify(tmp_path, FILE.replace("[1e-1, 1e-3]", "{ auto = 3 }"), "--steps", "1")
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 2 + 4 + 1
+    (options,) = runs(prepared, f"--beside={tmp_path}", "--model=unsteady:build", rates=("1e-3",))
+    first, second = in_processes([[options], [options]])
+    assert first != second

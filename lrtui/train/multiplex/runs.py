@@ -5,7 +5,7 @@
 
 Every run keeps its own weights, optimizer, schedule, window and generators. What is shared does not depend on who uses it: the
 arrays, and the batch where two runs are about to learn from the same one. So none can change another, and one that goes or
-comes leaves the others as they are. `host.py` lets the runs of a sweep take turns so, and `verify.py` compares.
+comes leaves the others as they are. `server.py` lets the runs of a sweep take turns so.
 """
 
 from __future__ import annotations
