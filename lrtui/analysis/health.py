@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from lrtui.analysis.chance import Chance, learns
 from lrtui.sweep.events import EndingKind, Plan
 
 NAN_IN_A_ROW = 3
@@ -36,13 +37,6 @@ ABOVE_START = 0.5
 LOST = 2 / 3
 LEAST_RISE = 0.3
 """What lies between best and worst (or chance) counts only if it is such a share of them: less is noise."""
-NEAR_CHANCE_SE = 3.0
-NEAR_CHANCE_SHARE = 0.25
-"""Where the number of validation images is unknown: within this share of chance."""
-CLEARLY = 0.2
-"""Share of the way from chance to perfect at which a lower LR proves that something can be learned: less may be luck."""
-LOSS_AT_CHANCE = 0.98
-"""Share of ln(classes) above which a training loss has learned nothing."""
 CHANCE_AFTER = 1 / 9
 """Share of the horizon before which nobody is called dead at chance."""
 SILENT_TIMES = 10.0
@@ -57,34 +51,6 @@ class Finding:
     why: str
     kind: EndingKind | None = None
     """What the run ends as, if the rule may stop it; None where it only warns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chance:
-    """What a run would be at that had learned nothing."""
-
-    value: float
-    """Of the objective, higher is better; of an accuracy as a fraction, also where the script prints percent."""
-    classes: int = 0
-    images: int = 0
-    """Of the validation data; 0 where that is unknown."""
-
-    @property
-    def band(self) -> float:
-        """How far from it a value is still chance."""
-        if self.images > 0 and 0 < self.value < 1:
-            return NEAR_CHANCE_SE * math.sqrt(self.value * (1 - self.value) / self.images)
-        return NEAR_CHANCE_SHARE * abs(self.value)
-
-
-def chance_of(plan: Plan, classes: int, images: int) -> Chance | None:
-    """Return what chance is for a sweep; None where nobody knows, or the objective is no share of right answers."""
-    said = plan.health.get("chance")
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        return Chance(float(said) if plan.goal == "max" else -float(said), classes, images)
-    if plan.goal == "max" and classes > 1 and "acc" in plan.metric.lower():
-        return Chance(1 / classes, classes, images)
-    return None
 
 
 class Signs:
@@ -181,8 +147,8 @@ class Signs:
         """Tell whether neither the objective nor the training loss shows that anything was learned."""
         if self.latest is None or learns(self.latest, chance):
             return False
-        if chance.classes > 1 and self._begun > 0:
-            return self._smooth >= LOSS_AT_CHANCE * math.log(chance.classes)
+        if chance.train_loss is not None and self._begun > 0:
+            return self._smooth >= chance.train_loss
         return True
 
     # ── the training loss ─────────────────────────────────────────────────────────────────────────
@@ -257,13 +223,11 @@ class Signs:
 
     def _has_fallen(self, value: float) -> bool:
         """Tell whether a value is two thirds of the way back from the best to chance, or to the worst that was seen."""
-        floor = self._worst if self._chance is None else self._chance.value * self._scale()
+        chance = self._chance
+        floor = self._worst if chance is None else chance.value * chance.whole(self._best)
         rise = self._best - floor
         enough = LEAST_RISE * max(abs(self._best), abs(floor))
         return rise > enough and value < self._best - LOST * rise
-
-    def _scale(self) -> float:
-        return 100.0 if self._chance and self._chance.value < 1 < abs(self._best) - 0.5 else 1.0
 
     def _collapsed(self) -> Finding | None:
         if self._fallen < 2 or self.latest is None:
@@ -272,13 +236,3 @@ class Signs:
         unit = self._plan.unit
         why = f"{self._plan.metric} is {now:.4g}, twice in a row, after {best:.4g} at {unit} {self._best_at:.4g}"
         return Finding("collapsed", why, "pruned")
-
-
-def learns(value: float, chance: Chance, *, clearly: bool = False) -> bool:
-    """Tell whether a value of the objective lies above chance, or clearly so; one in percent is known by its size."""
-    share = 0 < chance.value < 1
-    scale = 100.0 if value > 1.5 and share else 1.0
-    margin = chance.band
-    if clearly:
-        margin = max(3 * margin, CLEARLY * (1 - chance.value) if share else 0.0)
-    return value / scale > chance.value + margin

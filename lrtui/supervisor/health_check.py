@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lrtui.analysis.health import Chance, Finding, Signs, chance_of, learns
+from lrtui.analysis.chance import Chance, chance_in, learns
+from lrtui.analysis.health import Finding, Signs
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent
 from lrtui.sweep.state import Run, State, Sweep, group_of
@@ -35,14 +36,6 @@ def judged(sweep: Sweep, run: Run, signs: Mapping[str, Signs], now: float) -> li
             stopping = ev.RunStopping(run=run.id, attempt=number, kind=finding.kind, why=why)
             return [*events, stopping]
     return events
-
-
-def chance_in(sweep: Sweep) -> Chance | None:
-    """Return what a run of this sweep is at that has learned nothing, if that is known."""
-    if sweep.plan is None:
-        return None
-    data = sweep.data
-    return chance_of(sweep.plan, data.classes if data else 0, data.val if data else 0)
 
 
 _JUDGED = frozenset({State.RUNNING, State.FROZEN})

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.analysis.health import Chance, Signs
+from lrtui.analysis.chance import Chance
+from lrtui.analysis.health import Signs
 from lrtui.analysis.value_rule import RunValue, run_value
 from lrtui.metrics import Measurement, MetricLog, RunSeries
 from lrtui.sweep.events import Plan

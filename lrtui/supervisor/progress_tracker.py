@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from lrtui.supervisor.health_check import chance_in
+from lrtui.analysis.chance import chance_in
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout

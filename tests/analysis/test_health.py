@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtui.analysis.health import Chance, Signs, chance_of, learns
+from lrtui.analysis.chance import Chance, chance_of, learns
+from lrtui.analysis.health import Signs
 from lrtui.sweep.events import Plan
 
 TEN = Chance(0.1, 10, 400)
@@ -121,7 +122,7 @@ def test_chance_is_death_only_where_a_lower_lr_learns():
 
 def test_chance_needs_to_be_known():
     assert chance_of(plan(), 0, 0) is None
-    assert chance_of(plan("min", "val_loss"), 10, 400) is None
+    assert chance_of(plan("min", "perplexity"), 10, 400) is None
     assert chance_of(plan(), 10, 400) == Chance(0.1, 10, 400)
     assert chance_of(plan(health={"chance": 0.25}), 0, 0) == Chance(0.25)
     assert at_chance(dead_adam(), lower=True, chance=None) is None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from lrtui.analysis.averages import mean, standard_error
+from lrtui.analysis.chance import chance_in, learns
 from lrtui.analysis.ranking import shown_state
 from lrtui.analysis.verdict.results import Result, compared_at, final_of, results_of
 from lrtui.analysis.verdict.scale import CLOSE, Scale
@@ -165,16 +166,12 @@ def _at_chance(sweep: Sweep, plan: Plan, scale: Scale, points: list[Point]) -> l
 
 
 def is_chance(sweep: Sweep, plan: Plan, scale: Scale, point: Point) -> bool:
-    """Tell whether a value is what guessing attains: 1 of C, within its noise, or a loss of ln C."""
-    if point.mean is None or sweep.data is None or sweep.data.classes < 2:
+    """Tell whether a point's mean is what guessing attains."""
+    chance = chance_in(sweep)
+    if point.mean is None or chance is None:
         return False
-    chance = 1 / sweep.data.classes
-    if scale.kind == "logit":
-        share = point.mean / scale.whole
-        sampled = math.sqrt(chance * (1 - chance) / sweep.data.val) if sweep.data.val > 0 else 0.0
-        return share <= chance + (3 * sampled or 0.1 * chance)
-    entropy = math.log(sweep.data.classes)
-    return "loss" in plan.metric and plan.goal == "min" and point.mean >= 0.98 * entropy
+    sign = 1.0 if plan.goal == "max" else -1.0
+    return not learns(sign * point.mean, chance, whole=scale.whole)
 
 
 def cliff(sweep: Sweep, plan: Plan, scale: Scale, points: Sequence[Point]) -> float:
@@ -186,12 +183,11 @@ def cliff(sweep: Sweep, plan: Plan, scale: Scale, points: Sequence[Point]) -> fl
     plain = [scale.plain(p.mean) for p in points if p.mean is not None and not p.dead]
     if not plain:
         return -math.inf
-    best, classes = max(plain), sweep.data.classes if sweep.data is not None else 0
+    best, chance = max(plain), chance_in(sweep)
     start = 0.0 if scale.kind == "logit" else None
-    if classes > 1 and scale.kind == "logit":
-        start = scale.whole / classes
-    elif classes > 1 and scale.kind == "log" and "loss" in plan.metric:
-        start = scale.score(math.log(classes))
+    guess = None if chance is None else chance.value * (scale.whole if plan.goal == "max" else -1)
+    if guess is not None and (guess > 0 or scale.kind != "log"):
+        start = scale.plain(guess)
     if start is not None:
         return best - 0.5 * (best - start) if start < best else -math.inf
     usual = median(best - each for each in plain)

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from lrtui.analysis.health import chance_of, learns
+from lrtui.analysis.chance import chance_of, learns
 from lrtui.analysis.verdict import verdict
 from lrtui.config import parse
 from lrtui.search.range_test import suggest

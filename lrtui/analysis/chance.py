@@ -1,0 +1,102 @@
+"""What a run is at that has learned nothing, and whether a value is above it: one rule for health check and verdict.
+
+A guesser among C classes is right in 1/C of the cases; its cross-entropy is ln C. A measured accuracy strays from 1/C only
+because so many images were judged, so it is at chance within three standard errors of that: one guesser in 700 gets above
+it. The number of images is the only thing that sets this band. A fixed share of chance cannot: for 10,000 images of 10
+classes three standard errors are 9 % of chance, for 400 images 45 %. If the number is unknown, 1,000 is assumed, the size of
+a small validation set: 28 % of chance for 10 classes, 9 % for two. A loss is no count of images; it is at chance from 98 % of it
+on, since a training that learns anything gets below that within its first steps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lrtui.sweep.events import Plan
+    from lrtui.sweep.state import Sweep
+
+STANDARD_ERRORS = 3.0
+ASSUMED_IMAGES = 1000
+LOSS_BAND = 0.02
+"""Share of a loss at chance within which a loss has learned nothing."""
+CLEARLY = 0.2
+"""Share of the way from chance to perfect at which a lower LR proves that something can be learned: less may be luck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a run would be at that had learned nothing."""
+
+    value: float
+    """Of the objective, higher is better: a loss is negative; an accuracy is a fraction, also if the script prints percent."""
+    classes: int = 0
+    """0 if unknown."""
+    images: int = 0
+    """Of the validation data; 0 if unknown."""
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of right answers."""
+        return 0 < self.value < 1
+
+    @property
+    def band(self) -> float:
+        """How far above it a value is still chance."""
+        if not self.is_share:
+            return LOSS_BAND * abs(self.value)
+        images = self.images if self.images > 0 else ASSUMED_IMAGES
+        return STANDARD_ERRORS * math.sqrt(self.value * (1 - self.value) / images)
+
+    @property
+    def train_loss(self) -> float | None:
+        """The cross-entropy from which on a training loss has learned nothing; None if the classes are unknown."""
+        return (1 - LOSS_BAND) * math.log(self.classes) if self.classes > 1 else None
+
+    def whole(self, value: float) -> float:
+        """Return what 100 % is in the unit of a value, known by its size: 1 or 100."""
+        return 100.0 if self.is_share and value > 1.5 else 1.0
+
+
+def chance_in(sweep: Sweep) -> Chance | None:
+    """Return what chance is for the runs of a sweep; None if that is not known."""
+    if sweep.plan is None:
+        return None
+    data = sweep.data
+    return chance_of(sweep.plan, data.classes if data else 0, data.val if data else 0)
+
+
+def chance_of(plan: Plan, classes: int, images: int) -> Chance | None:
+    """Return what chance is for an objective: what the experiment file names, or what the classes say of an accuracy or a loss.
+
+    None for any other objective.
+    """
+    named, metric = plan.health.get("chance"), plan.metric.lower()
+    if isinstance(named, int | float) and not isinstance(named, bool):
+        if plan.goal == "min":
+            return Chance(-float(named), classes, images)
+        percent = "acc" in metric and 1 < named < 100
+        return Chance(named / 100 if percent else float(named), classes, images)
+    if classes < 2:
+        return None
+    if plan.goal == "max" and "acc" in metric:
+        return Chance(1 / classes, classes, images)
+    if plan.goal == "min" and "loss" in metric:
+        return Chance(-math.log(classes), classes, images)
+    return None
+
+
+def learns(
+    value: float, chance: Chance, *, clearly: bool = False, whole: float | None = None
+) -> bool:
+    """Return whether a value of the objective, higher is better, lies above chance, or clearly so.
+
+    `whole` is what 100 % is, 1 or 100; by default it is known by the size of the value.
+    """
+    margin = chance.band
+    if clearly:
+        way = 1 - chance.value if chance.is_share else abs(chance.value)
+        margin = max(3 * margin, CLEARLY * way)
+    return value / (chance.whole(value) if whole is None else whole) > chance.value + margin
