@@ -1,14 +1,14 @@
-"""From the inbox to the answers: what a command causes is journalled before it happens, and answered when it is done.
+"""Handles the commands of the inbox: journals their effects, lets them happen, and answers each command when it is done.
 
-The loop calls `further` each tick; what a command means is said in `commands`. One that was half done when a supervisor died is
-finished by the next one, since the journal knows it.
+The loop calls `tick`; `commands` defines the effects. If a supervisor dies while a command is half done, the next supervisor
+finishes it, because the journal holds the command's ID.
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -21,6 +21,9 @@ from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run
 
+MOST_SECONDS = 0.25
+"""How long a tick handles commands: with 100,000 files in the inbox the beat goes on and runs are still reaped and judged."""
+
 
 class CommandQueue:
     """Carries out the commands of one directory."""
@@ -31,20 +34,35 @@ class CommandQueue:
         journal: Journal,
         send: Callable[[Run, int], None],
         forgive: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`send` signals a run; `forgive` is called for each command that is seen for the first time."""
+        """`send` signals a run; `forgive` is called once for each new command; `clock` returns seconds."""
         self._layout = layout
         self._inbox = Inbox(layout)
         self._journal = journal
         self._send = send
         self._forgive = forgive
+        self._clock = clock
+        self._unseen: Iterator[Message | None] | None = None
+        """The rest of the inbox where the last tick ran out of time."""
 
     def tick(self) -> None:
-        """Take every command one step further."""
-        for message in self._inbox.messages():
-            self._obey(message)
+        """Handle the commands of the inbox in order of name, for at most `MOST_SECONDS`.
 
-    def _obey(self, message: Message) -> None:
+        The next tick goes on where this one stopped, and lists the inbox again once it has seen every file. So commands that
+        are still being carried out cannot keep later ones waiting.
+        """
+        deadline = self._clock() + MOST_SECONDS
+        if self._unseen is None:
+            self._unseen = self._inbox.messages()
+        for message in self._unseen:
+            if message is not None:
+                self._handle(message)
+            if self._clock() >= deadline:
+                return
+        self._unseen = None
+
+    def _handle(self, message: Message) -> None:
         known = self._journal.sweep.commands.get(message.id)
         if known is not None:
             self._inbox.answer(message.id, Answer(known.ok, known.answer, known.hint))
@@ -65,7 +83,7 @@ class CommandQueue:
             self._answer(message.id, name, answer)
 
     def _begin(self, message_id: str, command: ev.AnyCommand) -> None:
-        """Journal the effects of a command that is seen for the first time, then let them happen."""
+        """Journal the effects of a new command, then let them happen."""
         late = time.time() - command.sent - command.expires
         if command.expires and late > 0:
             raise commands.Refusal(f"it expired {late:.0f} s ago", "send it again")

@@ -1,8 +1,9 @@
-"""The supervisor's loop. Its order is its safety: reap, read, judge, obey, decide, launch, close.
+"""The supervisor's loop. Each tick reaps, reads, judges, handles commands, signals stops, decides, launches and closes.
 
-Every change is an event, durable before its effect: RunLaunched before the fork, RunStopping before the signal. What is kept
-in memory beside the sweep (clocks, open logs) may be lost at any moment: a revived supervisor completes open stops and
-pauses, adopts, drains the inbox, and only then launches.
+The order matters. Stops are signalled in the tick that handled their command. Every change is an event, durable before its
+effect: RunLaunched before the fork, RunStopping before the signal. What is kept in memory beside the sweep (clocks, open logs)
+may be lost at any moment: a revived supervisor adopts what lives, handles the inbox, completes open stops and pauses, and only
+then launches.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Supervisor:
         self._decided_n = -1
         self._alerting = AlertSender(experiment.alerts, self.layout.root, origin.cwd)
         self._clock = steady_clock()
-        if experiment.alerts:  # those that an earlier supervisor may not have told
+        if experiment.alerts:  # those that an earlier supervisor may not have sent
             self.journal.fresh += JournalTail(self.layout.journal).rest()
 
     @property
@@ -95,9 +96,9 @@ class Supervisor:
         self.journal.append(*events)
 
     def may_own(self, *, takeover: bool) -> bool:
-        """Tell whether this is the directory that was opened, on its host; with `takeover` make it so.
+        """Return whether this is the directory that was opened, on its host; with `takeover` make it so.
 
-        The runs of the original are not ours: what the copy's journal calls alive is lost to it.
+        The runs of the original belong to its own supervisor: the runs that the copy's journal calls alive are lost to the copy.
         """
         if is_ours(self.sweep, self.layout):
             return True
@@ -124,7 +125,7 @@ class Supervisor:
                 self._send(run, signal.SIGCONT)
 
     def tick(self) -> None:
-        """Do once what there is to do."""
+        """Do everything that is due, once."""
         self._touch_beat()
         self._close_look = self._is_due()
         self._reap()
@@ -134,8 +135,8 @@ class Supervisor:
         self._watch_budget()
         self._pack()
         self._watch_machine()
-        self.stops.tick(self.sweep)
         self.command_queue.tick()
+        self.stops.tick(self.sweep)
         self._adopting = False
         self._decide()
         self.launching.tick()
@@ -201,7 +202,7 @@ class Supervisor:
             self.readings.tick()
 
     def _judge(self) -> None:
-        """Let the health rules speak."""
+        """Apply the health rules."""
         if not self._close_look:
             return
         known = self.readings.known()
@@ -215,7 +216,7 @@ class Supervisor:
                 self.append(ev.RunFlagged(run=run.id, attempt=number, rule="resume", why=below))
 
     def _stop_at_rung(self) -> None:
-        """Stop the attempts of scripts that do not know where: when they have come to the length they were started for."""
+        """Pause attempts at the length that they were started for, if their script does not stop there itself."""
         if not self._plan().stops_at_until:
             self.append(*at_rung(self.sweep, lambda run: self.readings.of(run).level))
 
@@ -240,7 +241,7 @@ class Supervisor:
         self.append(*self._packing.tick(self.sweep, paces, gpu.read(), time.monotonic()))
 
     def _watch_machine(self) -> None:
-        """Say what runs short while runs train."""
+        """Warn about what runs short while runs train."""
         now = time.monotonic()
         if not self._close_look or now < self._machine_due or not self.sweep.alive():
             return
@@ -263,7 +264,7 @@ class Supervisor:
             )
 
     def _data_ready(self) -> bool:
-        """Tell whether the data is prepared; begin or follow its preparation where it is not."""
+        """Return whether the data is prepared; if it is not, begin or follow its preparation."""
         if not self.preparation.missing(self.sweep):
             return True
         self.append(*self.preparation.tick(self.sweep))
@@ -284,7 +285,7 @@ class Supervisor:
         self.preparation.failure = None
 
     def _alert(self) -> None:
-        """Tell what has happened since the last tick, after it is journalled that it was told."""
+        """Send the alerts of what has happened since the last tick, once the journal says that they are sent."""
         messages = self._alerting.due(self.sweep, self.journal.fresh)
         self.journal.fresh.clear()
         if messages:
@@ -294,7 +295,7 @@ class Supervisor:
     # ── small things ──────────────────────────────────────────────────────────────────────────────
 
     def warn(self, text: str, run: str | None = None) -> None:
-        """Say something that a person should know, in the journal."""
+        """Put a warning into the journal and the log."""
         log.warning("%s%s", f"{run}: " if run else "", text)
         self.append(ev.Warned(text=text, run=run))
 

@@ -1,4 +1,7 @@
-"""How an attempt is brought to its end: TERM and CONT, time for its checkpoint, KILL until nobody is left. And where it stops of itself: at its rung."""
+"""Ends attempts: SIGTERM and SIGCONT, time for a checkpoint, then SIGKILL until no process is left.
+
+Also returns the pauses of attempts that have come to their rung (`at_rung`).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class _Clock:
 
 
 class Termination:
-    """The open stops and pauses of one supervisor. What is kept here may be lost at any moment: a stop only begins anew."""
+    """The open stops and pauses of one supervisor. If it is lost with the supervisor, the next one begins each stop anew."""
 
     def __init__(self, send: Callable[[Run, int], None], warn: Callable[[str, str], None]) -> None:
         self._send = send
@@ -44,7 +47,7 @@ class Termination:
                 self._push(run, self._clocks[key])
 
     def kill(self, run: Run) -> None:
-        """Have what is left of an attempt killed at once."""
+        """Send SIGKILL to what is left of an attempt, from the next tick on."""
         clock = self._clocks.setdefault(run.attempt_key, _Clock())
         if not clock.killed_at:
             clock.asked, clock.killed_at = True, time.monotonic()
@@ -64,11 +67,14 @@ class Termination:
             self._send(run, signal.SIGKILL)
         if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:
             clock.warned = True
-            self._warn("does not die of SIGKILL; its place stays taken", run.id)
+            self._warn(
+                f"still running {UNKILLABLE_SECONDS:.0f} s after SIGKILL; its slot stays occupied",
+                run.id,
+            )
 
 
 def at_rung(sweep: Sweep, level_of: Callable[[Run], float]) -> list[ev.AnyEvent]:
-    """Return the pauses of attempts that have come to the length they were started for: for scripts that do not know where it is."""
+    """Return the pauses of attempts at the length they were started for, for scripts that do not stop there themselves."""
     plan = sweep.plan
     if plan is None:
         return []

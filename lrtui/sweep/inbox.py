@@ -1,8 +1,9 @@
-"""One command in, one answer out: files renamed into inbox/, answers in done/.
+"""The supervisor's side of the inbox: commands are files renamed into inbox/, answers are files in done/.
 
-An inbox is writable by whoever owns the directory, so nothing in it is believed: only small regular files of our own user
-with a safe name are read; links, fifos and devices are not even opened. Folders are left alone: one with something in it could
-not be taken away, and would be answered for ever. A link in the place of inbox/ or done/ is replaced by a folder of ours.
+Anyone who can write to the directory can write to the inbox, so the supervisor trusts nothing in it: it reads only small
+regular files with a safe name that belong to its own user, and never opens links, fifos or devices. It ignores folders, because
+a folder that is not empty cannot be removed and would be answered again at each tick. A link in place of inbox/ or done/ is
+replaced by a folder.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _KEEP_ANSWERS_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A file of the inbox: a command, or why it is none."""
+    """A file of the inbox: a command, or why it cannot be read as one."""
 
     id: str
     command: AnyCommand | None
@@ -45,23 +46,21 @@ class Inbox:
             folder.mkdir(mode=0o700, exist_ok=True)
         self._forget_old_answers()
 
-    def messages(self) -> Iterator[Message]:
-        """Yield what lies in the inbox, oldest first (IDs sort by time)."""
+    def messages(self) -> Iterator[Message | None]:
+        """Yield what the inbox holds now, in order of name (IDs sort by time of sending).
+
+        Yields None for each name that was dealt with without an answer, so that the caller can stop after any file. Files that
+        arrive later are not seen: ask again.
+        """
         try:
             names = sorted(os.listdir(self._inbox))
         except OSError:
             return
         for name in names:
-            match, path = _NAME.fullmatch(name), self._inbox / name
-            if path.is_dir() and not path.is_symlink():
-                continue
-            if match:
-                yield self._read(match[1], path)
-            elif not name.startswith("."):
-                self._remove(path)
+            yield self._take(name)
 
     def answer(self, message_id: str, answer: Answer) -> None:
-        """Put the answer in place, then take the command away.
+        """Write the answer, then remove the command.
 
         Raises:
             OSError: the answer could not be written; the command stays.
@@ -70,13 +69,23 @@ class Inbox:
         keeper.write_whole(str(self._done / f"{message_id}.json"), encode(answer))
         self._remove(self._inbox / f"{message_id}.json")
 
-    def _read(self, message_id: str, path: Path) -> Message:
+    def _take(self, name: str) -> Message | None:
+        match, path = _NAME.fullmatch(name), self._inbox / name
+        if path.is_dir() and not path.is_symlink():
+            return None
+        if match:
+            return self._read(match[1], path)
+        if not name.startswith("."):
+            self._remove(path)
+        return None
+
+    def _read(self, message_id: str, path: Path) -> Message | None:
         try:
             found = path.lstat()
             if not stat.S_ISREG(found.st_mode):
                 return Message(message_id, None, "not a regular file")
             if found.st_uid != os.getuid():
-                return Message(message_id, None, "of another user")
+                return Message(message_id, None, "belongs to another user")
             if found.st_size > _LARGEST:
                 return Message(message_id, None, "larger than 64 KiB")
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -85,6 +94,8 @@ class Inbox:
             finally:
                 os.close(fd)
             return Message(message_id, decode_command(content))
+        except FileNotFoundError:
+            return None  # taken away since the inbox was listed
         except (OSError, ValueError) as error:
             return Message(message_id, None, str(error))
 
