@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def measure(directory: Path) -> None:
-    """Read one directory through a Watcher; print the figures as JSON."""
+    """Read one directory through a DirectoryReader; print the figures as JSON."""
     from lrtui.frontend.snapshot import DirectoryReader
     from lrtui.metrics import thin
 

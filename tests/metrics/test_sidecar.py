@@ -403,7 +403,7 @@ import lrtui.frontend.snapshot
 lrtui.frontend.snapshot.WORTH = 1
 if os.geteuid() == 0:
     os.setegid(65534); os.seteuid(65534)
-watcher = lrtui.frontend.snapshot.Watcher(Path(sys.argv[1]))
+watcher = lrtui.frontend.snapshot.DirectoryReader(Path(sys.argv[1]))
 while watcher.snapshot().reading: pass
 watcher.keep(last=True)
 print(len(watcher.snapshot().series))
