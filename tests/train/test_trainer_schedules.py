@@ -52,6 +52,11 @@ def test_step_falls_at_thirds_by_ten():
     assert rates("step", 30) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("steps", [10, 16, 22, 100, 1000])
+def test_step_decays_twice_whatever_the_length(steps):
+    assert rates("step", steps)[-1] == pytest.approx(0.2 * 0.01)
+
+
 def torchs(make, steps):
     """The LRs of torch's own scheduler at a plain LR of 0.2."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.2)
