@@ -58,7 +58,13 @@ def claim(attempt: str) -> dict[str, object] | None:
         fd = os.open(f"{attempt}/claim", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         return None
-    os.write(fd, b"%d\n" % os.getpid())
+    while True:
+        try:
+            os.write(fd, b"%d\n" % os.getpid())
+            break
+        except OSError as error:
+            _log(f"cannot write {attempt}/claim: {error}")
+            time.sleep(1)
     os.close(fd)
     with open(f"{attempt}/argv.json", encoding="utf-8") as file:
         spec: dict[str, object] = json.load(file)
@@ -183,7 +189,7 @@ def _wait(worker: int, output: _Output) -> int:
         try:
             output.cap()
         except OSError as error:
-            print(f"keeper: cannot cap {output.path}: {error}", file=sys.stderr)
+            _log(f"cannot cap {output.path}: {error}")
 
 
 class _Output:
@@ -330,7 +336,7 @@ def _signal_left(pid: int, token: str, number: int) -> None:
     except ProcessLookupError:
         pass
     except PermissionError:
-        print(f"keeper: not allowed to signal {pid}", file=sys.stderr)
+        _log(f"not allowed to signal {pid}")
     finally:
         os.close(fd)
 
@@ -386,6 +392,14 @@ def boot_id() -> str:
         return file.read().strip()
 
 
+def _log(text: str) -> None:
+    """Write a line to the supervisor's log. That may lie on the same full disk, and a keeper must outlive it."""
+    try:  # noqa: SIM105  # importing contextlib costs the start 8 ms
+        print(f"keeper: {text}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
+
+
 def _write_patiently(path: str, content: dict[str, object]) -> None:
     """Put a JSON file in place (tmp, fsync, rename); where the disk is full, try again until it is not."""
     while True:
@@ -394,7 +408,7 @@ def _write_patiently(path: str, content: dict[str, object]) -> None:
         except FileNotFoundError:
             return  # the directory was deleted under us; nobody is left to tell
         except OSError as error:
-            print(f"keeper: cannot write {path}: {error}", file=sys.stderr)
+            _log(f"cannot write {path}: {error}")
             time.sleep(1)
         else:
             return

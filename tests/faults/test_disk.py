@@ -2,12 +2,15 @@
 
 import json
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
+from lrtui.workers import keeper
 from tests.faults.labs import careful
 from tests.faults.oracle import acknowledged, seen, sound
 from tests.supervisor.chaos import supervisor_pid
@@ -73,6 +76,37 @@ def test_with_little_room_nothing_new_is_launched_and_that_is_said(small, disk):
     disk.empty()
     assert small.closed().code == 0
     sound(small)
+
+
+FAILS_ON_DEMAND = """
+import os, sys
+print('{"step": 1, "val_acc": 0.5, "train_loss": 1.0}', flush=True)
+with open(sys.argv[1]): pass
+os._exit(7)
+"""
+
+
+def test_an_exit_code_outlives_a_full_disk(small, disk):
+    """The keeper cannot write exit.json, and cannot even say so in the supervisor's log."""
+    gate = small.folder / "gate"
+    os.mkfifo(gate)
+    script = small.folder / "fails.py"
+    script.write_text(FAILS_ON_DEMAND)
+    small.start(words=[sys.executable, str(script), str(gate)], steps=3)
+    attempt = until(lambda: (run := small.run()) and run.state == "running" and run.attempts[-1])
+    root = Layout(small.directory).attempt(small.run().folder, 1)
+    until(lambda: (root / "output.log").read_bytes().endswith(b"\n"))
+    disk.fill()
+    with Layout(small.directory).log.open("ab", buffering=0) as log, suppress(OSError):
+        while log.write(b"x" * 64):  # until the last block of the log is full too
+            pass
+    gate.open("w").close()
+    until(lambda: attempt.pid is None or keeper.is_zombie(attempt.pid))
+    until(lambda: not (root / "exit.json").exists() and keeper.bearers(attempt.token))
+    disk.empty()
+    small.closed()
+    assert (small.run().ending.kind, small.run().ending.code) == ("failed", 7)
+    assert len(small.run().attempts) == 1
 
 
 def test_a_report_that_has_no_room_is_said_and_written_when_there_is_some(small, disk):
