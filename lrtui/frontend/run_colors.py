@@ -27,7 +27,7 @@ STOPS: tuple[Stop, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RunMark:
     """How one run is told from the others."""
 
     letter: str
@@ -66,21 +66,21 @@ def place_of(colour: str) -> float | None:
     return None
 
 
-class Marks:
+class RunColors:
     """Gives out letters and colours; the app owns the only one."""
 
     def __init__(self) -> None:
-        self._marks: dict[str, Mark] = {}
+        self._marks: dict[str, RunMark] = {}
         self._places: list[tuple[float, float]] = []
         """(LR, place on the scale), ascending."""
 
-    def of(self, runs: Iterable[tuple[str, float]]) -> Mapping[str, Mark]:
+    def of(self, runs: Iterable[tuple[str, float]]) -> Mapping[str, RunMark]:
         """Return the marks of all runs, given as (id, LR) in the journal's order."""
         new = [(run, lr) for run, lr in runs if run not in self._marks]
         if new and not self._places:
             self._spread(sorted({lr for _, lr in new}))
         for run, lr in new:
-            self._marks[run] = Mark(letter(len(self._marks)), heat(self._place(lr)))
+            self._marks[run] = RunMark(letter(len(self._marks)), heat(self._place(lr)))
         return MappingProxyType(dict(self._marks)) if new else MappingProxyType(self._marks)
 
     def _spread(self, lrs: list[float]) -> None:

@@ -1,6 +1,6 @@
 """The monitor: a window on an experiment directory, in the terminal. `run` is the way in; the only part that imports textual.
 
-reader (thread) → SnapshotTaken → app: Scene → panels          keys → intents → lrtui.sweep.mailbox.send → events → reader
+reader (thread) → SnapshotTaken → app: ViewModel → panels          keys → intents → lrtui.sweep.mailbox.send → events → reader
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def run(
 ) -> int:
     """Open the monitor and return when the user leaves it; it prints nothing, the caller says how to come back.
 
-    The view is as it was left (`memory`), by default in that directory. Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
+    The view is as it was left (`view_store`), by default in that directory. Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
     With `browser`, columns and rows, it is drawn for a tab of `lrtui serve`, on pipes.
 
     Returns 0 for leaving, 4 where the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs go on in
@@ -41,14 +41,14 @@ def run(
         _forget_exported_size()
     gc.disable()  # until the first snapshot: what is made until then stays, and looking through it costs 30 ms
     from lrtui.tui.app import Monitor  # textual costs 150 ms
-    from lrtui.tui.view_store import Memory
+    from lrtui.tui.view_store import ViewStore
 
     app = Monitor(
         directory,
         view_only=view_only,
         notice=notice,
         most_bytes=most_bytes,
-        memory=Memory(remembered_as or directory),
+        view_store=ViewStore(remembered_as or directory),
         keeps_series=remembered_as is None,
         in_browser=browser is not None,
     )

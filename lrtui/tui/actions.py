@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from lrtui.frontend.undo import UndoEntry
     from lrtui.sweep.state import Run
-    from lrtui.tui.panels.chart_panel import Drawn
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.panels.chart_panel import ChartPanel
+    from lrtui.tui.view_model import ViewModel
 
 _PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived", "hardware")
 """Panes with nothing to scroll: there the keys that scroll move the cursor."""
@@ -38,10 +38,10 @@ FROM_END: tuple[Pane, ...] = ("output", "journal")
 """Panes that stand at their end."""
 
 
-class Steering:
+class Actions:
     """The actions of the app, apart from its wiring."""
 
-    scene: Scene
+    model: ViewModel
     directory: Path
     change_view: Callable[..., None]
     say: Callable[..., None]
@@ -55,7 +55,7 @@ class Steering:
     push_screen: Callable[..., Any]
     export_screenshot: Callable[..., str]
     screen_lines: Callable[[], list[str]]
-    charts_seen: Callable[[], list[Drawn]]
+    charts_seen: Callable[[], list[ChartPanel]]
     run_worker: Callable[..., Any]
     call_from_thread: Callable[..., Any]
 
@@ -73,30 +73,30 @@ class Steering:
 
     def _target(self) -> Run | None:
         """Return the run that acting keys mean; None, said aloud, where none can be meant."""
-        scene: Scene = self.scene
+        model: ViewModel = self.model
         why = self._cannot_act()
         if why:
             self.say(why, bad=True)
             return None
-        rows = ordered(scene)
-        test = scene.test
-        if test is not None and (scene.view.pane == "range" or not rows):
+        rows = ordered(model)
+        test = model.test
+        if test is not None and (model.view.pane == "range" or not rows):
             return test
-        if scene.snapshot is None or not rows:
+        if model.snapshot is None or not rows:
             self.say("there is no run yet", bad=True)
             return None
-        row = rows[row_of(rows, scene.view.selected)]
-        run: Run | None = scene.snapshot.sweep.runs.get(shown_run(scene, row))
+        row = rows[row_of(rows, model.view.selected)]
+        run: Run | None = model.snapshot.sweep.runs.get(shown_run(model, row))
         return run
 
     def _cannot_act(self) -> str:
-        scene: Scene = self.scene
-        if scene.snapshot is None:
+        model: ViewModel = self.model
+        if model.snapshot is None:
             return "still reading"
-        if scene.view_only:
-            return f"this can only be viewed: {scene.view_only}"
-        closed = scene.snapshot.sweep.closed
-        if closed is not None and scene.snapshot.sweep.stopping:
+        if model.view_only:
+            return f"this can only be viewed: {model.view_only}"
+        closed = model.snapshot.sweep.closed
+        if closed is not None and model.snapshot.sweep.stopping:
             return f"the sweep was stopped; to go on: lrtui {self.directory} --resume"
         return ""
 
@@ -130,7 +130,7 @@ class Steering:
     def action_kill(self) -> None:
         run = self._target()
         if run:
-            name = title_of(self.scene, run.id)
+            name = title_of(self.model, run.id)
             note = "Its checkpoint and its curve stay; R starts it again."
             self._confirm(f"Kill {name}?", requests.kill(run, name), f"killing {name}", note)
 
@@ -138,7 +138,7 @@ class Steering:
         run = self._target()
         if not run:
             return
-        name = title_of(self.scene, run.id)
+        name = title_of(self.model, run.id)
         asked = requests.restart(run, name)
         if run.alive:
             note = "It is killed first; the new attempt begins from scratch."
@@ -150,19 +150,19 @@ class Steering:
     def action_pause(self) -> None:
         run = self._target()
         if run:
-            name = title_of(self.scene, run.id)
+            name = title_of(self.model, run.id)
             self._ask(requests.pause(run, name), f"asking {name}")
 
     def action_freeze(self) -> None:
         run = self._target()
         if run:
-            name = title_of(self.scene, run.id)
+            name = title_of(self.model, run.id)
             self._ask(requests.freeze(run, name), f"asking {name}")
 
     def action_edit(self) -> None:
         run = self._target()
         if run:
-            name = title_of(self.scene, run.id)
+            name = title_of(self.model, run.id)
             self._ask_lr(f"New run like {name}", lr_text(run.setting.lr), run)
 
     def action_new(self) -> None:
@@ -189,7 +189,7 @@ class Steering:
         self.push_screen(Ask(title, value, f"Learning rate, {note}:", checked), answered)
 
     def action_parallel(self, change: int) -> None:
-        why, snapshot = self._cannot_act(), self.scene.snapshot
+        why, snapshot = self._cannot_act(), self.model.snapshot
         if why or snapshot is None:
             self.say(why, bad=True)
             return
@@ -198,7 +198,7 @@ class Steering:
 
     def action_undo(self) -> None:
         """Undo what was done last here; what ends a run is asked first."""
-        why, snapshot = self._cannot_act(), self.scene.snapshot
+        why, snapshot = self._cannot_act(), self.model.snapshot
         if why or snapshot is None:
             self.say(why, bad=True)
             return
@@ -207,7 +207,7 @@ class Steering:
             return
         from lrtui.frontend.undo import NotYet, undoing  # needed seldom
 
-        found = undoing(self.deeds[-1], snapshot.sweep, partial(title_of, self.scene))
+        found = undoing(self.deeds[-1], snapshot.sweep, partial(title_of, self.model))
         if not isinstance(found, NotYet):
             self.deeds.pop()
         if isinstance(found, str):
@@ -221,23 +221,23 @@ class Steering:
     # ------------------------------------------------ leaderboard
 
     def action_move(self, step: int) -> None:
-        rows = ordered(self.scene)
+        rows = ordered(self.model)
         if rows:
-            at = row_of(rows, self.scene.view.selected) + step
+            at = row_of(rows, self.model.view.selected) + step
             self.change_view(
                 selected=rows[max(0, min(at, len(rows) - 1))].runs[0], moved=True, scroll=0
             )
 
     def action_sort(self) -> None:
-        at = SORTS.index(self.scene.view.sort)
+        at = SORTS.index(self.model.view.sort)
         self.change_view(sort=SORTS[(at + 1) % len(SORTS)])
-        self.say(f"sorted by {self.scene.view.sort}")
+        self.say(f"sorted by {self.model.view.sort}")
 
     def action_reverse(self) -> None:
-        self.change_view(reverse=not self.scene.view.reverse)
+        self.change_view(reverse=not self.model.view.reverse)
 
     def action_hide(self) -> None:
-        view = self.scene.view
+        view = self.model.view
         if view.selected:
             self.change_view(hidden=view.hidden ^ {view.selected})
 
@@ -246,7 +246,7 @@ class Steering:
 
     def action_filter(self) -> None:
         """Narrow the runs down; in the output look for a text."""
-        if self.scene.view.pane == "output":
+        if self.model.view.pane == "output":
             self._find()
             return
         from lrtui.frontend.run_filter import matcher  # needed seldom
@@ -262,7 +262,7 @@ class Steering:
 
         note = "lr>=1e-3 state:running -adam; empty: all"
         self.push_screen(
-            Ask("Show only runs with", self.scene.view.filter, note, checked), answered
+            Ask("Show only runs with", self.model.view.filter, note, checked), answered
         )
 
     def _find(self) -> None:
@@ -274,11 +274,11 @@ class Steering:
                 self._go_to(text)
 
         note = "the next one above; once more: /, Enter; empty: nothing"
-        ask = Ask("StateStyle for", self.scene.view.find, note, lambda _: (True, ""))
+        ask = Ask("StateStyle for", self.model.view.find, note, lambda _: (True, ""))
         self.push_screen(ask, answered)
 
     def _go_to(self, text: str) -> None:
-        view, lines = self.scene.view, self.scene.pages.output
+        view, lines = self.model.view, self.model.pages.output
         if not text:
             self.change_view(find="", scroll=0)
             return
@@ -293,21 +293,21 @@ class Steering:
     def _narrow(self, text: str) -> None:
         """Narrow the runs down; the cursor stays with its run where that is still there."""
         self.change_view(filter=text)
-        rows = ordered(self.scene)
-        if rows and not any(self.scene.view.selected in row.runs for row in rows):
+        rows = ordered(self.model)
+        if rows and not any(self.model.view.selected in row.runs for row in rows):
             self.change_view(selected=rows[0].runs[0], moved=True)
         if text:
             self.say(f"{len(rows)} of them; Esc shows all")
 
     def action_pin(self) -> None:
-        view = self.scene.view
+        view = self.model.view
         self.change_view(pinned="" if view.pinned == view.selected else view.selected)
 
     # ------------------------------------------------ charts
 
     def action_metric(self) -> None:
         ring = self._metrics()
-        chosen = self.scene.view.metric
+        chosen = self.model.view.metric
         at = ring.index(chosen) if chosen in ring else 0
         self.change_view(metric=ring[(at + 1) % len(ring)], pane="charts")
 
@@ -319,37 +319,37 @@ class Steering:
             if name is not None:
                 self.change_view(metric=name, pane="charts")
 
-        runs = measured(self.scene).values()
+        runs = measured(self.model).values()
         found = Counter(name for series in runs for name in series.names())
         entries = [
             Entry(name, name, count(n, "run")) for name in self._metrics() for n in (found[name],)
         ]
-        self.push_screen(Pick("Metric of the first chart", entries, self.scene.view.metric), picked)
+        self.push_screen(Pick("Metric of the first chart", entries, self.model.view.metric), picked)
 
     def _metrics(self) -> list[str]:
-        plan = self.scene.snapshot.sweep.plan if self.scene.snapshot else None
-        names = metric_names(self.scene)
+        plan = self.model.snapshot.sweep.plan if self.model.snapshot else None
+        names = metric_names(self.model)
         return metric_ring(self.charts_shown, names, plan.metric if plan else "")
 
     def action_log_y(self) -> None:
-        self.change_view(log_y=not self.scene.view.log_y)
+        self.change_view(log_y=not self.model.view.log_y)
 
     def action_axis(self) -> None:
-        self.change_view(axis=self.scene.view.axis + 1)
+        self.change_view(axis=self.model.view.axis + 1)
 
     def action_smooth(self) -> None:
-        view = self.scene.view
+        view = self.model.view
         self.change_view(smooth=not view.smooth, weight=view.weight or USUAL_WEIGHT)
 
     def action_weight(self, step: int) -> None:
-        view = self.scene.view
+        view = self.model.view
         at = WEIGHTS.index(view.weight) if view.smooth else 0
         weight = WEIGHTS[max(0, min(at + step, len(WEIGHTS) - 1))] if step else USUAL_WEIGHT
         self.change_view(smooth=weight > 0, weight=weight)
 
     def action_cursor(self) -> None:
         """Show a cursor in the charts; then the values beside it; then none."""
-        view = self.scene.view
+        view = self.model.view
         if view.cursor is None:
             self.change_view(cursor=sum(view.window) / 2, pane="charts")
         elif view.pane == "charts":
@@ -359,7 +359,7 @@ class Steering:
 
     def action_across(self, steps: int) -> None:
         """Move the cursor; without one, what the charts show."""
-        view = self.scene.view
+        view = self.model.view
         low, high = view.window
         step = (high - low) / STEPS * steps
         if view.cursor is None:
@@ -372,7 +372,7 @@ class Steering:
 
     def action_zoom(self, change: int) -> None:
         """Show half or twice as much of the x axis, around the cursor or the middle."""
-        view = self.scene.view
+        view = self.model.view
         low, high = view.window
         if change == 0:
             self.change_view(window=(0.0, 1.0))
@@ -389,7 +389,7 @@ class Steering:
 
     def _turn_to(self, pane: Pane) -> None:
         """Show a pane in the place of the charts, or the charts again."""
-        self.change_view(pane="charts" if self.scene.view.pane == pane else pane, scroll=0)
+        self.change_view(pane="charts" if self.model.view.pane == pane else pane, scroll=0)
 
     def action_output(self) -> None:
         self._turn_to("output")
@@ -417,35 +417,35 @@ class Steering:
 
     def action_range(self) -> None:
         """Show the range test behind the run; then those after it; then the charts."""
-        tests = [run.id for run in self.scene.tests]
+        tests = [run.id for run in self.model.tests]
         if not tests:
             self.say("this sweep has no range test", bad=True)
             return
-        if self.scene.view.pane != "range" or self.scene.test is None:
+        if self.model.view.pane != "range" or self.model.test is None:
             self.change_view(pane="range", test="")
             return
-        rest = tests[tests.index(self.scene.test.id) + 1 :]
+        rest = tests[tests.index(self.model.test.id) + 1 :]
         self.change_view(pane="range" if rest else "charts", test=rest[0] if rest else "")
 
     def action_charts_back(self) -> None:
         """Go back to the charts; from there to all runs."""
-        if self.scene.view.pane == "charts" and self.scene.view.filter:
+        if self.model.view.pane == "charts" and self.model.view.filter:
             self.change_view(filter="")
         else:
             self.change_view(pane="charts", scroll=0)
 
     def action_pane(self, step: int) -> None:
-        panes = self.scene.panes
-        at = panes.index(self.scene.view.pane) if self.scene.view.pane in panes else 0
+        panes = self.model.panes
+        at = panes.index(self.model.view.pane) if self.model.view.pane in panes else 0
         self.change_view(pane=panes[(at + step) % len(panes)], scroll=0)
 
     def action_follow(self) -> None:
         self.change_view(pane="output", scroll=0)
 
     def action_scroll_to(self, end: int) -> None:
-        view = self.scene.view
+        view = self.model.view
         if view.pane in _PICTURES:
-            rows = ordered(self.scene)
+            rows = ordered(self.model)
             if rows:
                 self.change_view(selected=rows[0 if end < 0 else -1].runs[0], moved=True)
         else:
@@ -453,7 +453,7 @@ class Steering:
             self.change_view(scroll=10**6 if far else 0)
 
     def action_page(self, step: int) -> None:
-        view = self.scene.view
+        view = self.model.view
         if view.pane in _PICTURES:
             self.action_move(step * 5)
             return
@@ -465,11 +465,11 @@ class Steering:
 
     def text_lines(self, pane: str, width: int) -> int:
         """Return how many lines of text a pane has that is `width` cells wide; 0 for a picture."""
-        pages = self.scene.pages
+        pages = self.model.pages
         if pane == "search":
-            return lines_of(self.scene, width)
+            return lines_of(self.model, width)
         if pane == "explain":
-            return len(sentences(self.scene, width))
+            return len(sentences(self.model, width))
         texts = {"output": pages.output, "journal": pages.journal, "settings": pages.settings}
         return len(texts.get(pane, ()))
 
@@ -497,21 +497,23 @@ class Steering:
         """Write what is seen; the picture of the charts takes a second or two, so all of it is done in a thread."""
         text = "\n".join(self.screen_lines()) + "\n"
         self.say("writing what is seen ...")
-        work = partial(self._export, self.scene, text, self.export_screenshot(), self.charts_seen())
+        work = partial(self._export, self.model, text, self.export_screenshot(), self.charts_seen())
         self.run_worker(work, thread=True, exit_on_error=False)
 
-    def _export(self, scene: Scene, text: str, screen: str, charts: Sequence[Drawn]) -> None:
+    def _export(
+        self, model: ViewModel, text: str, screen: str, charts: Sequence[ChartPanel]
+    ) -> None:
         from lrtui.tui.export import write  # needed seldom
         from lrtui.tui.panels import Chart
         from lrtui.tui.themes import DARK, THEMES
 
         large = [
-            p for panel in charts if not isinstance(panel, Chart) for p in panel.pictures(scene)
+            p for panel in charts if not isinstance(panel, Chart) for p in panel.pictures(model)
         ]
-        pictures = large or [p for chart in charts for p in chart.pictures(scene)]
+        pictures = large or [p for chart in charts for p in chart.pictures(model)]
         theme = THEMES.get(self.theme, DARK)
         try:
-            written = write(self.directory, scene, (text, screen), pictures, theme)
+            written = write(self.directory, model, (text, screen), pictures, theme)
         except OSError as error:
             self.call_from_thread(self.say, f"cannot be written: {error.strerror}", bad=True)
         else:
@@ -526,10 +528,10 @@ class Steering:
 
     def action_leave(self) -> None:
         """Leave; while runs live, ask whether they should go on."""
-        scene: Scene = self.scene
-        sweep = scene.snapshot.sweep if scene.snapshot else None
+        model: ViewModel = self.model
+        sweep = model.snapshot.sweep if model.snapshot else None
         live = 0
-        if sweep is not None and sweep.closed is None and not scene.view_only:
+        if sweep is not None and sweep.closed is None and not model.view_only:
             live = len(sweep.alive()) + len(sweep.queued())
         if not live:
             self.exit(0)

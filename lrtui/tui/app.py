@@ -24,14 +24,14 @@ from textual.screen import Screen
 from typing_extensions import override
 
 from lrtui.errors import UserError
-from lrtui.frontend.run_colors import Marks
+from lrtui.frontend.run_colors import RunColors
 from lrtui.frontend.undo import MOST_DEEDS, UndoEntry
 from lrtui.tui import actions, themes
 from lrtui.tui.arrangement import arrange, beside
 from lrtui.tui.keymap import KEYMAP
-from lrtui.tui.mouse import Pointing
+from lrtui.tui.mouse import Mouse
 from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.snapshot_thread import (
     Alarmed,
@@ -41,11 +41,11 @@ from lrtui.tui.snapshot_thread import (
     ReaderFailed,
     SnapshotTaken,
 )
-from lrtui.tui.terminal.diff_renderer import Frames
-from lrtui.tui.terminal.driver import HungUp, LinkDriver
-from lrtui.tui.terminal.key_queue import Turns
+from lrtui.tui.terminal.diff_renderer import DiffRenderer
+from lrtui.tui.terminal.driver import HungUp, TerminalDriver
+from lrtui.tui.terminal.key_queue import KeyQueue
 from lrtui.tui.user_keys import bell_wanted
-from lrtui.tui.view_model import Notice, Scene, View
+from lrtui.tui.view_model import Notice, View, ViewModel
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.events import AnyCommand
-    from lrtui.tui.view_store import Memory
+    from lrtui.tui.view_store import ViewStore
 
 CHARTS = 4
 HINT = "?: help   K: kill the run (asks)   q: detach, runs go on"
@@ -70,7 +70,7 @@ class Main(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = ""
 
 
-class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False):
+class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=False):
     """Shows one experiment directory until the user leaves."""
 
     CSS_PATH = "lrtui.tcss"
@@ -84,7 +84,9 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
     """What holds in questions too; `turns` takes the other keys."""
 
     theme: reactive[str] = reactive(themes.DARK.name, init=False)
-    scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
+    model: reactive[ViewModel] = reactive(
+        ViewModel(), always_update=True, init=False, repaint=False
+    )
 
     def __init__(
         self,
@@ -93,11 +95,11 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         view_only: bool = False,
         notice: str = "",
         most_bytes: int = 0,
-        memory: Memory | None = None,
+        view_store: ViewStore | None = None,
         keeps_series: bool = True,
         in_browser: bool = False,
     ) -> None:
-        """Show `directory`; with a memory the view is as it was left, and is kept on leaving."""
+        """Show `directory`; with a view_store the view is as it was left, and is kept on leaving."""
         super().__init__(driver_class=_driver_of_browser() if in_browser else None)
         self.most_bytes = most_bytes
         self.animation_level = "none"
@@ -108,17 +110,17 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         """What was done in this monitor, the latest last."""
         self._looked_only = view_only
         self._said_at = time.monotonic()
-        self._marks = Marks()
+        self._marks = RunColors()
         self._reader = Reader(directory, self.post_message)
         self._reader.keeps = keeps_series
         self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
-        self._memory = memory
-        view, theme = memory.view() if memory else (View(), "")
+        self._view_store = view_store
+        view, theme = view_store.view() if view_store else (View(), "")
         view = replace(view, mouse=in_browser)
-        self._hinting = memory is not None and not memory.preferences.hinted and not notice
+        self._hinting = view_store is not None and not view_store.preferences.hinted and not notice
         notice = HINT if self._hinting else notice
-        self.set_reactive(Monitor.scene, Scene(view=view, notice=Notice(notice)))
+        self.set_reactive(Monitor.model, ViewModel(view=view, notice=Notice(notice)))
         if theme in themes.THEMES and theme != self.theme:
             self.set_reactive(Monitor.theme, theme)
             self.stylesheet.set_variables(self.get_css_variables())
@@ -129,20 +131,20 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
 
     @override
     def compose(self) -> ComposeResult:
-        scene = {"scene": Monitor.scene}
-        yield Status("status").data_bind(**scene)
+        model = {"model": Monitor.model}
+        yield Status("status").data_bind(**model)
         with Container(id="main"):
             with Container(id="charts"):
                 for slot in range(CHARTS):
-                    yield Chart(slot).data_bind(**scene)
+                    yield Chart(slot).data_bind(**model)
             for name, panel in LARGE.items():
-                yield panel(f"large-{name}").data_bind(**scene)
-        yield Leaderboard().data_bind(**scene)
+                yield panel(f"large-{name}").data_bind(**model)
+        yield Leaderboard().data_bind(**model)
         with Container(id="below"):
             for name, panel in LARGE.items():
-                yield panel(name).data_bind(**scene)
-        yield Alert("alert").data_bind(**scene)
-        yield Keys("keys").data_bind(**scene)
+                yield panel(name).data_bind(**model)
+        yield Alert("alert").data_bind(**model)
+        yield Keys("keys").data_bind(**model)
 
     @property
     @override
@@ -162,8 +164,8 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
     def on_unmount(self) -> None:
         """End the reader, and remember what was looked at."""
         self._reader.end()
-        if self._memory is not None:
-            self._memory.keep(self.scene.view, self.theme)
+        if self._view_store is not None:
+            self._view_store.keep(self.model.view, self.theme)
 
     def wait(self) -> None:
         """Give the reader a second to keep what it read; the terminal is the user's again by then."""
@@ -179,9 +181,9 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
     def _end_hint(self) -> None:
         """Wipe the first-use hint, for ever."""
         self._hinting = False
-        self.scene = replace(self.scene, notice=Notice())
-        if self._memory is not None:
-            keep = partial(self._memory.prefer, hinted=True)
+        self.model = replace(self.model, notice=Notice())
+        if self._view_store is not None:
+            keep = partial(self._view_store.prefer, hinted=True)
             self.run_worker(keep, thread=True, exit_on_error=False)
 
     def _catch_signals(self) -> None:
@@ -194,7 +196,7 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         """Leave with the terminal restored; when even that hangs (its other end is gone), leave without."""
 
         def give_up() -> None:
-            if isinstance(self._driver, LinkDriver):
+            if isinstance(self._driver, TerminalDriver):
                 self._driver.rescue()
             os._exit(code)
 
@@ -221,7 +223,7 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Show the directory as it is now."""
         snapshot = message.snapshot
-        before = self.scene.snapshot
+        before = self.model.snapshot
         first = before is None
         if first and not gc.isenabled():
             gc.freeze()
@@ -229,29 +231,29 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         runs = snapshot.sweep.runs
         marks = self._marks.of((run.id, run.setting.lr) for run in snapshot.sweep.trained())
         why = snapshot.view_only or ("you asked only to look" if self._looked_only else "")
-        scene = replace(
-            self.scene, snapshot=snapshot, judgement=message.judgement, marks=marks, view_only=why
+        model = replace(
+            self.model, snapshot=snapshot, verdicts=message.verdicts, marks=marks, view_only=why
         )
         happened = before is not None and before.sweep.n != snapshot.sweep.n
         if happened and not self._hinting and time.monotonic() - self._said_at > ANSWER_SECONDS:
-            scene = replace(scene, notice=Notice())
-        settling = before is not None and before.reading and not scene.view.moved
-        rows = ordered(scene)
-        if rows and (scene.view.selected not in runs or settling):
+            model = replace(model, notice=Notice())
+        settling = before is not None and before.reading and not model.view.moved
+        rows = ordered(model)
+        if rows and (model.view.selected not in runs or settling):
             chosen = rows[0].runs[0]
-            scene = replace(scene, view=replace(scene.view, selected=chosen))
-        self.scene = scene
+            model = replace(model, view=replace(model.view, selected=chosen))
+        self.model = model
         alone = snapshot.supervisor != "alive" if first else _fell_silent(before, snapshot)
         if alone and not why and snapshot.sweep.closed is None:
             self.run_worker(self._wake_supervisor, thread=True, exit_on_error=False)
 
     def on_pages_read(self, message: PagesRead) -> None:
         """Show the text of the run under the cursor."""
-        self.scene = replace(self.scene, pages=message.pages)
+        self.model = replace(self.model, pages=message.pages)
 
     def on_machine_read(self, message: MachineRead) -> None:
         """Show what the machine does."""
-        self.scene = replace(self.scene, history=message.history)
+        self.model = replace(self.model, history=message.history)
 
     def on_alarmed(self, _: Alarmed) -> None:
         """Ring: something happened that calls for somebody."""
@@ -262,13 +264,13 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         self.bug = message.error
         self.exit(3, return_code=3)
 
-    def watch_scene(self, scene: Scene) -> None:
+    def watch_model(self, model: ViewModel) -> None:
         """Keep sizes and the reader in step with what is shown."""
         self._lay_out()
-        self._reader.watched = scene.view.pane == "hardware"
-        standings = scene.snapshot.standings if scene.snapshot else []
+        self._reader.watched = model.view.pane == "hardware"
+        standings = model.snapshot.standings if model.snapshot else []
         self._reader.show(
-            scene.run.id if scene.run else "", standings[0].runs[0] if standings else ""
+            model.run.id if model.run else "", standings[0].runs[0] if standings else ""
         )
 
     # ------------------------------------------------ sizes
@@ -281,10 +283,10 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         """Give every panel its height; nothing happens while the arrangement is the same."""
         if not self.is_running or not self.screen_stack:
             return
-        view, snapshot = self.scene.view, self.scene.snapshot
+        view, snapshot = self.model.view, self.model.snapshot
         rows = len(snapshot.standings) if snapshot else 8
         width, height = self.size
-        panes = beside(self.scene, width)
+        panes = beside(self.model, width)
         shape = (width, height, rows, view.charts, view.pane, panes)
         if shape == self._shape:
             return
@@ -331,23 +333,23 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         strips = self.screen._compositor.render_strips()  # noqa: SLF001  # as Textual's own export does
         return [strip.text.rstrip() for strip in strips]
 
-    def charts_seen(self) -> list[Drawn]:
+    def charts_seen(self) -> list[ChartPanel]:
         """Return what is drawn in the large area, and the charts, which stand behind where that is text."""
         main = self.screen_stack[0]
-        large = main.query(f"#large-{self.scene.view.pane}").results(Drawn)
+        large = main.query(f"#large-{self.model.view.pane}").results(ChartPanel)
         return [*large, *(chart for chart in main.query(Chart) if chart.slot < chart.shown)]
 
     # ------------------------------------------------ the supervisor
 
     def change_view(self, **changes: Any) -> None:
         """Change what the user looks at; what was answered before is wiped."""
-        self.scene = replace(self.scene, view=replace(self.scene.view, **changes), notice=Notice())
+        self.model = replace(self.model, view=replace(self.model.view, **changes), notice=Notice())
         self._reader.look_now()
 
     def say(self, text: str, *, bad: bool = False) -> None:
         """Show one line, until a key or, after a while, an event replaces it."""
         self._said_at = time.monotonic()
-        self.scene = replace(self.scene, notice=Notice(text, bad=bad))
+        self.model = replace(self.model, notice=Notice(text, bad=bad))
 
     def send(
         self,
@@ -359,8 +361,8 @@ class Monitor(actions.Steering, Pointing, Frames, Turns, inherit_bindings=False)
         """Send commands in a thread, each after the one before was done; the last answer is shown in the line of answers."""
         self.say(f"{doing} ...")
         deed = None
-        if remember and self.scene.snapshot is not None:
-            deed = UndoEntry(commands[-1], self.scene.snapshot.sweep)
+        if remember and self.model.snapshot is not None:
+            deed = UndoEntry(commands[-1], self.model.snapshot.sweep)
         work = partial(self._send, commands, deed, then_leave)
         self.run_worker(work, thread=True, exit_on_error=False)
 
@@ -411,9 +413,9 @@ def _fell_silent(before: Snapshot | None, now: Snapshot) -> bool:
 
 
 def _driver_of_browser() -> type[Driver]:
-    from lrtui.tui.terminal.web_driver import Browser  # needed there alone
+    from lrtui.tui.terminal.web_driver import BrowserDriver  # only needed there
 
-    return Browser
+    return BrowserDriver
 
 
 __all__ = ["Monitor", "View"]

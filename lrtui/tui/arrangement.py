@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lrtui.tui.view_model import Pane, Scene
+    from lrtui.tui.view_model import Pane, ViewModel
 
 SMALL = (60, 16)
 """Below this the leaderboard stands alone, with the line of answers."""
@@ -47,12 +47,12 @@ def arrange(width: int, height: int, rows: int, charts: int) -> Arrangement:
     return Arrangement(1, body - below - table, table, below, 1, 1, shown)
 
 
-def beside(scene: Scene, width: int) -> tuple[Pane, ...]:
+def beside(model: ViewModel, width: int) -> tuple[Pane, ...]:
     """Return the panes below the leaderboard: the first two or three that have something to say."""
     from lrtui.tui.charts.sensitivity_chart import has_points
 
-    chart: list[Pane] = ["sensitivity"] if has_points(scene) else ["range"] if scene.tests else []
-    search: list[Pane] = ["search"] if scene.is_search else []
-    values: list[Pane] = ["values"] if scene.view.cursor is not None else []
+    chart: list[Pane] = ["sensitivity"] if has_points(model) else ["range"] if model.tests else []
+    search: list[Pane] = ["search"] if model.is_search else []
+    values: list[Pane] = ["values"] if model.view.cursor is not None else []
     panes: list[Pane] = [*values, "output", *chart, *search, "settings"]
     return tuple(panes[: 3 if width >= WIDE else 2])

@@ -16,7 +16,7 @@ from lrtui.tui.styled_text import FAINT, TEXT, amount, clock, number
 
 if TYPE_CHECKING:
     from lrtui.analysis.ranking import Standing
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 Text = tuple[str, str]
 """(text, colour)"""
@@ -26,9 +26,9 @@ Text = tuple[str, str]
 class Row:
     """One standing, with what its cells need."""
 
-    scene: Scene
+    model: ViewModel
     standing: Standing
-    trend: Callable[[Scene, str], str]
+    trend: Callable[[ViewModel, str], str]
 
     @property
     def run(self) -> str:
@@ -38,14 +38,14 @@ class Row:
     @property
     def hidden(self) -> bool:
         """Whether the run's curve is hidden."""
-        return self.run in self.scene.view.hidden
+        return self.run in self.model.view.hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column; those with the highest `rank` give way first."""
 
-    title: Callable[[Scene], str]
+    title: Callable[[ViewModel], str]
     cell: Callable[[Row], Text]
     width: int
     rank: int
@@ -55,29 +55,29 @@ class Column:
     grows: bool = False
 
 
-def _name(name: str) -> Callable[[Scene], str]:
+def _name(name: str) -> Callable[[ViewModel], str]:
     return lambda _: name
 
 
-def _metric(scene: Scene) -> str:
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+def _metric(model: ViewModel) -> str:
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     return f"{plan.metric if plan else 'value'}@{plan.unit[:2] if plan else ''}"
 
 
-def _unit(scene: Scene) -> str:
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+def _unit(model: ViewModel) -> str:
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     return plan.unit if plan else "epoch"
 
 
 def _mark(row: Row) -> Text:
-    mark = row.scene.mark(row.run)
-    pinned = "^" if row.scene.view.pinned == row.run else ""
+    mark = row.model.mark(row.run)
+    pinned = "^" if row.model.view.pinned == row.run else ""
     symbol = "-" if row.hidden else style_of(row.standing.state).symbol
     return f"{mark.letter}{pinned} {symbol}", mark.colour
 
 
 def _lr(row: Row) -> Text:
-    return lr_text(row.standing.lr), row.scene.mark(row.run).colour
+    return lr_text(row.standing.lr), row.model.mark(row.run).colour
 
 
 def _state(row: Row) -> Text:
@@ -92,7 +92,7 @@ def _state_short(row: Row) -> Text:
 
 def _rung(row: Row) -> str:
     """Return the length at which a waiting run stands; "" for any other."""
-    runs = row.scene.snapshot.sweep.runs if row.scene.snapshot else {}
+    runs = row.model.snapshot.sweep.runs if row.model.snapshot else {}
     waits = row.standing.state == "waiting" and row.run in runs
     return amount(runs[row.run].until) if waits else ""
 
@@ -127,12 +127,12 @@ def _rate(row: Row) -> Text:
     rate = row.standing.rate
     if not rate or row.standing.state not in ("running", "starting"):
         return "", FAINT
-    unit = _unit(row.scene)[:2]
+    unit = _unit(row.model)[:2]
     return (f"{rate:.3g}/s" if rate >= 1 else f"{1 / rate:.3g}s/{unit}"), FAINT
 
 
 def _eta(row: Row) -> Text:
-    snapshot = row.scene.snapshot
+    snapshot = row.model.snapshot
     return clock(row.standing.eta, snapshot.read_at if snapshot else 0.0), TEXT
 
 
@@ -149,13 +149,13 @@ def _settings_differ(rows: Sequence[Standing]) -> bool:
 
 def _why(row: Row) -> Text:
     rung = _rung(row)
-    if not rung or row.scene.snapshot is None:
+    if not rung or row.model.snapshot is None:
         return row.standing.why, FAINT
-    sweep = row.scene.snapshot.sweep
+    sweep = row.model.snapshot.sweep
     run = sweep.runs[row.run]
-    late = [row.scene.mark(other.id).letter for other in awaited(sweep, run)]
+    late = [row.model.mark(other.id).letter for other in awaited(sweep, run)]
     others = f"for {' '.join(late)}" if late else "for the decision"
-    return f"waits at {_unit(row.scene)} {rung} {others}", FAINT
+    return f"waits at {_unit(row.model)} {rung} {others}", FAINT
 
 
 def _reasons_are_long(rows: Sequence[Standing]) -> bool:
@@ -183,7 +183,7 @@ _WIDE = (
     Column(_name("val_loss"), lambda r: (number(r.standing.val_loss), FAINT), 8, 6, right=True),
     Column(_name("speed"), _rate, 8, 8, right=True),
     Column(_name("ETA"), _eta, 6, 1, right=True),
-    Column(_name("trend"), lambda r: (r.trend(r.scene, r.run), r.scene.mark(r.run).colour), 12, 7),
+    Column(_name("trend"), lambda r: (r.trend(r.model, r.run), r.model.mark(r.run).colour), 12, 7),
     Column(_name("why"), _why, 30, 1, wants=_reasons_are_long, grows=True),
     Column(_name("why"), _why, 12, 1, wants=lambda rows: not _reasons_are_long(rows), grows=True),
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from lrtui.tui.charts.plot import Picture
     from lrtui.tui.themes import Theme
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _COLUMNS = ("rank", "runs", "lr", "optimizer", "schedule", "values", "state", "level")
 DRAW_SECONDS = 60.0
@@ -54,7 +54,7 @@ class Written:
 
 def write(
     directory: Path,
-    scene: Scene,
+    model: ViewModel,
     screen: tuple[str, str],
     pictures: Sequence[Picture],
     theme: Theme,
@@ -69,18 +69,18 @@ def write(
     text, svg = screen
     write_whole(str(folder / "screen.txt"), text.encode())
     write_whole(str(folder / "screen.svg"), svg.encode())
-    write_whole(str(folder / "runs.csv"), table(scene).encode())
-    png, missing = _drawn(scene, pictures, theme) if pictures else (b"", "there is no chart")
+    write_whole(str(folder / "runs.csv"), table(model).encode())
+    png, missing = _drawn(model, pictures, theme) if pictures else (b"", "there is no chart")
     if png:
         write_whole(str(folder / "charts.png"), png)
     return Written(folder, missing)
 
 
-def _drawn(scene: Scene, pictures: Sequence[Picture], theme: Theme) -> tuple[bytes, str]:
+def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple[bytes, str]:
     """Return the charts as PNG, or b"" and why not."""
     names = {"ink": styled_text.TEXT, "faint": styled_text.FAINT, "rule": styled_text.RULE}
     seen = {
-        "title": _title(scene),
+        "title": _title(model),
         "ground": theme.ground,
         **{name: theme.colour(colour) for name, colour in names.items()},
         "pictures": [_worn(asdict(picture), theme) for picture in pictures],
@@ -101,9 +101,9 @@ def _drawn(scene: Scene, pictures: Sequence[Picture], theme: Theme) -> tuple[byt
     return b"", clean(lines[-1], 200)
 
 
-def _title(scene: Scene) -> str:
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
-    smoothed = f", smoothed {scene.view.weight:g}" if scene.view.smooth else ""
+def _title(model: ViewModel) -> str:
+    plan = model.snapshot.sweep.plan if model.snapshot else None
+    smoothed = f", smoothed {model.view.weight:g}" if model.view.smooth else ""
     return f"{clean(plan.name, 80)}{smoothed}" if plan else ""
 
 
@@ -124,12 +124,12 @@ def _worn(picture: Any, theme: Theme) -> Any:
     return picture
 
 
-def table(scene: Scene) -> str:
+def table(model: ViewModel) -> str:
     """Return the runs that the leaderboard lists, in its order, as CSV."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*_COLUMNS, *_MEASURED])
-    for row in ordered(scene):
+    for row in ordered(model):
         setting = row.setting
         values = " ".join(f"{name}={value}" for name, value in setting.values.items())
         known = (row.rank, " ".join(row.runs), lr_text(row.lr), setting.optimizer, setting.schedule)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.widget import Widget
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _NOTCH = 0.8
 """How much of what a chart shows is left after one notch of the wheel."""
@@ -37,10 +37,10 @@ def zoomed(window: tuple[float, float], centre: float, factor: float) -> tuple[f
     return low, low + size
 
 
-class Pointing:
+class Mouse:
     """Mix into the app: where the mouse points at, and what follows."""
 
-    scene: Scene
+    model: ViewModel
     change_view: Callable[..., None]
     say: Callable[..., None]
     action_move: Callable[[int], None]
@@ -54,7 +54,7 @@ class Pointing:
         if capture is None:
             self.say("whether the mouse is ours is not decided here (LRTUI_PLAIN)", bad=True)
             return
-        on = not self.scene.view.mouse
+        on = not self.model.view.mouse
         capture(on=on)
         self.change_view(mouse=on)
         self.say("mouse on; M: off again, for copying" if on else "mouse off: copy with it")
@@ -90,7 +90,7 @@ class Pointing:
             place = panel.place_at(x)
             if place is not None:
                 factor = _NOTCH if step < 0 else 1 / _NOTCH
-                self.change_view(window=zoomed(self.scene.view.window, place, factor))
+                self.change_view(window=zoomed(self.model.view.window, place, factor))
         elif isinstance(panel, Leaderboard):
             self.action_move(step * panel.notch)
         elif (panel.id or "").removeprefix("large-") in LARGE:
@@ -100,8 +100,8 @@ class Pointing:
         """Scroll the large pane or a small one; those with nothing to scroll stay."""
         most = max(0, self.text_lines(pane, size.width) - size.height + 1)
         change = _LINES * (-step if pane in FROM_END else step)
-        now = max(0, min(min(self.scene.view.scroll_of(pane), most) + change, most))
-        if self.scene.view.pane == pane:
+        now = max(0, min(min(self.model.view.scroll_of(pane), most) + change, most))
+        if self.model.view.pane == pane:
             self.change_view(scroll=now)
         else:
             self.change_view(below=(pane, now))

@@ -1,6 +1,6 @@
 """The search in words: verdict, range tests, rungs with who went on or was stopped, what came later, and the budget.
 
-Pure functions of the scene. A row is text in colours; `wrap` breaks it where the pane ends.
+Pure functions of the model. A row is text in colours; `wrap` breaks it where the pane ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.events import Plan, RungClosed
     from lrtui.sweep.state import Run, Sweep
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Word(NamedTuple):
@@ -38,26 +38,26 @@ class Row(NamedTuple):
     words: tuple[Word, ...]
 
 
-def rows(scene: Scene) -> list[Row]:
+def rows(model: ViewModel) -> list[Row]:
     """Return what there is to tell, the answer first, then the steps that led to it."""
-    snapshot = scene.snapshot
+    snapshot = model.snapshot
     plan = snapshot.sweep.plan if snapshot else None
     if snapshot is None or plan is None:
         return []
-    sweep, group = snapshot.sweep, scene.group
+    sweep, group = snapshot.sweep, model.group
     return [
-        *_verdict(scene, plan),
-        *(_tested(scene, run) for run in scene.tests if run is scene.test or run.alive),
-        *_rungs(scene, sweep, plan, group),
-        *_later(scene, sweep, group),
-        *_other_groups(scene, plan, group),
-        *_reasons(scene),
+        *_verdict(model, plan),
+        *(_tested(model, run) for run in model.tests if run is model.test or run.alive),
+        *_rungs(model, sweep, plan, group),
+        *_later(model, sweep, group),
+        *_other_groups(model, plan, group),
+        *_reasons(model),
     ]
 
 
-def headline(scene: Scene) -> str:
+def headline(model: ViewModel) -> str:
     """Return the verdict so far in one line; "" where there is none."""
-    snapshot, found = scene.snapshot, scene.judgement.overall
+    snapshot, found = model.snapshot, model.verdicts.overall
     if snapshot is None or snapshot.sweep.plan is None or found is None or found.lr is None:
         return ""
     return found.headline(snapshot.sweep.plan)
@@ -104,8 +104,8 @@ def _running(snapshot: Snapshot, run: Run) -> float:
 # ---------------------------------------------------------------- rows
 
 
-def _verdict(scene: Scene, plan: Plan) -> list[Row]:
-    found = scene.judgement.overall
+def _verdict(model: ViewModel, plan: Plan) -> list[Row]:
+    found = model.verdicts.overall
     if found is None:
         return []
     if found.lr is None:
@@ -122,12 +122,12 @@ def _verdict(scene: Scene, plan: Plan) -> list[Row]:
     return said
 
 
-def _tested(scene: Scene, run: Run) -> Row:
+def _tested(model: ViewModel, run: Run) -> Row:
     """Return what a range test said, or how far it is."""
     label = f"range {run.id}"
-    tested = scene.snapshot.sweep.ranges.get(run.id) if scene.snapshot else None
+    tested = model.snapshot.sweep.ranges.get(run.id) if model.snapshot else None
     if run.alive:
-        return Row(label, (Word(f"step {steps_done(scene, run)}"),))
+        return Row(label, (Word(f"step {steps_done(model, run)}"),))
     if tested is None:
         return Row(label, (Word(run.why or shown_state(run), FAINT),))
     words = [Word(f"{rule} {lr:.1e}", colour) for rule, lr, _, colour in suggestions(tested)]
@@ -135,7 +135,7 @@ def _tested(scene: Scene, run: Run) -> Row:
     return Row(label, (*words, Word(tested.why or turned, FAINT)))
 
 
-def _rungs(scene: Scene, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
+def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
     """Yield a row for each length at which the group is compared: who is there, who went on, who was stopped, and why."""
     runs = _of(sweep, group)
     first = min((run.seed for run in runs), default=0)
@@ -147,40 +147,40 @@ def _rungs(scene: Scene, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
     for level in sorted(levels):
         label = f"{plan.unit} {amount(level)}"
         closed = sweep.rung(group, level)
-        words = _decided(scene, sweep, closed) if closed else []
-        words += _under_way(scene, [run for run in runs if run.until == level], closed)
+        words = _decided(model, sweep, closed) if closed else []
+        words += _under_way(model, [run for run in runs if run.until == level], closed)
         if level >= plan.horizon:
-            words += _finished(scene, runs)
+            words += _finished(model, runs)
         yield Row(label, tuple(words) or (Word("not yet", FAINT),))
 
 
-def _decided(scene: Scene, sweep: Sweep, closed: RungClosed) -> list[Word]:
+def _decided(model: ViewModel, sweep: Sweep, closed: RungClosed) -> list[Word]:
     words = [Word("go on", OK)]
-    words += [_valued(scene, sweep, run, closed.level) for run in closed.kept]
+    words += [_valued(model, sweep, run, closed.level) for run in closed.kept]
     if closed.pruned:
         words.append(Word("stopped", WARN))
-        words += [_valued(scene, sweep, run, closed.level) for run in closed.pruned]
+        words += [_valued(model, sweep, run, closed.level) for run in closed.pruned]
     cut = "" if closed.cut is None else f"cut {number(closed.cut)}: "
     return [*words, Word(clean(f"({cut}{closed.why})"), FAINT)]
 
 
-def _under_way(scene: Scene, runs: Sequence[Run], closed: RungClosed | None) -> list[Word]:
+def _under_way(model: ViewModel, runs: Sequence[Run], closed: RungClosed | None) -> list[Word]:
     """Return those that wait at a rung, train towards it, or ended there otherwise; whom it decided on is told already."""
     told = {*closed.kept, *closed.pruned} if closed else set()
     return [
-        Word(f"{style_of(shown_state(run)).symbol} {_short(scene, run)}", scene.mark(run.id).colour)
+        Word(f"{style_of(shown_state(run)).symbol} {_short(model, run)}", model.mark(run.id).colour)
         for run in runs
         if run.id not in told and (run.ending is None or run.ending.kind != "finished")
     ]
 
 
-def _finished(scene: Scene, runs: Sequence[Run]) -> list[Word]:
+def _finished(model: ViewModel, runs: Sequence[Run]) -> list[Word]:
     return [
-        Word(f"✓ {_short(scene, run)}", scene.mark(run.id).colour) for run in runs if run.finished
+        Word(f"✓ {_short(model, run)}", model.mark(run.id).colour) for run in runs if run.finished
     ]
 
 
-def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
+def _later(model: ViewModel, sweep: Sweep, group: str) -> Iterable[Row]:
     """Yield which LRs joined after the first rung, and which runs are further seeds."""
     runs = _of(sweep, group)
     closed = next((rung for rung in sweep.rungs if rung.group == group), None)
@@ -190,7 +190,7 @@ def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
     seeds = [run for run in own if run.seed != first]
     if late:
         words = [
-            Word(f"{_short(scene, run)} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
+            Word(f"{_short(model, run)} {lr_text(run.setting.lr)}", model.mark(run.id).colour)
             for run in late
         ]
         yield Row("wider", (*words, Word("(the best lay at the edge)", FAINT)))
@@ -199,8 +199,8 @@ def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
             "seeds",
             tuple(
                 Word(
-                    f"{style_of(shown_state(run)).symbol} {_short(scene, run)}",
-                    scene.mark(run.id).colour,
+                    f"{style_of(shown_state(run)).symbol} {_short(model, run)}",
+                    model.mark(run.id).colour,
                 )
                 for run in seeds
             ),
@@ -211,17 +211,17 @@ def _later(scene: Scene, sweep: Sweep, group: str) -> Iterable[Row]:
             "yours",
             tuple(
                 Word(
-                    f"{style_of(shown_state(run)).symbol} {_short(scene, run)}",
-                    scene.mark(run.id).colour,
+                    f"{style_of(shown_state(run)).symbol} {_short(model, run)}",
+                    model.mark(run.id).colour,
                 )
                 for run in added
             ),
         )
 
 
-def _other_groups(scene: Scene, plan: Plan, group: str) -> Iterable[Row]:
+def _other_groups(model: ViewModel, plan: Plan, group: str) -> Iterable[Row]:
     """Yield the verdict of every group where there are several, the best first."""
-    groups = scene.judgement.groups
+    groups = model.verdicts.groups
     if len(groups) < 2:
         return
     for name, found in groups.items():
@@ -234,8 +234,8 @@ def _other_groups(scene: Scene, plan: Plan, group: str) -> Iterable[Row]:
         )
 
 
-def _reasons(scene: Scene) -> Iterable[Row]:
-    found = scene.judgement.overall
+def _reasons(model: ViewModel) -> Iterable[Row]:
+    found = model.verdicts.overall
     if found is None:
         return
     for index, reason in enumerate(found.reasons):
@@ -251,9 +251,9 @@ def _of(sweep: Sweep, group: str) -> list[Run]:
     return [run for run in sweep.trained() if group_of(run.setting) == group]
 
 
-def _valued(scene: Scene, sweep: Sweep, run_id: str, level: float) -> Word:
+def _valued(model: ViewModel, sweep: Sweep, run_id: str, level: float) -> Word:
     """Return a run with the value that it was judged by: D .8075."""
-    mark, run = scene.mark(run_id), sweep.runs.get(run_id)
+    mark, run = model.mark(run_id), sweep.runs.get(run_id)
     value = None
     if run is not None:
         untils = {attempt.number: attempt.until for attempt in run.attempts}
@@ -262,10 +262,10 @@ def _valued(scene: Scene, sweep: Sweep, run_id: str, level: float) -> Word:
     return Word(f"{mark.letter} {number(value)}" if value is not None else mark.letter, mark.colour)
 
 
-def _short(scene: Scene, run: Run) -> str:
+def _short(model: ViewModel, run: Run) -> str:
     """Return a run's letter with its latest value: E .9575."""
     value = run.reached[-1].value if run.reached else None
-    letter = scene.mark(run.id).letter
+    letter = model.mark(run.id).letter
     return letter if value is None else f"{letter} {number(value)}"
 
 

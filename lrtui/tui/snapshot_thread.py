@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from lrtui.hardware import gpu
 from lrtui.hardware.history import Recorder
-from lrtui.tui.verdict_view import Judgement, judge
+from lrtui.tui.verdict_view import VerdictView, judge
 from lrtui.tui.view_model import Pages
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ _PATIENCE = 40
 class SnapshotTaken(Message, bubble=False):
     """The directory as it is now, and what it says about learning rates."""
 
-    def __init__(self, snapshot: Snapshot, judgement: Judgement) -> None:
+    def __init__(self, snapshot: Snapshot, verdicts: VerdictView) -> None:
         self.snapshot = snapshot
-        self.judgement = judgement
+        self.verdicts = verdicts
         super().__init__()
 
     @override
@@ -107,8 +107,8 @@ class Reader(threading.Thread):
         """Runs whose pages are shown: the one under the cursor and the leader."""
         self._told: tuple[object, ...] = ()
         self._judged: Sweep | None = None
-        """The sweep that the judgement is of."""
-        self._judgement = Judgement()
+        """The sweep that the verdicts is of."""
+        self._verdicts = VerdictView()
         self._pages = Pages()
         self._calm = 0
         self._asked_at = time.monotonic()
@@ -176,7 +176,7 @@ class Reader(threading.Thread):
         news = told != self._told
         if news:
             self._told = told
-            self._post(SnapshotTaken(snapshot, self._judgement))
+            self._post(SnapshotTaken(snapshot, self._verdicts))
         self._alarm(snapshot)
         self._judge(snapshot)
         self._measure(watcher, snapshot)
@@ -242,10 +242,10 @@ class Reader(threading.Thread):
         if snapshot.sweep is self._judged:
             return
         self._judged = snapshot.sweep
-        judgement = judge(snapshot.sweep)
-        if judgement != self._judgement:
-            self._judgement = judgement
-            self._post(SnapshotTaken(snapshot, judgement))
+        verdicts = judge(snapshot.sweep)
+        if verdicts != self._verdicts:
+            self._verdicts = verdicts
+            self._post(SnapshotTaken(snapshot, verdicts))
 
     def _wait(self, reading: bool) -> None:
         away = time.monotonic() - self._asked_at > _AWAY_SECONDS

@@ -20,7 +20,7 @@ _LEAST, _MOST = 1e-30, 1e30
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class VerdictView:
     """The verdicts at one moment."""
 
     overall: Verdict | None = None
@@ -31,14 +31,14 @@ class Judgement:
     """By group: what became of each LR, the lowest first."""
 
 
-def judge(sweep: Sweep) -> Judgement:
+def judge(sweep: Sweep) -> VerdictView:
     """Return what is known now; of a sweep that has ended, what its journal says."""
     from lrtui.analysis.verdict import sensitivity, verdict, verdicts  # not before the first paint
 
     sound = {run.id: run for run in sweep.runs.values() if _LEAST < run.setting.lr < _MOST}
     sweep = replace(sweep, runs=MappingProxyType(sound))
     if not sweep.trained():
-        return Judgement()
+        return VerdictView()
     overall, groups = verdict(sweep), {each.group: each for each in verdicts(sweep)}
     said = sweep.verdict if sweep.closed is not None else None
     if said is not None and said.group in groups:
@@ -53,4 +53,4 @@ def judge(sweep: Sweep) -> Judgement:
         overall = replace(groups[said.group], spent=overall.spent, grid=overall.grid)
         overall = replace(overall, reasons=said.why)
     points = {group: tuple(sensitivity(sweep, group)) for group in groups}
-    return Judgement(overall, MappingProxyType(groups), MappingProxyType(points))
+    return VerdictView(overall, MappingProxyType(groups), MappingProxyType(points))

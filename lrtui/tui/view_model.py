@@ -1,8 +1,8 @@
 """Everything that the panels draw from: one frozen value, replaced as a whole.
 
-    Snapshot (files) + View (what the user chose) + marks (letters, colours) + pages (output, settings) + notice → Scene
+    Snapshot (files) + View (what the user chose) + marks (letters, colours) + pages (output, settings) + notice → ViewModel
 
-The app alone makes scenes; panels only read them.
+The app alone makes view models; panels only read them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
-from lrtui.frontend.run_colors import Mark
+from lrtui.frontend.run_colors import RunMark
 from lrtui.hardware.history import History
 from lrtui.sweep.state import group_of
 from lrtui.text.clean import clean
-from lrtui.tui.verdict_view import Judgement
+from lrtui.tui.verdict_view import VerdictView
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
@@ -42,7 +42,7 @@ WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
 LONGEST_ID = 6
 """Letters of an id that stands for a run in charts and tables: ours have three, a stranger's journal says anything."""
-UNMARKED = Mark("·", "#d0d7de")
+UNMARKED = RunMark("·", "#d0d7de")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +113,24 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ViewModel:
     """What the screen shows."""
 
     snapshot: Snapshot | None = None
     view: View = View()
-    marks: Mapping[str, Mark] = field(default_factory=lambda: MappingProxyType({}))
-    judgement: Judgement = field(default_factory=Judgement)
+    marks: Mapping[str, RunMark] = field(default_factory=lambda: MappingProxyType({}))
+    verdicts: VerdictView = field(default_factory=VerdictView)
     pages: Pages = Pages()
     history: History = field(default_factory=History)
     notice: Notice = Notice()
     view_only: str = ""
     """Why nothing can be asked of the supervisor; "" where it can."""
 
-    def mark(self, run: str) -> Mark:
+    def mark(self, run: str) -> RunMark:
         """Return a run's letter and colour; a range test goes by its id."""
         known = self.marks.get(run)
         if known is None and self.snapshot and run in self.snapshot.sweep.runs:
-            return Mark(clean(run, LONGEST_ID), UNMARKED.colour)
+            return RunMark(clean(run, LONGEST_ID), UNMARKED.colour)
         return known or UNMARKED
 
     @property
@@ -161,7 +161,7 @@ class Scene:
         runs = self.snapshot.sweep.runs if self.snapshot else {}
         if self.view.selected in runs:
             return group_of(runs[self.view.selected].setting)
-        return next(iter(self.judgement.groups), "")
+        return next(iter(self.verdicts.groups), "")
 
     @property
     def is_search(self) -> bool:

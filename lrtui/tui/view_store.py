@@ -61,7 +61,7 @@ class Preferences(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     """The theme chosen last: that of experiments that were never looked at."""
 
 
-class Memory:
+class ViewStore:
     """What is remembered about one experiment."""
 
     def __init__(self, directory: Path) -> None:

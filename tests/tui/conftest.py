@@ -14,7 +14,7 @@ from lrtui.frontend.snapshot import Snapshot
 from lrtui.sweep.events import Answer, AnyCommand
 from lrtui.tui import app as app_module
 from lrtui.tui.app import Monitor
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.snapshot_thread import PagesRead, SnapshotTaken
 from lrtui.tui.verdict_view import judge
 from lrtui.tui.view_model import Pages
@@ -91,7 +91,7 @@ def monitor(told: type[ToldReader], sent: list[AnyCommand]) -> Monitor:
     return Monitor(Path("runs/cifar100"))
 
 
-def _is_shown(chart: Drawn) -> bool:
+def _is_shown(chart: ChartPanel) -> bool:
     return bool(chart.size) and all(node.display for node in chart.ancestors_with_self)
 
 
@@ -101,9 +101,9 @@ async def settled(pilot) -> None:
     while time.monotonic() < deadline:
         await pilot.pause(0.02)
         app = pilot.app
-        charts = app.screen_stack[0].query(Drawn)
+        charts = app.screen_stack[0].query(ChartPanel)
         drawing = any(c._busy or (_is_shown(c) and not c._strips) for c in charts)
-        if not drawing and not any(w.is_running for w in app.workers) and app.scene.snapshot:
+        if not drawing and not any(w.is_running for w in app.workers) and app.model.snapshot:
             await pilot.pause(0.02)
             return
     raise AssertionError("the monitor did not come to rest")

@@ -14,7 +14,7 @@ from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep, fold
-from lrtui.tui.verdict_view import Judgement
+from lrtui.tui.verdict_view import VerdictView
 
 NOW = 1_790_000_000.0
 LRS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -283,7 +283,7 @@ def search_snapshot(
     )
 
 
-def judgement(sweep: Sweep) -> Judgement:
+def judgement(sweep: Sweep) -> VerdictView:
     """Verdicts made by hand, so that the screens do not change with every constant of the real ones."""
     points = {group: tuple(sensitivity(sweep, group)) for group in groups(sweep)}
     made = {group: Verdict(group=group, reasons=("no LR was compared",)) for group in points}
@@ -302,4 +302,4 @@ def judgement(sweep: Sweep) -> Judgement:
             not_tested=("< 1e-04", "> 1e-01"),
         )
     overall = next(iter(made.values()), None)
-    return Judgement(overall, MappingProxyType(made), MappingProxyType(points))
+    return VerdictView(overall, MappingProxyType(made), MappingProxyType(points))

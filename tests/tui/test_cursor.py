@@ -18,7 +18,7 @@ def recorded(tmp_path):
 async def opened(pilot, app) -> None:
     for _ in range(200):
         await settled(pilot)
-        snapshot = app.scene.snapshot
+        snapshot = app.model.snapshot
         if snapshot and not snapshot.reading and len(snapshot.series) == 8:
             return
         await pilot.pause(0.02)
@@ -33,10 +33,10 @@ async def test_the_cursor_shows_every_runs_value_and_moves(recorded, size) -> No
         await settled(pilot)
         assert "┊" in text_of(recorded)
         assert "by step at 100" in text_of(recorded)
-        before = recorded.scene.view.cursor
+        before = recorded.model.view.cursor
         await pilot.press("right", "right", "shift+right", "left")
         await settled(pilot)
-        assert recorded.scene.view.cursor == pytest.approx(before + 11 / 60)
+        assert recorded.model.view.cursor == pytest.approx(before + 11 / 60)
         await pilot.press("c")
         await settled(pilot)
         assert f"values · step {round(200 * (before + 11 / 60), 2):g}" in text_of(recorded)
@@ -45,23 +45,23 @@ async def test_the_cursor_shows_every_runs_value_and_moves(recorded, size) -> No
         assert "finished" in text_of(recorded), "the leaderboard stays"
         await pilot.press("c")
         await settled(pilot)
-        assert recorded.scene.view.cursor is None
+        assert recorded.model.view.cursor is None
         assert "┊" not in text_of(recorded)
 
 
 async def test_the_values_are_those_of_the_metric_file(recorded) -> None:
     async with recorded.run_test(size=(160, 45)) as pilot:
         await opened(pilot, recorded)
-        for run, (found,) in readings(recorded.scene, ["val_loss"], 120.5):
-            series = recorded.scene.snapshot.series[run.id].get("val_loss")
+        for run, (found,) in readings(recorded.model, ["val_loss"], 120.5):
+            series = recorded.model.snapshot.series[run.id].get("val_loss")
             assert series.x[119] == 120
             assert found.raw == series.y[119]
             assert (found.step, found.time) == (120, pytest.approx(2.4))
             assert min(series.y[:120]) <= found.smooth <= max(series.y[:120])
-        for _, (found,) in readings(recorded.scene, ["val_loss"], 0.5):
+        for _, (found,) in readings(recorded.model, ["val_loss"], 0.5):
             assert found.raw != found.raw, "nothing yet"
-        for run, (found,) in readings(recorded.scene, ["val_loss"], None):
-            assert found.raw == recorded.scene.snapshot.series[run.id].get("val_loss").y[-1]
+        for run, (found,) in readings(recorded.model, ["val_loss"], None):
+            assert found.raw == recorded.model.snapshot.series[run.id].get("val_loss").y[-1]
 
 
 async def test_zoom_and_pan_show_a_part_and_x_shows_all_again(recorded) -> None:
@@ -69,7 +69,7 @@ async def test_zoom_and_pan_show_a_part_and_x_shows_all_again(recorded) -> None:
         await opened(pilot, recorded)
 
         def limits():
-            made = picture(recorded.scene, "val_loss", 60, 15, Framing())
+            made = picture(recorded.model, "val_loss", 60, 15, Framing())
             assert all(
                 made.x_limits.low <= x <= made.x_limits.high for c in made.curves for x in c.x
             )
@@ -97,9 +97,9 @@ async def test_zoom_and_pan_show_a_part_and_x_shows_all_again(recorded) -> None:
 async def test_a_zoomed_chart_fits_its_y_axis_to_what_it_shows(recorded) -> None:
     async with recorded.run_test(size=(160, 45)) as pilot:
         await opened(pilot, recorded)
-        whole = picture(recorded.scene, "val_loss", 60, 15, Framing()).y_limits
+        whole = picture(recorded.model, "val_loss", 60, 15, Framing()).y_limits
         await pilot.press("c", *["shift+right"] * 20, "i", "i", "i")
-        part = picture(recorded.scene, "val_loss", 60, 15, Framing()).y_limits
+        part = picture(recorded.model, "val_loss", 60, 15, Framing()).y_limits
         assert part.high < whole.high
 
 
@@ -108,5 +108,5 @@ async def test_smoothed_curves_are_zoomed_too(recorded) -> None:
         await opened(pilot, recorded)
         await pilot.press("s", "i")
         await settled(pilot)
-        made = picture(recorded.scene, "val_loss", 60, 15, Framing())
+        made = picture(recorded.model, "val_loss", 60, 15, Framing())
         assert all(50 <= x <= 150 for curve in made.curves for x in curve.x)

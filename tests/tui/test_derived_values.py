@@ -64,4 +64,4 @@ async def test_the_pane_lists_every_run(monitor, size) -> None:
             assert f" {letter} " in text
         await pilot.press("v")
         await settled(pilot)
-        assert monitor.scene.view.pane == "charts"
+        assert monitor.model.view.pane == "charts"

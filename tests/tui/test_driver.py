@@ -14,6 +14,7 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lrtui.tui.terminal.pacing import Pace
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -24,7 +25,7 @@ from typing_extensions import override
 from lrtui.tui.app import Monitor
 from lrtui.tui.terminal import ascii_fallback
 from lrtui.tui.terminal.diff_renderer import Grid
-from lrtui.tui.terminal.driver import PROBE, Link, Pace
+from lrtui.tui.terminal.driver import PROBE, TerminalWriter
 from tests.tui.conftest import settled
 
 STYLES = [Style(color="red"), Style(color="#00ff80", bold=True), Style(bgcolor="blue"), Style()]
@@ -199,53 +200,53 @@ def drained(master: int, seconds: float) -> bytes:
 
 def test_a_line_that_nobody_reads_holds_up_neither_the_app_nor_its_end(line) -> None:
     master, file = line
-    link = Link(file)
+    writer = TerminalWriter(file)
     frames = iter(range(10**9))
-    link.source = lambda room: f"<{next(frames)}>".ljust(room, ".")
-    link.start()
+    writer.source = lambda room: f"<{next(frames)}>".ljust(room, ".")
+    writer.start()
     began = time.monotonic()
     for _ in range(2000):
-        link.wake()
-        link.write("")
+        writer.wake()
+        writer.write("")
     assert time.monotonic() - began < 5  # the stock writer would wait here for ever
     time.sleep(0.5)
-    link.write("\x1b[?1049l the end")
-    link.stop()
-    assert not link.is_alive()
+    writer.write("\x1b[?1049l the end")
+    writer.stop()
+    assert not writer.is_alive()
     assert drained(master, 0.3).endswith(b"\x1b[?1049l the end")
 
 
 def test_of_many_frames_the_latest_is_sent(line) -> None:
     master, file = line
-    link = Link(file)
+    writer = TerminalWriter(file)
     newest = {"frame": "first"}
 
     def source(_room: int) -> str:
         return newest.pop("frame", "")
 
-    link.source = source
-    link.start()
-    link.wake()
+    writer.source = source
+    writer.start()
+    writer.wake()
     assert b"first" in drained(master, 0.3)
     for number in range(500):
         newest["frame"] = f"<{number}>"
-    link.wake()
+    writer.wake()
     assert drained(master, 0.3).replace(PROBE.encode(), b"") == b"<499>"
-    link.stop()
+    writer.stop()
 
 
 def test_the_cap_holds_in_every_second(line) -> None:
     master, file = line
-    link = Link(file, most_bytes=2000)
-    link.source = lambda room: "." * room
-    link.start()
-    link.wake()
+    writer = TerminalWriter(file, most_bytes=2000)
+    writer.source = lambda room: "." * room
+    writer.start()
+    writer.wake()
     came: list[tuple[float, int]] = []
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         if select.select([master], [], [], 0.05)[0]:
             came.append((time.monotonic(), len(os.read(master, 65536))))
-    link.stop()
+    writer.stop()
     assert 2500 < sum(n for _, n in came) < 6000
     for at, _ in came:
         assert sum(n for t, n in came if at <= t < at + 0.9) <= 2000

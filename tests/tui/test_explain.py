@@ -20,17 +20,17 @@ async def test_it_follows_the_cursor_and_e_again_leads_back(monitor, size) -> No
         await settled(pilot)
         assert "r03 1e-03: it runs" in text_of(monitor)
         await pilot.press("E")
-        assert monitor.scene.view.pane == "charts"
+        assert monitor.model.view.pane == "charts"
 
 
 async def test_every_run_of_a_sweep_is_explained_in_the_pane(monitor) -> None:
     async with monitor.run_test(size=(160, 45)) as pilot:
         await settled(pilot)
         await pilot.press("E")
-        for run in monitor.scene.snapshot.sweep.runs.values():
+        for run in monitor.model.snapshot.sweep.runs.values():
             monitor.change_view(selected=run.id)
             await settled(pilot)
-            assert why(monitor.scene.snapshot.sweep, run) in text_of(monitor)
+            assert why(monitor.model.snapshot.sweep, run) in text_of(monitor)
             for rule, text in run.flags:
                 assert f"flagged by {rule}: {text}" in text_of(monitor)
 

@@ -68,4 +68,4 @@ async def test_the_pane_shows_what_there_is(monitor, told, size, gpus) -> None:
             assert "98 %" in text
             assert "1.2 G" in text
         await pilot.press("H")
-        assert monitor.scene.view.pane == "charts"
+        assert monitor.model.view.pane == "charts"

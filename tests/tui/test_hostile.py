@@ -31,7 +31,7 @@ async def test_hostile_text_stays_text(monitor, told, size, texts) -> None:
         for text in texts:
             shown = snapshot_of(text)
             for keys in [*zip(PANES), *PROMPTS]:
-                monitor.scene = replace(monitor.scene, snapshot=shown, pages=pages_of(text))
+                monitor.model = replace(monitor.model, snapshot=shown, pages=pages_of(text))
                 await pilot.press(*keys[:1])
                 _check(monitor)
                 await pilot.press(*keys[1:])

@@ -22,11 +22,11 @@ def test_no_key_is_taken_twice() -> None:
 async def test_the_first_of_the_leaderboard_is_selected_and_j_k_and_arrows_move(monitor) -> None:
     async with monitor.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        order = [s.runs[0] for s in monitor.scene.snapshot.standings]
-        assert monitor.scene.view.selected == order[0]
+        order = [s.runs[0] for s in monitor.model.snapshot.standings]
+        assert monitor.model.view.selected == order[0]
         for key, at in (("j", 1), ("down", 2), ("k", 1), ("up", 0), ("k", 0), ("G", 7), ("g", 0)):
             await pilot.press(key)
-            assert monitor.scene.view.selected == order[at], key
+            assert monitor.model.view.selected == order[at], key
 
 
 async def test_a_kill_names_its_victim_and_takes_y(monitor, sent) -> None:
@@ -70,7 +70,7 @@ async def test_restart_asks_only_where_a_process_lives(monitor, sent) -> None:
         await settled(pilot)
         await pilot.press("G", "R")
         await settled(pilot)
-        last = monitor.scene.snapshot.standings[-1].runs[0]
+        last = monitor.model.snapshot.standings[-1].runs[0]
         assert sent[:2] == [ev.KillRun(run="r04", attempt=1), ev.RestartRun(run="r04", attempt=1)]
         assert sent[2:] == [ev.RestartRun(run=last, attempt=1)]
 
@@ -166,7 +166,7 @@ async def test_where_nothing_can_be_asked_acting_keys_say_why(
         await settled(pilot)
         await pilot.press(key)
         await settled(pilot)
-        told_why = monitor.scene.notice.text
+        told_why = monitor.model.notice.text
         assert ("--resume" if why == "stopped" else "only be viewed") in told_why
         assert told_why[:40] in text_of(monitor)
         assert sent == []
@@ -201,12 +201,12 @@ async def test_y_a_s_and_the_amount_of_smoothing(monitor) -> None:
         await settled(pilot)
         assert "smooth 0.6  x=step  y=log" in text_of(monitor).splitlines()[0]
         await pilot.press("plus")
-        assert monitor.scene.view.weight > USUAL_WEIGHT
+        assert monitor.model.view.weight > USUAL_WEIGHT
         await pilot.press("0")
-        assert monitor.scene.view.weight == USUAL_WEIGHT
+        assert monitor.model.view.weight == USUAL_WEIGHT
         for _ in range(5):
             await pilot.press("minus")
-        assert not monitor.scene.view.smooth
+        assert not monitor.model.view.smooth
         await pilot.press("a")
         await settled(pilot)
         assert "x=time" in text_of(monitor).splitlines()[0]
@@ -232,12 +232,12 @@ async def test_hide_show_and_pin(monitor) -> None:
         await settled(pilot)
         await pilot.press("space")
         await settled(pilot)
-        assert monitor.scene.view.hidden == {"r04"}
+        assert monitor.model.view.hidden == {"r04"}
         assert "D 3e-03 " not in text_of(monitor).splitlines()[1]
         await pilot.press("A", "p")
         await settled(pilot)
-        assert monitor.scene.view.hidden == set()
-        assert monitor.scene.view.pinned == "r04"
+        assert monitor.model.view.hidden == set()
+        assert monitor.model.view.pinned == "r04"
 
 
 async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monitor) -> None:
@@ -335,13 +335,13 @@ async def test_q_leaves_at_once_where_nothing_lives(monitor, told) -> None:
 async def test_a_run_that_is_added_changes_no_others_colour(monitor, told) -> None:
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        before = dict(monitor.scene.marks)
+        before = dict(monitor.model.marks)
         new = ev.RunQueued(run="r09", setting=ev.Setting(lr=2e-3), seed=1, until=30.0, n=99, at=1.0)
         told.snapshot = recordings.snapshot([*recordings.journal(), new])
         monitor._reader.start()
         await settled(pilot)
-        assert {run: monitor.scene.marks[run] for run in before} == before
-        assert monitor.scene.marks["r09"].letter == "I"
+        assert {run: monitor.model.marks[run] for run in before} == before
+        assert monitor.model.marks["r09"].letter == "I"
 
 
 async def test_unequal_lengths_are_never_compared(monitor) -> None:
@@ -349,7 +349,7 @@ async def test_unequal_lengths_are_never_compared(monitor) -> None:
         await settled(pilot)
         ranked = [
             s
-            for s in monitor.scene.snapshot.standings
+            for s in monitor.model.snapshot.standings
             if s.value is not None and s.state == "running"
         ]
         assert len({s.value_at for s in ranked}) == 1

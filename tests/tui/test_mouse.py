@@ -23,16 +23,16 @@ async def test_a_click_on_a_row_selects_it(monitor) -> None:
     async with monitor.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.click(Leaderboard, offset=(5, 3))
-        order = [s.runs[0] for s in monitor.scene.snapshot.standings]
-        assert monitor.scene.view.selected == order[2]
+        order = [s.runs[0] for s in monitor.model.snapshot.standings]
+        assert monitor.model.view.selected == order[2]
 
 
 async def test_a_click_below_the_last_row_or_on_the_head_selects_nothing(monitor) -> None:
     async with monitor.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        before = monitor.scene.view.selected
+        before = monitor.model.view.selected
         await pilot.click(Leaderboard, offset=(5, 0))
-        assert monitor.scene.view.selected == before
+        assert monitor.model.view.selected == before
 
 
 async def test_a_click_on_a_chart_sets_the_cursor_where_it_points(monitor) -> None:
@@ -42,7 +42,7 @@ async def test_a_click_on_a_chart_sets_the_cursor_where_it_points(monitor) -> No
         column = chart._canvas.start + (len(chart._canvas) - 1) // 4
         await pilot.click(chart, offset=(column, 5))
         await settled(pilot)
-        assert monitor.scene.view.cursor == pytest.approx(0.25, abs=0.02)
+        assert monitor.model.view.cursor == pytest.approx(0.25, abs=0.02)
         drawn = chart._strips[5].text
         assert "┊" in {drawn[column], drawn[column - 1], drawn[column + 1]}
 
@@ -54,11 +54,11 @@ async def test_the_wheel_zooms_around_the_pointer_and_back(monitor) -> None:
         column = chart._canvas.start + (len(chart._canvas) - 1) // 4
         place = chart.place_at(column)
         await wheel(pilot, chart, column, 5, events.MouseScrollUp)
-        low, high = monitor.scene.view.window
+        low, high = monitor.model.view.window
         assert high - low == pytest.approx(0.8)
         assert chart.place_at(column) == pytest.approx(place, abs=0.01)
         await wheel(pilot, chart, column, 5)
-        assert monitor.scene.view.window == (0.0, 1.0)
+        assert monitor.model.view.window == (0.0, 1.0)
 
 
 async def test_the_wheel_moves_through_the_leaderboard_and_scrolls_small_and_large_text(
@@ -67,15 +67,15 @@ async def test_the_wheel_moves_through_the_leaderboard_and_scrolls_small_and_lar
     async with monitor.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await wheel(pilot, monitor.query_one(Leaderboard), 3, 2)
-        assert monitor.scene.view.selected == monitor.scene.snapshot.standings[1].runs[0]
+        assert monitor.model.view.selected == monitor.model.snapshot.standings[1].runs[0]
         small = monitor.query_one("#output")
         assert "follow" in small._strips[0].text
         await wheel(pilot, small, 3, 3, events.MouseScrollUp)
         assert "3 lines below" in small._strips[0].text
-        assert monitor.scene.view.pane == "charts"
+        assert monitor.model.view.pane == "charts"
         await pilot.press("l")
         await wheel(pilot, monitor.query_one("#large-output"), 3, 3, events.MouseScrollUp)
-        assert monitor.scene.view.scroll == 3
+        assert monitor.model.view.scroll == 3
         for _ in range(40):
             await pilot._post_mouse_events(
                 [events.MouseScrollUp], monitor.query_one("#large-output"), (3, 3), button=0
@@ -107,7 +107,7 @@ async def test_metrics_are_chosen_from_a_list_that_typing_narrows(monitor) -> No
         assert "train_acc" not in text_of(monitor)
         await pilot.press("enter")
         await settled(pilot)
-        assert monitor.scene.view.metric == "train_loss"
+        assert monitor.model.view.metric == "train_loss"
         assert "train_loss by epoch" in text_of(monitor)
 
 
@@ -118,12 +118,12 @@ async def test_a_list_that_is_left_or_empty_chooses_nothing(monitor) -> None:
         assert "none of that name" in text_of(monitor)
         await pilot.press("escape")
         await settled(pilot)
-        assert monitor.scene.view.metric == ""
+        assert monitor.model.view.metric == ""
         await pilot.press("comma", "down", "down", "up", "enter")
         await settled(pilot)
-        assert monitor.scene.view.metric == "val_loss"
+        assert monitor.model.view.metric == "val_loss"
         await pilot.press("m")
-        assert monitor.scene.view.metric == "train_loss"
+        assert monitor.model.view.metric == "train_loss"
 
 
 async def test_a_metric_is_chosen_by_a_click(monitor) -> None:
@@ -133,4 +133,4 @@ async def test_a_metric_is_chosen_by_a_click(monitor) -> None:
         await settled(pilot)
         await pilot.click("#choices", offset=(3, 2))
         await settled(pilot)
-        assert monitor.scene.view.metric == "train_loss"
+        assert monitor.model.view.metric == "train_loss"

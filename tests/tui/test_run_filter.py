@@ -25,7 +25,7 @@ SIZES = [(160, 45), (80, 24)]
 
 
 def listed(monitor):
-    return [row.runs[0] for row in ordered(monitor.scene)]
+    return [row.runs[0] for row in ordered(monitor.model)]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_a_filter_keeps_what_matches(monitor, text, holds) -> None:
     async with monitor.run_test(size=(160, 45)) as pilot:
         await settled(pilot)
         test = matcher(text)
-        rows = monitor.scene.snapshot.standings
+        rows = monitor.model.snapshot.standings
         kept = [row for row in rows if test(row)]
         assert kept == [row for row in rows if holds(row)]
         assert 0 < len(kept) < len(rows)
@@ -75,26 +75,26 @@ async def test_the_filter_narrows_leaderboard_and_charts_and_escape_ends_it(moni
         await settled(pilot)
         kept = listed(monitor)
         assert 0 < len(kept) < len(every)
-        assert absent(monitor.scene) == frozenset(every) - frozenset(kept)
+        assert absent(monitor.model) == frozenset(every) - frozenset(kept)
         assert f"/lr>=1e-3  {len(kept)} of {len(every)}" in text_of(monitor)
-        assert monitor.scene.view.selected in kept
+        assert monitor.model.view.selected in kept
         await pilot.press("escape")
         await settled(pilot)
         assert listed(monitor) == every
-        assert absent(monitor.scene) == frozenset()
+        assert absent(monitor.model) == frozenset()
 
 
 async def test_the_cursor_stays_with_its_run_while_that_is_listed(monitor) -> None:
     async with monitor.run_test(size=(160, 45)) as pilot:
         await settled(pilot)
         await pilot.press("j", "j")
-        chosen = monitor.scene.view.selected
+        chosen = monitor.model.view.selected
         await pilot.press("slash", *f"run:{chosen}", "enter")
         await settled(pilot)
-        assert monitor.scene.view.selected == chosen
+        assert monitor.model.view.selected == chosen
         await pilot.press("slash", *"-", "escape", "escape")
         await settled(pilot)
-        assert monitor.scene.view.selected == chosen
+        assert monitor.model.view.selected == chosen
 
 
 async def test_a_wrong_filter_is_not_taken_and_an_empty_result_says_how_to_leave(monitor) -> None:
@@ -120,11 +120,11 @@ async def test_the_journal_tells_what_happened_in_order(recorded, size) -> None:
         await settled(pilot)
         for _ in range(100):
             await pilot.pause(0.02)
-            if recorded.scene.pages.journal:
+            if recorded.model.pages.journal:
                 break
         assert "journal" in text_of(recorded)
         end = text_of(recorded)
-        journal = recorded.scene.pages.journal
+        journal = recorded.model.pages.journal
         assert journal[-1].split("  ")[-1][:20] in end
         assert "opened" in journal[0]
         await pilot.press("g")
@@ -132,7 +132,7 @@ async def test_the_journal_tells_what_happened_in_order(recorded, size) -> None:
         assert "opened" in text_of(recorded)
         await pilot.press("J")
         await settled(pilot)
-        assert recorded.scene.view.pane == "charts"
+        assert recorded.model.view.pane == "charts"
 
 
 async def test_the_export_holds_what_is_seen(recorded) -> None:
@@ -173,15 +173,15 @@ def pixels(png: Path, colour: str) -> int:
 async def test_the_exported_picture_shows_the_charts_that_are_seen(recorded) -> None:
     async with recorded.run_test(size=(160, 45)) as pilot:
         await settled(pilot)
-        marks = recorded.scene.marks
+        marks = recorded.model.marks
         await pilot.press("s", "y")
         await settled(pilot)
         both = await exported(pilot) / "charts.png"
         assert Image.open(both).size == (1600, 900)
         assert all(pixels(both, mark.colour) > 200 for mark in marks.values())
         assert pixels(both, themes.DARK.ground) > 800_000
-        assert "charts.png" in recorded.scene.notice.text
-        hidden = recorded.scene.view.selected
+        assert "charts.png" in recorded.model.notice.text
+        hidden = recorded.model.view.selected
         await pilot.press("space", "1")
         await settled(pilot)
         one = await exported(pilot) / "charts.png"
@@ -200,7 +200,7 @@ async def test_behind_a_pane_of_text_the_charts_are_exported(recorded) -> None:
         await pilot.press("l")
         await settled(pilot)
         png = await exported(pilot) / "charts.png"
-        assert all(pixels(png, mark.colour) > 100 for mark in recorded.scene.marks.values())
+        assert all(pixels(png, mark.colour) > 100 for mark in recorded.model.marks.values())
         await pilot.press("S")
         await settled(pilot)
         sensitivity = await exported(pilot) / "charts.png"
@@ -218,7 +218,7 @@ async def test_without_matplotlib_everything_else_is_exported(
         await settled(pilot)
         folder = await exported(pilot)
         assert {path.name for path in folder.iterdir()} == {"screen.txt", "screen.svg", "runs.csv"}
-        assert "pip install matplotlib" in recorded.scene.notice.text
+        assert "pip install matplotlib" in recorded.model.notice.text
 
 
 async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:
@@ -230,7 +230,7 @@ async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:
         await pilot.press("slash", *"run:r01", "enter", "l")
         for _ in range(100):
             await pilot.pause(0.02)
-            if recorded.scene.pages.run == "r01" and recorded.scene.pages.output:
+            if recorded.model.pages.run == "r01" and recorded.model.pages.output:
                 break
         for key, wanted in (("n", "300"), ("", "100"), ("", "300")):
             await pilot.press("slash", *("needle" if key else ""), "enter")

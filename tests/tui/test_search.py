@@ -15,8 +15,8 @@ from lrtui.tui.charts import plot, range_chart, sensitivity_chart
 from lrtui.tui.charts.curves import metric_names
 from lrtui.tui.panels.status import counts, remaining
 from lrtui.tui.snapshot_thread import Reader, SnapshotTaken
-from lrtui.tui.verdict_view import Judgement, judge
-from lrtui.tui.view_model import Scene, View
+from lrtui.tui.verdict_view import VerdictView, judge
+from lrtui.tui.view_model import View, ViewModel
 from tests.recorded import make
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
@@ -25,13 +25,13 @@ from tests.tui.terminal import Terminal
 SIZE = (160, 45)
 
 
-def scene(events: list[ev.AnyEvent] | None = None, selected: str = "r04", **changes) -> Scene:
+def model(events: list[ev.AnyEvent] | None = None, selected: str = "r04", **changes) -> ViewModel:
     snapshot = recordings.search_snapshot(events, **changes)
-    from lrtui.frontend.run_colors import Marks
+    from lrtui.frontend.run_colors import RunColors
 
     runs = [(run.id, run.setting.lr) for run in snapshot.sweep.trained()]
-    return Scene(
-        snapshot, View(selected=selected), Marks().of(runs), judgement=judge(snapshot.sweep)
+    return ViewModel(
+        snapshot, View(selected=selected), RunColors().of(runs), verdicts=judge(snapshot.sweep)
     )
 
 
@@ -40,7 +40,7 @@ def art(picture: plot.Picture, width: int, height: int) -> list[str]:
     return ["".join(segment.text for segment in strip) for strip in strips]
 
 
-def words(shown: Scene, width: int = 100) -> str:
+def words(shown: ViewModel, width: int = 100) -> str:
     lines = [line for row in search_text.rows(shown) for line in search_text.wrap(row, width)]
     return "\n".join("".join(word.text for word in line).rstrip() for line in lines)
 
@@ -49,7 +49,7 @@ def words(shown: Scene, width: int = 100) -> str:
 
 
 def test_the_sensitivity_chart_marks_pick_bars_dead_and_what_is_equal() -> None:
-    shown = scene(recordings.search(whole=True))
+    shown = model(recordings.search(whole=True))
     found = art(sensitivity_chart.picture(shown, 60, 14), 60, 14)
     assert "val_acc against lr, equal over 0.5 decades" in found[0]
     assert found[0].endswith("◆ 3e-03 ┐")
@@ -68,14 +68,14 @@ def test_the_sensitivity_chart_marks_pick_bars_dead_and_what_is_equal() -> None:
 
 
 def test_a_point_stands_where_its_lr_and_its_value_are() -> None:
-    shown = scene()
+    shown = model()
     picture = sensitivity_chart.picture(shown, 60, 14)
     places = {glyph.text: (glyph.x, glyph.y) for glyph in picture.glyphs}
     assert places["○C"] == (pytest.approx(-3), 0.48)
     assert places["○E"] == (pytest.approx(-2), 0.52)
     assert places["×G"] == (pytest.approx(-1), picture.y_limits.low)  # noqa: RUF001
     picked = [text for text in places if text.startswith("◆")]
-    assert picked == [f"◆{shown.mark(shown.judgement.overall.runs[0]).letter}"]
+    assert picked == [f"◆{shown.mark(shown.verdicts.overall.runs[0]).letter}"]
 
 
 @pytest.mark.parametrize("lr", [0.0, -1.0, math.nan, math.inf, 1e-320, 1e300])
@@ -85,7 +85,7 @@ def test_an_lr_that_no_logarithm_takes_does_not_end_the_monitor(lr: float) -> No
         run = f"r{index + 1:02d}"
         events.append(ev.RunReached(run=run, attempt=1, level=30.0, value=0.5 + index / 100))
         events.append(ev.RunEnded(run=run, attempt=1, kind="finished"))
-    shown = scene(events)
+    shown = model(events)
     assert len(art(sensitivity_chart.picture(shown, 60, 12), 60, 12)) == 12
 
 
@@ -99,7 +99,7 @@ def test_of_an_ended_sweep_the_journals_verdict_is_shown() -> None:
 
 
 def test_the_curve_of_a_range_test_has_its_suggestions() -> None:
-    shown = scene()
+    shown = model()
     picture = range_chart.picture(shown, 120, 20)
     assert [text for text, _ in picture.legend] == [
         "v valley 3e-03", "s steep 2e-02", "m minimum 1e-02", "i slide 1e-01",
@@ -118,7 +118,7 @@ def test_the_curve_of_a_range_test_has_its_suggestions() -> None:
 
 
 def test_a_script_that_prints_no_lr_is_taken_at_its_word() -> None:
-    shown = scene()
+    shown = model()
     series = RunSeries()
     for m in recordings.range_curve():
         loss = {"train_loss": m.values["train_loss"]}
@@ -130,13 +130,13 @@ def test_a_script_that_prints_no_lr_is_taken_at_its_word() -> None:
 
 
 def test_a_range_test_is_no_run_among_the_others() -> None:
-    shown = scene(recordings.range_testing(), selected="", steps=40)
+    shown = model(recordings.range_testing(), selected="", steps=40)
     assert shown.snapshot.standings == []
     assert metric_names(shown) == []
     assert counts(shown.snapshot) == "no runs yet"
     assert remaining(shown.snapshot) is None
     assert range_chart.picture(shown, 80, 12).title == "range test: step 40/100"
-    behind = scene()
+    behind = model()
     assert behind.mark("r01").letter == "A", "it takes no letter"
     assert behind.mark("t01").letter == "t01"
 
@@ -170,7 +170,7 @@ async def test_t_without_a_range_test_says_that_there_is_none(monitor) -> None:
         await pilot.press("t")
         await settled(pilot)
         assert "this sweep has no range test" in text_of(monitor)
-        assert monitor.scene.view.pane == "charts"
+        assert monitor.model.view.pane == "charts"
 
 
 async def test_a_range_test_that_is_looked_at_can_be_killed(monitor, told, sent) -> None:
@@ -186,7 +186,7 @@ async def test_a_range_test_that_is_looked_at_can_be_killed(monitor, told, sent)
 
 
 def test_the_search_tells_who_went_on_who_was_stopped_and_who_is_under_way() -> None:
-    told = words(scene())
+    told = words(model())
     assert (
         "range t01 valley 3.0e-03  steep 2.0e-02  minimum 1.0e-02  slide 1.0e-01  turned at 2.0e+00"
         in told
@@ -206,14 +206,14 @@ def test_lrs_beyond_an_edge_and_further_seeds_have_their_rows() -> None:
     user = ev.RunQueued(
         run="r10", setting=edge, seed=1, until=4.0, n=1000, at=at + 2, origin="user"
     )
-    told = words(scene([*events, late, user]))
+    told = words(model([*events, late, user]))
     assert "wider     I 3e-01  (the best lay at the edge)" in told
     assert "seeds     ✓ H .6200" in told
     assert "yours     ○ J" in told
 
 
 def test_the_budget_counts_what_living_attempts_did_from_where_they_went_on() -> None:
-    shown = scene()
+    shown = model()
     ended = 1 + 6 * 4 + 2 + 8
     running = 3.0  # r05 stands at epoch 7 and went on from its checkpoint at 4
     assert shown.snapshot.sweep.spent == ended
@@ -239,10 +239,10 @@ def test_several_groups_have_a_verdict_each() -> None:
         ),
         ev.RunEnded(run="r20", attempt=1, kind="finished", at=recordings.NOW),
     ]
-    told = words(scene(events, selected="r20"))
+    told = words(model(events, selected="r20"))
     assert "adam, cosine:" in told
     assert "here      sgd, cosine:" in told
-    assert "sgd, cosine" in sensitivity_chart.picture(scene(events, selected="r20"), 90, 12).title
+    assert "sgd, cosine" in sensitivity_chart.picture(model(events, selected="r20"), 90, 12).title
 
 
 async def test_s_and_r_replace_the_chart_never_the_leaderboard(monitor, told) -> None:
@@ -294,7 +294,7 @@ async def test_the_whole_reason_stands_with_the_settings(monitor, told) -> None:
     told.snapshot = recordings.search_snapshot()
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        at = [s.runs[0] for s in monitor.scene.snapshot.standings].index("r02")
+        at = [s.runs[0] for s in monitor.model.snapshot.standings].index("r02")
         await pilot.press(*"j" * at, "enter")
         await settled(pilot)
         shown = " ".join(text_of(monitor).split())
@@ -317,7 +317,9 @@ async def test_the_latest_step_of_the_search_stands_in_the_last_line(monitor, to
 def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatch) -> None:
     directory = make(tmp_path / "some", ["finished", "finished", "running"], epochs=4)
     judged: list[object] = []
-    monkeypatch.setattr(snapshot_thread, "judge", lambda sweep: judged.append(sweep) or Judgement())
+    monkeypatch.setattr(
+        snapshot_thread, "judge", lambda sweep: judged.append(sweep) or VerdictView()
+    )
     posts: list[object] = []
     follows, watcher = (
         Reader(directory, lambda m: bool(posts.append(m)) or True),

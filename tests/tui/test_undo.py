@@ -132,7 +132,7 @@ async def test_a_key_that_came_too_early_keeps_the_deed(monitor, sent) -> None:
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         monitor.deeds.append(
-            UndoEntry(ev.KillRun(run="r04", attempt=1), monitor.scene.snapshot.sweep)
+            UndoEntry(ev.KillRun(run="r04", attempt=1), monitor.model.snapshot.sweep)
         )
         await pilot.press("U")
         await settled(pilot)

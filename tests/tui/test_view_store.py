@@ -10,7 +10,7 @@ import pytest
 from lrtui.tui import view_store
 from lrtui.tui.app import HINT, Monitor
 from lrtui.tui.view_model import View
-from lrtui.tui.view_store import MOST_VIEWS, Memory
+from lrtui.tui.view_store import MOST_VIEWS, ViewStore
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
 from tests.tui.terminal import Terminal
@@ -34,7 +34,7 @@ def experiment(tmp_path) -> Path:
 
 async def press(directory: Path, *keys: str) -> Monitor:
     """Open the monitor, press the keys, and leave."""
-    app = Monitor(directory, memory=Memory(directory))
+    app = Monitor(directory, view_store=ViewStore(directory))
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press(*keys)
@@ -48,9 +48,9 @@ async def test_the_view_comes_back_when_the_same_experiment_is_opened(
     keys = ("m", "y", "s", "+", "a", "o", "O", "4", "j", "space", "p", "S")
     left = await press(experiment, *keys, "T", *"lig", "enter")
     found = await press(experiment)
-    view = found.scene.view
+    view = found.model.view
     for name in ("metric", "log_y", "smooth", "weight", "axis", "sort", "reverse", "charts", "hidden", "pinned", "pane"):  # fmt: skip
-        assert getattr(view, name) == getattr(left.scene.view, name), name
+        assert getattr(view, name) == getattr(left.model.view, name), name
         assert getattr(view, name) != getattr(View(), name), name
     assert found.theme == "light"
     assert list(experiment.iterdir()) == [experiment / "experiment.toml"]
@@ -62,7 +62,7 @@ async def test_another_experiment_has_the_usual_view_in_the_theme_chosen_last(
     await press(experiment, "y", "T", *"con", "enter")
     found = await press(tmp_path)
     assert found.theme == "contrast"
-    assert not found.scene.view.log_y
+    assert not found.model.view.log_y
 
 
 async def test_an_experiment_made_anew_forgets_which_runs_were_hidden(
@@ -71,8 +71,8 @@ async def test_an_experiment_made_anew_forgets_which_runs_were_hidden(
     await press(experiment, "y", "space")
     os.utime(experiment / "experiment.toml", (1, 1))
     found = await press(experiment)
-    assert found.scene.view.log_y
-    assert found.scene.view.hidden == frozenset()
+    assert found.model.view.log_y
+    assert found.model.view.hidden == frozenset()
 
 
 async def test_what_is_remembered_is_closed_to_others(told, sent, state, experiment) -> None:
@@ -107,42 +107,42 @@ async def test_what_is_remembered_is_closed_to_others(told, sent, state, experim
     ],
 )
 def test_a_damaged_file_is_as_good_as_none(state, experiment, content) -> None:
-    Memory(experiment).keep(View(log_y=True), "light")
+    ViewStore(experiment).keep(View(log_y=True), "light")
     (file,) = (state / "views").iterdir()
-    assert Memory(experiment).view()[0].log_y
+    assert ViewStore(experiment).view()[0].log_y
     file.write_bytes(content)
     (state / "monitor.json").write_bytes(content)
-    assert Memory(experiment).view() == (View(), "")
+    assert ViewStore(experiment).view() == (View(), "")
 
 
 def test_a_link_or_a_fifo_is_not_read(state, experiment, tmp_path) -> None:
-    Memory(experiment).keep(View(log_y=True), "light")
+    ViewStore(experiment).keep(View(log_y=True), "light")
     (file,) = (state / "views").iterdir()
     file.rename(tmp_path / "elsewhere")
     file.symlink_to(tmp_path / "elsewhere")
-    assert Memory(experiment).view()[0] == View()
+    assert ViewStore(experiment).view()[0] == View()
     file.unlink()
     os.mkfifo(file)
-    assert Memory(experiment).view()[0] == View()
+    assert ViewStore(experiment).view()[0] == View()
 
 
 def test_what_is_too_long_is_left_out_and_old_views_are_forgotten(
     state, experiment, tmp_path
 ) -> None:
-    Memory(experiment).keep(View(filter="x" * 5000, log_y=True), "")
-    assert Memory(experiment).view()[0] == View(log_y=True)
+    ViewStore(experiment).keep(View(filter="x" * 5000, log_y=True), "")
+    assert ViewStore(experiment).view()[0] == View(log_y=True)
     for number in range(MOST_VIEWS + 5):
-        Memory(tmp_path / str(number)).keep(View(log_y=True), "")
+        ViewStore(tmp_path / str(number)).keep(View(log_y=True), "")
     assert len(list((state / "views").iterdir())) == MOST_VIEWS
-    assert Memory(experiment).view()[0] == View()
-    assert Memory(tmp_path / str(MOST_VIEWS)).view()[0].log_y
+    assert ViewStore(experiment).view()[0] == View()
+    assert ViewStore(tmp_path / str(MOST_VIEWS)).view()[0].log_y
 
 
 def test_a_home_that_cannot_be_written_is_no_trouble(state, experiment) -> None:
     state.parent.mkdir(parents=True)
     state.write_text("a file")
-    Memory(experiment).keep(View(log_y=True), "light")
-    assert Memory(experiment).view() == (View(), "")
+    ViewStore(experiment).keep(View(log_y=True), "light")
+    assert ViewStore(experiment).view() == (View(), "")
 
 
 def test_a_relative_state_home_counts_as_none(monkeypatch, tmp_path) -> None:
@@ -155,7 +155,7 @@ def test_a_relative_state_home_counts_as_none(monkeypatch, tmp_path) -> None:
 async def test_the_first_time_one_line_says_three_things_until_a_key_and_never_again(
     told, sent, state, experiment, size
 ) -> None:
-    app = Monitor(experiment, memory=Memory(experiment))
+    app = Monitor(experiment, view_store=ViewStore(experiment))
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         assert HINT in text_of(app)
@@ -165,7 +165,7 @@ async def test_the_first_time_one_line_says_three_things_until_a_key_and_never_a
         await pilot.press("Z")
         await settled(pilot)
         assert HINT not in text_of(app)
-    again = Monitor(experiment, memory=Memory(experiment))
+    again = Monitor(experiment, view_store=ViewStore(experiment))
     async with again.run_test(size=size) as pilot:
         await settled(pilot)
         assert HINT not in text_of(again)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lrtui.metrics import Axis, RunSeries
     from lrtui.sweep.state import Run
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _USUAL = ("val_loss", "val_acc", "train_loss", "train_acc")
 MOST_SMOOTHED = 5000
@@ -45,21 +45,21 @@ class Framing:
     x: dict[str, float] = field(default_factory=dict)
 
 
-def measured(scene: Scene) -> dict[str, RunSeries]:
+def measured(model: ViewModel) -> dict[str, RunSeries]:
     """Return what each run measured, range tests left out: their lines stand at no common length."""
-    if scene.snapshot is None:
+    if model.snapshot is None:
         return {}
-    known = scene.snapshot.series
-    return {run.id: known[run.id] for run in scene.snapshot.sweep.trained() if run.id in known}
+    known = model.snapshot.series
+    return {run.id: known[run.id] for run in model.snapshot.sweep.trained() if run.id in known}
 
 
-def metric_names(scene: Scene) -> list[str]:
+def metric_names(model: ViewModel) -> list[str]:
     """Return every metric that some run has measured, those that are looked at most first."""
-    if scene.snapshot is None or scene.snapshot.sweep.plan is None:
+    if model.snapshot is None or model.snapshot.sweep.plan is None:
         return []
-    plan = scene.snapshot.sweep.plan
+    plan = model.snapshot.sweep.plan
     names: dict[str, None] = {}
-    for series in measured(scene).values():
+    for series in measured(model).values():
         names.update(dict.fromkeys(series.names()))
     first = [n for n in dict.fromkeys((*_USUAL, plan.metric, plan.loss)) if n in names]
     last = [n for n in _SPARE if n in names and n not in first]
@@ -81,30 +81,30 @@ def metric_for(slot: int, shown: int, names: Sequence[str], objective: str, chos
     return ring[(at + max(0, slot - 1)) % len(ring)]
 
 
-def axis_for(scene: Scene) -> Axis:
+def axis_for(model: ViewModel) -> Axis:
     """Return the x axis that the key `a` has turned to; "level" is the plan's own unit."""
-    snapshot = scene.snapshot
+    snapshot = model.snapshot
     if snapshot is None or snapshot.sweep.plan is None:
         return "level"
     given: set[str] = set()
-    for series in measured(scene).values():
+    for series in measured(model).values():
         given.update(series.axes())
     others: tuple[Axis, ...] = ("epoch", "step", "time")
     ring: list[Axis] = [
         "level",
         *(a for a in others if a in given and a != snapshot.sweep.plan.unit),
     ]
-    return ring[scene.view.axis % len(ring)]
+    return ring[model.view.axis % len(ring)]
 
 
-def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
+def inputs(model: ViewModel, metric: str) -> tuple[object, ...]:
     """Return what a chart depends on: while it is equal, nothing needs to be drawn."""
-    snapshot, view = scene.snapshot, scene.view
+    snapshot, view = model.snapshot, model.view
     if snapshot is None:
         return ()
-    versions = tuple((run, series.version) for run, series in measured(scene).items())
+    versions = tuple((run, series.version) for run, series in measured(model).items())
     smooth = view.weight if view.smooth else 0.0
-    shown = (absent(scene), view.pinned, view.selected, view.window, view.cursor)
+    shown = (absent(model), view.pinned, view.selected, view.window, view.cursor)
     return (
         metric,
         versions,
@@ -112,28 +112,28 @@ def inputs(scene: Scene, metric: str) -> tuple[object, ...]:
         view.log_y,
         view.axis,
         shown,
-        len(scene.marks),
-        bool(scene.tests),
-        _states(scene),
+        len(model.marks),
+        bool(model.tests),
+        _states(model),
     )
 
 
-def absent(scene: Scene) -> frozenset[str]:
+def absent(model: ViewModel) -> frozenset[str]:
     """Return the runs whose curves are not drawn: hidden one by one, or by the leaderboard's filter."""
-    hidden, wanted = scene.view.hidden, scene.view.filter
-    if not wanted or scene.snapshot is None:
+    hidden, wanted = model.view.hidden, model.view.filter
+    if not wanted or model.snapshot is None:
         return hidden
     test = matches(wanted)
-    out = (run for row in scene.snapshot.standings if not test(row) for run in row.runs)
+    out = (run for row in model.snapshot.standings if not test(row) for run in row.runs)
     return hidden | frozenset(out)
 
 
-def _states(scene: Scene) -> tuple[object, ...]:
-    return tuple(run.state for run in scene.snapshot.sweep.trained()) if scene.snapshot else ()
+def _states(model: ViewModel) -> tuple[object, ...]:
+    return tuple(run.state for run in model.snapshot.sweep.trained()) if model.snapshot else ()
 
 
 def picture(
-    scene: Scene,
+    model: ViewModel,
     metric: str,
     columns: int,
     rows: int,
@@ -147,77 +147,77 @@ def picture(
     Beside other charts an accuracy stays linear when `y` makes the losses logarithmic. `fine` curves have the points of a picture in
     pixels; smoothed ones stay as they are seen, since a mean over other parts is another curve.
     """
-    snapshot, view = scene.snapshot, scene.view
+    snapshot, view = model.snapshot, model.view
     if snapshot is None or snapshot.sweep.plan is None:
         return Picture("", (), Limits(0, 1), Limits(0, 1), (), (), note="nothing to show yet")
     plan = snapshot.sweep.plan
-    axis = axis_for(scene)
+    axis = axis_for(model)
     log = view.log_y and (alone or "acc" not in metric)
     points = min(MOST_POINTS // 2, max(16, columns))
-    out = absent(scene)
-    shown = [run for run in _ordered(scene) if run not in out]
+    out = absent(model)
+    shown = [run for run in _ordered(model) if run not in out]
     curves = []
     for run in shown:
         weight = view.weight if view.smooth else 0
         whole = snapshot.series[run].get(metric, axis)
         most = FINE_POINTS // 2 if fine and not weight else points
-        x, y = _points(whole, most, weight, _window(scene))
+        x, y = _points(whole, most, weight, _window(model))
         if log:
             y = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in y]
         if len(x):
-            mark = scene.mark(run)
+            mark = model.mark(run)
             curves.append(Curve(mark.letter, mark.colour, x, y, bold=run == view.selected))
-    if _window(scene) is None:
-        end = _x_end(scene, axis, curves, framing)
+    if _window(model) is None:
+        end = _x_end(model, axis, curves, framing)
         xs = Limits(0, end)
     else:
-        end = axis_end(scene)
+        end = axis_end(model)
         xs = Limits(end * view.window[0], end * view.window[1])
         framing = Framing()  # limits that belong to the whole would not fit a part
-    ys = _y_limits(metric, curves, framing, log=log, loss=_is_loss(scene, metric))
+    ys = _y_limits(metric, curves, framing, log=log, loss=_is_loss(model, metric))
     if fine:
         columns, rows = max(columns, 80), max(rows, 24)
     x_ticks = (axes.time_ticks if axis == "time" else axes.ticks)(xs, max(2, columns // 10))
     y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
     unit = plan.unit if axis == "level" else axis
     title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
-    note = "" if curves else _why_empty(scene, metric)
+    note = "" if curves else _why_empty(model, metric)
     cursor = None if view.cursor is None else view.cursor * end
-    legend = _legend(scene)
+    legend = _legend(model)
     if cursor is not None:
         title += f" at {amount(cursor)}"
         legend = tuple(
-            (f"{scene.mark(run.id).letter} {number(found[0].raw)}", scene.mark(run.id).colour)
-            for run, found in readings(scene, [metric], cursor)
+            (f"{model.mark(run.id).letter} {number(found[0].raw)}", model.mark(run.id).colour)
+            for run, found in readings(model, [metric], cursor)
         )
     return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, legend, note, cursor=cursor)
 
 
-def _why_empty(scene: Scene, metric: str) -> str:
-    if scene.snapshot is not None and scene.snapshot.reading:
+def _why_empty(model: ViewModel, metric: str) -> str:
+    if model.snapshot is not None and model.snapshot.reading:
         return "reading ..."
-    if scene.tests and not measured(scene):
+    if model.tests and not measured(model):
         return "a range test comes first: t shows its curve"
     return f"no {clean(metric)} yet"
 
 
-def _ordered(scene: Scene) -> list[str]:
+def _ordered(model: ViewModel) -> list[str]:
     """Return the runs with measurements by LR, the pinned and the selected one last: on top."""
-    if scene.snapshot is None:
+    if model.snapshot is None:
         return []
-    sweep, view = scene.snapshot.sweep, scene.view
-    runs = [run for run in sweep.trained() if run.id in scene.snapshot.series]
+    sweep, view = model.snapshot.sweep, model.view
+    runs = [run for run in sweep.trained() if run.id in model.snapshot.series]
     runs.sort(key=lambda r: (r.id == view.selected, r.id == view.pinned, r.setting.lr))
     return [run.id for run in runs]
 
 
-def _legend(scene: Scene) -> tuple[tuple[str, str], ...]:
-    if scene.snapshot is None:
+def _legend(model: ViewModel) -> tuple[tuple[str, str], ...]:
+    if model.snapshot is None:
         return ()
-    runs = sorted(scene.snapshot.sweep.trained(), key=lambda run: run.setting.lr)
-    out = absent(scene)
+    runs = sorted(model.snapshot.sweep.trained(), key=lambda run: run.setting.lr)
+    out = absent(model)
     return tuple(
-        (f"{scene.mark(run.id).letter} {lr_text(run.setting.lr)}", scene.mark(run.id).colour)
+        (f"{model.mark(run.id).letter} {lr_text(run.setting.lr)}", model.mark(run.id).colour)
         for run in runs
         if run.id not in out
     )
@@ -235,42 +235,42 @@ class Reading:
     time: float | None
 
 
-def axis_name(scene: Scene) -> str:
+def axis_name(model: ViewModel) -> str:
     """Return what the x axis counts."""
-    axis = axis_for(scene)
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    axis = axis_for(model)
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     return plan.unit if plan and axis == "level" else axis
 
 
-def axis_end(scene: Scene) -> float:
+def axis_end(model: ViewModel) -> float:
     """Return where the whole x axis ends: like the charts, but for what these remember of an earlier end."""
-    axis = axis_for(scene)
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    axis = axis_for(model)
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     ends = []
-    for series in measured(scene).values() if axis != "level" else ():
+    for series in measured(model).values() if axis != "level" else ():
         for name in {plan.metric, plan.loss} if plan else ():
             x = series.get(name, axis).x
             ends += [Curve("", "", [x[-1]], [0.0])] if len(x) else []
-    return _x_end(scene, axis, ends, Framing())
+    return _x_end(model, axis, ends, Framing())
 
 
-def cursor_at(scene: Scene) -> float | None:
+def cursor_at(model: ViewModel) -> float | None:
     """Return where the cursor stands, in the unit of the x axis; None where there is none."""
-    share = scene.view.cursor
-    return None if share is None else share * axis_end(scene)
+    share = model.view.cursor
+    return None if share is None else share * axis_end(model)
 
 
 def readings(
-    scene: Scene, metrics: Sequence[str], where: float | None
+    model: ViewModel, metrics: Sequence[str], where: float | None
 ) -> list[tuple[Run, list[Reading]]]:
     """Return what each run that is drawn had measured of each metric at `where`; its latest for None."""
-    if scene.snapshot is None:
+    if model.snapshot is None:
         return []
-    axis, out = axis_for(scene), absent(scene)
-    runs = [r for r in scene.snapshot.sweep.trained() if r.id in scene.snapshot.series]
-    weight = scene.view.weight or USUAL_WEIGHT
+    axis, out = axis_for(model), absent(model)
+    runs = [r for r in model.snapshot.sweep.trained() if r.id in model.snapshot.series]
+    weight = model.view.weight or USUAL_WEIGHT
     return [
-        (run, [_reading(scene.snapshot.series[run.id], m, axis, where, weight) for m in metrics])
+        (run, [_reading(model.snapshot.series[run.id], m, axis, where, weight) for m in metrics])
         for run in sorted(runs, key=lambda run: run.setting.lr)
         if run.id not in out
     ]
@@ -291,12 +291,12 @@ def _reading(
     return Reading(whole.y[index], smoothed(upto, 500, weight)[1][-1], *places)
 
 
-def _window(scene: Scene) -> tuple[float, float] | None:
+def _window(model: ViewModel) -> tuple[float, float] | None:
     """Return the part of the x axis that is shown, in its unit; None for the whole."""
-    low, high = scene.view.window
+    low, high = model.view.window
     if (low, high) == (0.0, 1.0):
         return None
-    end = axis_end(scene)
+    end = axis_end(model)
     return low * end, high * end
 
 
@@ -348,18 +348,18 @@ def smoothed(series: Series, columns: int, weight: float) -> tuple[list[float], 
     return x.tolist(), out
 
 
-def _is_loss(scene: Scene, metric: str) -> bool:
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+def _is_loss(model: ViewModel, metric: str) -> bool:
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     return "loss" in metric or bool(plan and plan.goal == "min" and metric == plan.metric)
 
 
-def _x_end(scene: Scene, axis: Axis, curves: Iterable[Curve], framing: Framing) -> float:
+def _x_end(model: ViewModel, axis: Axis, curves: Iterable[Curve], framing: Framing) -> float:
     """Return the right end of the x axis: the horizon, or what it will be on an axis that is not planned."""
-    snapshot = scene.snapshot
+    snapshot = model.snapshot
     plan = snapshot.sweep.plan if snapshot else None
     if snapshot is None or plan is None:
         return 1.0
-    furthest = max((s.level for s in measured(scene).values()), default=0.0)
+    furthest = max((s.level for s in measured(model).values()), default=0.0)
     if axis == "level":
         return max(plan.horizon, furthest) or 1.0
     end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lrtui.metrics import RunSeries
     from lrtui.sweep.events import Plan, RangeTested
     from lrtui.sweep.state import Run
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _MOST = 400
 """Points that are drawn."""
@@ -35,9 +35,9 @@ RULES = (("valley", "v", OK), ("steep", "s", WARN), ("minimum", "m", ACCENT), ("
 """(rule, its letter on the chart, its colour)"""
 
 
-def inputs(scene: Scene) -> tuple[object, ...]:
+def inputs(model: ViewModel) -> tuple[object, ...]:
     """Return what the chart depends on."""
-    run, snapshot = scene.test, scene.snapshot
+    run, snapshot = model.test, model.snapshot
     if run is None or snapshot is None:
         return (None,)
     series = snapshot.series.get(run.id)
@@ -45,9 +45,9 @@ def inputs(scene: Scene) -> tuple[object, ...]:
     return run.id, run.state, version, snapshot.sweep.ranges.get(run.id)
 
 
-def steps_done(scene: Scene, run: Run) -> str:
+def steps_done(model: ViewModel, run: Run) -> str:
     """Return how far a range test is: 43/100."""
-    snapshot = scene.snapshot
+    snapshot = model.snapshot
     series = snapshot.series.get(run.id) if snapshot else None
     plan = snapshot.sweep.plan if snapshot else None
     count = len(series.get(plan.loss)) if series is not None and plan is not None else 0
@@ -76,9 +76,9 @@ def points(plan: Plan, run: Run, series: RunSeries | None) -> tuple[list[float],
     return [x for x, _ in found][-_MOST:], [y for _, y in found][-_MOST:]
 
 
-def picture(scene: Scene, width: int, height: int) -> Picture:
+def picture(model: ViewModel, width: int, height: int) -> Picture:
     """Return the chart for `width` x `height` cells with its frame."""
-    run, snapshot = scene.test, scene.snapshot
+    run, snapshot = model.test, model.snapshot
     plan = snapshot.sweep.plan if snapshot else None
     if run is None or snapshot is None or plan is None:
         note = "there is no range test in this sweep"
@@ -89,7 +89,7 @@ def picture(scene: Scene, width: int, height: int) -> Picture:
     xs = _stretch(run)
     ys = _limits_of(mean, loss)
     bare = [value if ys.low <= value <= ys.high else math.nan for value in loss]
-    curves = [Curve("", RULE, x, bare), Curve("", run_colour(scene, run), x, mean, bold=True)]
+    curves = [Curve("", RULE, x, bare), Curve("", run_colour(model, run), x, mean, bold=True)]
     glyphs: list[Glyph] = []
     if tested is not None:
         for rule, lr, letter, colour in reversed(suggestions(tested)):
@@ -98,7 +98,7 @@ def picture(scene: Scene, width: int, height: int) -> Picture:
                 curves.insert(0, Curve("", colour, [at, at], [ys.low, ys.high]))
             glyphs.append(Glyph(at, _at(x, mean, at, ys), letter, colour, bold=True))
     return Picture(
-        title=_title(scene, run, plan, width),
+        title=_title(model, run, plan, width),
         curves=tuple(curves) if x else (),
         x_limits=xs,
         y_limits=ys,
@@ -110,9 +110,9 @@ def picture(scene: Scene, width: int, height: int) -> Picture:
     )
 
 
-def run_colour(scene: Scene, run: Run) -> str:
+def run_colour(model: ViewModel, run: Run) -> str:
     """Return the colour of a range test's curve."""
-    return scene.mark(run.id).colour
+    return model.mark(run.id).colour
 
 
 def _as_series(x: Sequence[float], y: Sequence[float]) -> Series:
@@ -144,10 +144,10 @@ def _at(x: Sequence[float], mean: Sequence[float], place: float, ys: Limits) -> 
     return mean[near] if near is not None and math.isfinite(mean[near]) else ys.low
 
 
-def _title(scene: Scene, run: Run, plan: Plan, width: int) -> str:
-    many = f" {run.id}" if len(scene.tests) > 1 else ""
+def _title(model: ViewModel, run: Run, plan: Plan, width: int) -> str:
+    many = f" {run.id}" if len(model.tests) > 1 else ""
     if run.alive:
-        return f"range test{many}: step {steps_done(scene, run)}"
+        return f"range test{many}: step {steps_done(model, run)}"
     return (
         f"range test{many}: {clean(plan.loss, 20)} against lr"
         if width >= _ROOMY

@@ -1,6 +1,6 @@
 """The sensitivity chart: the final metric against log10(lr), with seed bars, dead runs and the LRs that are equal.
 
-A pure function of the judgement. ● was trained to the end, ○ was stopped before and is compared at its own length, ◆ is the
+A pure function of the verdicts. ● was trained to the end, ○ was stopped before and is compared at its own length, ◆ is the
 verdict's pick, what died lies crossed at the bottom; the letter is the run's. A bar spans the seeds. The thick part of the axis is equal.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lrtui.analysis.verdict import Point, Verdict
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 DEAD = "\N{MULTIPLICATION SIGN}"
 _MARGIN = 0.25
@@ -32,41 +32,41 @@ _ROOMY = 70
 """Cells from which on the legend may be long."""
 
 
-def inputs(scene: Scene) -> tuple[object, ...]:
+def inputs(model: ViewModel) -> tuple[object, ...]:
     """Return what the chart depends on."""
-    group, judgement = scene.group, scene.judgement
-    points = judgement.points.get(group, ())
-    marks = tuple(scene.mark(point.runs[0]) for point in points)
-    return group, judgement.groups.get(group), points, marks, len(judgement.groups), _under(scene)
+    group, verdicts = model.group, model.verdicts
+    points = verdicts.points.get(group, ())
+    marks = tuple(model.mark(point.runs[0]) for point in points)
+    return group, verdicts.groups.get(group), points, marks, len(verdicts.groups), _under(model)
 
 
-def has_points(scene: Scene) -> bool:
+def has_points(model: ViewModel) -> bool:
     """Tell whether some LR has a value that can be compared, or has died."""
-    shown = (point for points in scene.judgement.points.values() for point in points)
+    shown = (point for points in model.verdicts.points.values() for point in points)
     return any(point.mean is not None or point.dead for point in shown)
 
 
-def picture(scene: Scene, width: int, height: int) -> Picture:
+def picture(model: ViewModel, width: int, height: int) -> Picture:
     """Return the chart of the group under the cursor, for `width` x `height` cells with its frame."""
     points = [
         point
-        for point in scene.judgement.points.get(scene.group, ())
+        for point in model.verdicts.points.get(model.group, ())
         if point.lr > 0 and math.isfinite(point.lr)
     ]
-    verdict = scene.judgement.groups.get(scene.group)
+    verdict = model.verdicts.groups.get(model.group)
     xs = limits_of([point.lr for point in points])
     values = [value for point in points if not point.dead for value in _values(point)]
     ys = axes.stepped(min(values), max(values)) if values else Limits(0.0, 1.0)
     return Picture(
-        title=_title(scene, verdict, width),
-        curves=(*_line(points), *_bars(scene, points)),
+        title=_title(model, verdict, width),
+        curves=(*_line(points), *_bars(model, points)),
         x_limits=xs,
         y_limits=ys,
         x_ticks=axes.log_ticks(xs, max(2, width // 10)),
         y_ticks=axes.ticks(ys, max(3, height // 3)),
         legend=_legend(verdict, width),
         note="" if values or any(p.dead for p in points) else "no value to compare yet",
-        glyphs=tuple(_glyph(scene, point, verdict, ys) for point in points if _is_shown(point)),
+        glyphs=tuple(_glyph(model, point, verdict, ys) for point in points if _is_shown(point)),
         spans=_spans(verdict),
     )
 
@@ -79,8 +79,8 @@ def limits_of(lrs: Sequence[float]) -> Limits:
     return Limits(min(places) - _MARGIN, max(places) + _MARGIN)
 
 
-def _under(scene: Scene) -> str:
-    return scene.view.selected
+def _under(model: ViewModel) -> str:
+    return model.view.selected
 
 
 def _values(point: Point) -> list[float]:
@@ -100,17 +100,17 @@ def _line(points: Sequence[Point]) -> list[Curve]:
     return [Curve("", FAINT, [x for x, _ in full], [y for _, y in full])] if len(full) > 1 else []
 
 
-def _bars(scene: Scene, points: Sequence[Point]) -> list[Curve]:
+def _bars(model: ViewModel, points: Sequence[Point]) -> list[Curve]:
     return [
-        Curve("", scene.mark(p.runs[0]).colour, [math.log10(p.lr)] * 2, [min(seen), max(seen)])
+        Curve("", model.mark(p.runs[0]).colour, [math.log10(p.lr)] * 2, [min(seen), max(seen)])
         for p in points
         if not p.dead and len(seen := _values(p)) > 1 and min(seen) < max(seen)
     ]
 
 
-def _glyph(scene: Scene, point: Point, verdict: Verdict | None, ys: Limits) -> Glyph:
-    x, mark = math.log10(point.lr), scene.mark(point.runs[0])
-    bold = scene.view.selected in point.runs
+def _glyph(model: ViewModel, point: Point, verdict: Verdict | None, ys: Limits) -> Glyph:
+    x, mark = math.log10(point.lr), model.mark(point.runs[0])
+    bold = model.view.selected in point.runs
     if point.dead or point.mean is None:
         return Glyph(x, ys.low, f"{DEAD}{mark.letter}", BAD, bold=bold)
     picked = verdict is not None and verdict.lr == point.lr
@@ -131,16 +131,16 @@ def _spans(verdict: Verdict | None) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _title(scene: Scene, verdict: Verdict | None, width: int) -> str:
+def _title(model: ViewModel, verdict: Verdict | None, width: int) -> str:
     """Return the fullest title that fits beside the legend."""
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     name = f"{clean(plan.metric, 30) if plan else 'value'} against lr"
     equal = verdict.equal if verdict is not None else None
     told = short = ""
     if equal and equal[0] > 0:
         decades = f"{math.log10(equal[1] / equal[0]):.1f}"
         told, short = f", equal over {decades} decades", f", equal {decades} dec"
-    group = f" · {clean(scene.group)}" if len(scene.judgement.groups) > 1 else ""
+    group = f" · {clean(model.group)}" if len(model.verdicts.groups) > 1 else ""
     room = width - _FRAME - sum(len(text) + 1 for text, _ in _legend(verdict, width))
     forms = (
         f"sensitivity: {name}{told}{group}",

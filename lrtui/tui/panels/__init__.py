@@ -1,4 +1,4 @@
-"""What the monitor is made of: each panel draws lines from a `Scene` and knows nothing else.
+"""What the monitor is made of: each panel draws lines from a `ViewModel` and knows nothing else.
 
 To add one that takes turns with the charts: one file here, one line in LARGE, and its name in `lrtui.tui.view_model.Pane`. Others
 have their place in `lrtui.tui.arrangement`.

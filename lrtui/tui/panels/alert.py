@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.state import Sweep
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Alert(Lines):
     """One row."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        symbol, text, colour = message(scene)
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        symbol, text, colour = message(model)
         return [line(ink(f" {symbol} ", colour, bold=True), ink(fit(text, width - 4), colour))]
 
 
-def message(scene: Scene) -> tuple[str, str, str]:
+def message(model: ViewModel) -> tuple[str, str, str]:
     """Return (symbol, text, colour) of what the user should know now."""
-    snapshot = scene.snapshot
-    if scene.notice.text:
-        colour = BAD if scene.notice.bad else TEXT
-        return ("!" if scene.notice.bad else ">", scene.notice.text, colour)
+    snapshot = model.snapshot
+    if model.notice.text:
+        colour = BAD if model.notice.bad else TEXT
+        return ("!" if model.notice.bad else ">", model.notice.text, colour)
     if snapshot is None:
         return (" ", "", FAINT)
     sweep = snapshot.sweep
     if snapshot.problem:
         return ("!", snapshot.problem, BAD)
     if sweep.verdict and sweep.closed is not None:
-        return ("✓", " ".join(verdict_words(scene)), OK)
+        return ("✓", " ".join(verdict_words(model)), OK)
     if snapshot.supervisor == "silent" and sweep.closed is None and not snapshot.view_only:
         return ("!", _silence(snapshot), BAD)
     if sweep.brake:
@@ -53,7 +53,7 @@ def message(scene: Scene) -> tuple[str, str, str]:
         return ("·", f"view only: {snapshot.view_only}", WARN)
     if snapshot.journal_bad:
         return ("!", f"{snapshot.journal_bad} unreadable lines in the journal", WARN)
-    return _latest(scene)
+    return _latest(model)
 
 
 def _silence(snapshot: Snapshot) -> str:
@@ -61,19 +61,19 @@ def _silence(snapshot: Snapshot) -> str:
     return f"no supervisor since {since}: runs go on, nothing new starts; lrtui doctor {snapshot.directory} says why"
 
 
-def verdict_words(scene: Scene) -> list[str]:
+def verdict_words(model: ViewModel) -> list[str]:
     """Return the verdict: the LR and its reasons."""
-    verdict = scene.snapshot.sweep.verdict if scene.snapshot else None
+    verdict = model.snapshot.sweep.verdict if model.snapshot else None
     if verdict is None:
         return []
     head = f"use lr = {lr_text(verdict.lr)};" if verdict.lr is not None else "no answer:"
-    found = scene.judgement.overall
+    found = model.verdicts.overall
     if found is not None and found.lr is not None and found.lr == verdict.lr:
-        head = f"{headline(scene)};"
+        head = f"{headline(model)};"
     return [head, "; ".join(verdict.why)]
 
 
-def _steps(scene: Scene, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]]]:
+def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]]]:
     """Return what the search did last, with the verdict so far."""
     steps: list[tuple[float, str]] = [
         (tested.at, f"range test: {tested.why or f'valley {tested.valley:.1e}'}")
@@ -82,10 +82,10 @@ def _steps(scene: Scene, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]
     ]
     unit = sweep.plan.unit if sweep.plan else "rung"
     for rung in sweep.rungs[-1:]:
-        letters = " ".join(scene.mark(run).letter for run in rung.kept)
+        letters = " ".join(model.mark(run).letter for run in rung.kept)
         steps.append((rung.at, f"{unit} {amount(rung.level)}: {letters} go on ({rung.why})"))
     finished = [r.ending.at for r in sweep.trained() if r.ending and r.ending.kind == "finished"]
-    so_far = headline(scene)
+    so_far = headline(model)
     if so_far and finished:
         steps.append((max(finished), so_far))
     elif so_far and steps:
@@ -94,18 +94,18 @@ def _steps(scene: Scene, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]
     return [(at, ("·", text, TEXT)) for at, text in steps]
 
 
-def _latest(scene: Scene) -> tuple[str, str, str]:
+def _latest(model: ViewModel) -> tuple[str, str, str]:
     """Return the latest of warnings, flags, runs that ended badly, and steps of the search."""
-    if scene.snapshot is None:
+    if model.snapshot is None:
         return (" ", "", FAINT)
-    sweep = scene.snapshot.sweep
+    sweep = model.snapshot.sweep
     found: list[tuple[float, tuple[str, str, str]]] = []
     for at, run, text in sweep.warnings[-1:]:
-        name = f"{scene.mark(run).letter}: " if run else ""
+        name = f"{model.mark(run).letter}: " if run else ""
         found.append((at, ("!", name + text, WARN)))
-    found += _steps(scene, sweep)
+    found += _steps(model, sweep)
     for each in sweep.runs.values():
-        name = f"{scene.mark(each.id).letter} {lr_text(each.setting.lr)}"
+        name = f"{model.mark(each.id).letter} {lr_text(each.setting.lr)}"
         if (
             each.state is State.ENDED
             and each.ending

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.tui.charts.curves import Framing, inputs, metric_for, metric_names, picture
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.tui.charts.plot import Picture
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
-class Chart(Drawn):
+class Chart(ChartPanel):
     """One of up to four charts; its slot decides what it shows."""
 
     def __init__(self, slot: int) -> None:
@@ -32,37 +32,37 @@ class Chart(Drawn):
         """Return where on the whole x axis a column stands, 0 to 1; None where there is no chart."""
         if len(self._canvas) < 2:
             return None
-        low, high = self.scene.view.window
+        low, high = self.model.view.window
         across = (x - self._canvas.start) / (len(self._canvas) - 1)
         return low + max(0.0, min(across, 1.0)) * (high - low)
 
     @override
-    def inputs(self, scene: Scene) -> tuple[object, ...]:
-        return (*inputs(scene, self._metric(scene)), self.shown)
+    def inputs(self, model: ViewModel) -> tuple[object, ...]:
+        return (*inputs(model, self._metric(model)), self.shown)
 
     @override
-    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         from lrtui.tui.charts import plot  # numpy and plotext come with the first chart
 
-        shown = self._picture(scene, width, height, self._framing)
+        shown = self._picture(model, width, height, self._framing)
         self._canvas = plot.canvas_columns(shown, width)
-        reading = scene.snapshot is not None and scene.snapshot.reading
+        reading = model.snapshot is not None and model.snapshot.reading
         return plot.draw(shown, width, height, quick=reading)
 
     @override
-    def pictures(self, scene: Scene) -> list[Picture]:
+    def pictures(self, model: ViewModel) -> list[Picture]:
         framing = Framing(dict(self._framing.y), dict(self._framing.x))
         width, height = self.size
-        return [self._picture(scene, width or 80, height or 30, framing, fine=True)]
+        return [self._picture(model, width or 80, height or 30, framing, fine=True)]
 
     def _picture(
-        self, scene: Scene, width: int, height: int, framing: Framing, *, fine: bool = False
+        self, model: ViewModel, width: int, height: int, framing: Framing, *, fine: bool = False
     ) -> Picture:
         alone = self.shown == 1
-        metric = self._metric(scene)
-        return picture(scene, metric, width - 8, height - 3, framing, alone=alone, fine=fine)
+        metric = self._metric(model)
+        return picture(model, metric, width - 8, height - 3, framing, alone=alone, fine=fine)
 
-    def _metric(self, scene: Scene) -> str:
-        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    def _metric(self, model: ViewModel) -> str:
+        plan = model.snapshot.sweep.plan if model.snapshot else None
         objective = plan.metric if plan else ""
-        return metric_for(self.slot, self.shown, metric_names(scene), objective, scene.view.metric)
+        return metric_for(self.slot, self.shown, metric_names(model), objective, model.view.metric)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.tui.charts.plot import Picture
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _REST_SECONDS = 0.5
 """Between two drawings of one chart while a directory is being read; the last look always draws."""
 
 
-class Drawn(Lines):
+class ChartPanel(Lines):
     """A chart: `inputs` says what it depends on, `paint` draws it."""
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's word
@@ -29,15 +29,15 @@ class Drawn(Lines):
         self._busy = False
         self._rests_until = 0.0
 
-    def inputs(self, scene: Scene) -> tuple[object, ...]:
+    def inputs(self, model: ViewModel) -> tuple[object, ...]:
         """Return what the picture depends on besides its size: while it is equal, nothing is drawn."""
         raise NotImplementedError
 
-    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         """Return the picture; called in a thread, where numpy and plotext may be imported."""
         raise NotImplementedError
 
-    def pictures(self, scene: Scene) -> list[Picture]:  # noqa: ARG002  # of panels that draw
+    def pictures(self, model: ViewModel) -> list[Picture]:  # noqa: ARG002  # of panels that draw
         """Return what belongs into a file, with more points than cells show; [] where it is text. Called in a thread."""
         return []
 
@@ -45,20 +45,20 @@ class Drawn(Lines):
     def redraw(self) -> None:
         """Begin to draw if the picture would differ; what changes meanwhile is drawn afterwards."""
         width, height = self.size
-        scene, snapshot = self.scene, self.scene.snapshot
+        model, snapshot = self.model, self.model.snapshot
         if self._busy or not (width and height and self.display) or snapshot is None:
             return
         if snapshot.reading and time.monotonic() < self._rests_until:
             return
-        key = (*self.inputs(scene), snapshot.reading, width, height)
+        key = (*self.inputs(model), snapshot.reading, width, height)
         if key != self._drawn:
             self._drawn = key
             self._busy = True
-            self.run_worker(self._draw(scene, width, height), exit_on_error=True)
+            self.run_worker(self._draw(model, width, height), exit_on_error=True)
 
-    async def _draw(self, scene: Scene, width: int, height: int) -> None:
+    async def _draw(self, model: ViewModel, width: int, height: int) -> None:
         try:
-            strips = await asyncio.to_thread(self.paint, scene, width, height)
+            strips = await asyncio.to_thread(self.paint, model, width, height)
             if self.is_mounted and (width, height) == tuple(self.size):
                 self.put(strips)
         finally:

@@ -11,7 +11,7 @@ from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
 from lrtui.text.format import duration
 from lrtui.tui.charts.curves import absent, inputs, measured
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
 from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line, number
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.frontend.derived_values import Derived as Row
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
-class Derived(Drawn):
+class Derived(ChartPanel):
     """A titled table."""
 
     @override
-    def inputs(self, scene: Scene) -> tuple[object, ...]:
-        return inputs(scene, "")
+    def inputs(self, model: ViewModel) -> tuple[object, ...]:
+        return inputs(model, "")
 
     @override
-    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        plan = scene.snapshot.sweep.plan if scene.snapshot else None
-        if scene.snapshot is None or plan is None:
+    def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        plan = model.snapshot.sweep.plan if model.snapshot else None
+        if model.snapshot is None or plan is None:
             return [rule("derived", width)]
-        series, out = measured(scene), absent(scene)
+        series, out = measured(model), absent(model)
         wanted = target(plan, series.values())
         goal = "" if wanted is None else f"{clean(plan.metric, 20)} {number(wanted)}"
         head = f" {'run':<13}{'gap':>9}{'rough':>10}{'reached at':>13}{'after':>9}"
@@ -42,10 +42,10 @@ class Derived(Drawn):
             rule(f"derived · target {goal}", width, gap_name(series.values())),
             line(ink(head, FAINT)),
         ]
-        runs = scene.snapshot.sweep.runs
+        runs = model.snapshot.sweep.runs
         shown = sorted((r for r in series if r not in out), key=lambda r: runs[r].setting.lr)
         for run in shown:
-            mark = scene.mark(run)
+            mark = model.mark(run)
             name = fit(f"{mark.letter} {lr_text(runs[run].setting.lr)}", 13)
             row = derive(plan, series[run], wanted)
             strips.append(line(ink(f" {name}", mark.colour), ink(_cells(row, plan.unit), TEXT)))

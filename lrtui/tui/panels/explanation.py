@@ -15,20 +15,20 @@ from lrtui.tui.styled_text import FAINT, TEXT, ink, line
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Explain(Lines):
     """A titled pane of sentences."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        run = scene.run
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        run = model.run
         if run is None:
             return [rule("explain", width)]
-        mark = scene.mark(run.id)
-        lines = sentences(scene, width)
-        top = max(0, min(scene.view.scroll_of("explain"), len(lines) - height + 1))
+        mark = model.mark(run.id)
+        lines = sentences(model, width)
+        top = max(0, min(model.view.scroll_of("explain"), len(lines) - height + 1))
         below = len(lines) - top - height + 1
         title = f"{mark.letter} {lr_text(run.setting.lr)} · why"
         body = [
@@ -38,9 +38,9 @@ class Explain(Lines):
         return [rule(title, width, f"↓{below}" if below > 0 else "", mark.colour), *body]
 
 
-def sentences(scene: Scene, width: int) -> list[str]:
+def sentences(model: ViewModel, width: int) -> list[str]:
     """Return the explanation in lines that fit."""
-    run, snapshot = scene.run, scene.snapshot
+    run, snapshot = model.run, model.snapshot
     if run is None or snapshot is None:
         return []
     told = explanation(snapshot.sweep, run, snapshot.directory)

@@ -13,14 +13,14 @@ from lrtui.tui.styled_text import ACCENT, FAINT, RULE, TEXT, ink, line, width_of
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Keys(Lines):
     """One row of keys; those that cannot act here are faint."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         chosen = []
         room = width - 1
         for key in sorted((k for k in KEYMAP if k.footer), key=lambda k: k.footer):
@@ -30,9 +30,9 @@ class Keys(Lines):
             chosen.append(key)
         segments = [ink(" ")]
         for key in sorted(chosen, key=lambda k: (k.footer < 3, k.footer)):
-            dead = key.acts and bool(scene.view_only)
+            dead = key.acts and bool(model.view_only)
             segments.append(ink(key.shown, RULE if dead else ACCENT, bold=not dead))
             segments.append(
-                ink(f" {key.label}  ", RULE if dead else FAINT if scene.snapshot else TEXT)
+                ink(f" {key.label}  ", RULE if dead else FAINT if model.snapshot else TEXT)
             )
         return [line(*segments)]

@@ -13,7 +13,7 @@ from lrtui.hardware.history import thinned
 from lrtui.sweep.state import lr_text
 from lrtui.text.format import duration
 from lrtui.tui.charts.axes import Limits, Tick
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
 from lrtui.tui.styled_text import ACCENT, FAINT, TEXT, fit, ink, line
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lrtui.hardware.history import History, Sample
     from lrtui.sweep.state import Run
     from lrtui.tui.charts.plot import Curve, Picture
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _COLOURS = ("#ffd566", "#ff6e4a", "#a5e3e8", "#e83f6f", "#c792ea", "#9ece6a", "#f2f2c8", "#5b8ff9")
 """Colours of the GPUs; the ninth begins anew, its label tells it from the first."""
@@ -38,22 +38,22 @@ _SPANS = (60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
 """Round lengths of the time axis: it moves by steps, a cell at a time would send the whole chart."""
 
 
-class Hardware(Drawn):
+class Hardware(ChartPanel):
     """Two charts, load and memory in percent; where there is room for it, a row for each living run."""
 
     @override
-    def inputs(self, scene: Scene) -> tuple[object, ...]:
-        usage = scene.history.usage
-        return (usage.at if usage else 0.0, len(scene.marks), scene.view.selected)
+    def inputs(self, model: ViewModel) -> tuple[object, ...]:
+        usage = model.history.usage
+        return (usage.at if usage else 0.0, len(model.marks), model.view.selected)
 
     @override
-    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         from lrtui.tui.charts import plot  # numpy comes with the first chart
 
-        history = scene.history
+        history = model.history
         if not history.samples:
             return [rule("hardware", width), line(ink(" measuring ...", FAINT))]
-        table = _table(scene, width, max(0, height - _LEAST_CHART))
+        table = _table(model, width, max(0, height - _LEAST_CHART))
         rows = height - len(table)
         left = width // 2
         history = replace(history, samples=thinned(history.samples, left // 2))
@@ -63,11 +63,11 @@ class Hardware(Drawn):
         return [*both, *table][:height]
 
     @override
-    def pictures(self, scene: Scene) -> list[Picture]:
-        if not scene.history.samples:
+    def pictures(self, model: ViewModel) -> list[Picture]:
+        if not model.history.samples:
             return []
         half = self.size.width // 2
-        return [_load(scene.history, half), _memory(scene.history, half)]
+        return [_load(model.history, half), _memory(model.history, half)]
 
 
 def _load(history: History, width: int) -> Picture:
@@ -150,9 +150,9 @@ def _picture(
     )
 
 
-def _table(scene: Scene, width: int, most: int) -> list[Strip]:
+def _table(model: ViewModel, width: int, most: int) -> list[Strip]:
     """Return a head and a row for each run that a process lives of, at most so many rows."""
-    usage, snapshot = scene.history.usage, scene.snapshot
+    usage, snapshot = model.history.usage, model.snapshot
     if usage is None or snapshot is None or most < 2:
         return []
     runs = [run for run in snapshot.sweep.runs.values() if run.id in usage.workers]
@@ -160,26 +160,26 @@ def _table(scene: Scene, width: int, most: int) -> list[Strip]:
     if not runs:
         return []
     more = f"{len(runs) - most + 1} more" if len(runs) > most - 1 else ""
-    card = "gpu" if scene.history.gpus else ""
+    card = "gpu" if model.history.gpus else ""
     head = fit(f" {'run':<13}{'cpu':>7}{'memory':>9}  {card:<24}{more}", width)
-    rows = [_row(scene, run) for run in runs[: most - 1]]
+    rows = [_row(model, run) for run in runs[: most - 1]]
     return [line(ink(head, FAINT)), *rows]
 
 
-def _row(scene: Scene, run: Run) -> Strip:
-    usage = scene.history.usage
+def _row(model: ViewModel, run: Run) -> Strip:
+    usage = model.history.usage
     taken = usage.workers[run.id] if usage else None
-    mark = scene.mark(run.id)
+    mark = model.mark(run.id)
     name = fit(f"{mark.letter} {lr_text(run.setting.lr)}", 13)
     cpu = "" if taken is None or taken.cpu is None else f"{taken.cpu:.0f} %"
     memory = "" if taken is None else f"{_gib(taken.memory_mib)} G"
     devices = run.attempt.devices if run.attempt else ()
     cards = "  ".join(
         f"{gpu.index} {_share('', gpu.utilisation).strip()}"
-        for gpu in scene.history.gpus
+        for gpu in model.history.gpus
         if gpu.index in devices
     )
-    bold = run.id == scene.view.selected
+    bold = run.id == model.view.selected
     return line(ink(f" {name}", mark.colour, bold=bold), ink(f"{cpu:>7}{memory:>9}  {cards}", TEXT))
 
 

@@ -12,7 +12,7 @@ from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _WHEN = 17
 """Cells of the date, the time and the space behind them."""
@@ -22,9 +22,9 @@ class Journal(Lines):
     """A titled pane of one line per event."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        lines = scene.pages.journal
-        up = scene.view.scroll_of("journal")
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        lines = model.pages.journal
+        up = model.view.scroll_of("journal")
         shown, up = window_at_end(lines, up, height - 1)
         room = width - _WHEN - 1
         body = [

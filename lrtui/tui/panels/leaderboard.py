@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.analysis.ranking import Standing
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _ORDER = ("running", "starting", "stopping", "pausing", "frozen", "paused", "waiting", "queued")
 
 
-def ordered(scene: Scene) -> list[Standing]:
+def ordered(model: ViewModel) -> list[Standing]:
     """Return the standings as the user narrowed them down and sorted them; ranks stay what they are."""
-    if scene.snapshot is None:
+    if model.snapshot is None:
         return []
-    rows = list(scene.snapshot.standings)
-    if scene.view.filter:
-        rows = list(filter(matches(scene.view.filter), rows))
-    match scene.view.sort:
+    rows = list(model.snapshot.standings)
+    if model.view.filter:
+        rows = list(filter(matches(model.view.filter), rows))
+    match model.view.sort:
         case "lr":
             rows.sort(key=lambda s: s.lr)
         case "progress":
@@ -43,7 +43,7 @@ def ordered(scene: Scene) -> list[Standing]:
         case "state":
             place = {state: index for index, state in enumerate(_ORDER)}
             rows.sort(key=lambda s: (place.get(s.state, len(place)), s.state, s.rank))
-    return rows[::-1] if scene.view.reverse else rows
+    return rows[::-1] if model.view.reverse else rows
 
 
 def row_of(rows: Sequence[Standing], run: str) -> int:
@@ -61,41 +61,41 @@ class Leaderboard(Lines):
 
     def run_at(self, y: int) -> str:
         """Return the run that stands in a line; "" for none."""
-        rows, at = ordered(self.scene), self._first + y - 1
+        rows, at = ordered(self.model), self._first + y - 1
         return rows[at].runs[0] if y >= 1 and at < len(rows) else ""
 
     @property
     def notch(self) -> int:
         """How many rows one notch of the wheel moves the cursor: one, more where not all of them fit."""
         body = self.size.height - 1
-        return 1 if len(ordered(self.scene)) <= body else max(1, body // 4)
+        return 1 if len(ordered(self.model)) <= body else max(1, body // 4)
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        rows = ordered(scene)
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        rows = ordered(model)
         if not rows:
-            waiting = "no runs yet" if scene.snapshot else "reading ..."
-            if scene.view.filter and scene.snapshot and scene.snapshot.standings:
-                waiting = f"no run matches {scene.view.filter} (/: change it, Esc: all)"
+            waiting = "no runs yet" if model.snapshot else "reading ..."
+            if model.view.filter and model.snapshot and model.snapshot.standings:
+                waiting = f"no run matches {model.view.filter} (/: change it, Esc: all)"
                 return [line(ink(f" {waiting}", FAINT))]
-            if scene.tests:
+            if model.tests:
                 waiting = "no runs yet: a range test comes first (t: its curve)"
             return [line(ink(f" {waiting}", FAINT))]
         columns = columns_for(rows, width)
         widths = spread(columns, width)
         head = "  ".join(
-            fit(column.title(scene), size, right=column.right)
+            fit(column.title(model), size, right=column.right)
             for column, size in zip(columns, widths, strict=True)
         )
         body = height - 1
-        cursor = row_of(rows, scene.view.selected)
+        cursor = row_of(rows, model.view.selected)
         self._first = _window(self._first, cursor, body, len(rows))
-        if scene.view.filter and scene.snapshot:
-            narrowed = f"/{scene.view.filter}  {len(rows)} of {len(scene.snapshot.standings)}"
+        if model.view.filter and model.snapshot:
+            narrowed = f"/{model.view.filter}  {len(rows)} of {len(model.snapshot.standings)}"
             head = f"{fit(head, max(0, width - len(narrowed) - 3))} {narrowed}"
         strips = [line(ink(f" {_more(head, self._first, body, len(rows), width - 1)}", FAINT))]
         for index, standing in enumerate(rows[self._first : self._first + body], self._first):
-            row = Row(scene, standing, self._trend)
+            row = Row(model, standing, self._trend)
             cells = [
                 (fit(text, size, right=column.right), colour)
                 for column, size in zip(columns, widths, strict=True)
@@ -104,10 +104,10 @@ class Leaderboard(Lines):
             strips.append(_line(cells, cursor=index == cursor, faint=row.hidden))
         return strips
 
-    def _trend(self, scene: Scene, run: str) -> str:
+    def _trend(self, model: ViewModel, run: str) -> str:
         """Return a small curve of the objective; kept until the run measures more."""
-        series = scene.snapshot.series.get(run) if scene.snapshot else None
-        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+        series = model.snapshot.series.get(run) if model.snapshot else None
+        plan = model.snapshot.sweep.plan if model.snapshot else None
         if series is None or plan is None:
             return ""
         version, text = self._trends.get(run, (-1, ""))
@@ -156,21 +156,21 @@ def _line(cells: list[tuple[str, str]], *, cursor: bool, faint: bool) -> Strip:
     return line(*segments)
 
 
-def shown_run(scene: Scene, standing: Standing) -> str:
+def shown_run(model: ViewModel, standing: Standing) -> str:
     """Return the run of a row that keys act on: one that lives, else the first."""
-    runs = scene.snapshot.sweep.runs if scene.snapshot else {}
+    runs = model.snapshot.sweep.runs if model.snapshot else {}
     return next((r for r in standing.runs if r in runs and runs[r].alive), standing.runs[0])
 
 
-def title_of(scene: Scene, run: str) -> str:
+def title_of(model: ViewModel, run: str) -> str:
     """Return how a run is named in questions: C 3.0e-03, epoch 14/30."""
     from lrtui.tui.styled_text import amount
 
-    snapshot = scene.snapshot
+    snapshot = model.snapshot
     if snapshot is None or run not in snapshot.sweep.runs:
         return run
     found = snapshot.sweep.runs[run]
-    name = f"{scene.mark(run).letter} {lr_text(found.setting.lr)}"
+    name = f"{model.mark(run).letter} {lr_text(found.setting.lr)}"
     plan, series = snapshot.sweep.plan, snapshot.series.get(run)
     if plan is None or series is None:
         return name

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from lrtui.tui.styled_text import TEXT, ink, style
 from lrtui.tui.themes import worn
-from lrtui.tui.view_model import Scene
+from lrtui.tui.view_model import ViewModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 
 
 class Lines(Widget, can_focus=False):
-    """A panel: `draw` returns its lines for a scene."""
+    """A panel: `draw` returns its lines for a model."""
 
-    scene: reactive[Scene] = reactive(Scene(), always_update=True, init=False, repaint=False)
+    model: reactive[ViewModel] = reactive(
+        ViewModel(), always_update=True, init=False, repaint=False
+    )
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
         self._strips: list[Strip] = []
 
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         """Return at most `height` lines of at most `width` cells."""
         raise NotImplementedError
 
-    def watch_scene(self) -> None:
-        """Draw anew what the scene changed."""
+    def watch_model(self) -> None:
+        """Draw anew what the model changed."""
         self.redraw()
 
     def on_resize(self, _event: Resize) -> None:
@@ -49,7 +51,7 @@ class Lines(Widget, can_focus=False):
         """Draw the lines now, if there is room for any."""
         width, height = self.size
         if width and height and self.display:
-            self.put(self.draw(self.scene, width, height))
+            self.put(self.draw(self.model, width, height))
 
     def put(self, strips: list[Strip]) -> None:
         """Replace the lines; only those that differ are painted."""

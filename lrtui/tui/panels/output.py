@@ -14,26 +14,26 @@ from lrtui.tui.styled_text import FAINT, TEXT, ink, line
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Output(Lines):
     """A titled pane of lines."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        run = scene.run
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        run = model.run
         if run is None:
             return [rule("output", width)]
-        mark = scene.mark(run.id)
+        mark = model.mark(run.id)
         attempt = f", attempt {run.attempt.number}" if len(run.attempts) > 1 and run.attempt else ""
         title = f"{mark.letter} {lr_text(run.setting.lr)} · output{attempt}"
-        large = scene.view.pane == "output"
-        up = scene.view.scroll_of("output")
-        lines = scene.pages.output if scene.pages.run == run.id else ()
+        large = model.view.pane == "output"
+        up = model.view.scroll_of("output")
+        lines = model.pages.output if model.pages.run == run.id else ()
         shown, up = window_at_end(lines, up, height - 1)
         note = f"{up} lines below" if up else "follow"
-        find = scene.view.find.lower() if large else ""
+        find = model.view.find.lower() if large else ""
         body = [
             line(ink(">" if hit else " ", OK), ink(text, TEXT, bold=hit))
             for text in shown

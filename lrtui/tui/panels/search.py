@@ -13,22 +13,22 @@ from lrtui.tui.styled_text import FAINT, ink, line
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Search(Lines):
     """A titled pane; what does not fit is reached by PgDn while it is the large one."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        if scene.snapshot is None:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        if model.snapshot is None:
             return [rule("search", width)]
-        lines = [words for row in rows(scene) for words in wrap(row, width - 2)]
+        lines = [words for row in rows(model) for words in wrap(row, width - 2)]
         body = height - 1
-        top = scene.view.scroll_of("search")
+        top = model.view.scroll_of("search")
         top = max(0, min(top, len(lines) - body))
         below = len(lines) - top - body
-        spent = budget(scene.snapshot)
+        spent = budget(model.snapshot)
         note = f"{spent} ↓{below}" if below > 0 else spent
         strips = [
             line(ink(" "), *(ink(word.text, word.colour) for word in words))
@@ -37,6 +37,6 @@ class Search(Lines):
         return [rule("search", width, note), *(strips or [line(ink(" nothing yet", FAINT))])]
 
 
-def lines_of(scene: Scene, width: int) -> int:
+def lines_of(model: ViewModel, width: int) -> int:
     """Return how many lines there are to scroll through."""
-    return sum(len(wrap(row, width - 2)) for row in rows(scene))
+    return sum(len(wrap(row, width - 2)) for row in rows(model))

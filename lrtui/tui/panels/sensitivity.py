@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.tui.charts.sensitivity_chart import inputs, picture
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.tui.charts.plot import Picture
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
-class Sensitivity(Drawn):
+class Sensitivity(ChartPanel):
     """The LRs of the group under the cursor."""
 
     @override
-    def inputs(self, scene: Scene) -> tuple[object, ...]:
-        return inputs(scene)
+    def inputs(self, model: ViewModel) -> tuple[object, ...]:
+        return inputs(model)
 
     @override
-    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         from lrtui.tui.charts import plot  # numpy comes with the first chart
 
-        return plot.draw(picture(scene, width, height), width, height, quick=True)
+        return plot.draw(picture(model, width, height), width, height, quick=True)
 
     @override
-    def pictures(self, scene: Scene) -> list[Picture]:
-        return [picture(scene, self.size.width, self.size.height)]
+    def pictures(self, model: ViewModel) -> list[Picture]:
+        return [picture(model, self.size.width, self.size.height)]

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.sweep.state import Run
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 class Settings(Lines):
     """A titled pane of names and values."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        run = scene.run
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        run = model.run
         if run is None:
             return [rule("settings", width)]
-        mark = scene.mark(run.id)
-        leader = scene.pages.leader
-        other = scene.mark(leader).letter if leader and leader != run.id else ""
-        rows = [part for row in _rows(scene, run) for part in _broken(row, width)]
-        top = min(scene.view.scroll_of("settings"), max(0, len(rows) - 1))
+        mark = model.mark(run.id)
+        leader = model.pages.leader
+        other = model.mark(leader).letter if leader and leader != run.id else ""
+        rows = [part for row in _rows(model, run) for part in _broken(row, width)]
+        top = min(model.view.scroll_of("settings"), max(0, len(rows) - 1))
         title = f"{mark.letter} {lr_text(run.setting.lr)} · settings"
         names = max((len(name) for name, _, _ in rows), default=0)
         body = [_row(row, min(names, _NAMES), width, other) for row in rows[top : top + height - 1]]
@@ -49,10 +49,10 @@ Row = tuple[str, str, str]
 """(name, value, the leader's value where it differs)"""
 
 
-def _rows(scene: Scene, run: Run) -> list[Row]:
+def _rows(model: ViewModel, run: Run) -> list[Row]:
     rows: list[Row] = [("state", style_of(state_of(run)).word, "")]
     if run.state is State.WAITING:
-        plan = scene.snapshot.sweep.plan if scene.snapshot else None
+        plan = model.snapshot.sweep.plan if model.snapshot else None
         rows.append(("at", f"{plan.unit if plan else 'rung'} {amount(run.until)}", ""))
     if run.why:
         rows.append(("why", run.why, ""))
@@ -60,7 +60,7 @@ def _rows(scene: Scene, run: Run) -> list[Row]:
     if run.attempt:
         told = f"{run.attempt.number}" + (f", pid {run.attempt.pid}" if run.attempt.pid else "")
         rows.append(("attempt", told, ""))
-    pages = scene.pages
+    pages = model.pages
     if pages.run != run.id:
         return rows
     compare = pages.leader_settings if pages.leader != run.id else {}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.state import Run
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 Part = tuple[int, str, str]
 """(importance, 1 highest; text; colour)"""
@@ -32,8 +32,8 @@ class Status(Lines):
     """One row; what matters least gives way first."""
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        parts = _parts(scene, width)
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        parts = _parts(model, width)
         while len(parts) > 1 and sum(width_of(text) + 3 for _, text, _ in parts) > width + 1:
             parts.remove(max(parts, key=lambda part: part[0]))
         segments = [ink(" ")]
@@ -42,8 +42,8 @@ class Status(Lines):
         return [line(*segments)]
 
 
-def _parts(scene: Scene, width: int) -> list[Part]:
-    snapshot = scene.snapshot
+def _parts(model: ViewModel, width: int) -> list[Part]:
+    snapshot = model.snapshot
     if snapshot is None:
         return [(1, "lrtui", ACCENT), (1, "reading ...", FAINT)]
     plan = snapshot.sweep.plan
@@ -53,33 +53,33 @@ def _parts(scene: Scene, width: int) -> list[Part]:
         (1, plan.name or snapshot.directory.name, ACCENT),
         (2, counts(snapshot, short=width < 110), TEXT),
     ]
-    tests = [run for run in scene.tests if run.alive]
+    tests = [run for run in model.tests if run.alive]
     if tests:
-        step = steps_done(scene, tests[0])
+        step = steps_done(model, tests[0])
         parts.append((2, f"range test {step}" if width >= 70 else f"test {step}", ACCENT))
-    trouble = _trouble(scene, snapshot, short=width < 110)
+    trouble = _trouble(model, snapshot, short=width < 110)
     if trouble:
         parts.append(trouble)
     if snapshot.sweep.closed is None and snapshot.gpus:
         parts.append((7, gpu_text(snapshot), FAINT))
     parts.append((6, f"{snapshot.sweep.parallel} at a time", FAINT))
-    if scene.is_search:
+    if model.is_search:
         parts.append((4, f"spent {budget(snapshot)}", FAINT))
     eta = clock(remaining(snapshot), snapshot.read_at)
     if eta:
         parts.append((4, f"ETA {eta}", TEXT))
     parts.append((5, f"{plan.goal} {plan.metric}", FAINT))
-    parts.append((3 if scene.view.smooth else 8, _setting(scene), FAINT))
+    parts.append((3 if model.view.smooth else 8, _setting(model), FAINT))
     return parts
 
 
-def _trouble(scene: Scene, snapshot: Snapshot, *, short: bool) -> Part | None:
+def _trouble(model: ViewModel, snapshot: Snapshot, *, short: bool) -> Part | None:
     if snapshot.sweep.closed is not None:
         return (3, "ended", FAINT)
     if snapshot.supervisor == "silent" and not snapshot.view_only:
         since = time.strftime("%H:%M", time.localtime(snapshot.heard_at))
         return (2, "supervisor silent" if short else f"supervisor silent since {since}: lrtui doctor", BAD)  # fmt: skip
-    if scene.view_only:
+    if model.view_only:
         return (2, "view only", WARN)
     if snapshot.sweep.brake:
         return (2, "brake on", WARN)
@@ -131,10 +131,10 @@ def remaining(snapshot: Snapshot) -> float | None:
     return left / rate / max(1, snapshot.sweep.parallel) if left else None
 
 
-def _setting(scene: Scene) -> str:
-    view = scene.view
+def _setting(model: ViewModel) -> str:
+    view = model.view
     smooth = f"smooth {view.weight:g}" if view.smooth else "raw"
-    axis = axis_for(scene)
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+    axis = axis_for(model)
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     unit = plan.unit if plan and axis == "level" else axis
     return f"{smooth}  x={unit}  y={'log' if view.log_y else 'lin'}"

@@ -18,7 +18,7 @@ from lrtui.tui.charts.curves import (
     metric_names,
     readings,
 )
-from lrtui.tui.panels.chart_panel import Drawn
+from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
 from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line, number
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lrtui.tui.charts.curves import Reading
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _METRICS = 2
 _CELL = 9
 
 
-class Values(Drawn):
+class Values(ChartPanel):
     """A titled table: one row per run, in the order of the LRs."""
 
     @override
-    def inputs(self, scene: Scene) -> tuple[object, ...]:
-        return tuple(inputs(scene, metric) for metric in _metrics(scene))
+    def inputs(self, model: ViewModel) -> tuple[object, ...]:
+        return tuple(inputs(model, metric) for metric in _metrics(model))
 
     @override
-    def paint(self, scene: Scene, width: int, height: int) -> list[Strip]:
-        metrics = _metrics(scene)
-        where = cursor_at(scene)
-        at = "latest" if where is None else f"{axis_name(scene)} {amount(where)}"
+    def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
+        metrics = _metrics(model)
+        where = cursor_at(model)
+        at = "latest" if where is None else f"{axis_name(model)} {amount(where)}"
         head = "".join(
             f"{fit(clean(name), _CELL, right=True)}{'smooth':>{_CELL}}" for name in metrics
         )
@@ -51,19 +51,19 @@ class Values(Drawn):
             rule(f"values · {at}", width, "← → move, c: off"),
             line(ink(f" {'run':<13}{head}{'step':>9}{'epoch':>8}{'time':>9}", FAINT)),
         ]
-        for run, found in readings(scene, metrics, where):
-            mark = scene.mark(run.id)
+        for run, found in readings(model, metrics, where):
+            mark = model.mark(run.id)
             name = ink(f" {fit(f'{mark.letter} {lr_text(run.setting.lr)}', 13)}", mark.colour)
             cells = "".join(_cell(reading) for reading in found)
             strips.append(line(name, ink(cells, TEXT), ink(_where(found[0]), FAINT)))
         return strips[:height]
 
 
-def _metrics(scene: Scene) -> list[str]:
-    plan = scene.snapshot.sweep.plan if scene.snapshot else None
+def _metrics(model: ViewModel) -> list[str]:
+    plan = model.snapshot.sweep.plan if model.snapshot else None
     objective = plan.metric if plan else ""
-    names = metric_names(scene)
-    return [metric_for(slot, _METRICS, names, objective, scene.view.metric) for slot in (0, 1)]
+    names = metric_names(model)
+    return [metric_for(slot, _METRICS, names, objective, model.view.metric) for slot in (0, 1)]
 
 
 def _cell(reading: Reading) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.events import Key
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Text(Lines):
         self.styles.width = max((width_of(text) for text, _ in self.lines), default=1)
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         return [line(ink(fit(text, width), colour)) for text, colour in self.lines]
 
     def write(self, lines: list[tuple[str, str]]) -> None:
@@ -65,7 +65,7 @@ class Choices(Lines):
         self.styles.width = sum(width_of(f"{c.shown} {c.label}   ") for c in self.choices)
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         segments = []
         for choice in self.choices:
             segments += [ink(choice.shown, ACCENT, bold=True), ink(f" {choice.label}   ", FAINT)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.events import Key
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _COLUMN = 58
 
@@ -48,7 +48,7 @@ class Sheet(Lines):
     top = 0
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         entries = _entries()
         columns = max(1, width // _COLUMN)
         rows = -(-len(entries) // columns)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.events import Key, MouseDown
     from textual.strip import Strip
 
-    from lrtui.tui.view_model import Scene
+    from lrtui.tui.view_model import ViewModel
 
 _STEPS = {"down": 1, "up": -1, "pagedown": 8, "pageup": -8, "tab": 1, "shift+tab": -1}
 
@@ -64,7 +64,7 @@ class Choices(Lines):
         self.redraw()
 
     @override
-    def draw(self, scene: Scene, width: int, height: int) -> list[Strip]:
+    def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         if not self.shown:
             return [line(ink(fit(" none of that name", width), FAINT))]
         self.first = max(min(self.first, self.at), self.at - height + 1)

@@ -2,7 +2,7 @@
 
 Textual writes whole spans: 14 KB for an update in which a few hundred bytes change, and behind a slow link its queue fills and
 then blocks the keys (measured with 8.2.8). Here a grid remembers what was sent. An update is painted into a second grid; the
-link asks for the difference when it has caught up, so what comes meanwhile replaces it: the latest frame wins.
+writer asks for the difference when it has caught up, so what comes meanwhile replaces it: the latest frame wins.
 `App._display` is a private hook: where it does not look as expected, or LRTUI_PLAIN is set, Textual's own way is taken.
 """
 
@@ -19,7 +19,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from typing_extensions import override
 
 from lrtui.tui.terminal import ascii_fallback
-from lrtui.tui.terminal.driver import SYNC_END, SYNC_START, LinkDriver
+from lrtui.tui.terminal.driver import SYNC_END, SYNC_START, TerminalDriver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -198,7 +198,7 @@ def _stretches(sent: list[Cell], wanted: list[Cell]) -> Iterable[tuple[int, int]
         yield start, end
 
 
-class _Look(NamedTuple):
+class _CellStyle(NamedTuple):
     """A style as the numbers of escape sequences; "" for what is as usual."""
 
     manner: str
@@ -207,8 +207,8 @@ class _Look(NamedTuple):
     back: str
 
 
-_USUAL = _Look("", "", "")
-_looks: dict[tuple[Style, ColorSystem], _Look] = {}
+_USUAL = _CellStyle("", "", "")
+_cell_styles: dict[tuple[Style, ColorSystem], _CellStyle] = {}
 
 
 class _Pen:
@@ -216,12 +216,12 @@ class _Pen:
 
     def __init__(self, colours: ColorSystem | None) -> None:
         self._colours = colours
-        self._look: _Look | None = None
+        self._cell_style: _CellStyle | None = None
 
     def take(self, style: Style | None) -> str:
         """Return what turns a style on; "" where it is on, the colours alone where only they differ."""
-        look = _look(style, self._colours)
-        before, self._look = self._look, look
+        look = _cell_style(style, self._colours)
+        before, self._cell_style = self._cell_style, look
         if look == before:
             return ""
         if before is None or look.manner != before.manner or "" in look[1:]:
@@ -231,15 +231,15 @@ class _Pen:
         return f"\x1b[{';'.join(numbers)}m"
 
 
-def _look(style: Style | None, colours: ColorSystem | None) -> _Look:
+def _cell_style(style: Style | None, colours: ColorSystem | None) -> _CellStyle:
     if style is None or colours is None:
         return _USUAL
-    found = _looks.get((style, colours))
+    found = _cell_styles.get((style, colours))
     if found is None:
-        if len(_looks) > 4096:
-            _looks.clear()
+        if len(_cell_styles) > 4096:
+            _cell_styles.clear()
         bare = style.without_color.update_link(None)
-        found = _looks[style, colours] = _Look(
+        found = _cell_styles[style, colours] = _CellStyle(
             bare.render("\0", color_system=colours).partition("\0")[0][2:-1],
             _numbers(style.color, colours, front=True),
             _numbers(style.bgcolor, colours, front=False),
@@ -253,7 +253,7 @@ def _numbers(colour: Color | None, colours: ColorSystem, *, front: bool) -> str:
     return ";".join(colour.downgrade(colours).get_ansi_codes(front))
 
 
-class Frames:
+class DiffRenderer:
     """Mix into an App, before it: replaces how updates reach the terminal."""
 
     most_bytes = 0
@@ -266,7 +266,7 @@ class Frames:
     def get_driver_class(self) -> type[Driver]:  # type: ignore[misc]
         if self._plain or constants.DRIVER:  # textual-serve names a driver of its own
             return super().get_driver_class()  # type: ignore[misc,no-any-return]
-        return LinkDriver
+        return TerminalDriver
 
     @override
     def _display(self, screen: Any, renderable: Any) -> None:  # type: ignore[misc]
@@ -307,14 +307,14 @@ class Frames:
         return True
 
     def _send_frame(self, app: Any) -> None:
-        """Have what has changed sent when the line is free; a driver without a link takes it at once."""
+        """Have what has changed sent when the line is free; a driver without a writer takes it at once."""
         driver = app._driver  # noqa: SLF001
         if driver is None:
             return
-        link = getattr(driver, "link", None)
-        if link is not None:
-            link.source = self._next_frame
-            link.wake()
+        writer = getattr(driver, "writer", None)
+        if writer is not None:
+            writer.source = self._next_frame
+            writer.wake()
         elif text := self._next_frame(_ALL):
             driver.write(text)
             driver.flush()

@@ -25,6 +25,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from typing_extensions import override
 
+from lrtui.tui.terminal.pacing import Pace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,27 +40,15 @@ MOUSE_ON, MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
 """Presses, releases and the wheel, but no movements: those would fill a thin line."""
 PROBE = "\x1b[6n"
 """Asks where the cursor is: the answer says that all before has been taken in."""
-_LEAST, _MOST = 1024, 4096
-"""Bytes that may be under way on a slow line and on a quick one; the latter are half a second where it turns slow (9,600/s)."""
-_FAR_BYTES = 1 << 15
-"""Bytes more that may be under way for each second that the way itself takes: a far line is filled, too."""
-_PART = 2048
-"""A frame goes out in parts of at most so many bytes, so that a line that stops taking them holds one old part, not a screen."""
-_LAG_SECONDS = 0.25
-"""What lies on the line may take so long to get through."""
-_FAR_SECONDS = 0.7
-"""The way itself is taken to be no longer than that; what comes on top is a queue."""
-_ANSWER_SECONDS = 3.0
-"""Without an answer for so long the terminal is taken to give none, or the answer to be lost."""
 _FAREWELL_SECONDS = 0.7
 """So long the last words may take before what lies on the line is thrown away for them."""
 
 
-class Link(threading.Thread):
+class TerminalWriter(threading.Thread):
     """Writes to a terminal; stands in for Textual's writer thread, which lets the app wait when 30 writes wait."""
 
     def __init__(self, file: IO[str], most_bytes: int = 0) -> None:
-        super().__init__(daemon=True, name="lrtui-link")
+        super().__init__(daemon=True, name="lrtui-writer")
         self.source: Source = _nothing
         """Where frames come from; called in this thread."""
         self.dead = False
@@ -70,7 +60,7 @@ class Link(threading.Thread):
         self._closed = False
         """Whether no more frames are sent."""
         self._ending = 0.0
-        """When to throw away what is not taken; 0 while the link is in use."""
+        """When to throw away what is not taken; 0 while the writer is in use."""
         self._pace = Pace(most_bytes)
 
     # ------------------------------------------------ the app's side: none of it waits
@@ -173,87 +163,14 @@ class Link(threading.Thread):
         self._pace.wrote(len(data), time.monotonic() - began)
 
 
-class Pace:
-    """How many bytes may be sent now: a window as TCP has one, and the user's cap."""
-
-    def __init__(self, most_bytes: int = 0) -> None:
-        self.probes = True
-        """Whether the terminal is asked for answers."""
-        self._most = most_bytes
-        self._burst = most_bytes / 10
-        self._tokens = self._burst
-        self._at = 0.0
-        self._window = _MOST
-        self._under_way: deque[tuple[float, int]] = deque()
-        """When a frame was sent and how long it was, of those that were not answered."""
-        self._quickest = 0.05
-        """The shortest time to an answer of late, in seconds: what the way takes even when it is empty."""
-        self._ever = False
-        """Whether the terminal ever answered."""
-
-    @property
-    def awaits(self) -> bool:
-        """Whether an answer is under way."""
-        return self._ever and bool(self._under_way)
-
-    def room(self, now: float) -> tuple[int, float]:
-        """Return how many bytes may go now and, where none, after how many seconds to ask again."""
-        room, seconds = self._window, 1.0
-        if self._under_way:
-            since = now - self._under_way[0][0]
-            if since > _ANSWER_SECONDS:
-                self.probes = self.probes and self._ever
-                self._under_way.clear()
-            elif self._ever:
-                room -= sum(size for _, size in self._under_way)
-                seconds = _ANSWER_SECONDS - since + 0.01
-                room = 0 if room < self._window // 2 else room
-        if self._most:
-            self._tokens = min(
-                self._burst, self._tokens + (now - (self._at or now)) * 0.9 * self._most
-            )
-            self._at = now
-            if self._tokens < 0.5 * self._burst:
-                return 0, (0.5 * self._burst - self._tokens) / (0.9 * self._most) + 0.005
-            room = min(room, int(self._tokens))
-        return min(room, _PART), seconds
-
-    def sends(self, size: int, now: float) -> None:
-        """Note that a frame is sent."""
-        if self.probes:
-            self._under_way.append((now, size))
-        self._tokens -= size
-
-    def wrote(self, size: int, seconds: float) -> None:
-        """Learn from how long writing took where the terminal does not answer."""
-        if not self._ever:
-            self._learn(size, seconds)
-
-    def answered(self, now: float) -> None:
-        """Learn from an answer."""
-        self._ever = self.probes = True
-        if not self._under_way:
-            return
-        sent_at, size = self._under_way.popleft()
-        seconds = now - sent_at
-        self._quickest = min(1.02 * self._quickest + 0.001, seconds, _FAR_SECONDS)
-        self._learn(size, seconds - self._quickest)
-
-    def _learn(self, size: int, seconds: float) -> None:
-        if seconds > 1.5 * _LAG_SECONDS:
-            self._window = max(_LEAST, min(self._window, int(size * _LAG_SECONDS / seconds)))
-        elif seconds < _LAG_SECONDS and size > min(self._window, _PART) // 2:
-            self._window = min(2 * self._window, _MOST + int(_FAR_BYTES * self._quickest))
-
-
 class HungUp(Message):
     """The terminal is gone: nobody sees the screen, nobody will type."""
 
 
-class LinkDriver(LinuxDriver):
+class TerminalDriver(LinuxDriver):
     """Textual's driver with our way to the terminal, and back."""
 
-    link: Link | None = None
+    writer: TerminalWriter | None = None
 
     @override
     def run_input_thread(self) -> None:
@@ -283,20 +200,20 @@ class LinkDriver(LinuxDriver):
 
     @property
     def _writer_thread(self) -> Any:
-        return self.link
+        return self.writer
 
     @_writer_thread.setter
     def _writer_thread(self, given: object) -> None:
         """Take Textual's writer thread for the wish to have one."""
         if given is None or self._file is None:
-            self.link = None
+            self.writer = None
         else:
-            self.link = Link(self._file, getattr(self._app, "most_bytes", 0))
+            self.writer = TerminalWriter(self._file, getattr(self._app, "most_bytes", 0))
 
     @override
     def stop_application_mode(self) -> None:
-        if self.link is not None:
-            self.link.settle(0.5)
+        if self.writer is not None:
+            self.writer.settle(0.5)
         super().stop_application_mode()
 
     def capture(self, *, on: bool) -> None:
@@ -323,8 +240,8 @@ class LinkDriver(LinuxDriver):
     @override
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.CursorPosition):
-            if self.link is not None:
-                self.link.answered()
+            if self.writer is not None:
+                self.writer.answered()
             return
         super().process_message(message)
 
@@ -334,9 +251,11 @@ class LinkDriver(LinuxDriver):
             with contextlib.suppress(termios.error, OSError):
                 termios.tcflush(self.fileno, termios.TCOFLUSH)
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
-        if self.link is not None:
-            self.link.write(f"{MOUSE_OFF}\x1b[?7h\x1b[<u\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[?1004l")
-            self.link.stop()
+        if self.writer is not None:
+            self.writer.write(
+                f"{MOUSE_OFF}\x1b[?7h\x1b[<u\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[?1004l"
+            )
+            self.writer.stop()
 
 
 def _descriptor(file: IO[str]) -> tuple[int, bool]:

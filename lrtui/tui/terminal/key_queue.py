@@ -27,7 +27,7 @@ _PATIENCE = 0.2
 """Seconds that a widget has for a key before the next is given to whoever has the focus; one that is closing never answers."""
 
 
-class Turns(App[int], inherit_bindings=False):
+class KeyQueue(App[int], inherit_bindings=False):
     """The order of keys, apart from what they mean."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -16,7 +16,7 @@ from typing_extensions import override
 from lrtui.tui.terminal.driver import MOUSE_OFF, MOUSE_ON
 
 
-class Browser(WebDriver):
+class BrowserDriver(WebDriver):
     """Textual's driver for the web, that ends with its server and leaves the mouse's movements alone."""
 
     _gone = False
