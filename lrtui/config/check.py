@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from lrtui.config import other_keys
+from lrtui.config import small_keys
 from lrtui.config.alerts_section import read_alerts
 from lrtui.config.choices import read_axis, read_named
 from lrtui.config.experiment import ISOLATIONS, Experiment
@@ -29,7 +29,7 @@ from lrtui.search import RangeTest, needs_range, searches
 from lrtui.search.strategy import optimizer_name
 from lrtui.sweep.events import Scalar, Unit
 from lrtui.text.clean import clean
-from lrtui.train.datasets import DATASETS, OWN
+from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import AUTO, PRECISIONS
@@ -68,16 +68,16 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     schedules = read_axis(
         reader, "schedule", SCHEDULES if builtin else None, "constant" if builtin else ""
     )
-    values = other_keys.read_values(reader) if not builtin else {}
+    values = small_keys.read_values(reader) if not builtin else {}
     seeds = reader.whole("seeds", 1, 1, 1000, "3")
     levels = read_levels(reader, builtin=builtin)
     every = dict.fromkeys((*optimizers, *map(str, levels.get("optimizer", ()))))
     strategy, counts = read_rates(reader, tuple(every))
     check_count(reader, counts, _combinations(schedules, values), seeds)
-    gpus, devices = other_keys.read_gpus(reader)
+    gpus, devices = small_keys.read_gpus(reader)
     placeholders = used(command or ())
-    keep = other_keys.read_keep(reader, searches=searches(strategy))
-    budget = other_keys.read_budget(reader, unit)
+    keep = small_keys.read_keep(reader, searches=searches(strategy))
+    budget = small_keys.read_budget(reader, unit)
     experiment = Experiment(
         path=path,
         text=text,
@@ -105,18 +105,18 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         seeds=seeds,
         seed=reader.whole("seed", 0, 0, 2**63 - 1 - seeds, "0"),
         keep=keep,
-        grace=other_keys.read_grace(reader, horizon),
+        grace=small_keys.read_grace(reader, horizon),
         within=reader.number(
             "within", None, lambda x: x > 0, "a number above 0, in the metric's unit", "0.005"
         ),
-        value=other_keys.read_value(reader),
+        value=small_keys.read_value(reader),
         budget=budget,
         gpus=gpus,
         devices=devices,
         parallel=_parallel(reader),
         durability=reader.choice("durability", "normal", ("normal", "strict")),
-        health=other_keys.read_health(reader),
-        launcher=other_keys.read_launcher(reader),
+        health=small_keys.read_health(reader),
+        launcher=small_keys.read_launcher(reader),
         alerts=read_alerts(reader),
         checkpoints=builtin or "checkpoint" in placeholders,
         stops_at_until=builtin or "until" in placeholders,
@@ -152,7 +152,7 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
     counts = experiment.strategy.count * len(space.cells())
     first = space.rungs_of(space.cells()[0])[0] if space.cells() else experiment.horizon
     if experiment.strategy.count > 1:
-        other_keys.check_budget(reader, experiment.budget, first * counts, experiment.unit)
+        small_keys.check_budget(reader, experiment.budget, first * counts, experiment.unit)
 
 
 def _check_batch(reader: Reader, experiment: Experiment) -> None:
@@ -213,7 +213,7 @@ def _dataset(reader: Reader) -> str:
         hint = 'Name one; several are compared one at a time: [study] dataset = ["fashion_mnist"]'
         reader.fault(("dataset",), f"dataset must be one data set {found(value)}", hint)
         return ""
-    one = read_named(reader, ("dataset",), value, {**DATASETS, **OWN})
+    one = read_named(reader, ("dataset",), value, {**DATASETS, **CUSTOM_DATASETS})
     return one.text if one else ""
 
 

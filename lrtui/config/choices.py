@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lrtui.config.custom_files import check_data, check_model
 from lrtui.config.experiment import Named
 from lrtui.config.fault_text import did_you_mean, found, names, show
-from lrtui.config.own_files import check_data, check_model
 from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import Reader, is_text
-from lrtui.train.models import is_own
-from lrtui.train.registry import Entry, Fault, Optimizer, OwnDataset, faults
+from lrtui.train.models import is_custom
+from lrtui.train.registry import CustomDataset, Entry, Fault, Optimizer, faults
 
 Table = Mapping[str, Entry]
-OWN_EXAMPLES = {"folder": "images", "npz": "data.npz"}
+CUSTOM_EXAMPLES = {"folder": "images", "npz": "data.npz"}
 
 
 def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tuple[str, ...]:
@@ -49,12 +49,12 @@ def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tu
 def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> Named | None:
     """Return a name with its options; None after a fault. The path's first part says what kind of thing it is, [study] aside."""
     if table is None:
-        return _Free(reader, path).read(value)
-    return _Known(reader, path, table).read(value)
+        return _AnyName(reader, path).read(value)
+    return _KnownName(reader, path, table).read(value)
 
 
 @dataclass(frozen=True, slots=True)
-class _Free:
+class _AnyName:
     """A name for the user's own script: any, and its table is handed on as it is."""
 
     reader: Reader
@@ -81,7 +81,7 @@ class _Free:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownName:
     """A name from one of the built-in trainer's tables, its options checked."""
 
     reader: Reader
@@ -96,8 +96,8 @@ class _Known:
         if is_text(value) and value in self.table:
             is_usable = self._is_there(self.path, value) and self._is_complete(self.path, value, {})
             return Named(value, {}) if is_usable else None
-        if is_text(value) and self._is_own(value):
-            return self._own(value, self.path, {})
+        if is_text(value) and self._is_custom(value):
+            return self._custom(value, self.path, {})
         if is_text(value):
             hint = did_you_mean(value, self.table, f"{self.kind}s")
             self.reader.fault(self.path, f"unknown {self.kind} {show(value)}", hint)
@@ -113,9 +113,9 @@ class _Known:
         chosen = [key for key in value if key in self.table]
         if len(chosen) == 1:
             return self._with_options(value, chosen[0])
-        own = next((key for key in value if self._is_own(key)), None)
+        own = next((key for key in value if self._is_custom(key)), None)
         if own is not None:
-            return self._own_from_table(value, own)
+            return self._custom_from_table(value, own)
         if chosen:
             what = f"a table names one {self.kind}, and this one names {len(chosen)}"
             hint = f"As an axis they are a list: {self.kind} = [{', '.join(map(show, chosen))}]"
@@ -127,11 +127,11 @@ class _Known:
             self.reader.fault((*self.path, name), what, hint, key=True)
         return None
 
-    def _is_own(self, name: str) -> bool:
+    def _is_custom(self, name: str) -> bool:
         """Tell whether the name means a function of the user's own."""
-        return self.kind == "model" and is_own(name)
+        return self.kind == "model" and is_custom(name)
 
-    def _own_from_table(self, value: dict[str, Any], name: str) -> Named | None:
+    def _custom_from_table(self, value: dict[str, Any], name: str) -> Named | None:
         given = value[name]
         options = (
             {**given, **{key: each for key, each in value.items() if key != name}}
@@ -139,12 +139,12 @@ class _Known:
             else None
         )
         if options is not None and _is_json(options):
-            return self._own(name, (*self.path, name), options)
+            return self._custom(name, (*self.path, name), options)
         what = f"{name} takes a table of options: numbers, strings, lists and tables {found(given)}"
         self.reader.fault((*self.path, name), what, f'Try: {{ "{name}" = {{ width = 64 }} }}')
         return None
 
-    def _own(self, name: str, path: Path, options: dict[str, Any]) -> Named | None:
+    def _custom(self, name: str, path: Path, options: dict[str, Any]) -> Named | None:
         return Named(name, options) if check_model(self.reader, path, name, options) else None
 
     def _is_there(self, path: Path, name: str) -> bool:
@@ -179,7 +179,7 @@ class _Known:
             self._report(fault, options.get(fault.option, ((*self.path, name), own)), name)
         if found_faults:
             return None
-        if isinstance(entry, OwnDataset):
+        if isinstance(entry, CustomDataset):
             path, given = options["path"]
             check_data(self.reader, path, name, str(given))
         return Named(name, {key: each for key, (_, each) in options.items()})
@@ -223,6 +223,6 @@ def _is_json(value: Any) -> bool:
 def _example(name: str, entry: Entry) -> str:
     if not entry.fields:
         return f'It has no options: "{name}"'
-    if isinstance(entry, OwnDataset):
-        return f'Options of {name}: {names(entry.fields)}. Try: dataset = {{ {name} = "{OWN_EXAMPLES[name]}" }}'
+    if isinstance(entry, CustomDataset):
+        return f'Options of {name}: {names(entry.fields)}. Try: dataset = {{ {name} = "{CUSTOM_EXAMPLES[name]}" }}'
     return f"Options of {name}: {names(entry.fields)}. Try: {{ {name} = {{ {next(iter(entry.fields))} = .. }} }}"

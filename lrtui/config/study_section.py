@@ -23,7 +23,7 @@ from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import MOST_RUNS, Reader, is_number, is_whole
 from lrtui.sweep.events import Scalar
 from lrtui.sweep.state import level_text
-from lrtui.train.datasets import DATASETS, OWN
+from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
 
@@ -150,7 +150,7 @@ def _read_batch_size(reader: Reader, path: Path, value: Any) -> int | None:
 
 
 def _read_dataset(reader: Reader, path: Path, value: Any) -> str | None:
-    one = read_named(reader, path, value, {**DATASETS, **OWN})
+    one = read_named(reader, path, value, {**DATASETS, **CUSTOM_DATASETS})
     return one.text if one else None
 
 

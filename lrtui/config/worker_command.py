@@ -70,11 +70,11 @@ def template(experiment: Experiment) -> tuple[str, ...]:
         "lrtui.train",
         *words,
         *(("--augment",) if experiment.augment else ()),
-        *(("--beside={beside}",) if _has_own_model(experiment) else ()),
+        *(("--beside={beside}",) if _has_custom_model(experiment) else ()),
     )
 
 
-def _has_own_model(experiment: Experiment) -> bool:
+def _has_custom_model(experiment: Experiment) -> bool:
     """Tell whether a run may need the experiment file's folder, to import a model from it."""
     levels = experiment.study.levels.get("model", ()) if experiment.study else ()
     return any(":" in optimizer_name(str(model)) for model in (experiment.model, *levels))

@@ -22,7 +22,7 @@ import msgspec
 from lrtui import __version__
 from lrtui.config import Experiment
 from lrtui.config.directory import read_experiment, read_origin
-from lrtui.config.other_keys import budget_of
+from lrtui.config.small_keys import budget_of
 from lrtui.errors import UserError
 from lrtui.search.halving import cost
 from lrtui.supervisor.allocation import allocate

@@ -15,7 +15,7 @@ from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, Sweep
 from lrtui.train import HOST
-from lrtui.train.models import is_own
+from lrtui.train.models import is_custom
 from lrtui.train.options import AUTO, PRECISIONS
 from lrtui.workers import keeper
 from lrtui.workers.launcher import Job
@@ -103,7 +103,7 @@ def may_share(experiment: Experiment, run: Run, devices: tuple[int, ...]) -> boo
     if not experiment.builtin or run.apart or run.is_range_test:
         return False
     model = run.setting.values.get("model", experiment.model)
-    if is_own(optimizer_name(str(model))):
+    if is_custom(optimizer_name(str(model))):
         return False
     return experiment.isolation == "shared" or (experiment.isolation == AUTO and bool(devices))
 

@@ -31,7 +31,7 @@ def main() -> int:
     try:
         options = parse(sys.argv[1:])
         _limit_threads(options)
-        code = client.attend(sys.argv[1:])
+        code = client.train_remotely(sys.argv[1:])
         return _train(options) if code is None else code
     except UsageError as error:
         print(f"lrtui.train: {error}", file=sys.stderr)

@@ -80,7 +80,7 @@ class Data:
         """Return float32 inputs for the model, from (n, C, H, W) uint8."""
         return self._normalise(self._fitted(images))
 
-    def take(self, order: Order, start: int, count: int) -> tuple[Tensor, Tensor]:
+    def take(self, order: EpochOrder, start: int, count: int) -> tuple[Tensor, Tensor]:
         """Return (inputs, labels) of the `count` training images from place `start` of an epoch."""
         index = order.index[start : start + count]
         images = self._fitted(self.train.images.index_select(0, index))
@@ -108,7 +108,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EpochOrder:
     """One epoch: the images in the order in which they are seen, and how each is shifted and mirrored."""
 
     index: Tensor
@@ -151,17 +151,17 @@ def load(
     )
 
 
-def draw_order(data: Data, seed: int, epoch: int, *, augment: bool) -> Order:
+def draw_order(data: Data, seed: int, epoch: int, *, augment: bool) -> EpochOrder:
     """Return the order of an epoch (from 0), a function of (seed, epoch, n) alone."""
     generator = torch.Generator().manual_seed(_mix(seed, epoch))
     count = len(data.members)
     index = data.members[torch.randperm(count, generator=generator)]
     device = data.train.labels.device
     if not augment:
-        return Order(index.to(device), None, None)
+        return EpochOrder(index.to(device), None, None)
     shifts = torch.randint(0, 2 * data.fit.crop + 1, (count, 2), generator=generator)
     flips = torch.randint(0, 2, (count,), generator=generator).bool() & data.fit.flip
-    return Order(index.to(device), shifts.to(device), flips.to(device))
+    return EpochOrder(index.to(device), shifts.to(device), flips.to(device))
 
 
 def _part(prepared: Path, name: str, device: torch.device) -> Part:

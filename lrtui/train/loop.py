@@ -69,8 +69,8 @@ class StopFlag(Protocol):
         """Whether somebody wants it to end."""
 
 
-class Own:
-    """The outlet of a run that has this process to itself."""
+class ConsoleReporter:
+    """The reporter of a run that has this process to itself."""
 
     def emit(self, **metrics: float) -> None:
         """Append a metric line."""
@@ -95,8 +95,8 @@ def train(options: Options) -> int:
     """
     settle(options)
     training, stop = set_up(options), Stop()
-    with aside(training.device):
-        loop = TrainingLoop(training, stop, Own())
+    with side_stream(training.device):
+        loop = TrainingLoop(training, stop, ConsoleReporter())
         with stop:
             while loop.step():
                 pass
@@ -115,7 +115,7 @@ def settle(options: Options) -> None:
 class TrainingLoop:
     """One run on its way, from its checkpoint where there is one: `further` until it is over, then `end`."""
 
-    def __init__(self, training: Training, stop: StopFlag, outlet: Reporter) -> None:
+    def __init__(self, training: Training, stop: StopFlag, reporter: Reporter) -> None:
         """Resume, and say what runs.
 
         Raises:
@@ -126,12 +126,12 @@ class TrainingLoop:
         self.training = training
         self.reached = False
         """Whether the end was reached, and not a signal."""
-        self._stop, self._outlet = stop, outlet
+        self._stop, self._reporter = stop, reporter
         self._every = _line_steps(training)
         self._stepper = Stepper(training)
-        self._untold: list[_Line] = []
+        self._pending: list[_Line] = []
         """Metric lines whose numbers are on their way from the device, oldest first."""
-        outlet.say(introduction(training, resume(training)))
+        reporter.say(introduction(training, resume(training)))
         if training.step >= training.until:
             training.evaluated = 0  # its last line is said again: a run without one has failed
         training.window.since = time.monotonic()
@@ -151,9 +151,9 @@ class TrainingLoop:
                 due = _norm_due(training, self._every)
                 training.grad_norm = float(_grad_norm(training).item()) if due else None
             else:
-                self._untold.append(_Line(training))
+                self._pending.append(_Line(training))
                 training.window.clear()
-        self._tell(wait=len(self._untold) > 1)  # at most a window ahead of the device
+        self._emit_pending(wait=len(self._pending) > 1)  # at most a window ahead of the device
         return True
 
     def end(self) -> None:
@@ -163,18 +163,18 @@ class TrainingLoop:
             CheckpointError: it cannot be written.
 
         """
-        self._tell(wait=True)
+        self._emit_pending(wait=True)
         try:
             save(self.training)
         except OSError as error:
             raise CheckpointError(f"the checkpoint could not be written ({error})") from error
-        self._outlet.say("done" if self.reached else f"stopped at step {self.training.step}")
+        self._reporter.say("done" if self.reached else f"stopped at step {self.training.step}")
 
-    def _tell(self, *, wait: bool = False) -> None:
+    def _emit_pending(self, *, wait: bool = False) -> None:
         """Write the lines whose numbers have come; with `wait` all."""
-        while self._untold and (wait or self._untold[0].arrived()):
-            line = self._untold.pop(0)
-            self._outlet.emit(**line.place, **line.metrics())
+        while self._pending and (wait or self._pending[0].arrived()):
+            line = self._pending.pop(0)
+            self._reporter.emit(**line.place, **line.metrics())
 
     def _evaluate_and_emit(self) -> bool:
         """Measure on validation and test data and write the line; False where a signal came in between."""
@@ -194,12 +194,14 @@ class TrainingLoop:
             observe(training.schedule, measured["val_loss"])
         training.window.away += time.monotonic() - began
         training.evaluated = training.step
-        self._tell(wait=True)
-        self._outlet.emit(**_place(training), **trained, **measured)
+        self._emit_pending(wait=True)
+        self._reporter.emit(**_place(training), **trained, **measured)
         if trained:
             training.window.clear()
         values = (f"{name} {value:.4g}" for name, value in measured.items())
-        self._outlet.say("  ".join((f"epoch {training.step / training.epoch_steps:.4g}", *values)))
+        self._reporter.say(
+            "  ".join((f"epoch {training.step / training.epoch_steps:.4g}", *values))
+        )
         return True
 
     def _save_if_due(self) -> None:
@@ -211,11 +213,11 @@ class TrainingLoop:
             SHORTEST_CHECKPOINT_SECONDS if epoch_end else LONGEST_LOSS_SECONDS
         ):
             return
-        self._tell(wait=True)
+        self._emit_pending(wait=True)
         try:
             save(training)
         except OSError as error:
-            self._outlet.complain(f"the checkpoint could not be written ({error}); going on")
+            self._reporter.complain(f"the checkpoint could not be written ({error}); going on")
             training.saved_at = time.monotonic()
 
 
@@ -370,7 +372,7 @@ def introduction(training: Training, note: str) -> str:
     return "\n".join(lines)
 
 
-def aside(device: torch.device) -> contextlib.AbstractContextManager[object]:
+def side_stream(device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Return what a run's work is done in: on CUDA a stream that is not the default one, which no graph can be captured on."""
     if device.type == "cpu":
         return contextlib.nullcontext()

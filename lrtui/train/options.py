@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lrtui.train.models import MODELS, is_own
+from lrtui.train.models import MODELS, is_custom
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.registry import Entry, mismatch
 from lrtui.train.schedules import SCHEDULES
@@ -141,8 +141,8 @@ def choose_model(text: str) -> Choice:
     name = text
     if text.lstrip().startswith("{"):
         raw = _json("model", text)
-        name = next((key for key in raw if is_own(key)), "")
-    if not is_own(name):
+        name = next((key for key in raw if is_custom(key)), "")
+    if not is_custom(name):
         return choose("model", text, MODELS)
     own = Entry(where=name, what="your own")
     options = {} if name == text else _options("model", name, raw, own)

@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrtui.train.datasets import DATASETS, OWN
+from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS
 from lrtui.train.options import PRECISIONS, Choice, UsageError, choose, parse
 from lrtui.train.registry import Dataset
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Prepare as the command line says; return the exit code."""
     options = _parse(argv)
     try:
-        choice = choose("dataset", options.dataset, {**DATASETS, **OWN})
+        choice = choose("dataset", options.dataset, {**DATASETS, **CUSTOM_DATASETS})
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE
@@ -68,7 +68,11 @@ def prepare(
     from lrtui.train import prepared_arrays  # numpy: not for --help
 
     choice = Choice(dataset, {}) if isinstance(dataset, str) else dataset
-    task = _Own(choice, beside) if choice.name in OWN else _Known(choice.name, data_dir)
+    task = (
+        _CustomSource(choice, beside)
+        if choice.name in CUSTOM_DATASETS
+        else _BuiltinSource(choice.name, data_dir)
+    )
     folder = data_dir / "prepared"
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / f".{task.name}.lock") as locked:
@@ -93,7 +97,7 @@ def prepare(
         return _answer(path, about)
 
 
-class _Known:
+class _BuiltinSource:
     """A data set from the table."""
 
     def __init__(self, name: str, data_dir: Path) -> None:
@@ -105,7 +109,7 @@ class _Known:
         return source
 
 
-class _Own:
+class _CustomSource:
     """Data of the user's own."""
 
     def __init__(self, choice: Choice, beside: Path) -> None:
@@ -115,11 +119,11 @@ class _Own:
         self._options = {
             name: value for name, value in choice.options.items() if name not in {"path", "flip"}
         }
-        self._load = OWN[choice.name].load()
+        self._load = CUSTOM_DATASETS[choice.name].load()
         self.name = custom_data.prepared_name(choice, self._path)
         self.entry = Dataset(
-            where=OWN[choice.name].where,
-            what=OWN[choice.name].what,
+            where=CUSTOM_DATASETS[choice.name].where,
+            what=CUSTOM_DATASETS[choice.name].what,
             classes=0,
             flip=bool(choice.options.get("flip", False)),
             train=0,
@@ -221,7 +225,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "python -m lrtui.train.prepare", description="Prepare a data set once."
     )
     add = parser.add_argument
-    add("--dataset", required=True, help=f"{', '.join(DATASETS)}; or JSON: {', '.join(OWN)}")
+    add(
+        "--dataset",
+        required=True,
+        help=f"{', '.join(DATASETS)}; or JSON: {', '.join(CUSTOM_DATASETS)}",
+    )
     add("--data-dir", type=Path, required=True, help="where data sets and prepared arrays lie")
     add("--beside", type=Path, default=Path(), help="where the paths of your own data begin")
     add("--force", action="store_true", help="load and write it again")

@@ -119,7 +119,7 @@ class Dataset(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnDataset(Entry):
+class CustomDataset(Entry):
     """Data of the user's own; `where` is a function `(path: Path, **options) -> store.Source`, `flip` left out."""
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lrtui.train import checkpoint, data, prepared_arrays
 from lrtui.train.cpu.convolution import quicken
 from lrtui.train.cuda.overlapped_backward import branch
-from lrtui.train.models import entry_of, is_own
+from lrtui.train.models import entry_of, is_custom
 from lrtui.train.models.custom import IMAGES, build, try_out
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import (
@@ -32,7 +32,7 @@ from lrtui.train.schedules import SCHEDULES
 from lrtui.train.schedules.warmup import build_schedule
 
 if TYPE_CHECKING:
-    from lrtui.train.data import Order
+    from lrtui.train.data import EpochOrder
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Training:
     saved: tuple[int, int] = (0, 0)
     """(step, evaluated) of the last checkpoint."""
     saved_at: float = field(default_factory=time.monotonic)
-    order: tuple[int, Order] | None = None
+    order: tuple[int, EpochOrder] | None = None
     """An epoch and its order."""
 
 
@@ -108,9 +108,9 @@ def set_up(options: Options, arrays: data.Data | None = None) -> Training:
     model = _model(options, arrays).to(device).to(memory_format=arrays.layout)
     if device.type == "cpu":
         quicken(model)
-    elif not is_own(options.model.name):
+    elif not is_custom(options.model.name):
         branch(model)
-    if is_own(options.model.name):
+    if is_custom(options.model.name):
         few = arrays.inputs(arrays.train.images[:IMAGES]), arrays.train.labels[:IMAGES]
         try_out(options.model, options.beside, model, few, arrays.about.classes)
     optimizer = _optimizer(options, model)
@@ -297,7 +297,7 @@ def _layout(options: Options) -> torch.memory_format:
 def _model(options: Options, arrays: data.Data) -> nn.Module:
     about, choice = arrays.about, options.model
     shape = (about.channels, arrays.fit.size, about.classes)
-    if is_own(choice.name):
+    if is_custom(choice.name):
         return build(choice, options.beside, shape)
     try:
         model: nn.Module = entry_of(choice.name).load()(*shape, **choice.options)

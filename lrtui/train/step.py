@@ -19,7 +19,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from lrtui.train import data
 from lrtui.train.cuda.overlapped_backward import join
-from lrtui.train.models import is_own
+from lrtui.train.models import is_custom
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.schedules.warmup import advance
 
@@ -116,7 +116,7 @@ class Stepper:
         self._eager = 0
         """Steps taken one kernel at a time."""
         self._rates: _LrOnDevice | None = None
-        self._captured: _Captured | None = None
+        self._captured: _CapturedStep | None = None
 
     def step(self, batch: tuple[Tensor, Tensor] | None = None) -> None:
         """Take a step as `take_step` does."""
@@ -141,7 +141,7 @@ class Stepper:
         """Try once; what cannot be captured goes on kernel by kernel, to the same numbers."""
         assert self._rates is not None, "made by the first step"  # noqa: S101
         try:
-            self._captured = _Captured(self._training, self._rates, inputs, labels)
+            self._captured = _CapturedStep(self._training, self._rates, inputs, labels)
         except RuntimeError as error:
             self._eager += 1
             reason = str(error).partition("\n")[0]
@@ -171,7 +171,7 @@ class _LrOnDevice:
             group["lr"] = number
 
 
-class _Captured:
+class _CapturedStep:
     """A run's whole step on the device as one CUDA graph, for batches of one size."""
 
     def __init__(
@@ -205,7 +205,7 @@ class _Captured:
 def _can_be_captured(training: Training) -> bool:
     """Whether the step is the same kernels every time: no loss asked for again, no dice, an optimizer that admits it."""
     name = training.options.optimizer.name
-    if OPTIMIZERS[name].closure or is_own(training.options.model.name):
+    if OPTIMIZERS[name].closure or is_custom(training.options.model.name):
         return False
     if any(isinstance(each, _DropoutNd) and each.p > 0 for each in training.model.modules()):
         return False

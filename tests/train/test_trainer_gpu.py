@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lrtui.train.cuda import overlapped_backward
-from lrtui.train.loop import aside, settle
+from lrtui.train.loop import settle, side_stream
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import parse
 from lrtui.train.run_state import set_up
@@ -54,7 +54,7 @@ def training_of(prepared, *more):
 def learned(training, *, graph, steps=STEPS):
     """Take steps; return the stepper and the weights as one vector, float64 on the CPU."""
     stepper, captures = Stepper(training), []
-    with aside(training.device):
+    with side_stream(training.device):
         capture = stepper._capture if graph else lambda *_: None
         stepper._capture = lambda *batch: captures.append(capture(*batch))
         for _ in range(steps):

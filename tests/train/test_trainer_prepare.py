@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from lrtui.train import prepare, prepared_arrays
-from lrtui.train.datasets import DATASETS, OWN, synthetic, vision
+from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS, synthetic, vision
 
 KEYS = {"dataset", "path", "classes", "train", "val", "test", "checksum", "synthetic"}
 
@@ -131,7 +131,7 @@ def test_synthetic_data_is_labelled_and_the_same_everywhere(tmp_path, monkeypatc
 def test_an_unknown_dataset_is_a_usage_error(tmp_path):
     code, _, err = run("imagenet", tmp_path)
     assert code == 2
-    assert err == f"no dataset 'imagenet'; known: {', '.join([*DATASETS, *OWN])}\n"
+    assert err == f"no dataset 'imagenet'; known: {', '.join([*DATASETS, *CUSTOM_DATASETS])}\n"
 
 
 @pytest.mark.parametrize(

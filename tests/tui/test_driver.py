@@ -14,7 +14,6 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lrtui.tui.terminal.pacing import Pace
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -26,6 +25,7 @@ from lrtui.tui.app import Monitor
 from lrtui.tui.terminal import ascii_fallback
 from lrtui.tui.terminal.diff_renderer import Grid
 from lrtui.tui.terminal.driver import PROBE, TerminalWriter
+from lrtui.tui.terminal.pacing import Pace
 from tests.tui.conftest import settled
 
 STYLES = [Style(color="red"), Style(color="#00ff80", bold=True), Style(bgcolor="blue"), Style()]

@@ -4,13 +4,13 @@ To add one: a file beside this one (or a function in one) `(data_dir: Path) -> s
 Only the preparation (`lrtui.train.prepare`) calls it; a training process never does.
 
     dataset = "cifar100"                                    one of DATASETS
-    dataset = { folder = "images", size = 64 }              data of the user's own: one of OWN, its path relative to
+    dataset = { folder = "images", size = 64 }              data of the user's own: one of CUSTOM_DATASETS, its path relative to
     dataset = { npz = "data.npz", val = 0.1, test = 0.2 }   the experiment file
 """
 
 from __future__ import annotations
 
-from lrtui.train.registry import NUMBER, Dataset, OwnDataset, Range
+from lrtui.train.registry import NUMBER, CustomDataset, Dataset, Range
 
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
@@ -64,8 +64,8 @@ DATASETS: dict[str, Dataset] = {
 
 _SHARE = Range(least=0.001, most=0.5)
 
-OWN: dict[str, OwnDataset] = {
-    "folder": OwnDataset(
+CUSTOM_DATASETS: dict[str, CustomDataset] = {
+    "folder": CustomDataset(
         where="lrtui.train.datasets.folder:folder",
         what="images of your own: a folder with one sub-folder per class, or with train/, val/ and test/ of such",
         fields={
@@ -80,7 +80,7 @@ OWN: dict[str, OwnDataset] = {
         principal="path",
         needs=("path",),
     ),
-    "npz": OwnDataset(
+    "npz": CustomDataset(
         where="lrtui.train.datasets.npz:npz",
         what="arrays of your own in an .npz file: train_images, train_labels, and test_ and val_ as you have them",
         fields={"path": (str,), "flip": (bool,), "val": NUMBER, "test": NUMBER},

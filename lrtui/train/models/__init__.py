@@ -84,14 +84,14 @@ OWN_RATE = 1_000
 """`cpu_rate` of a model that is not known."""
 
 
-def is_own(name: str) -> bool:
+def is_custom(name: str) -> bool:
     """Tell whether a model's name means a function of the user's own."""
     return ":" in name
 
 
 def entry_of(name: str) -> Model:
     """Return what is known of a model; of the user's own nothing but where it is."""
-    if is_own(name):
+    if is_custom(name):
         return Model(where=name, what="your own", cpu_rate=OWN_RATE)
     return MODELS[name]
 

@@ -28,7 +28,7 @@ LONGEST = 1 << 17
 """Bytes of a message; the socket's buffer holds it."""
 
 
-def attend(argv: list[str]) -> int | None:
+def train_remotely(argv: list[str]) -> int | None:
     """Let the host train as the command line says; return the exit code, None where the run must be trained here."""
     number = os.environ.pop(LINK, "")
     if not number.isdigit():
@@ -38,7 +38,7 @@ def attend(argv: list[str]) -> int | None:
         if not send(link, {"argv": argv}) or not _has_begun(link):
             return None
         with Stop(tell=partial(send, link, {"stop": True})) as stop:
-            end = _serve(link)
+            end = _relay(link)
         if end is not None:
             return int(end["exit"]) or (0 if end["reached"] else stop.exit_code)
     print(
@@ -54,7 +54,7 @@ def _has_begun(link: socket.socket) -> bool:
     return "begun" in (receive(link) or {})
 
 
-def _serve(link: socket.socket) -> dict[str, Any] | None:
+def _relay(link: socket.socket) -> dict[str, Any] | None:
     """Write what comes until the run is over; return the host's last words on it, None where the host is gone."""
     while (message := receive(link)) is not None:
         if "emit" in message:

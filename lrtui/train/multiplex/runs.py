@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Together:
+class MultiplexedRuns:
     """What runs in one process share: the arrays, and the latest batch of each kind."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class _Generators:
             torch.cuda.set_rng_state(self._cuda)
 
 
-class Turns:
+class RoundRobin:
     """Runs that take their steps in turns, without lines or evaluations: what is compared and timed."""
 
     def __init__(self, runs: Sequence[Options]) -> None:
@@ -113,8 +113,8 @@ class Turns:
             UsageError: as `training.set_up`.
 
         """
-        self._together = Together()
-        self._members = [self._together.set_up(options) for options in runs]
+        self._runs = MultiplexedRuns()
+        self._members = [self._runs.set_up(options) for options in runs]
         self._steppers = [Stepper(member.training) for member in self._members]
 
     @property
@@ -125,5 +125,5 @@ class Turns:
     def step(self) -> None:
         """Take one step of each."""
         for member, stepper in zip(self._members, self._steppers, strict=True):
-            batch = self._together.batch(member.training)
+            batch = self._runs.batch(member.training)
             member.turn(partial(stepper.step, batch), batch)

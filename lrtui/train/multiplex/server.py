@@ -1,6 +1,6 @@
 """`python -m lrtui.train.multiplex.server CONTROL_FD`: one process that trains several runs of a sweep, each for a worker of its own.
 
-`lrtui.workers.forkserver` forks it when the first run comes that may share its GPU, and hands it a link to each worker (`guest.py`). The
+`lrtui.workers.forkserver` forks it when the first run comes that may share its GPU, and hands it a link to each worker (`client.py`). The
 runs take their steps in turns (`together.py`), each as if it were alone: one that comes or goes changes no bit of another.
 
     a worker is killed       its end of the link closes: its run is dropped here, without a checkpoint
@@ -28,7 +28,7 @@ import torch
 from lrtui.train.faults import Fault, explained
 from lrtui.train.loop import TrainingLoop, settle
 from lrtui.train.multiplex.client import LONGEST, receive, send
-from lrtui.train.multiplex.runs import Member, Together
+from lrtui.train.multiplex.runs import Member, MultiplexedRuns
 from lrtui.train.options import UsageError, parse
 
 if TYPE_CHECKING:
@@ -45,31 +45,31 @@ def main(control_fd: int) -> None:
     """Train what comes until nobody is left."""
     with socket.socket(fileno=control_fd) as control:
         control.setblocking(False)
-        host = Host(control)
-        while host.step():
+        server = Server(control)
+        while server.step():
             pass
 
 
-class Host:
+class Server:
     """The runs of one process, and the socket over which more of them come."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control: socket.socket | None = control
-        self._together = Together()
-        self._guests: list[Guest] = []
+        self._runs = MultiplexedRuns()
+        self._clients: list[Client] = []
         self._busy_at = time.monotonic()
 
     def step(self) -> bool:
         """Let those in who have come, and give each run a turn; False where nobody is left to wait for."""
         self._let_in()
-        for guest in list(self._guests):
-            if guest.step(self._together):
+        for client in list(self._clients):
+            if client.step(self._runs):
                 continue
-            self._guests.remove(guest)
-            guest.leave()
-        if self._guests:
+            self._clients.remove(client)
+            client.leave()
+        if self._clients:
             self._busy_at = time.monotonic()
-        if not any(guest.is_ready() for guest in self._guests):
+        if not any(client.is_ready() for client in self._clients):
             return self._wait()
         return True
 
@@ -84,21 +84,21 @@ class Host:
                 said, fds = b"", []
             if fds:
                 link = socket.socket(fileno=fds[0])
-                self._guests.append(Guest(link, beside=len(self._guests)))
+                self._clients.append(Client(link, beside=len(self._clients)))
             if not said:
                 self._control = None
 
     def _wait(self) -> bool:
         """Wait until there may be something to do; False where nobody is here and nobody comes."""
         idle = time.monotonic() - self._busy_at
-        if not self._guests and (self._control is None or idle > IDLE_SECONDS):
+        if not self._clients and (self._control is None or idle > IDLE_SECONDS):
             return False
-        links = [guest.link for guest in self._guests]
+        links = [client.link for client in self._clients]
         select.select([*links, *([self._control] if self._control else [])], [], [], 1.0)
         return True
 
 
-class Guest:
+class Client:
     """One run in this process: its `loop.Outlet`, and what `loop.Asked` asks."""
 
     def __init__(self, link: socket.socket, beside: int) -> None:
@@ -110,28 +110,28 @@ class Guest:
         self._unwritten = 0
         self._options: Options | None = None
         self._member: Member | None = None
-        self._course: TrainingLoop | None = None
+        self._loop: TrainingLoop | None = None
 
     # ── what loop.py asks of it ───────────────────────────────────────────────────────────────────
 
     @property
     def asked(self) -> bool:
         """Whether its worker was asked to stop, or is gone."""
-        self._hear()
+        self._receive_all()
         return self._stop or self._gone
 
     def emit(self, **metrics: float) -> None:
         """Have a metric line written."""
         self._unwritten += 1
-        self._tell(emit=metrics)
+        self._send(emit=metrics)
 
     def say(self, text: str) -> None:
         """Have something printed."""
-        self._tell(say=text[: LONGEST // 8])
+        self._send(say=text[: LONGEST // 8])
 
     def complain(self, text: str) -> None:
         """Have something printed on stderr."""
-        self._tell(complain=text[-LONGEST // 8 :])
+        self._send(complain=text[-LONGEST // 8 :])
 
     # ── what the host asks of it ──────────────────────────────────────────────────────────────────
 
@@ -141,13 +141,13 @@ class Guest:
             return True
         return self._options is not None and self._unwritten <= AHEAD and not self._over
 
-    def step(self, together: Together) -> bool:
+    def step(self, runs: MultiplexedRuns) -> bool:
         """Take a turn; False where its worker is gone, or must train it alone."""
-        self._hear()
+        self._receive_all()
         if self._gone or not self.is_ready():
             return not self._gone
         try:
-            return self._begin(together) if self._course is None else self._step(together)
+            return self._begin(runs) if self._loop is None else self._step(runs)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends this run alone
             self._fail(error)
             return True
@@ -159,42 +159,42 @@ class Guest:
 
     def _forget(self) -> None:
         """Give back the memory."""
-        self._course = self._member = None
+        self._loop = self._member = None
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()
 
-    def _begin(self, together: Together) -> bool:
+    def _begin(self, runs: MultiplexedRuns) -> bool:
         """Set the run up once its command line has come; where that is no fault of its own, the worker tries it alone."""
         if self._options is None:
             return True
         settle(self._options)
         try:
-            self._member = member = together.set_up(self._options)
+            self._member = member = runs.set_up(self._options)
         except RuntimeError as error:
             if explained(error, self._options):
                 raise
             return False
-        self._tell(begun=True)
+        self._send(begun=True)
         if self._beside:
             many = f"{self._beside} others" if self._beside > 1 else "another run"
             self.say(f"trained beside {many} in process {os.getpid()}")
-        self._course = member.turn(partial(TrainingLoop, member.training, self, self))
+        self._loop = member.turn(partial(TrainingLoop, member.training, self, self))
         return True
 
-    def _step(self, together: Together) -> bool:
-        assert self._course and self._member, "it has begun"  # noqa: S101, PT018
+    def _step(self, runs: MultiplexedRuns) -> bool:
+        assert self._loop and self._member, "it has begun"  # noqa: S101, PT018
         training = self._member.training
-        batch = together.batch(training) if training.step < training.until else None
-        if self._member.turn(partial(self._course.step, batch), batch):
+        batch = runs.batch(training) if training.step < training.until else None
+        if self._member.turn(partial(self._loop.step, batch), batch):
             return True
         if not self._gone:
-            self._member.turn(self._course.end)
-            self._end(0, reached=self._course.reached)
+            self._member.turn(self._loop.end)
+            self._end(0, reached=self._loop.reached)
         return True
 
     def _end(self, code: int, *, reached: bool = False) -> None:
         """Tell the worker that its run is over."""
-        self._tell(exit=code, reached=reached)
+        self._send(exit=code, reached=reached)
         self._over = True
         self._forget()
 
@@ -206,12 +206,12 @@ class Guest:
             fault = Fault(1, "".join(traceback.format_exception(error)))
             self.complain(fault.text)
         else:
-            if self._course is None:
-                self._tell(begun=True)
+            if self._loop is None:
+                self._send(begun=True)
             self.complain(f"lrtui.train: {fault.text}")
         self._end(fault.code)
 
-    def _hear(self) -> None:
+    def _receive_all(self) -> None:
         """Take in what the worker has said."""
         while not self._gone:
             try:
@@ -233,7 +233,7 @@ class Guest:
         except (UsageError, SystemExit):
             self._gone = True
 
-    def _tell(self, **message: Any) -> None:
+    def _send(self, **message: Any) -> None:
         if not send(self.link, message):
             self._gone = True
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lrtui.train import loop, step
-from lrtui.train.multiplex.runs import Together, Turns
+from lrtui.train.multiplex.runs import MultiplexedRuns, RoundRobin
 from lrtui.train.options import parse
 from lrtui.train.run_state import set_up
 
@@ -49,7 +49,7 @@ def alone(options, steps):
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting[0])
 def test_weights_are_those_of_lone_runs_also_where_one_goes_and_one_comes(prepared, setting):
     every = runs(prepared, *setting)
-    together = Together()
+    together = MultiplexedRuns()
     members = {number: together.set_up(every[number]) for number in (0, 1, 2)}
     steps = dict.fromkeys(members, 0)
 
@@ -72,7 +72,7 @@ def test_weights_are_those_of_lone_runs_also_where_one_goes_and_one_comes(prepar
 
 def test_runs_at_the_same_step_learn_from_the_same_tensors(prepared):
     first, second, other = runs(prepared, "--model=mlp", rates=("1e-2", "1e-3", "1e-4"))
-    together = Together()
+    together = MultiplexedRuns()
     members = [together.set_up(each) for each in (first, second, replace(other, seed=1))]
     batches = [together.batch(member.training)[0] for member in members]
     assert batches[0] is batches[1]
@@ -84,7 +84,7 @@ def test_the_process_keeps_its_own_dice(prepared):
     torch.manual_seed(7)
     expected = torch.rand(3).tolist()
     torch.manual_seed(7)
-    turns = Turns(runs(prepared, *SETTINGS[3]))
+    turns = RoundRobin(runs(prepared, *SETTINGS[3]))
     turns.step()
     assert torch.rand(3).tolist() == expected
 
@@ -96,7 +96,7 @@ def test_on_a_gpu_graphs_of_several_lrs_are_bit_equal_to_one_alone(prepared, mon
     every = runs(prepared, "--model=mlp")
 
     def digests(group):
-        turns = Turns(group)
+        turns = RoundRobin(group)
         for _ in range(10):
             turns.step()
         torch.cuda.synchronize()
@@ -132,7 +132,7 @@ def digests_after_some_steps(group):
     loop.settle(group[0])
     if len(group) == 1:
         return [alone(group[0], 5)]
-    turns = Turns(group)
+    turns = RoundRobin(group)
     for _ in range(5):
         turns.step()
     return [digest(training) for training in turns.trainings]
