@@ -1,7 +1,7 @@
-"""The experiment file: read, checked, and turned into what is run. Every message about it is made here.
+"""Reads and checks the experiment file and turns it into runs. Every message about the file is made here.
 
 `load` reads a file and `parse` a text; both return an Experiment or raise all its faults at once. `argv` and
-`environment` say what one attempt is given, `describe` what `lrtui check` prints. The chapters: `reader` (TOML and
+`environment` return what one attempt is given, `describe` what `lrtui check` prints. The chapters: `reader` (TOML and
 faults with places), `check` (the table of contents), `keys`, `rates` (the forms of `lr`), `named` (optimizers and the
 like), `objective`, `settings`, `placeholders`, `override`. Imports neither torch nor numpy.
 """

@@ -1,4 +1,4 @@
-"""[alerts]: who is told what, while nobody watches.
+"""[alerts]: what to report, and where, while no monitor is open.
 
 [alerts]
 command = ["notify-send", "{text}"]     {kind} {text} {run} {directory}; the same as JSON on stdin; no shell
@@ -23,11 +23,11 @@ _VARIABLE = re.compile(r"\$[A-Za-z_]\w*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """What [alerts] says."""
+    """The [alerts] section."""
 
     command: tuple[str, ...] = ()
     webhook: str = ""
-    """An address, or $NAME; never an environment's value."""
+    """An address, or $NAME; never the value of an environment variable."""
     on: tuple[str, ...] = KINDS
 
     def __bool__(self) -> bool:
@@ -35,12 +35,12 @@ class Alerts:
 
     def __str__(self) -> str:
         hook = ["a webhook"] if self.webhook else []
-        told = " and ".join([*([" ".join(self.command)] if self.command else []), *hook])
-        return f"{told} ({'all' if self.on == KINDS else ', '.join(self.on)})" if told else ""
+        targets = " and ".join([*([" ".join(self.command)] if self.command else []), *hook])
+        return f"{targets} ({'all' if self.on == KINDS else ', '.join(self.on)})" if targets else ""
 
 
 def read_alerts(reader: Reader) -> Alerts:
-    """Return who is told what."""
+    """Return the [alerts] section."""
     given = reader.table("alerts")
     for key in given:
         if key not in _KEYS:
@@ -73,7 +73,7 @@ def _webhook(reader: Reader, value: object) -> str:
         value.startswith(("https://", "http://")) or _VARIABLE.fullmatch(value)
     ):
         return value
-    hint = 'Write its address, or "$NAME" for one that is in the environment and in no file.'
+    hint = 'Write its address, or "$NAME" to read it from the environment.'
     reader.fault(("alerts", "webhook"), f"webhook must be a web address {found(value)}", hint)
     return ""
 

@@ -1,4 +1,4 @@
-"""From the text of an experiment file to an Experiment: `parse` is this module's table of contents."""
+"""Turns the text of an experiment file into an Experiment; `parse` is this module's table of contents."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,63}")
 def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     """Return the experiment that `text` describes; `path` is shown in messages and gives the default name.
 
-    `beside` is where the user's own images, arrays and models are looked for; without it they are not.
+    `beside` is the folder in which the user's images, arrays and models are looked up; None skips that check.
 
     Raises:
-        ExperimentError: all faults of the text.
+        ExperimentError: the text has faults; it lists all of them.
 
     """
     reader = Reader(text, path)
@@ -55,9 +55,9 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     check_keys(reader, builtin=builtin)
     if builtin and not reader.has("dataset"):
         hint = (
-            'Name one of them: dataset = "digits", or command = ["python", "train.py", "--lr={lr}"]'
+            'Add one of them: dataset = "digits", or command = ["python", "train.py", "--lr={lr}"]'
         )
-        reader.fault((), "there is neither a dataset nor a command", hint)
+        reader.fault((), "the file has neither a dataset nor a command", hint)
     command = None if builtin else read_command(reader)
     unit, horizon = _horizon(reader, builtin=builtin)
     regex = read_regex(reader, unit)
@@ -133,15 +133,15 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
 
 
 def _check_search(reader: Reader, experiment: Experiment) -> None:
-    """Note a search that would not know where to begin, or a budget that ends before it has an answer."""
+    """Record a fault if a search has no range to start from, or if the budget ends before the first comparison."""
     space = experiment.space()
     if needs_range(experiment.strategy) and not space.can_range_test:
         optimizers = {optimizer_name(cell.optimizer) for cell in space.cells()}
         unknown = [name for name in optimizers if name not in space.usual]
         if unknown or isinstance(experiment.strategy, RangeTest):
-            what = "lr has no range to search: your command takes part in no range test"
+            what = "lr has no range to search: your command does not support a range test"
             hint = (
-                "Give it one: lr = { auto = 7, from = 1e-4, to = 1e-1 }, or put {lr_to} and {lr_steps} into the command"
+                "Give a range: lr = { auto = 7, from = 1e-4, to = 1e-1 }, or add {lr_to} and {lr_steps} to the command"
                 + (
                     "."
                     if isinstance(experiment.strategy, RangeTest)
@@ -156,12 +156,12 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
 
 
 def _check_batch(reader: Reader, experiment: Experiment) -> None:
-    """Note a batch that has more images than there are, where that is known before the data are prepared."""
+    """Record a fault if a batch is larger than the training set, when its size is known before the data are prepared."""
     known = DATASETS.get(experiment.dataset) if experiment.builtin else None
     count = max(1, round(known.train * experiment.data)) if known else 0
     if known and experiment.batch_size > count:
         share = "" if experiment.data == 1 else f" with data = {experiment.data:g}"
-        what = f"a batch of {experiment.batch_size:,} is more than the {count:,} training images of {experiment.dataset}{share}"
+        what = f"a batch of {experiment.batch_size:,} is larger than the {count:,} training images of {experiment.dataset}{share}"
         hint = f"Try: batch_size = {min(32, count)}"
         reader.fault(("batch_size",) if reader.has("batch_size") else ("dataset",), what, hint)
 
@@ -169,12 +169,12 @@ def _check_batch(reader: Reader, experiment: Experiment) -> None:
 def _horizon(reader: Reader, *, builtin: bool) -> tuple[Unit, float]:
     given = [key for key in UNITS if reader.has(key)]
     if len(given) > 1:
-        what = f"{' and '.join(given)} are both given: the length of a run has one unit"
+        what = f"{' and '.join(given)} are both given, but the length of a run has one unit"
         reader.fault((given[1],), what, f"Keep one of them: {given[0]} or {given[1]}.", key=True)
     if not given:
         if not builtin:
-            hint = "Say how long a full run is, in one of them: epochs = 20, steps = 20000 or tokens = 1e9"
-            reader.fault((), "there is no epochs, steps or tokens", hint)
+            hint = "Add the length of a full run: epochs = 20, steps = 20000 or tokens = 1e9"
+            reader.fault((), "the file has no epochs, steps or tokens", hint)
         return "epoch", DEFAULT_EPOCHS
     for key in given:
         if key == "epochs":
@@ -210,7 +210,7 @@ def _dataset(reader: Reader) -> str:
         return ""
     value = reader.data["dataset"]
     if isinstance(value, list):
-        hint = 'Name one; several are compared one at a time: [study] dataset = ["fashion_mnist"]'
+        hint = 'Name one data set. To compare several, use a study: [study] dataset = ["fashion_mnist"]'
         reader.fault(("dataset",), f"dataset must be one data set {found(value)}", hint)
         return ""
     one = read_named(reader, ("dataset",), value, {**DATASETS, **CUSTOM_DATASETS})
@@ -222,7 +222,7 @@ def _model(reader: Reader, *, builtin: bool) -> str:
         return "cnn7" if builtin else ""
     value = reader.data["model"]
     if isinstance(value, list):
-        hint = 'Name one; several are compared one at a time: [study] model = ["mlp", "cnn3"]'
+        hint = 'Name one model. To compare several, use a study: [study] model = ["mlp", "cnn3"]'
         reader.fault(("model",), f"model must be one model {found(value)}", hint)
         return ""
     one = read_named(reader, ("model",), value, MODELS if builtin else None)
@@ -236,7 +236,7 @@ def _parallel(reader: Reader) -> int | Literal["auto"]:
     if is_whole(value, 1, 1000):
         return int(value)
     what = f'parallel must be "auto" or a whole number from 1 to 1000 {found(value)}'
-    reader.fault(("parallel",), what, "It is how many runs train at once. Try: parallel = 2")
+    reader.fault(("parallel",), what, "It sets how many runs train at once. Try: parallel = 2")
     return "auto"
 
 
@@ -248,7 +248,7 @@ def _combinations(schedules: tuple[str, ...], values: dict[str, tuple[Scalar, ..
 
 
 def _known(experiment: Experiment) -> dict[str, str]:
-    """Return every placeholder with "", or how to give it a value."""
+    """Return every placeholder with "" if it has a value, else with how to give it one."""
     alias = ALIASES[experiment.unit]
     other = f"The horizon is in {alias}: write {{{alias}}} or {{horizon}}."
     known = {
@@ -268,17 +268,17 @@ def _known(experiment: Experiment) -> dict[str, str]:
 
 
 def _scalable(experiment: Experiment) -> set[str]:
-    """Return the placeholders that are numbers."""
-    own = {
+    """Return the placeholders whose values are numbers."""
+    custom = {
         name
         for name, axis in experiment.values.items()
         if all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in axis)
     }
-    return {*NUMBERS, *own}
+    return {*NUMBERS, *custom}
 
 
 def _unused(experiment: Experiment, placeholders: set[str]) -> list[str]:
-    """Return notes on what is varied and not in the command: it reaches the script in its environment alone."""
+    """Return a note for each varied setting that the command lacks: it reaches the script only through the environment."""
     varied: list[tuple[str, Any]] = [
         ("lr", True),
         ("seed", experiment.seeds > 1),

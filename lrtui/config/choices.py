@@ -1,8 +1,8 @@
 """Models, optimizers and schedules: a name, a table with options, or (as an axis) a list of both.
 
-`{ sgd = { momentum = 0.9 } }` names the options; `{ step = 0.5, warmup = 0.05 }` gives a schedule its principal
-number, and options beside it, and so does `{ folder = "images", size = 64 }` for a data set. All become one spelling,
-`Named.text`. A model may also be a function of the user's own, `"module:function"`.
+`{ sgd = { momentum = 0.9 } }` names the options; `{ step = 0.5, warmup = 0.05 }` sets a schedule's principal
+number and other options, as `{ folder = "images", size = 64 }` does for a data set. All are normalised to
+`Named.text`. A model may also be the user's own function, `"module:function"`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CUSTOM_EXAMPLES = {"folder": "images", "npz": "data.npz"}
 
 
 def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tuple[str, ...]:
-    """Return the texts of an axis, each once; `table` is None where any name is right (own scripts)."""
+    """Return the texts of an axis without duplicates; `table` is None if any name is valid (custom scripts)."""
     if not reader.has(key):
         return (default,) if default else ()
     value = reader.data[key]
@@ -47,7 +47,7 @@ def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tu
 
 
 def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> Named | None:
-    """Return a name with its options; None after a fault. The path's first part says what kind of thing it is, [study] aside."""
+    """Return a name with its options; None after a fault. The path's first part, except [study], gives the kind."""
     if table is None:
         return _AnyName(reader, path).read(value)
     return _KnownName(reader, path, table).read(value)
@@ -55,7 +55,7 @@ def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> N
 
 @dataclass(frozen=True, slots=True)
 class _AnyName:
-    """A name for the user's own script: any, and its table is handed on as it is."""
+    """A name for the user's own script: any name is valid, and its table is passed on unchanged."""
 
     reader: Reader
     path: Path
@@ -72,7 +72,7 @@ class _AnyName:
             self.reader.fault(self.path, what, f'Try: {self.kind} = "small"')
             return None
         if not _is_json(value):
-            what = f"{self.kind} reaches your script as JSON, which has no dates, nan or inf"
+            what = f"{self.kind} is passed to your script as JSON, which has no dates, nan or inf"
             self.reader.fault(self.path, what, "Write the value as a string or a number.")
             return None
         name = next(iter(value))
@@ -117,8 +117,10 @@ class _KnownName:
         if own is not None:
             return self._custom_from_table(value, own)
         if chosen:
-            what = f"a table names one {self.kind}, and this one names {len(chosen)}"
-            hint = f"As an axis they are a list: {self.kind} = [{', '.join(map(show, chosen))}]"
+            what = f"a table names one {self.kind}, but this one names {len(chosen)}"
+            hint = (
+                f"To try all of them, write a list: {self.kind} = [{', '.join(map(show, chosen))}]"
+            )
             self.reader.fault((*self.path, chosen[1]), what, hint, key=True)
         else:
             name = next(iter(value))
@@ -128,7 +130,7 @@ class _KnownName:
         return None
 
     def _is_custom(self, name: str) -> bool:
-        """Tell whether the name means a function of the user's own."""
+        """Return whether the name refers to the user's own function."""
         return self.kind == "model" and is_custom(name)
 
     def _custom_from_table(self, value: dict[str, Any], name: str) -> Named | None:
@@ -148,7 +150,7 @@ class _KnownName:
         return Named(name, options) if check_model(self.reader, path, name, options) else None
 
     def _is_there(self, path: Path, name: str) -> bool:
-        """Tell whether what the name stands for is installed; note it where it is not."""
+        """Return whether the package that the name needs is installed; record a fault if not."""
         entry = self.table[name]
         missing = entry.missing() if isinstance(entry, Optimizer) else ""
         if missing:
@@ -185,7 +187,7 @@ class _KnownName:
         return Named(name, {key: each for key, (_, each) in options.items()})
 
     def _is_complete(self, path: Path, name: str, options: Mapping[str, Any]) -> bool:
-        """Tell whether every option without a default is given; note it where one is not."""
+        """Return whether every option without a default is given; record a fault if one is missing."""
         entry = self.table[name]
         missing = [key for key in entry.needs if key not in options]
         if missing:
@@ -195,14 +197,14 @@ class _KnownName:
         return not missing
 
     def _report(self, fault: Fault, given: tuple[Path, Any], name: str) -> None:
-        """Note what is wrong with an option."""
+        """Record a fault for an invalid option."""
         entry, (path, value) = self.table[name], given
         if fault.unknown:
             what = f"{self.kind} {name} has no option {names([fault.option])}"
             hint = did_you_mean(fault.option, entry.fields, "options")
             self.reader.fault(path, what, hint, key=True)
         elif fault.option == "warmup":
-            what = f"warmup is a share of the horizon: it {fault.what} {found(value)}"
+            what = f"warmup is a share of the horizon and {fault.what} {found(value)}"
             self.reader.fault(path, what, "Try: warmup = 0.05, which is 5 % of the run")
         else:
             what = f"{fault.option} of {name} {fault.what} {found(value)}"

@@ -1,8 +1,8 @@
-"""Files of the user's own that an experiment names: images, arrays, and the module of a model.
+"""Checks the user's own files that an experiment names: images, arrays, and the module of a model.
 
-They lie relative to the experiment file. Whether they are there is looked up when the file is read, not when a frozen
-copy is; nothing of them is imported or decoded: a module is only parsed, so that a missing file, a typing error or a
-function of another name is found before anything runs.
+Paths are relative to the experiment file. Their existence is checked when the file is read, not when a frozen
+copy is read. Nothing is imported or decoded: a module is only parsed, so that a missing file, a syntax error or a
+wrong function name is found before anything runs.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def check_data(reader: Reader, path: KeyPath, kind: str, given: str) -> None:
-    """Note data of the user's own that are not there; `kind` is "folder" or "npz"."""
+    """Record a fault if the user's own data do not exist; `kind` is "folder" or "npz"."""
     if reader.beside is None:
         return
     target = reader.beside / Path(given).expanduser()
     if target.is_dir() if kind == "folder" else target.is_file():
         return
     what = "folder" if kind == "folder" else "file"
-    trouble = f"is no {what}" if target.exists() else f"there is no such {what}"
-    hint = f"It is looked for beside the experiment file, as {target}"
+    trouble = f"not a {what}" if target.exists() else f"no such {what}"
+    hint = f"The path is relative to the experiment file: {target}"
     reader.fault(path, f"{kind} {show(given)}: {trouble}", hint)
 
 
 def check_model(reader: Reader, path: KeyPath, name: str, options: dict[str, Any]) -> bool:
-    """Note what can be seen to be wrong with "module:function"; return whether nothing is."""
+    """Return whether "module:function" passes all checks; record a fault for each that fails."""
     faults = reader.count()
     if not _MODEL.fullmatch(name):
-        what = f'a model of your own is "module:function" (found {show(name)})'
+        what = f'a custom model is written "module:function" (found {show(name)})'
         reader.fault(path, what, 'For the function build in my_model.py: model = "my_model:build"')
     elif reader.beside is not None:
         _check_file(reader, path, name, options)
@@ -53,8 +53,8 @@ def _check_file(reader: Reader, path: KeyPath, name: str, options: dict[str, Any
     file = module_file(reader.beside, module)
     if file is None:
         wanted = reader.beside / f"{module.replace('.', '/')}.py"
-        hint = f"It is looked for beside the experiment file, as {wanted}"
-        reader.fault(path, f"model {show(name)}: there is no such module", hint)
+        hint = f"The module is relative to the experiment file: {wanted}"
+        reader.fault(path, f"model {show(name)}: no such module", hint)
         return
     tree = _parse(reader, path, file)
     if tree is None:
@@ -76,14 +76,14 @@ def _parse(reader: Reader, path: KeyPath, file: Path) -> ast.Module | None:
         return ast.parse(file.read_bytes(), str(file))
     except SyntaxError as error:
         what = f"{file.name}:{error.lineno or 1}: {error.msg}"
-        reader.fault(path, what, f"Mend the line in {file}")
+        reader.fault(path, what, f"Fix the line in {file}")
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        reader.fault(path, f"{file.name} cannot be read ({error})", f"Look at {file}")
+        reader.fault(path, f"{file.name} cannot be read ({error})", f"Check {file}")
     return None
 
 
 def _names(tree: ast.Module) -> dict[str, ast.AST]:
-    """Return the names that a module's top level may define, also below if and try; "*" where any may be."""
+    """Return the names that a module's top level may define, including inside if and try; "*" after a star import."""
     defined: dict[str, ast.AST] = {}
     blocks: list[ast.AST] = list(tree.body)
     while blocks:
@@ -104,22 +104,22 @@ def _names(tree: ast.Module) -> dict[str, ast.AST]:
 def _check_signature(
     reader: Reader, path: KeyPath, node: _Function, file: Path, options: dict[str, Any]
 ) -> None:
-    """Note a function that cannot be called as build(channels, size, classes, **options)."""
+    """Record a fault if a function cannot be called as build(channels, size, classes, **options)."""
     positional = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
     needed = positional[: len(positional) - len(node.args.defaults)]
     where = f"{file.name}:{node.lineno}"
     call = f"{node.name}({', '.join([*ARGUMENTS, *(f'{key}=..' for key in options)])})"
     if len(positional) < len(ARGUMENTS) and not node.args.vararg:
-        what = f"{where}: {node.name} takes {len(positional)} arguments, and is called as {call}"
-        reader.fault(path, what, f"Begin it so: def {node.name}({', '.join(ARGUMENTS)}):")
+        what = f"{where}: {node.name} takes {len(positional)} arguments, but is called as {call}"
+        reader.fault(path, what, f"Define it as: def {node.name}({', '.join(ARGUMENTS)}):")
         return
-    further = positional[len(ARGUMENTS) :]
+    optional = positional[len(ARGUMENTS) :]
     keywords = [each.arg for each in node.args.kwonlyargs]
-    known = [*further, *keywords]
-    strange = [key for key in options if key not in known]
-    if strange and not node.args.kwarg:
-        what = f"{where}: {node.name} has no option {names(strange)}"
-        reader.fault(path, what, did_you_mean(strange[0], known, "options"))
+    known = [*optional, *keywords]
+    unknown = [key for key in options if key not in known]
+    if unknown and not node.args.kwarg:
+        what = f"{where}: {node.name} has no option {names(unknown)}"
+        reader.fault(path, what, did_you_mean(unknown[0], known, "options"))
     without = [
         key for key, default in zip(keywords, node.args.kw_defaults, strict=True) if default is None
     ]
@@ -128,5 +128,5 @@ def _check_signature(
         reader.fault(
             path,
             what,
-            f'Give it: model = {{ "{file.stem}:{node.name}" = {{ {missing[0]} = .. }} }}',
+            f'Add it: model = {{ "{file.stem}:{node.name}" = {{ {missing[0]} = .. }} }}',
         )

@@ -1,4 +1,4 @@
-"""What `lrtui check` prints, and in what two experiments differ."""
+"""What `lrtui check` prints, and the keys in which two experiments differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RUNS_SHOWN = 40
 
 
 def describe(experiment: Experiment) -> list[str]:
-    """Return the lines that say what would run: the experiment, each run, and the command of the first."""
+    """Return the lines that describe what would run: the experiment, each run, and the command of the first."""
     starts = planned(experiment)
     unit = ALIASES[experiment.unit]
     facts = [
@@ -34,9 +34,9 @@ def describe(experiment: Experiment) -> list[str]:
         *_study(experiment),
         ("length", f"{amount(experiment.horizon)} {unit} each"),
         ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
-        ("at once", _parallel(experiment)),
+        ("parallel", _parallel(experiment)),
         *_search(experiment),
-        ("in all", _in_all(experiment, starts)),
+        ("total", _in_all(experiment, starts)),
     ]
     lines = [f"{name:<11} {text}" for name, text in facts]
     lines += ["", *_runs(starts)]
@@ -48,7 +48,7 @@ def describe(experiment: Experiment) -> list[str]:
 
 
 def _search(experiment: Experiment) -> list[tuple[str, str]]:
-    """Return at which lengths settings are compared, and the budget."""
+    """Return the lengths at which settings are compared, and the budget."""
     space, unit = experiment.space(), ALIASES[experiment.unit]
     lines = []
     for text in space.rungs:
@@ -56,7 +56,10 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
             at = ", ".join(amount(rung) for rung in space.rungs[text])
             named = f" ({text})" if len(space.rungs) > 1 else ""
             lines.append(
-                ("compared", f"at {at} {unit}{named}; {experiment.keep} go on, two at least")
+                (
+                    "compared",
+                    f"at {at} {unit}{named}; {experiment.keep} of the runs continue, at least two",
+                )
             )
     if experiment.budget is not None:
         lines.append(("budget", experiment.budget))
@@ -64,7 +67,7 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
 
 
 def _in_all(experiment: Experiment, starts: list[Start]) -> str:
-    """Return what the experiment costs, as far as is known before anything ran."""
+    """Return what the experiment costs, as far as that is known before the first run."""
     unit = ALIASES[experiment.unit]
     if experiment.keep == "all" and not needs_range(experiment.strategy):
         total = amount(experiment.horizon * len(starts))
@@ -73,18 +76,18 @@ def _in_all(experiment: Experiment, starts: list[Start]) -> str:
     if isinstance(experiment.strategy, RangeTest):
         return test
     spent, whole = cost(experiment.space(), experiment.strategy.count)
-    share = f"about {amount(round(spent))} {unit}, {spent / whole:.0%} of what all LRs to the end would take"
+    share = f"about {amount(round(spent))} {unit}, {spent / whole:.0%} of the cost of training all LRs to the end"
     return f"{test}, then {share}" if test else share
 
 
 def planned(experiment: Experiment) -> list[Start]:
-    """Return the runs with which the experiment begins, in their order."""
+    """Return the runs that the experiment starts with, in order."""
     decisions = experiment.strategy.decide(Sweep(), experiment.space())
     return [decision for decision in decisions if isinstance(decision, Start)]
 
 
 def same_experiment(a: Experiment, b: Experiment) -> list[str]:
-    """Return the keys in which two experiments differ; [] where they would run the same.
+    """Return the keys in which two experiments differ; [] if they would run the same.
 
     Comments, order, spelling (1e-3 or 0.001) and the file's name do not count.
     """
@@ -93,7 +96,7 @@ def same_experiment(a: Experiment, b: Experiment) -> list[str]:
 
 
 def _meaning(experiment: Experiment) -> dict[str, Any]:
-    """Return what counts of an experiment, by the keys of the file."""
+    """Return the values that decide what an experiment runs, by the keys of the file."""
     given: dict[str, Any] = {
         "command": experiment.command,
         "dataset": experiment.dataset,
@@ -159,7 +162,7 @@ def _task(experiment: Experiment) -> str:
 
 
 def _axes(experiment: Experiment) -> list[tuple[str, str]]:
-    """Return one line for each thing beside the LR that the runs are given."""
+    """Return one line for each setting of the runs besides the LR."""
     lines = []
     if experiment.optimizers:
         lines.append(("optimizer", _choices(experiment.optimizers)))
@@ -181,7 +184,7 @@ def _study(experiment: Experiment) -> list[tuple[str, str]]:
     for factor, levels in study.levels.items():
         texts = ", ".join(level_text(factor, level) for level in levels)
         own = level_text(factor, study.base[factor])
-        lines.append(("study", f"{factor} {texts} (beside {own}), one at a time"))
+        lines.append(("study", f"{factor} {texts} (besides {own}), one at a time"))
     unit = ALIASES[experiment.unit]
     return [*lines, ("held", f"{unit}: every level trains {amount(experiment.horizon)} of them")]
 
@@ -203,7 +206,7 @@ def _parallel(experiment: Experiment) -> str:
     gpus = f", {experiment.gpus} GPUs each" if experiment.gpus > 1 else ""
     devices = f", on GPU {', '.join(map(str, experiment.devices))}" if experiment.devices else ""
     count = (
-        "as many as the machine has room for"
+        "as many as fit on the machine"
         if experiment.parallel == "auto"
         else str(experiment.parallel)
     )
@@ -211,7 +214,7 @@ def _parallel(experiment: Experiment) -> str:
 
 
 def _runs(starts: list[Start]) -> list[str]:
-    """Return one line per run, with what tells it from the others."""
+    """Return one line per run, with the settings that differ between runs."""
     names = list(dict.fromkeys(name for start in starts for name in start.setting.values))
     columns = [_row(start, names) for start in starts]
     varied = [
@@ -230,7 +233,7 @@ def _runs(starts: list[Start]) -> list[str]:
 
 
 def _row(start: Start, names: list[str]) -> list[str]:
-    """Return what a run has, in columns; "" where it has no value of a name, as the base of a study."""
+    """Return what a run has, in columns; "" if it has no value for a name, as the base of a study."""
     setting = start.setting
     values = (
         f"{name}={level_text(name, setting.values[name])}" if name in setting.values else ""
@@ -246,7 +249,7 @@ def _row(start: Start, names: list[str]) -> list[str]:
 
 
 def _first_command(experiment: Experiment, start: Start) -> str:
-    """Return the command of the first run as one could type it; what only a launch knows is in capitals."""
+    """Return the command of the first run as one could type it; values known only at launch are in capitals."""
     setting = start.setting
     context: dict[str, Scalar] = {
         **setting.values,

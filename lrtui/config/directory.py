@@ -1,6 +1,6 @@
-"""From an experiment file to its directory: create it once, find it again.
+"""Creates the directory of an experiment file once, and finds it again.
 
-The directory is made under another name and renamed into place, so two `lrtui` at once make one.
+The directory is created under a temporary name and renamed into place, so two concurrent `lrtui` create one.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ class Origin(msgspec.Struct, frozen=True):
 def open_experiment(
     file: Path, overrides: Mapping[str, str], *, under: Path | None, new: bool
 ) -> tuple[Path, bool]:
-    """Return the directory of an experiment file and whether it was made now.
+    """Return the directory of an experiment file and whether this call created it.
 
     Args:
         file: the experiment file.
         overrides: keys from the command line, as TOML or bare words.
         under: the directory itself (`--dir`); default runs/NAME.
-        new: make runs/NAME-2, -3, ... where the name is taken.
+        new: create runs/NAME-2, -3, ... if the name is taken.
 
     Raises:
         ExperimentError: the file has faults.
-        UserError: the directory belongs to another experiment, or the file was edited since.
-        MachineError: the directory cannot be made.
+        UserError: the directory belongs to another experiment, or the file was edited since then.
+        MachineError: the directory cannot be created.
 
     """
     experiment = load(file, overrides)
@@ -66,28 +66,28 @@ def open_experiment(
 
 
 def _require_text(path: Path) -> None:
-    """Refuse a path that is no text: journal and argv.json are JSON, which cannot name it."""
+    """Reject a path that is not UTF-8: the journal and argv.json are JSON, which cannot hold it."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        what = "a name in this path is not UTF-8, so it cannot be written into a journal"
+        what = "a name in this path is not UTF-8, so the journal cannot hold it"
         shown = str(path).encode(errors="replace").decode()
-        raise UserError(what, shown, "rename the folder, or work in another one") from None
+        raise UserError(what, shown, "rename the folder, or work in another folder") from None
 
 
 def read_experiment(directory: Path) -> Experiment:
     """Return the frozen experiment of a directory.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: there is no frozen experiment, or it cannot be read.
 
     """
     layout = Layout(directory)
     if not layout.experiment.is_file() or layout.experiment.is_symlink():
         raise UserError(
-            "is no experiment directory (it has no experiment.toml)",
+            "is not an experiment directory (it has no experiment.toml)",
             str(directory),
-            "see which there are: lrtui ls",
+            "list the experiment directories: lrtui ls",
         )
     found = read_small(layout.format).decode(errors="replace").strip() or FORMAT
     if found != FORMAT:
@@ -100,12 +100,12 @@ def read_experiment(directory: Path) -> Experiment:
 
 
 def beside(origin: Origin) -> Path:
-    """Return the folder of the experiment file: what it names of the user's own is relative to that."""
+    """Return the folder of the experiment file: the user's own files that it names are relative to it."""
     return Path(origin.source).parent if origin.source else Path(origin.cwd)
 
 
 def read_origin(directory: Path) -> Origin:
-    """Return where the experiment of a directory was started; this folder where nobody wrote it down."""
+    """Return where the experiment of a directory was started; the current folder if that was not recorded."""
     try:
         return msgspec.json.decode(read_small(Layout(directory).origin), type=Origin)
     except (RecursionError, msgspec.MsgspecError):
@@ -113,7 +113,7 @@ def read_origin(directory: Path) -> Origin:
 
 
 def _name(experiment: Experiment, overrides: Mapping[str, str]) -> str:
-    """Return the directory's name: runs on stand-in data never share one with the real thing."""
+    """Return the directory's name: runs on substitute data never share a directory with runs on the real data."""
     if "dataset" in overrides and "name" not in overrides:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", level_text("dataset", experiment.dataset))
         return f"{experiment.name}-{plain[:60]}"
@@ -123,7 +123,7 @@ def _name(experiment: Experiment, overrides: Mapping[str, str]) -> str:
 def _create(
     directory: Path, file: Path, experiment: Experiment, overrides: Mapping[str, str]
 ) -> bool:
-    """Make the directory whole; return False where somebody else was faster."""
+    """Create the complete directory; return False if another process was faster."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
@@ -131,7 +131,7 @@ def _create(
         raise MachineError(
             f"cannot be created: {error.strerror}",
             str(directory),
-            "choose a place that can be written: --dir DIR",
+            "choose a writable place: --dir DIR",
         ) from error
     try:
         layout = Layout(made)
@@ -154,23 +154,23 @@ def _create(
 
 
 def _check_same(directory: Path, file: Path, experiment: Experiment) -> None:
-    """Refuse where the directory holds another experiment than the file says now."""
+    """Reject a directory that holds a different experiment than the file now describes."""
     frozen = read_experiment(directory)
     differences = same_experiment(frozen, experiment)
     if not differences:
         return
     origin = read_origin(directory)
-    told = "; ".join(differences[:6])
+    shown = "; ".join(differences[:6])
     if origin.source and Path(origin.source) != file.resolve():
         raise UserError(
-            f"belongs to another experiment, {origin.source} ({told})",
+            f"belongs to another experiment, {origin.source} ({shown})",
             str(directory),
             f"choose another directory: lrtui {file} --dir DIR, or a new one: lrtui {file} --new",
         )
     raise UserError(
-        f"was edited since {directory} was started ({told}); nothing was changed",
+        f"was edited since {directory} was started ({shown}); nothing was changed",
         str(file),
         f"start another sweep: lrtui {file} --new\n"
-        f"  see the one that was started: lrtui {directory}\n"
-        f"  only add a learning rate to it: lrtui add {directory} --lr LR",
+        f"  open the sweep that was started: lrtui {directory}\n"
+        f"  add a learning rate to that sweep: lrtui add {directory} --lr LR",
     )

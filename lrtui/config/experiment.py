@@ -1,4 +1,4 @@
-"""What an experiment file says, checked and with every default filled in."""
+"""The content of an experiment file, checked and with every default filled in."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lrtui.sweep.events import Scalar, Unit
 from lrtui.train.optimizers import OPTIMIZERS
 
 ISOLATIONS = ("auto", "process", "shared")
-"""A process for each run, or one for all runs of a GPU (or of the CPU); "auto": shared on GPUs alone."""
+"""A process for each run, or one for all runs of a GPU (or of the CPU); "auto": shared on GPUs only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is optimised: `metric = "max val_acc"`."""
+    """The metric to optimise and its direction: `metric = "max val_acc"`."""
 
     metric: str
     goal: Literal["max", "min"]
@@ -34,7 +34,7 @@ class Named:
 
     @property
     def text(self) -> str:
-        """The one spelling of it: the name alone, or compact JSON {NAME:{options}}, options sorted."""
+        """The normalised spelling: only the name, or compact JSON {NAME:{options}} with sorted options."""
         if not self.options:
             return self.name
         return json.dumps({self.name: dict(sorted(self.options.items()))}, separators=(",", ":"))
@@ -42,10 +42,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One factor varied at a time around the base: what the file itself names."""
+    """A study: one factor at a time is varied around the base, which the file itself names."""
 
     levels: Mapping[str, tuple[Scalar, ...]]
-    """By factor: its levels beside the base's, in the order given."""
+    """By factor: its levels besides the base's, in the order given."""
     base: Mapping[str, Scalar]
     """By factor: its level in the base."""
 
@@ -55,9 +55,9 @@ class Experiment:
     """One experiment file."""
 
     path: str
-    """As the user named it."""
+    """The path as the user typed it."""
     text: str
-    """The whole file, overrides included: what the frozen copy holds."""
+    """The whole file including overrides: the content of the frozen copy."""
     name: str
     """Names the experiment directory; by default the file's stem."""
 
@@ -65,27 +65,27 @@ class Experiment:
     """The argv of the user's own script, with placeholders; None for the built-in trainer."""
 
     dataset: str
-    """"" for own scripts."""
+    """"" for custom scripts."""
     model: str
-    """A name or compact JSON, as in `optimizers`; "" for own scripts that name none."""
+    """A name or compact JSON, as in `optimizers`; "" for custom scripts that name no model."""
     batch_size: int
-    """0 for own scripts that name none."""
+    """0 for custom scripts that name no batch size."""
     data: float
     """Share of the training data, above 0 to 1."""
     augment: bool
     precision: str
-    """"fp32", "bf16" or "auto": the faster one, found out when the data is prepared, for all runs."""
+    """"fp32", "bf16" or "auto": the faster one, measured for all runs when the data is prepared."""
     isolation: str
     """One of ISOLATIONS."""
     data_dir: str | None
     workdir: str | None
 
     optimizers: tuple[str, ...]
-    """As in events.Setting; () for own scripts that name none."""
+    """As in events.Setting; () for custom scripts that name none."""
     schedules: tuple[str, ...]
-    """As in events.Setting; () for own scripts that name none."""
+    """As in events.Setting; () for custom scripts that name none."""
     values: Mapping[str, tuple[Scalar, ...]]
-    """[values], each as a tuple: one value, or those of an axis."""
+    """[values], each as a tuple: one value, or the values of an axis."""
 
     objective: Objective
     loss: str
@@ -106,9 +106,9 @@ class Experiment:
     budget: str | None
 
     gpus: int
-    """GPUs per run; 1 unless said, also on machines without one."""
+    """GPUs per run; 1 by default, also on machines without a GPU."""
     devices: tuple[int, ...] | None
-    """None: all that are free."""
+    """None: all free GPUs."""
     parallel: int | Literal["auto"]
     durability: str
     health: Mapping[str, Scalar]
@@ -116,24 +116,24 @@ class Experiment:
     alerts: Alerts
 
     checkpoints: bool
-    """Whether an attempt can go on from a checkpoint: the command has {checkpoint}."""
+    """Whether an attempt can continue from a checkpoint: the command has {checkpoint}."""
     stops_at_until: bool
-    """Whether the command has {until}; else the supervisor stops it at that length."""
+    """Whether the command has {until}; otherwise the supervisor stops it at that length."""
     can_range_test: bool = False
     """Whether the command can raise its LR step by step: it has {lr_to} and {lr_steps}."""
     study: Study | None = None
     """[study], if the file has one."""
     notes: tuple[str, ...] = ()
-    """What a reader of the file should know though it is no fault."""
+    """Notes on the file that are not faults."""
 
     @property
     def metric(self) -> str:
-        """The name of the metric that decides."""
+        """The name of the metric that is optimised."""
         return self.objective.metric
 
     @property
     def goal(self) -> Literal["max", "min"]:
-        """Whether more or less of it is better."""
+        """Whether higher or lower values are better."""
         return self.objective.goal
 
     @property
@@ -142,7 +142,7 @@ class Experiment:
         return self.command is None
 
     def space(self) -> Space:
-        """Return what the strategy chooses from."""
+        """Return the space that the strategy chooses from."""
         return Space(
             optimizers=self.optimizers,
             schedules=self.schedules,
@@ -159,13 +159,13 @@ class Experiment:
         )
 
     def rungs(self, schedule: str) -> tuple[float, ...]:
-        """Return the lengths at which settings with a schedule are compared, the horizon last; it alone where all are kept."""
+        """Return the lengths at which settings with a schedule are compared, the horizon last; only the horizon if all are kept."""
         if self.keep == "all":
             return (self.horizon,)
         return rungs(self.horizon, self.unit, self.grace_of(schedule))
 
     def grace_of(self, schedule: str) -> float:
-        """Return the length before which no rule stops a run: as said, else the warm-up, else 5 % of the horizon."""
+        """Return the length before which no rule stops a run: `grace`, else the warm-up, else 5 % of the horizon."""
         if self.grace is not None:
             return self.grace
         return self.horizon * max(0.05, warmup(schedule))

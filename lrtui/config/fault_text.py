@@ -1,4 +1,4 @@
-"""The words of a fault: a value as the file would write it, the nearest known name, a list of names."""
+"""Text for fault messages: a value as the file would write it, the nearest known name, a list of names."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def show(value: Any) -> str:
 
 
 def amount(number: float) -> str:
-    """Return a length as people read it: 20,000 or 2.5, never rounded to thousands."""
+    """Return a length in readable form: 20,000 or 2.5, never rounded to thousands."""
     if float(number).is_integer():
         return f"{int(number):,}"
     return f"{number:,.6f}".rstrip("0")
 
 
 def found(value: Any) -> str:
-    """Return `(found "ten", a string)`: the value, and its kind where that is the trouble."""
+    """Return `(found "ten", a string)`: the value, and its type if that is the problem."""
     kind = _KINDS.get(type(value))
-    told = kind if kind and not (isinstance(value, (list, dict)) and value) else None
-    return f"(found {show(value)}, {told})" if told else f"(found {show(value)})"
+    shown = kind if kind and not (isinstance(value, (list, dict)) and value) else None
+    return f"(found {show(value)}, {shown})" if shown else f"(found {show(value)})"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -53,7 +53,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def names(known: Iterable[str]) -> str:
-    """Return the names as a list for people; those that may hold anything are quoted like strings."""
+    """Return the names as a readable list; names with special characters are quoted like strings."""
     every = list(known)
     listed = (
         each if each.isascii() and each.isprintable() else show(each) for each in every[:_LISTED]
@@ -63,7 +63,7 @@ def names(known: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], kind: str) -> str:
-    """Return the nearest name, where there is one, and the list."""
+    """Return the nearest name, if there is one, and the list."""
     known = list(known)
     near = nearest(name, known)
     listed = f"Known {kind}: {names(known)}." if known else f"There are no {kind}."

@@ -1,4 +1,4 @@
-"""Experiment files on the disk: read with care, because the path may name anything."""
+"""Reads experiment files from disk; the path may name anything, so type and size are checked first."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def load(
 ) -> Experiment:
     """Return the experiment in a file, with `overrides` from the command line written into its text.
 
-    A `frozen` copy lies elsewhere than the user's own images, arrays and models: they are not looked for.
+    A `frozen` copy is not beside the user's images, arrays and models, so those are not looked up.
 
     Raises:
-        ExperimentError: all faults of the file.
+        ExperimentError: the file has faults; it lists all of them.
         UserError: there is no such file, or it cannot be read.
 
     """
@@ -38,14 +38,14 @@ def _read(path: Path) -> str:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no file"
-            raise UserError(
-                f"is {kind}, and an experiment is a .toml file", str(path), _others(path)
-            )
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise UserError(f"is {kind}; an experiment is a .toml file", str(path), _others(path))
         if status.st_size > MOST_BYTES:
             size = status.st_size / MOST_BYTES
             raise UserError(
-                f"has {size:.1f} MiB; an experiment has at most 1 MiB", str(path), _others(path)
+                f"has {size:.1f} MiB; an experiment file has at most 1 MiB",
+                str(path),
+                _others(path),
             )
         content = path.read_bytes()
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def _read(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
-            f"cannot be read: {reason}", str(path), "look at its permissions: ls -l"
+            f"cannot be read: {reason}", str(path), "check its permissions: ls -l"
         ) from None
     return _decode(content, path)
 
@@ -64,7 +64,7 @@ def _decode(content: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         what = f"is not UTF-8: byte 0x{content[error.start]:02x}"
-        raise UserError(what, f"{path}:{line}", "save it as UTF-8, which TOML wants") from None
+        raise UserError(what, f"{path}:{line}", "save it as UTF-8, which TOML requires") from None
 
 
 def _others(path: Path) -> str:
@@ -83,5 +83,7 @@ def _others(path: Path) -> str:
     if close:
         return f"did you mean {by_name[close[0]]}?"
     if found:
-        return f"there is: {', '.join(str(each) for each in list(dict.fromkeys(found))[:5])}"
+        return (
+            f"experiments found: {', '.join(str(each) for each in list(dict.fromkeys(found))[:5])}"
+        )
     return "see the examples in the folder experiments/ of lrtui"

@@ -1,4 +1,4 @@
-"""The keys of an experiment file: what each is for, and what people write instead of it."""
+"""The keys of an experiment file: what each is for, and common names that people write instead."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from lrtui.config.toml_reader import Reader
 
 KEYS = {
     "command": 'your own script, ["python", "train.py", "--lr={lr}"]; without it the built-in trainer runs',
-    "dataset": "what the built-in trainer trains on",
-    "model": "what is trained",
+    "dataset": "the data that the built-in trainer trains on",
+    "model": "the network to train",
     "optimizer": "a name, a table or a list of them",
     "schedule": "the LR over time: a name, a table or a list of them",
     "batch_size": "images per optimizer step",
     "epochs": "the length of a full run, in epochs",
     "steps": "the length of a full run, in optimizer steps",
     "tokens": "the length of a full run, in tokens",
-    "metric": 'what decides: "max val_acc"',
+    "metric": 'the metric to optimise: "max val_acc"',
     "loss": "the metric that the health rules read",
     "parse": "a regular expression for scripts that print text",
     "lr": "the learning rates",
     "seeds": "how many seeds each setting gets",
-    "seed": "the first of them",
+    "seed": "the first seed",
     "keep": "the share of runs that each rung keeps",
     "grace": "no rule stops a run before this length",
-    "within": "what you regard as equal, in the metric's unit",
+    "within": "the difference that you regard as equal, in the metric's unit",
     "value": 'what counts as a run\'s value: "last", "best" or "mean 3"',
-    "budget": "how much may be spent in all",
+    "budget": "the most that the whole sweep may spend",
     "gpus": "GPUs per run",
     "devices": "the GPUs that may be used",
     "parallel": 'runs at once, or "auto"',
@@ -33,14 +33,14 @@ KEYS = {
     "precision": "fp32, bf16, or auto: the faster, measured once for all runs",
     "isolation": "process: one for each run; shared: one for all runs of a GPU; auto: shared on GPUs",
     "augment": "random crops and mirroring",
-    "data_dir": "where the data lie",
+    "data_dir": "the folder of the data",
     "workdir": "the folder in which the commands run",
     "durability": "normal or strict: fsync of every metric line",
-    "name": "names the experiment's directory",
-    "health": "switches rules off: { stalled = false }",
+    "name": "the name of the experiment's directory",
+    "health": "switches health rules off: { stalled = false }",
     "values": "your own placeholders",
     "launcher": "how processes are started",
-    "alerts": "a command or a webhook that is told what happens",
+    "alerts": "a command or a webhook that receives events",
     "study": "one external factor at a time",
 }
 
@@ -78,7 +78,7 @@ ALIASES = {
 
 
 def check_keys(reader: Reader, *, builtin: bool) -> None:
-    """Note the keys that do not exist, or do not belong to this kind of experiment."""
+    """Record a fault for each key that does not exist or does not belong to this kind of experiment."""
     for key in reader.data:
         if key not in KEYS:
             _unknown(reader, key)
@@ -88,8 +88,8 @@ def check_keys(reader: Reader, *, builtin: bool) -> None:
             reader.drop(key)
     for key in COMMAND_ONLY if builtin else ():
         if reader.has(key):
-            what = f"{key} belongs to your own script, and this file has no command"
-            hint = f"Leave {key} out, or name your script: {_EXAMPLE}"
+            what = f"{key} only applies to your own script, and this file has no command"
+            hint = f"Remove {key}, or name your script: {_EXAMPLE}"
             reader.fault((key,), what, hint, key=True)
             reader.drop(key)
 
@@ -101,11 +101,11 @@ def _unknown(reader: Reader, key: str) -> None:
 
 
 def _out_of_place(reader: Reader, key: str) -> None:
-    what = f"{key} belongs to the built-in trainer, and this file has a command of its own"
+    what = f"{key} only applies to the built-in trainer, and this file has a command"
     if key == "dataset":
-        hint = "Keep one of the two: dataset for the built-in trainer, command for your script."
+        hint = "Keep one of the two: dataset for the built-in trainer, command for your own script."
     else:
-        hint = f"Leave it out; a placeholder of your own goes under [values], and {{{key}}} into the command."
+        hint = f"Remove it. To pass your own value, define {key} under [values] and put {{{key}}} into the command."
     reader.fault((key,), what, hint, key=True)
 
 

@@ -1,4 +1,4 @@
-"""What decides: `metric = "max val_acc"`, the loss that the health rules read, and `parse` for scripts that print text."""
+"""Reads `metric = "max val_acc"`, the loss that the health rules read, and `parse` for scripts that print text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STREAMED = (
     *("val_acc", "val_loss", "train_acc", "train_loss", "test_acc"),
     *("lr", "grad_norm", "images_per_second"),
 )
-"""What the built-in trainer emits."""
+"""The metrics that the built-in trainer emits."""
 JUDGED = STREAMED[:5]
-"""Those that tell good from bad."""
+"""The metrics that can rank runs."""
 
 _METRIC = re.compile(r"[A-Za-z0-9_./-]+")
 _SMALLER = re.compile(r"loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|fid|bpc|bpb", re.IGNORECASE)
@@ -40,29 +40,29 @@ def read_regex(reader: Reader, unit: Unit) -> re.Pattern[str] | None:
             warnings.simplefilter("ignore")
             regex = re.compile(source)
     except (re.error, RecursionError, OverflowError) as error:
-        hint = f"Single quotes leave backslashes alone: {example}"
-        reader.fault(("parse",), f"parse is no regular expression of Python: {error}", hint)
+        hint = f"Single quotes keep backslashes: {example}"
+        reader.fault(("parse",), f"parse is not a Python regular expression: {error}", hint)
         return None
     if runaway(source):
-        what = "parse repeats something that repeats or has alternatives, so one odd line could hold up its reader for ever"
-        hint = "Write (?>...) around what is repeated, or name it in one way: \\S+ instead of (\\w+ ?)+."
+        what = "parse repeats a group that itself repeats or has alternatives, so one line could block the reader forever"
+        hint = "Write (?>...) around the repeated part, or simplify it: \\S+ instead of (\\w+ ?)+."
         reader.fault(("parse",), what, hint)
         return None
     if unit not in regex.groupindex:
         what = f"parse must name the horizon's unit: it has no group {unit}"
         given = names(regex.groupindex) or "none"
-        reader.fault(("parse",), what, f"Groups look like (?P<{unit}>\\d+); those it has: {given}.")
+        reader.fault(("parse",), what, f"Groups look like (?P<{unit}>\\d+); it has: {given}.")
     return regex
 
 
 def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bool) -> Objective:
-    """Return `metric`; "max val_acc" for the built-in trainer where nothing is said."""
+    """Return `metric`; "max val_acc" by default for the built-in trainer."""
     default = Objective("val_acc", "max")
     value = reader.data.get("metric")
     if value is None and not reader.has("metric"):
         if not builtin:
-            hint = 'Say what decides: metric = "max val_acc" or metric = "min val_loss"'
-            reader.fault((), "there is no metric", hint)
+            hint = 'Add the metric to optimise: metric = "max val_acc" or metric = "min val_loss"'
+            reader.fault((), "the file has no metric", hint)
         return default
     words = value.split() if isinstance(value, str) else []
     if len(words) != 2 or words[0] not in {"max", "min"} or not _METRIC.fullmatch(words[1]):
@@ -74,7 +74,7 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
         return default
     objective = Objective(words[1], "max" if words[0] == "max" else "min")
     if builtin and objective.metric not in JUDGED:
-        what = f"the built-in trainer cannot be judged by {show(objective.metric)}"
+        what = f"runs of the built-in trainer cannot be ranked by {show(objective.metric)}"
         reader.fault(("metric",), what, did_you_mean(objective.metric, JUDGED, "metrics"))
     elif builtin and objective.goal != _goal(objective.metric):
         right = f"{_goal(objective.metric)} {objective.metric}"
@@ -85,7 +85,7 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
             f'metric = "{objective.goal} {objective.metric}": is {_other(objective.goal)} meant?'
         )
     if regex and objective.metric not in regex.groupindex:
-        what = f"parse has no group {objective.metric}, so nothing would decide"
+        what = f"parse has no group {objective.metric}, so no run could be ranked"
         hint = f"Add (?P<{objective.metric}>\\S+) to parse, or choose one of its groups: {names(regex.groupindex)}."
         reader.fault(("metric",), what, hint)
     if "test" in re.split(r"[_./-]", objective.metric.lower()):
@@ -96,7 +96,7 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
 
 
 def read_loss(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bool) -> str:
-    """Return the metric that the health rules read: `train_loss` unless said."""
+    """Return the metric that the health rules read, `train_loss` by default."""
     loss = reader.string("loss", "train_loss", "the name of a metric", '"train_loss"')
     losses = ("train_loss", "val_loss")
     if not _METRIC.fullmatch(loss):
@@ -121,7 +121,7 @@ def read_loss(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bool) -
 
 
 def _direction(words: list[str]) -> str:
-    """Return how to mend a metric: the direction that its name suggests first."""
+    """Return the hint for an invalid metric, with the direction that its name suggests first."""
     metric = next(
         (word for word in words if word not in {"max", "min"} and _METRIC.fullmatch(word)), None
     )

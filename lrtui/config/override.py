@@ -1,4 +1,4 @@
-"""Keys from the command line, written into the text of the file: the frozen copy then says what ran."""
+"""Writes keys from the command line into the text of the file, so that the frozen copy records what ran."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _HORIZONS = ("epochs", "steps", "tokens")
 
 
 def override(text: str, values: Mapping[str, str]) -> str:
-    """Return `text` with top-level keys replaced or added; all else, comments included, stays as it is.
+    """Return `text` with top-level keys replaced or added; the rest, including comments, is unchanged.
 
-    A value is TOML, or a string where it does not parse as TOML: `3`, `[1e-3]`, `synthetic`. One of epochs, steps
-    and tokens takes the place of another.
+    A value is TOML, or a string if it does not parse as TOML: `3`, `[1e-3]`, `synthetic`. A new one of epochs, steps
+    and tokens replaces an existing one.
 
     Raises:
-        UserError: a key that cannot be written so.
+        UserError: a key cannot be set this way.
 
     """
     for key, value in values.items():
@@ -32,7 +32,7 @@ def override(text: str, values: Mapping[str, str]) -> str:
 def _put(text: str, key: str, value: str) -> str:
     if not _BARE.fullmatch(key):
         raise UserError(
-            "is no key of an experiment file", f"--{key}", "lrtui check FILE.toml lists the keys"
+            "is not a key of an experiment file", f"--{key}", "lrtui check FILE.toml lists the keys"
         )
     places = locate(text)
     old = _horizon_in(places) if key in _HORIZONS and (key,) not in places.values else key
@@ -41,9 +41,9 @@ def _put(text: str, key: str, value: str) -> str:
     if name and found:
         return text[: name.start] + f"{key} = {value}" + text[found.end :]
     if name:
-        what = f"{key} is written as a table in the file, which the command line cannot replace"
+        what = f"{key} is a table in the file, which the command line cannot replace"
         raise UserError(
-            what, f"--{key}", f"write it as {key} = {{ .. }} in the file, or edit it there"
+            what, f"--{key}", f"write it as {key} = {{ .. }} in the file, or edit the file"
         )
     return _insert(text, places.top, f"{key} = {value}")
 
@@ -53,7 +53,7 @@ def _horizon_in(places: Places) -> str | None:
 
 
 def _insert(text: str, top: int, line: str) -> str:
-    """Add a line behind the last statement above all headers."""
+    """Add a line after the last statement above all headers."""
     end = text.find("\n", top)
     if top == 0:
         end = _comment_end(text)
@@ -64,7 +64,7 @@ def _insert(text: str, top: int, line: str) -> str:
 
 
 def _comment_end(text: str) -> int:
-    """Return the offset behind the comments with which the text begins."""
+    """Return the offset after the comments at the start of the text."""
     match = re.match(r"(?:#[^\n]*\n)*", text)
     return match.end() if match else 0
 

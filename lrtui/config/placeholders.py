@@ -1,7 +1,7 @@
-"""Placeholders: `{lr}`, `{lr*0.1}` and the like, replaced by a regular expression, never by str.format.
+"""Placeholders such as `{lr}` and `{lr*0.1}`, replaced by a regular expression, never by str.format.
 
-Braces around a name are a placeholder; all other braces are left alone, so JSON in an argument survives. `{{name}}`
-becomes `{name}` for programs that have placeholders of their own.
+Braces around a name are a placeholder; all other braces are kept, so JSON in an argument survives. `{{name}}`
+becomes `{name}`, for programs that have their own placeholders.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lrtui.sweep.events import Scalar
 from lrtui.sweep.state import lr_text
 
 ALIASES = {"epoch": "epochs", "step": "steps", "tokens": "tokens"}
-"""What {horizon} is also called, by unit."""
+"""The other name of {horizon}, by unit."""
 
 FIXED = (
     *(
@@ -53,7 +53,7 @@ NUMBERS = frozenset(
         *ALIASES.values(),
     }
 )
-"""Those that can be scaled."""
+"""The placeholders that can be scaled."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+"
 _SHAPE = rf"\{{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\*\s*({_NUMBER})\s*)?\}}"
@@ -71,7 +71,7 @@ def render(template: str, context: Context) -> str:
     """Return `template` with its placeholders replaced.
 
     Raises:
-        KeyError: a placeholder has no value in `context`; the checks of the file leave none.
+        KeyError: a placeholder has no value in `context`; the checks of the file rule that out.
 
     """
 
@@ -88,7 +88,7 @@ def render(template: str, context: Context) -> str:
 
 
 def text_of(name: str, value: Scalar) -> str:
-    """Return a value as a program gets it: LRs canonically, whole numbers of ours without ".0"."""
+    """Return a value as a program receives it: LRs in canonical form, lrtui's whole numbers without ".0"."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, float):
@@ -99,7 +99,7 @@ def text_of(name: str, value: Scalar) -> str:
 
 
 def scaled(name: str, value: Scalar, factor: str) -> str:
-    """Return value times factor, exact in decimal: 3e-4*0.1 is 3e-05 and not 2.9999999999999997e-05."""
+    """Return value times factor, exact in decimal: 3e-4*0.1 is 3e-05, not 2.9999999999999997e-05."""
     with decimal.localcontext(prec=60):
         product = Decimal(str(value)) * Decimal(factor)
     if name in {"lr", "lr_to"}:
@@ -116,7 +116,7 @@ def used(command: Iterable[str]) -> set[str]:
 
 
 def read_command(reader: Reader) -> tuple[str, ...]:
-    """Return the argv of `command`: a list as it is, a string split as a shell would (no shell ever runs)."""
+    """Return the argv of `command`: a list unchanged, a string split as a shell would (no shell is run)."""
     value = reader.data["command"]
     if isinstance(value, str):
         return _split(reader, value)
@@ -138,7 +138,7 @@ def read_command(reader: Reader) -> tuple[str, ...]:
             )
         elif "\0" in word:
             reader.fault(
-                ("command", i), "no program can be given a NUL character", "Take \\u0000 out."
+                ("command", i), "an argument cannot contain a NUL character", "Remove \\u0000."
             )
     return tuple(word for word in value if isinstance(word, str))
 
@@ -158,28 +158,28 @@ def _split(reader: Reader, value: str) -> tuple[str, ...]:
         return ()
     shell = next((word for word in words if word in _SHELL), None)
     if shell:
-        what = f"command is run without a shell, which {shell} would need"
+        what = f"command is run without a shell, but {shell} needs one"
         reader.fault(
             ("command",),
             what,
             f'Put it into a script, or name the shell: command = ["bash", "-c", {show(value)}]',
         )
     elif re.match(r"[A-Za-z_][A-Za-z0-9_]*=", words[0]):
-        what = "command is run without a shell, and begins with a variable"
-        reader.fault(("command",), what, f'Begin it with env: command = "env {words[0]} .."')
+        what = "command is run without a shell, but begins with a variable"
+        reader.fault(("command",), what, f'Start it with env: command = "env {words[0]} .."')
     return tuple(words)
 
 
 def check_placeholders(
     reader: Reader, command: tuple[str, ...], known: Mapping[str, str], scalable: AbstractSet[str]
 ) -> None:
-    """Note every placeholder that does not exist or has no value.
+    """Record a fault for every placeholder that does not exist or has no value.
 
     Args:
         reader: collects the faults.
         command: the argv.
-        known: every name that there is, with "" or how to give it a value here.
-        scalable: the names that are numbers.
+        known: every valid name, with "" or how to give it a value.
+        scalable: the names whose values are numbers.
 
     """
     as_list = isinstance(reader.data["command"], list)
@@ -190,8 +190,8 @@ def check_placeholders(
                 _check(reader, path, match, known, scalable)
         for almost in _ALMOST.finditer(word):
             if almost[1] in known and not PLACEHOLDER.fullmatch(almost[0]):
-                hint = f"A placeholder is scaled by a number, nothing else: {{{almost[1]}*0.1}}"
-                reader.fault(path, f"{almost[0]} is no placeholder", hint, part=almost[0])
+                hint = f"A placeholder can only be scaled by a number: {{{almost[1]}*0.1}}"
+                reader.fault(path, f"{almost[0]} is not a placeholder", hint, part=almost[0])
 
 
 def _check(
@@ -206,12 +206,12 @@ def _check(
         available = [each for each, why_not in known.items() if not why_not]
         near = nearest(name, available)
         hint = f"Did you mean {{{near}}}? " if near else ""
-        hint = f"{hint}Known: {names(available)}; your own go under [values]. Double the braces to keep them: {{{match[0]}}}"
+        hint = f"{hint}Known: {names(available)}. Define your own under [values]. To keep literal braces, double them: {{{match[0]}}}"
         reader.fault(path, f"unknown placeholder {match[0]}", hint, part=match[0])
     elif known[name]:
         reader.fault(path, f"{match[0]} has no value", known[name], part=match[0])
     elif factor and name not in scalable:
-        what = f"{match[0]} scales what is no number"
+        what = f"{match[0]} scales a value that is not a number"
         reader.fault(path, what, f"Write {{{name}}}.", part=match[0])
 
 

@@ -1,6 +1,6 @@
 """`lr = { grid = 8, from = 1e-5, to = 1e-1 }`: a strategy's dataclass fields are the keys of its table.
 
-A field that is a whole number bears the strategy's name and counts its LRs; the others are LRs.
+The integer field has the strategy's name and sets the number of LRs; the other fields are LRs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> Strategy | 
     chosen = next((name for name in STRATEGIES if name in value), None)
     fields = _fields(chosen) if chosen else {}
     faults = reader.count()
-    strange = _note_strange(reader, path, value, list(fields) or [*STRATEGIES, "from", "to"])
+    has_unknown = _report_unknown(reader, path, value, list(fields) or [*STRATEGIES, "from", "to"])
     if chosen is None:
-        if not strange:
+        if not has_unknown:
             reader.fault(path, f"{key} lacks the number of LRs", f"Try: {key} = {INSTEAD}")
         return None
     _check_fields(reader, path, value, chosen)
@@ -40,19 +40,19 @@ def read_table(reader: Reader, path: Path, value: dict[str, Any]) -> Strategy | 
 
 
 def check_rate(reader: Reader, path: Path, value: Any) -> bool:
-    """Note what is wrong with one LR; return whether it is right."""
+    """Return whether one LR is valid; record a fault if not."""
     if is_number(value) and is_lr(float(value)):
         return True
     if is_number(value) and float(value) > 0:
-        what = f"a learning rate must lie from {1 / MOST_LR:.0e} to {MOST_LR:.0e} {found(value)}"
+        what = f"a learning rate must be between {1 / MOST_LR:.0e} and {MOST_LR:.0e} {found(value)}"
         reader.fault(path, what, "LRs look like 1e-3 or 0.001.")
         return False
     if isinstance(value, str) and is_number(literal(value)):
         hint = f"Drop the quotes: {value.strip()}"
     elif isinstance(value, list):
-        hint = "A list of LRs has no lists in it."
+        hint = "A list of LRs cannot contain lists."
     elif is_number(value) and float(value) == 0:
-        hint = "Leave it out: at 0 nothing is learned. Try: 1e-3"
+        hint = "Remove it: at 0 the model does not learn. Try: 1e-3"
     else:
         hint = "LRs look like 1e-3 or 0.001."
     reader.fault(path, f"a learning rate must be a finite number above 0 {found(value)}", hint)
@@ -60,7 +60,7 @@ def check_rate(reader: Reader, path: Path, value: Any) -> bool:
 
 
 def dotted(path: Path) -> str:
-    """Return a path as the file could write it: lr.adam."""
+    """Return a path in TOML's dotted form: lr.adam."""
     return ".".join(str(part) for part in path if isinstance(part, str))
 
 
@@ -71,22 +71,22 @@ def _fields(chosen: str) -> dict[str, str]:
 
 
 def _has_defaults(chosen: str) -> bool:
-    """Return whether a strategy finds its range by itself."""
+    """Return whether a strategy finds its range itself."""
     kind: Any = STRATEGIES[chosen]
     return all(field.default is not dataclasses.MISSING for field in dataclasses.fields(kind))
 
 
-def _note_strange(reader: Reader, path: Path, value: dict[str, Any], known: list[str]) -> bool:
-    """Note unknown keys; return whether there are any."""
-    strange = [name for name in value if name not in known]
-    for name in strange:
+def _report_unknown(reader: Reader, path: Path, value: dict[str, Any], known: list[str]) -> bool:
+    """Record a fault for each unknown key; return whether there are any."""
+    unknown = [name for name in value if name not in known]
+    for name in unknown:
         what = f"unknown key {names([name])} in {dotted(path)}"
         reader.fault((*path, name), what, did_you_mean(name, known, "keys"), key=True)
-    return bool(strange)
+    return bool(unknown)
 
 
 def _check_fields(reader: Reader, path: Path, value: dict[str, Any], chosen: str) -> None:
-    """Note what is missing or wrong among a strategy's keys."""
+    """Record a fault for each missing or invalid key of a strategy."""
     key = dotted(path)
     known = _fields(chosen)
     bounds = {"from", "to"} & value.keys()
@@ -114,12 +114,12 @@ def _check_field(reader: Reader, path: Path, chosen: str, name: str, value: Any)
     if is_whole(value, _least(chosen), MOST_RUNS):
         return True
     what = f"{name} must be a whole number from {_least(chosen)} to {MOST_RUNS} {found(value)}"
-    reader.fault((*path, name), what, f"It is how many LRs are tried. Try: {name} = 8")
+    reader.fault((*path, name), what, f"It sets how many LRs are tried. Try: {name} = 8")
     return False
 
 
 def _example(chosen: str, value: dict[str, Any]) -> str:
-    """Return the table with what it lacks."""
+    """Return the table with the missing keys filled in."""
     count = value[chosen] if is_whole(value[chosen], _least(chosen), MOST_RUNS) else 8
     low = show(value["from"]) if "from" in value else "1e-5"
     high = show(value["to"]) if "to" in value else "1e-1"
@@ -127,5 +127,5 @@ def _example(chosen: str, value: dict[str, Any]) -> str:
 
 
 def _least(chosen: str) -> int:
-    """Return how many LRs a strategy must have: the ends of a grid are two, a peak needs three."""
+    """Return the minimum number of LRs of a strategy: a grid has two ends, a peak needs three."""
     return {"grid": 2, "auto": 3, "bayes": 4}.get(chosen, 1)

@@ -1,9 +1,9 @@
-"""The key `lr` in all its forms, and the strategy that each makes.
+"""The key `lr` in all its forms, and the strategy for each.
 
 lr = 1e-3                                       one LR
-lr = [1e-1, 1e-3]                               these
+lr = [1e-1, 1e-3]                               these LRs
 lr = { grid = 8, from = 1e-5, to = 1e-1 }       any of STRATEGIES (see rate_tables)
-lr = { adam = [1e-3], sgd = { grid = .. } }     each optimizer's own
+lr = { adam = [1e-3], sgd = { grid = .. } }     LRs for each optimizer
 lr = "auto"                                     any of WORDS
 """
 
@@ -23,11 +23,11 @@ _FAULTS_PER_LIST = 5
 
 
 def read_rates(reader: Reader, optimizers: tuple[str, ...]) -> tuple[Strategy, dict[str, int]]:
-    """Return the strategy, and how many LRs each optimizer (by its text; "" without one) gets."""
+    """Return the strategy, and the number of LRs of each optimizer (by its text; "" without one)."""
     texts = optimizers or ("",)
     if not reader.has("lr"):
-        hint = "Say which to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"
-        reader.fault((), "there is no lr", hint)
+        hint = "Add the LRs to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"
+        reader.fault((), "the file has no lr", hint)
         return Listed(()), {}
     value = reader.data["lr"]
     if isinstance(value, dict) and _is_per_optimizer(value, texts):
@@ -37,7 +37,7 @@ def read_rates(reader: Reader, optimizers: tuple[str, ...]) -> tuple[Strategy, d
 
 
 def check_count(reader: Reader, counts: dict[str, int], combinations: int, seeds: int) -> None:
-    """Note a fault where the axes make more runs than anyone wants by intention."""
+    """Record a fault if the axes multiply to more than MOST_RUNS runs."""
     total = sum(counts.values()) * combinations * seeds
     if total <= MOST_RUNS:
         return
@@ -48,7 +48,7 @@ def check_count(reader: Reader, counts: dict[str, int], combinations: int, seeds
         (seeds, "seeds"),
     ]
     product = " x ".join(f"{count:,} {what}" for count, what in factors if count > 1)
-    what = f"these are {total:,} runs ({product}); at most {MOST_RUNS:,} are allowed"
+    what = f"the experiment has {total:,} runs ({product}); at most {MOST_RUNS:,} are allowed"
     reader.fault(("lr",), what, f"Fewer LRs find the same optimum: lr = {INSTEAD}", key=True)
 
 
@@ -78,17 +78,17 @@ def _per_optimizer(
 
 
 def _check_names(reader: Reader, value: dict[str, Any], axis: list[str]) -> None:
-    """Note the optimizers without LRs, and the LRs without an optimizer."""
-    strange = [name for name in value if name not in axis]
+    """Record a fault for each optimizer without LRs and for LRs without an optimizer."""
+    unknown = [name for name in value if name not in axis]
     missing = [name for name in axis if name not in value]
-    every = ", ".join(show(name) for name in [*axis, *strange][:10])
-    for name in strange:
-        what = f"lr has an entry for {names([name])}, which is not among the optimizers"
-        hint = f"Name it there: optimizer = [{every}], or take the entry out."
+    every = ", ".join(show(name) for name in [*axis, *unknown][:10])
+    for name in unknown:
+        what = f"lr has an entry for {names([name])}, which is not one of the optimizers"
+        hint = f"Add it: optimizer = [{every}], or remove the entry."
         reader.fault(("lr", name), what, hint, key=True)
     for name in missing:
         what = f"lr has no entry for {names([name])}"
-        reader.fault(("lr",), what, f"Each optimizer needs one. Add: {name} = [1e-3]")
+        reader.fault(("lr",), what, f"Each optimizer needs an entry. Add: {name} = [1e-3]")
 
 
 def _read(reader: Reader, path: Path, value: Any) -> Strategy:
@@ -105,7 +105,7 @@ def _read(reader: Reader, path: Path, value: Any) -> Strategy:
 
 
 def _list(reader: Reader, path: Path, value: list[Any]) -> tuple[float, ...]:
-    """Return the LRs of a list, each once, in the order given."""
+    """Return the LRs of a list without duplicates, in the order given."""
     key = dotted(path)
     if not value:
         reader.fault(path, f"{key} is an empty list", f"Try: {key} = [1e-4, 1e-3, 1e-2]")
@@ -127,7 +127,7 @@ def _list(reader: Reader, path: Path, value: list[Any]) -> tuple[float, ...]:
 
 
 def _is_word(reader: Reader, path: Path, value: str) -> bool:
-    """Note a fault for words in the place of LRs; return whether there was one."""
+    """Record a fault for text in place of LRs; return whether there was one."""
     key = dotted(path)
     parts = value.strip("[] ").split(",")
     if value in STRATEGIES:

@@ -1,7 +1,7 @@
-"""The schedules of an experiment as small charts, for `lrtui check`.
+"""Draws the schedules of an experiment as small charts, for `lrtui check`.
 
-What is drawn comes from the trainer's own process, which builds the schedule as a run would: there is no second formula, and
-what only torch refuses is known before anything runs. That costs the import of torch, so nothing is drawn of a constant LR.
+The values come from a trainer process, which builds the schedule as a run would: there is no second formula, and an error
+that only torch detects shows up before anything runs. That imports torch, so a constant LR is not drawn.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _LABEL = 6
 
 
 def draw(experiment: Experiment) -> list[str]:
-    """Return a chart of the LR over the horizon for each schedule that is not plainly constant; [] for own scripts.
+    """Return a chart of the LR over the horizon for each schedule except "constant"; [] for custom scripts.
 
-    Where the trainer refuses a schedule or does not answer, the lines say so.
+    If the trainer rejects a schedule or does not answer, the lines say so.
     """
     texts = [text for text in experiment.schedules if text != "constant"]
     if not experiment.builtin or not texts:
@@ -58,5 +58,5 @@ def chart(course: list[float]) -> list[str]:
 
 def _note(text: str) -> list[str]:
     if text == "plateau" or text.startswith('{"plateau"'):
-        return ["  as long as the validation loss falls; where it no longer does, the LR falls"]
+        return ["  while the validation loss falls; the LR drops when the loss stops falling"]
     return []

@@ -17,7 +17,7 @@ RULES = ("nan", "diverged", "collapsed", "chance", "beaten", "stalled")
 RESERVED = frozenset(
     {"token", "metrics", "attempt", "attempt_dir", "durability", "prepared", "threads"}
 )
-"""As LRTUI_TOKEN and so on they would hide lrtui's own variables."""
+"""Names that, as LRTUI_TOKEN and so on, would hide lrtui's own variables."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHARE = re.compile(r"([1-9][0-9]*)\s*/\s*([1-9][0-9]*)")
@@ -26,7 +26,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def read_values(reader: Reader) -> dict[str, tuple[Scalar, ...]]:
-    """Return [values]: each placeholder of the user's with what it may be."""
+    """Return [values]: each of the user's placeholders with its values."""
     values = {}
     folded: dict[str, str] = {}
     for name, value in reader.table("values").items():
@@ -34,17 +34,17 @@ def read_values(reader: Reader) -> dict[str, tuple[Scalar, ...]]:
             continue
         twin = folded.setdefault(name.upper(), name)
         if twin != name:
-            what = f"{twin} and {name} would share the variable LRTUI_{name.upper()}"
+            what = f"{twin} and {name} would both become the variable LRTUI_{name.upper()}"
             reader.fault(("values", name), what, "Rename one of them.", key=True)
         values[name] = _axis(reader, name, value)
     return values
 
 
 def _check_name(reader: Reader, name: str) -> bool:
-    """Note what is wrong with a placeholder's name; return whether it is right."""
+    """Return whether a placeholder's name is valid; record a fault if not."""
     path = ("values", name)
     if name in FIXED or name in ALIASES.values() or name in RESERVED:
-        what = f"{{{name}}} is lrtui's own placeholder or variable"
+        what = f"{{{name}}} is reserved for lrtui"
         hint = (
             f"Choose another name; to set it, move the line above [values]: {name} = .."
             if name in KEYS
@@ -52,11 +52,13 @@ def _check_name(reader: Reader, name: str) -> bool:
         )
         reader.fault(path, what, hint, key=True)
     elif name in KEYS:
-        what = f"{name} stands under [values] and is a key of the experiment"
-        hint = f"Everything behind [values] belongs to it: move {name} above it, or choose another name."
+        what = f"{name} is under [values], but it is a key of the experiment"
+        hint = (
+            f"All keys below [values] belong to it: move {name} above it, or choose another name."
+        )
         reader.fault(path, what, hint, key=True)
     elif not _IDENTIFIER.fullmatch(name):
-        what = f"a placeholder's name has letters, digits and _ {found(name)}"
+        what = f"a placeholder's name consists of letters, digits and _ {found(name)}"
         suggestion = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "wd"
         reader.fault(path, what, f"Try: {suggestion}", key=True)
     else:
@@ -127,13 +129,13 @@ def read_keep(reader: Reader, *, searches: bool) -> str:
     if is_number(value) and 0 < value < 1:
         return f"{float(value):g}"
     what = f"keep must leave at least one run of each rung, and stop one {found(value)}"
-    hint = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" stops none. Try: keep = "1/3"'
+    hint = 'Each rung keeps this share of its runs; 1/3 is the usual choice, "all" prunes no run. Try: keep = "1/3"'
     reader.fault(("keep",), what, hint)
     return "all"
 
 
 def read_budget(reader: Reader, unit: Unit) -> str | None:
-    """Return the budget as it is written: "36h", or "120 epochs" in the horizon's unit."""
+    """Return the budget as written: "36h", or "120 epochs" in the horizon's unit."""
     value = reader.data.get("budget")
     if value is None:
         return None
@@ -144,14 +146,14 @@ def read_budget(reader: Reader, unit: Unit) -> str | None:
         return None
     named = match[3].rstrip("s") if match[3] != "tokens" else "tokens"
     if match[3] not in _SECONDS and named != unit:
-        what = f"budget is in {match[3]}, and the length of a run in {ALIASES[unit]}"
+        what = f"budget is in {match[3]}, but the length of a run is in {ALIASES[unit]}"
         reader.fault(("budget",), what, f'Try: budget = "120 {ALIASES[unit]}", or a time: "2h"')
         return None
     return str(value)
 
 
 def budget_of(text: str | None) -> tuple[float | None, float | None]:
-    """Return what read_budget returned as (units, seconds); one of them at most is no None."""
+    """Return a budget from read_budget as (units, seconds); at most one of them is not None."""
     match = _BUDGET.fullmatch(text or "")
     if match is None:
         return None, None
@@ -160,10 +162,12 @@ def budget_of(text: str | None) -> tuple[float | None, float | None]:
 
 
 def check_budget(reader: Reader, budget: str | None, first_rung: float, unit: Unit) -> None:
-    """Note a budget that is spent before any settings can be compared."""
+    """Record a fault if the budget is spent before any settings can be compared."""
     units, _ = budget_of(budget)
     if units is not None and units < first_rung:
-        what = f"budget is too small for one comparison: that takes {amount(first_rung)} {ALIASES[unit]}"
+        what = (
+            f"budget is too small: the first comparison takes {amount(first_rung)} {ALIASES[unit]}"
+        )
         hint = "Raise it, try fewer LRs, or shorten the runs."
         reader.fault(("budget",), what, hint)
 
@@ -177,7 +181,7 @@ def read_grace(reader: Reader, horizon: float) -> float | None:
 
 
 def read_value(reader: Reader) -> str:
-    """Return what counts as a run's value."""
+    """Return the rule for a run's value."""
     value = reader.data.get("value", "last")
     if isinstance(value, str) and is_rule(value):
         return value
@@ -185,13 +189,13 @@ def read_value(reader: Reader) -> str:
     reader.fault(
         ("value",),
         what,
-        'It is what counts of a run. Try: value = "mean 3", the mean of its last 3 evaluations',
+        'It defines the value of a run. Try: value = "mean 3", the mean of its last 3 evaluations',
     )
     return "last"
 
 
 def read_health(reader: Reader) -> Values:
-    """Return which rules are switched, and what `chance` is."""
+    """Return which rules are switched on or off, and the value of `chance`."""
     health = {}
     for rule, value in reader.table("health").items():
         path = ("health", rule)

@@ -2,8 +2,8 @@
 
     batch_size = 128
     [study]
-    batch_size = [32, 512]      # with the file's own: three levels
-    data       = [0.1, 0.3]     # likewise; every run has either another batch size or less data, none has both
+    batch_size = [32, 512]      # three levels, with the one above
+    data       = [0.1, 0.3]     # likewise; a run has a different batch size or less data, never both
     hold       = "epochs"       # how long a level trains: as many epochs as the others, or as many steps
 
 `read_levels` checks each level as the key itself is checked; `read_study` puts them around the experiment.
@@ -34,13 +34,13 @@ FACTORS = {
     "batch_size": "[32, 128, 512]",
     "dataset": '["digits", "fashion_mnist"]',
 }
-"""What may be varied, with an example of its levels."""
+"""The factors that may be varied, each with example levels."""
 
 Levels = Mapping[str, tuple[Scalar, ...]]
 
 
 def read_levels(reader: Reader, *, builtin: bool) -> Levels:
-    """Return the levels of each factor of [study], each once; {} where there is none."""
+    """Return the levels of each factor of [study] without duplicates; {} if there is no study."""
     table = reader.table("study")
     levels = {}
     for factor, value in table.items():
@@ -49,7 +49,7 @@ def read_levels(reader: Reader, *, builtin: bool) -> Levels:
         if factor not in FACTORS:
             _unknown(reader, factor)
         elif factor == "dataset" and not builtin:
-            what = "dataset belongs to the built-in trainer, and this file has a command of its own"
+            what = "dataset only applies to the built-in trainer, and this file has a command"
             reader.fault(("study", factor), what, "Leave it out.", key=True)
         else:
             levels[factor] = _read_factor(reader, factor, value, builtin=builtin)
@@ -60,7 +60,7 @@ def read_levels(reader: Reader, *, builtin: bool) -> Levels:
 
 
 def read_study(reader: Reader, experiment: Experiment, levels: Levels) -> Study | None:
-    """Return the study around an experiment; None where the file has none."""
+    """Return the study around an experiment; None if the file has none."""
     if not levels:
         return None
     _check_single(reader, experiment)
@@ -81,14 +81,14 @@ def read_study(reader: Reader, experiment: Experiment, levels: Levels) -> Study 
             continue
         around[factor] = tuple(level for level in given if level != base[factor])
         if given and not around[factor]:
-            own = show(level_text(factor, base[factor])).strip('"')
-            what = f"{factor} has no level beside the experiment's own, {own}"
+            base_level = show(level_text(factor, base[factor])).strip('"')
+            what = f"{factor} has no level besides the experiment's own, {base_level}"
             reader.fault(("study", factor), what, f"Try: {factor} = {FACTORS[factor]}")
     cells = 1 + sum(map(len, around.values()))
     runs = experiment.strategy.count * cells * experiment.seeds
     if runs > MOST_RUNS:
-        what = f"these are {runs:,} runs ({experiment.strategy.count} LRs x {cells} levels x {experiment.seeds} seeds); at most {MOST_RUNS:,} are allowed"
-        reader.fault(("study",), what, "Study fewer levels, or one factor a file.", key=True)
+        what = f"the study has {runs:,} runs ({experiment.strategy.count} LRs x {cells} levels x {experiment.seeds} seeds); at most {MOST_RUNS:,} are allowed"
+        reader.fault(("study",), what, "Study fewer levels, or one factor per file.", key=True)
     return Study(around, {factor: base[factor] for factor in around})
 
 
@@ -96,7 +96,7 @@ def read_study(reader: Reader, experiment: Experiment, levels: Levels) -> Study 
 
 
 def _read_factor(reader: Reader, factor: str, value: Any, *, builtin: bool) -> tuple[Scalar, ...]:
-    """Return the levels of a factor, each once, in the order given."""
+    """Return the levels of a factor without duplicates, in the order given."""
     path = ("study", factor)
     if not isinstance(value, list) or not value:
         is_empty = f"{factor} is an empty list"
@@ -118,7 +118,7 @@ def _read_factor(reader: Reader, factor: str, value: Any, *, builtin: bool) -> t
 def _read_level(
     reader: Reader, path: Path, factor: str, value: Any, *, builtin: bool
 ) -> Scalar | None:
-    """Return one level, checked as the key itself is; None after a fault."""
+    """Return one level, checked as the key itself would be; None after a fault."""
     match factor:
         case "data":
             return _read_share(reader, path, value)
@@ -158,7 +158,7 @@ def _unknown(reader: Reader, factor: str) -> None:
     if factor == "schedule":
         hint = 'A list is tried with every LR, without a study: schedule = ["constant", "cosine"]'
     elif factor == "lr":
-        hint = "The LRs stand above [study]; every level tries them."
+        hint = "Put the LRs above [study]; every level tries them."
     else:
         hint = did_you_mean(factor, [*FACTORS, "hold"], "factors")
     reader.fault(("study", factor), f"unknown factor {names([factor])} in [study]", hint, key=True)
@@ -168,7 +168,7 @@ def _unknown(reader: Reader, factor: str) -> None:
 
 
 def _check_single(reader: Reader, experiment: Experiment) -> None:
-    """Note the axes of the file: a study varies one thing at a time, and nothing beside it."""
+    """Record a fault for each axis of the file: a study varies one factor at a time and nothing else."""
     axes: list[tuple[Path, int]] = [
         (("optimizer",), len(experiment.optimizers)),
         (("schedule",), len(experiment.schedules)),
@@ -178,17 +178,17 @@ def _check_single(reader: Reader, experiment: Experiment) -> None:
         if count < 2:
             continue
         name = str(path[-1])
-        what = f"{name} is a list, and a study varies one thing at a time"
+        what = f"{name} is a list, but a study varies one factor at a time"
         hint = f"Name one {name}" + (
             "; the others go into [study]."
             if name == "optimizer"
-            else ", or give each a file of its own."
+            else ", or write one file for each."
         )
         reader.fault(path, what, hint)
 
 
 def _check_hold(reader: Reader, experiment: Experiment) -> None:
-    """Note a `hold` that is not the unit in which the length of a run is given."""
+    """Record a fault if `hold` is not the unit in which the length of a run is given."""
     held = ALIASES[experiment.unit]
     table = reader.table("study")
     hold = table.get("hold", held)
@@ -196,17 +196,17 @@ def _check_hold(reader: Reader, experiment: Experiment) -> None:
         return
     if not isinstance(hold, str) or hold not in {"steps", "epochs"}:
         what = f'hold must be "steps" or "epochs" {found(hold)}'
-        hint = f'It is what all levels train for. The length of a run is in {held}: hold = "{held}"'
+        hint = f'All levels train for the same number of them. The length of a run is in {held}: hold = "{held}"'
         reader.fault(("study", "hold"), what, hint)
         return
-    what = f"hold says {hold}, and the length of a run is in {held}"
+    what = f"hold is {hold}, but the length of a run is in {held}"
     length = _converted(experiment, hold)
-    hint = f'Give the length in {hold}, {length} in the place of {held} = {amount(experiment.horizon).replace(",", "")}, or hold = "{held}"'
+    hint = f'Give the length in {hold}, {length} instead of {held} = {amount(experiment.horizon).replace(",", "")}, or hold = "{held}"'
     reader.fault(("study", "hold"), what, hint)
 
 
 def _converted(experiment: Experiment, hold: str) -> str:
-    """Return the length of a run in the other unit, as far as it can be computed."""
+    """Return the length of a run in the other unit, if it can be computed."""
     known = DATASETS.get(experiment.dataset)
     if known is None or experiment.batch_size < 1:
         return f"{hold} = .."

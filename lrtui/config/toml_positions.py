@@ -1,7 +1,7 @@
-"""Where in a TOML text a key or a value stands, so that a fault can be shown at its place.
+"""Finds the position of each key and value in a TOML text, so that a fault can be shown there.
 
-`tomllib` parses; this module only locates, and only in text that tomllib accepts (for other text it returns what it
-found up to there). The experiment package is the caller: it asks `locate(text)` once and then for paths, which are
+`tomllib` parses; this module only locates, and only in text that tomllib accepts (for other text it returns the
+positions found so far). `toml_reader` calls `locate(text)` once and then looks up paths, which are
 tuples of keys and array positions: ("lr", 2) is the third value of lr, ("optimizer", "sgd", "momentum") an option,
 whether it was written dotted, in an inline table or under a [header].
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 Path = tuple[str | int, ...]
 
 DEPTH = 32
-"""Deeper values are not recorded: no key of an experiment is that deep, and paths would take quadratic memory."""
+"""Deeper values are not recorded: no key of an experiment is that deep, and their paths would take quadratic memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,27 @@ class Span:
     start: int
     """Offset in the text."""
     end: int
-    """Offset in the text, behind its last character, be that on a later line."""
+    """Offset in the text after the last character, which may be on a later line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The places of all keys and values of one text."""
+    """The positions of all keys and values of one text."""
 
     keys: dict[Path, Span] = field(default_factory=dict)
-    """The last part of the key as written first: b of `a.b = 1` for ("a", "b"). Array elements have none, but
+    """The last part of the key where it is first written: b of `a.b = 1` for ("a", "b"). Array elements have none, but
     those of [[a]] have their header's."""
     values: dict[Path, Span] = field(default_factory=dict)
-    """What stands behind the `=` or in the array. Tables of a [header] or of dotted keys have none."""
+    """The value after the `=` or in the array. Tables of a [header] or of dotted keys have none."""
     top: int = 0
-    """Offset behind the last `key = value` that stands above all headers; 0 where there is none."""
+    """Offset after the last `key = value` above all headers; 0 if there is none."""
 
     def key(self, path: Path) -> Span | None:
-        """Return where the key of `path` stands, or its value, or the nearest thing around it that has a place."""
+        """Return the position of the key of `path`, else of its value, else of the nearest enclosing key."""
         return self._nearest(path, self.keys, self.values)
 
     def value(self, path: Path) -> Span | None:
-        """Return where the value of `path` stands, or its key, or the nearest thing around it that has a place."""
+        """Return the position of the value of `path`, else of its key, else of the nearest enclosing key."""
         return self._nearest(path, self.values, self.keys)
 
     @staticmethod
@@ -64,7 +64,7 @@ class Places:
 
 
 def locate(text: str) -> Places:
-    """Return the places of all keys and values of `text`. Never raises on text that tomllib accepts."""
+    """Return the positions of all keys and values of `text`. Never raises on text that tomllib accepts."""
     return _Scanner(text).scan()
 
 
@@ -91,7 +91,7 @@ class _Open:
 
 
 class _Scanner:
-    """Reads a text once, from front to back, without recursion."""
+    """Reads a text once, from start to end, without recursion."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -99,7 +99,7 @@ class _Scanner:
         self.places = Places()
         self.top = 0
         self.tables: dict[Path, int] = {}
-        """How many [[headers]] each array of tables has had."""
+        """The number of [[headers]] of each array of tables so far."""
         self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def scan(self) -> Places:
@@ -163,7 +163,7 @@ class _Scanner:
             self.at += 1
 
     def _value(self, path: Path) -> None:
-        """Read a value; arrays and inline tables are kept on a list, not on the call stack."""
+        """Read a value; open arrays and inline tables are kept in a list, not on the call stack."""
         stack: list[_Open] = []
         while True:
             start = self._skip(_BLANK)
@@ -178,7 +178,7 @@ class _Scanner:
                 return
 
     def _next(self, stack: list[_Open]) -> Path:
-        """Close what ends here; return the path of the next value, if something is still open."""
+        """Close the arrays and tables that end here; return the path of the next value, () if none is open."""
         while stack:
             inner = stack[-1]
             self._skip(_BLANK)
@@ -213,7 +213,7 @@ class _Scanner:
         spans[path] = Span(line, column, max(1, length), start, end)
 
     def _skip(self, pattern: re.Pattern[str]) -> int:
-        """Go behind `pattern` if it stands here; return the new place."""
+        """Skip `pattern` if it matches here; return the new offset."""
         match = pattern.match(self.text, self.at)
         if match:
             self.at = match.end()
@@ -226,7 +226,7 @@ class _Scanner:
 
 
 class _NotTomlError(Exception):
-    """The text is no TOML from here on."""
+    """The text is not TOML from here on."""
 
 
 _STRINGS = (('"""', _BASIC_LONG), ("'''", _LITERAL_LONG), ('"', _BASIC), ("'", _LITERAL))

@@ -1,7 +1,7 @@
-"""Reads one TOML text key by key, and collects every fault at its place instead of stopping at the first.
+"""Reads one TOML text key by key, and collects every fault with its position instead of stopping at the first.
 
-Each getter returns the checked value; where the key is missing or wrong it returns the default, so that the caller
-goes on and finds the other faults too.
+Each getter returns the checked value; if the key is missing or invalid it returns the default, so that the caller
+continues and finds the other faults too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from lrtui.config.toml_positions import Path, Places, Span, locate
 from lrtui.errors import ExperimentError, Fault
 
 MOST_RUNS = 1000
-"""An experiment has at most so many runs, and an axis so many values."""
+"""The most runs of an experiment, and the most values of an axis."""
 SHOWN = 20
-"""More faults than these are counted, not shown."""
+"""The number of faults shown; more are only counted."""
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 _KEPT = 200
-"""Each costs as much as its line is long; of the rest only the number is kept."""
+"""The number of faults kept, because each holds its whole line; more are only counted."""
 _WIDTH = 160
 _CARETS = 80
 _KEY = re.compile(r"\s*([^=]*[^=\s])\s*=")
@@ -34,13 +34,13 @@ Values = dict[str, Any]
 
 
 class Reader:
-    """One experiment file while it is checked."""
+    """One experiment file while it is being checked."""
 
     def __init__(self, text: str, path: str) -> None:
         """Parse `text`.
 
         Raises:
-            ExperimentError: it is no TOML.
+            ExperimentError: the text is not TOML.
 
         """
         self.path = path
@@ -49,7 +49,7 @@ class Reader:
         self.faults: list[Fault] = []
         self.left_out = 0
         self.beside: Folder | None = None
-        """Where the user's own files are looked for; None: they are not."""
+        """The folder in which the user's own files are looked up; None skips that check."""
         self.notes: list[str] = []
         self.places = Places()
         self.data = self._parse()
@@ -59,13 +59,15 @@ class Reader:
         try:
             return tomllib.loads(self.text)
         except RecursionError:
-            self.fault((), "the file is nested too deeply", "No key of an experiment needs this.")
+            self.fault(
+                (), "the file is nested too deeply", "No key of an experiment needs this depth."
+            )
         except ValueError as error:  # TOMLDecodeError, and int() of thousands of digits
             self._syntax_fault(str(error))
         raise ExperimentError(self.path, self.faults)
 
     def _syntax_fault(self, message: str) -> None:
-        """Note what tomllib says at its place; a key that stands twice at the second one."""
+        """Record tomllib's error at its position; a duplicate key is reported at the second one."""
         line, column = self._syntax_place(message)
         what = _harmless(message.partition(" (at ")[0])
         source = self._source(line, column, 1)
@@ -73,14 +75,14 @@ class Reader:
         key = _KEY.match(source) if what.startswith("Cannot overwrite") else None
         if key:
             column, length = key.start(1) + 1, len(key[1])
-            what = f"{key[1]} stands twice{self._first_place(key[1], line)}"
+            what = f"{key[1]} is defined twice{self._first_place(key[1], line)}"
         elif "digits" in what:
             what = "a number has thousands of digits"
-        hint = _syntax_mend(what, source)
+        hint = _syntax_hint(what, source)
         self.faults.append(Fault(line, column, length, f"this is not TOML: {what}", hint, source))
 
     def _syntax_place(self, message: str) -> tuple[int, int]:
-        """Return line and column of a message of tomllib; the last character where it says no more."""
+        """Return line and column of a tomllib error; the position after the last character at the end of the document."""
         at = re.search(r" \(at line (\d+), column (\d+)\)$", message)
         if at:
             return int(at[1]), int(at[2])
@@ -92,12 +94,12 @@ class Reader:
     def _first_place(self, key: str, line: int) -> str:
         places = locate(self.text).keys.items()
         first = next((at.line for path, at in places if path[-1] == key and at.line < line), None)
-        return f", first in line {first}" if first else ""
+        return f", first on line {first}" if first else ""
 
     # Faults
 
     def fault(self, path: Path, what: str, hint: str, *, key: bool = False, part: str = "") -> None:
-        """Note a fault at the value of `path`, at its key, or at `part` of the value; () has no place."""
+        """Record a fault at the value of `path`, at its key, or at `part` of the value; () has no position."""
         if len(self.faults) >= _KEPT:
             self.left_out += 1
             return
@@ -110,11 +112,11 @@ class Reader:
             self.faults.append(self._at(span, what, hint))
 
     def count(self) -> int:
-        """Return how many faults there are so far."""
+        """Return the number of faults so far."""
         return len(self.faults) + self.left_out
 
     def raise_faults(self) -> None:
-        """Raise all faults there are, in the order of the file.
+        """Raise all recorded faults, in the order of the file.
 
         Raises:
             ExperimentError: there are faults.
@@ -125,28 +127,28 @@ class Reader:
         ordered = sorted(self.faults, key=lambda fault: (fault.line or math.inf, fault.column))
         if len(ordered) > SHOWN:
             more = f"and {self.count() - SHOWN:,} more faults"
-            ordered = [*ordered[:SHOWN], Fault(0, 0, 1, more, "Mend these first.", "")]
+            ordered = [*ordered[:SHOWN], Fault(0, 0, 1, more, "Fix these first.", "")]
         raise ExperimentError(self.path, ordered)
 
     def spelled(self, path: Path) -> str:
-        """Return a value as the file spells it."""
+        """Return a value as it is written in the file."""
         span = self.places.value(path)
         return self.text[span.start : span.end] if span else ""
 
     def is_short(self, path: Path, value: list[Any]) -> bool:
-        """Return whether a list is short enough for an axis; note a fault where it is not."""
+        """Return whether a list is short enough for an axis; record a fault if not."""
         if len(value) <= MOST_RUNS:
             return True
         what = f"{path[-1]} has {len(value):,} values; at most {MOST_RUNS:,} are allowed"
-        self.fault(path, what, "Every one of them is tried with every LR.", key=True)
+        self.fault(path, what, "Every value is tried with every LR.", key=True)
         return False
 
     def drop(self, key: str) -> None:
-        """Forget a key of which all is said."""
+        """Drop a key whose faults are all recorded."""
         self.data.pop(key, None)
 
     def _narrow(self, span: Span, part: str) -> Span:
-        """Return where `part` stands in the first line of `span`, if it does."""
+        """Return the position of `part` in the first line of `span`, or `span` if it is not there."""
         offset = self.text.find(part, span.start, span.start + span.length) - span.start
         if offset < 0:
             return span
@@ -178,7 +180,7 @@ class Reader:
         )
 
     def whole(self, key: str, default: int, low: int, high: int, example: str) -> int:
-        """Return a whole number from `low` to `high`; 1e4 is as good as 10000."""
+        """Return a whole number from `low` to `high`; 1e4 is read as 10000."""
         wanted = (
             f"a whole number from {low} to {high}"
             if high < 10**6
@@ -196,7 +198,7 @@ class Reader:
         wanted: str,
         example: str,
     ) -> float | None:
-        """Return a finite number that `accept` likes."""
+        """Return a finite number for which `accept` is true."""
 
         def good(value: Any) -> bool:
             return is_number(value) and accept(value)
@@ -207,7 +209,7 @@ class Reader:
     def string(
         self, key: str, default: str, wanted: str = "a string that is not empty", example: str = ""
     ) -> str:
-        """Return a string with at least one visible character, and none that no program can be given."""
+        """Return a string with at least one visible character and without control characters."""
         return str(self._checked(key, default, is_text, wanted, example))
 
     def choice(self, key: str, default: str, choices: Sequence[str]) -> str:
@@ -221,11 +223,11 @@ class Reader:
         return default
 
     def table(self, key: str) -> Values:
-        """Return a table, {} where there is none."""
+        """Return a table; {} if there is none."""
         return dict(self._checked(key, {}, lambda value: isinstance(value, dict), "a table"))
 
     def unknown(self, path: Path, known: Sequence[str], kind: str) -> None:
-        """Note that the last part of `path` is none of the known names."""
+        """Record a fault: the last part of `path` is not one of the known names."""
         name = str(path[-1])
         self.fault(
             path, f"unknown {kind} {names([name])}", did_you_mean(name, known, f"{kind}s"), key=True
@@ -239,7 +241,7 @@ class Reader:
         value = self.data[key]
         if accept(value):
             return value
-        hint = f"Try: {key} = {example}" if example else "Leave it out for the default."
+        hint = f"Try: {key} = {example}" if example else "Remove it to use the default."
         self.fault(
             (key,), f"{key} must be {wanted} {found(value)}", self._unquoted(value, accept) or hint
         )
@@ -247,7 +249,7 @@ class Reader:
 
     @staticmethod
     def _unquoted(value: Any, accept: Callable[[Any], bool]) -> str:
-        """Return the remedy where the value would be right without its quotes."""
+        """Return the hint if the value would be valid without its quotes."""
         inner = literal(value) if isinstance(value, str) else None
         return (
             f"Drop the quotes: {str(value).strip()}" if inner is not None and accept(inner) else ""
@@ -255,7 +257,7 @@ class Reader:
 
 
 def literal(text: str) -> Any:
-    """Return the number or boolean that `text` would be without quotes; None where it is neither."""
+    """Return the number or boolean that `text` would be without quotes; None if it is neither."""
     try:
         value = tomllib.loads(f"x = {text.strip()}").get("x")
     except (ValueError, RecursionError):
@@ -264,7 +266,7 @@ def literal(text: str) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether it is a finite number; true and false are none."""
+    """Return whether it is a finite number; true and false are not numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:
@@ -279,16 +281,16 @@ def is_whole(value: Any, low: int, high: int) -> bool:
 
 
 def is_text(value: Any) -> bool:
-    """Return whether it is a string that a program can be given and a person can see."""
+    """Return whether it is a string with visible and without control characters."""
     return isinstance(value, str) and bool(value.strip()) and not _UNSAFE.search(value)
 
 
 def _harmless(text: str) -> str:
-    """Return text without what a terminal would obey; every character keeps its column."""
+    """Return text with control characters replaced; every character keeps its column."""
     return _UNSAFE.sub(lambda bad: " " if bad[0] == "\t" else "\ufffd", text)
 
 
-def _syntax_mend(what: str, source: str) -> str:
+def _syntax_hint(what: str, source: str) -> str:
     for words, hint in _SYNTAX:
         if words in what:
             return hint.replace("SOURCE", source.partition("=")[0].strip() or "key")
@@ -296,22 +298,22 @@ def _syntax_mend(what: str, source: str) -> str:
 
 
 _SYNTAX = (
-    ("stands twice", "Keep one of them; a list tries several values."),
-    ("Duplicate inline table key", "A key stands twice in this table; keep one of them."),
-    ("twice", "A table stands twice; put its keys under one [header]."),
-    ("Unclosed array", "A list ends with ]: SOURCE = [1e-3, 1e-2]"),
+    ("defined twice", "Keep one of them; a list tries several values."),
+    ("Duplicate inline table key", "A key is defined twice in this table; keep one of them."),
+    ("twice", "A table is defined twice; put its keys under one [header]."),
+    ("Unclosed array", "The list lacks its closing bracket: SOURCE = [1e-3, 1e-2]"),
     (
         "Unclosed inline table",
-        "A table in a line ends with }: { grid = 8, from = 1e-5, to = 1e-1 }",
+        "The table lacks its closing brace: { grid = 8, from = 1e-5, to = 1e-1 }",
     ),
     ("Unterminated string", 'The string lacks its closing quote: SOURCE = "..."'),
     ('Expected "\'"', "The string lacks its closing quote: SOURCE = '...'"),
     ("Expected '=' after a key", "A line is KEY = VALUE, or a # comment, or a [table]."),
-    ("Unescaped '\\'", "Single quotes leave backslashes alone: parse = 'step (?P<step>\\d+)'"),
+    ("Unescaped '\\'", "Single quotes keep backslashes: parse = 'step (?P<step>\\d+)'"),
     ("Illegal character '\\n'", 'The string lacks its closing quote: SOURCE = "..."'),
     (
         "Invalid initial character for a key part",
-        "Tables stand in one line, without a comma at their end.",
+        "An inline table is on one line, without a trailing comma.",
     ),
     (
         "Invalid value",
@@ -319,7 +321,7 @@ _SYNTAX = (
     ),
     (
         "Expected newline or end",
-        "One KEY = VALUE a line; numbers look like 0.5 (not 5. or 05); lists stand in [ ].",
+        "One KEY = VALUE per line; numbers look like 0.5 (not 5. or 05); lists are in [ ].",
     ),
-    ("thousands of digits", "No number of an experiment needs them."),
+    ("thousands of digits", "No number of an experiment needs that many."),
 )

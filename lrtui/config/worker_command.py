@@ -1,4 +1,4 @@
-"""From an experiment to what one attempt is given: its argv and its environment."""
+"""The argv and the environment of one attempt."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def argv(experiment: Experiment, context: Mapping[str, Scalar]) -> list[str]:
 def environment(
     context: Mapping[str, Scalar], experiment: Experiment | None = None
 ) -> dict[str, str]:
-    """Return LRTUI_LR, LRTUI_SEED and so on; with `experiment` also its constants and the horizon's alias."""
+    """Return LRTUI_LR, LRTUI_SEED and so on; with `experiment`, its constants and the horizon's alias too."""
     values = complete(experiment, context) if experiment else context
     return {f"LRTUI_{name.upper()}": text_of(name, value) for name, value in values.items()}
 
@@ -75,15 +75,15 @@ def template(experiment: Experiment) -> tuple[str, ...]:
 
 
 def _has_custom_model(experiment: Experiment) -> bool:
-    """Tell whether a run may need the experiment file's folder, to import a model from it."""
+    """Return whether a run may import a model from the experiment file's folder."""
     levels = experiment.study.levels.get("model", ()) if experiment.study else ()
     return any(":" in optimizer_name(str(model)) for model in (experiment.model, *levels))
 
 
 def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Return the context with everything that the experiment itself knows; the context wins.
+    """Return the context with the experiment's constants added; the context takes precedence.
 
-    Unless the context says otherwise this is no range test: the LR stays where it is, for 0 steps.
+    By default this is not a range test: the LR stays constant, for 0 steps.
     """
     constants: dict[str, Scalar] = {
         "model": experiment.model,

@@ -274,7 +274,7 @@ class Actions:
                 self._go_to(text)
 
         note = "the next one above; once more: /, Enter; empty: nothing"
-        ask = Ask("StateStyle for", self.model.view.find, note, lambda _: (True, ""))
+        ask = Ask("Find", self.model.view.find, note, lambda _: (True, ""))
         self.push_screen(ask, answered)
 
     def _go_to(self, text: str) -> None:

@@ -131,13 +131,13 @@ class Reader(threading.Thread):
             self.look_now()
 
     def look_now(self) -> None:
-        """StateStyle at once: a key was pressed, or something was asked of the supervisor."""
+        """Look at once: a key was pressed, or something was asked of the supervisor."""
         self._calm = 0
         self._asked_at = time.monotonic()
         self._wake.set()
 
     def catch_up(self, most_seconds: float = 2.0) -> None:
-        """StateStyle at once, and return when what was there has been told; called from other threads than the app's."""
+        """Look at once, and return when what was there has been told; called from other threads than the app's."""
         told = threading.Event()
         self._awaited.append(told)
         self.look_now()
@@ -150,7 +150,7 @@ class Reader(threading.Thread):
 
     @override
     def run(self) -> None:
-        """StateStyle until the app ends."""
+        """Look until the app ends."""
         try:
             from lrtui.frontend.snapshot import DirectoryReader  # off the way to the first paint
 

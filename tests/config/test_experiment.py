@@ -106,14 +106,14 @@ def test_auto_needs_a_range_test_or_bounds_or_a_known_optimizer():
 def test_a_search_says_what_it_will_cost():
     text = 'dataset = "digits"\nepochs = 27\nlr = "auto"\n'
     lines = describe(parse(text, "x.toml"))
-    assert "compared    at 3, 9, 27 epochs; 1/3 go on, two at least" in lines
+    assert "compared    at 3, 9, 27 epochs; 1/3 of the runs continue, at least two" in lines
     assert any("a range test of 100 steps, then about 75 epochs, 40% of" in line for line in lines)
 
 
 def test_a_budget_that_ends_before_the_first_comparison_is_refused():
     with pytest.raises(ExperimentError) as caught:
         parse('dataset = "digits"\nepochs = 27\nlr = "auto"\nbudget = "20 epochs"\n', "x.toml")
-    assert "too small for one comparison: that takes 21 epochs" in caught.value.faults[0].what
+    assert "too small: the first comparison takes 21 epochs" in caught.value.faults[0].what
 
 
 def test_a_script_without_the_placeholders_cannot_resume_or_stop_by_itself():
@@ -263,8 +263,8 @@ wd = [0.1, 0]
         "seeds       0 to 1",
         "length      2,000 steps each",
         "metric      min val_loss (the mean of the last 3)",
-        "at once     as many as the machine has room for",
-        "in all      8 runs, 16,000 steps",
+        "parallel    as many as fit on the machine",
+        "total       8 runs, 16,000 steps",
         "",
         "  r01  lr 1e-02     wd=0.1  seed 0",
         "  r02  lr 6.25e-03  wd=0.1  seed 0",
@@ -282,7 +282,7 @@ wd = [0.1, 0]
 
 def test_check_shows_the_head_of_a_long_list_and_the_notes():
     lines = describe(parse(f"{BUILTIN}seeds = 100\nmetric = 'max test_acc'", "x.toml"))
-    assert "in all      100 runs, 2,000 epochs" in lines
+    assert "total       100 runs, 2,000 epochs" in lines
     assert "  and 60 more" in lines
     assert lines[-1].startswith("note: selected on test")
 

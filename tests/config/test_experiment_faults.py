@@ -1,4 +1,4 @@
-"""Every fault of an experiment file: its place, what was expected, and how to mend it."""
+"""Every fault of an experiment file: its position, the cause, and the hint."""
 
 import pytest
 
@@ -64,17 +64,21 @@ def test_an_empty_file_is_told_what_it_needs():
     assert (
         message("")
         == """\
-experiments/first.toml: there is neither a dataset nor a command
-  Name one of them: dataset = "digits", or command = ["python", "train.py", "--lr={lr}"]
+experiments/first.toml: the file has neither a dataset nor a command
+  Add one of them: dataset = "digits", or command = ["python", "train.py", "--lr={lr}"]
 
-experiments/first.toml: there is no lr
-  Say which to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"""
+experiments/first.toml: the file has no lr
+  Add the LRs to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"""
     )
 
 
 def test_an_own_script_is_told_what_it_needs():
     whats = [fault.what for fault in faults('command = ["./train"]')]
-    assert whats == ["there is no epochs, steps or tokens", "there is no metric", "there is no lr"]
+    assert whats == [
+        "the file has no epochs, steps or tokens",
+        "the file has no metric",
+        "the file has no lr",
+    ]
 
 
 def test_a_key_that_stands_twice_is_shown_with_both_places():
@@ -85,7 +89,7 @@ def test_a_key_that_stands_twice_is_shown_with_both_places():
     assert (
         message(BUILTIN + "lr = 1e-3\nepochs = 3\nlr = 1e-2")
         == """\
-experiments/first.toml:4:1: this is not TOML: lr stands twice, first in line 2
+experiments/first.toml:4:1: this is not TOML: lr is defined twice, first on line 2
      4 | lr = 1e-2
          ^^
   Keep one of them; a list tries several values."""
@@ -96,10 +100,10 @@ experiments/first.toml:4:1: this is not TOML: lr stands twice, first in line 2
     ("text", "line", "column", "hint"),
     [
         ("lr = adam", 1, 6, "Strings need quotes"),
-        ("a = 1\nlr = [1e-3\n", 2, 11, "A list ends with ]"),
+        ("a = 1\nlr = [1e-3\n", 2, 11, "lacks its closing bracket"),
         ("lr 1e-3", 1, 4, "A line is KEY = VALUE"),
         ('name = "x', 1, 10, "closing quote"),
-        ("lr = 1e-3 epochs = 3", 1, 11, "One KEY = VALUE a line"),
+        ("lr = 1e-3 epochs = 3", 1, 11, "One KEY = VALUE per line"),
         ('parse = "\\d"', 1, 12, "Single quotes"),
         ("[values]\n[values]", 2, 8, "twice"),
     ],
@@ -127,8 +131,8 @@ def test_absurd_files_are_refused_in_words(text):
         ("nan", "LRs look like"),
         ("inf", "LRs look like"),
         ("-1e-3", "LRs look like"),
-        ("0", "at 0 nothing is learned"),
-        ("1e-400", "at 0 nothing is learned"),
+        ("0", "at 0 the model does not learn"),
+        ("1e-400", "at 0 the model does not learn"),
         ("1" + "0" * 400, "LRs look like"),
         ("1979-05-27", "LRs look like"),
     ],
@@ -145,7 +149,7 @@ def test_an_lr_is_a_finite_number_above_0(value, hint):
     ("lr", "what", "hint"),
     [
         ("[]", "lr is an empty list", "Try: lr = [1e-4"),
-        ("[[1e-3]]", "a learning rate must be", "no lists in it"),
+        ("[[1e-3]]", "a learning rate must be", "cannot contain lists"),
         ('"1e-3, 1e-2"', "lr must be a list of numbers", "Write it as a list: lr = [1e-3, 1e-2]"),
         ('"aut"', 'lr must be LRs or a search (found "aut", a string)', "Did you mean auto?"),
         ("{ auto = 2 }", "auto must be a whole number from 3 to 1000", "auto = 8"),
@@ -159,7 +163,7 @@ def test_an_lr_is_a_finite_number_above_0(value, hint):
         ("{ grid = 1, from = 1e-3, to = 0.1 }", "grid must be a whole number from 2 to 1000", "grid = 8"),
         ("{ random = 2.5, from = 1e-3, to = 0.1 }", "random must be a whole number from 1 to 1000", "random = 8"),
         ("{ grid = true, from = 1e-3, to = 0.1 }", "grid must be a whole number", "grid = 8"),
-        ("{ grid = 8, from = 0, to = 0.1 }", "a learning rate must be", "at 0 nothing is learned"),
+        ("{ grid = 8, from = 0, to = 0.1 }", "a learning rate must be", "at 0 the model does not learn"),
         ("{ grid = 8, from = 1e-3, to = 0.1, too = 1 }", "unknown key too in lr", "Did you mean to?"),
         ("{ gird = 8, from = 1e-3, to = 0.1 }", "unknown key gird in lr", "Did you mean grid?"),
         ("{ sgd = [1e-3] , adam = 1 }", "lr has an entry for sgd", 'optimizer = ["adam", "sgd"]'),
@@ -186,13 +190,13 @@ def test_more_than_1000_runs_are_refused_with_the_count():
     many = ", ".join(f"{i}e-9" for i in range(1, 10_001))
     assert (
         one(f"{BUILTIN}lr = [{many}]").what
-        == "these are 10,000 runs (10,000 LRs); at most 1,000 are allowed"
+        == "the experiment has 10,000 runs (10,000 LRs); at most 1,000 are allowed"
     )
     axes = f'{BUILTIN}optimizer = ["adam", "sgd"]\nseeds = 60\nlr = {{ grid = 10, from = 1e-3, to = 1 }}'
     fault = one(axes)
     assert (
         fault.what
-        == "these are 1,200 runs (10 LRs x 2 optimizers x 60 seeds); at most 1,000 are allowed"
+        == "the experiment has 1,200 runs (10 LRs x 2 optimizers x 60 seeds); at most 1,000 are allowed"
     )
     assert (fault.line, fault.column) == (4, 1)
 
@@ -268,14 +272,14 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ('schedule = "cosin"', 'unknown schedule "cosin"', "Did you mean cosine?"),
         ("schedule = { cosine = 0.1, warmup = 500 }", "warmup is a share of the horizon", "0.05"),
         ('metric = "val_acc"', 'metric must be "max NAME" or "min NAME"', '"max val_acc" (more is better)'),
-        ('metric = "min val_lss"', "the built-in trainer cannot be judged by", "Did you mean val_loss?"),
+        ('metric = "min val_lss"', "runs of the built-in trainer cannot be ranked by", "Did you mean val_loss?"),
         ('metric = "min val_acc"', '"min val_acc" would pick the worst run', '"max val_acc"'),
         ('metric = "best val_loss"', 'metric must be "max NAME"', ""),
         ('metric = "max"', 'metric must be "max NAME"', ""),
         ('loss = "loss"', "the built-in trainer emits no loss", "train_loss"),
-        ("tokens = 100", "tokens belongs to your own script", "Leave tokens out"),
-        ("parse = 'x'", "parse belongs to your own script", "Leave parse out"),
-        ("[values]\nwd = 1", "values belongs to your own script", "Leave values out"),
+        ("tokens = 100", "tokens only applies to your own script", "Remove tokens"),
+        ("parse = 'x'", "parse only applies to your own script", "Remove parse"),
+        ("[values]\nwd = 1", "values only applies to your own script", "Remove values"),
         ("epochs = 0", "epochs must be a number above 0 (found 0)", "epochs = 20"),
         ('epochs = "20"', "epochs must be a number above 0", "Drop the quotes: 20"),
         ("epochs = nan", "epochs must be a number above 0 (found nan)", "epochs = 20"),
@@ -291,7 +295,7 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ("keep = 1", "keep must leave at least one run of each rung", 'keep = "1/3"'),
         ('keep = "3/2"', "keep must leave at least one run of each rung", 'keep = "1/3"'),
         ('budget = "0 epochs"', "budget must be a time or a length", '"36h"'),
-        ('budget = "100 steps"', "budget is in steps, and the length of a run in epochs", '"120 epochs"'),
+        ('budget = "100 steps"', "budget is in steps, but the length of a run is in epochs", '"120 epochs"'),
         ('budget = "much"', "budget must be a time or a length", '"36h"'),
         ('value = "mean"', 'value must be "last", "best" or "mean N"', "mean 3"),
         ("within = 0", "within must be a number above 0", "within = 0.005"),
@@ -329,19 +333,19 @@ def test_a_wrong_key_is_one_fault_that_says_what_was_expected(line, what, hint):
 @pytest.mark.parametrize(
     ("line", "what", "hint"),
     [
-        ('dataset = "digits"', "dataset belongs to the built-in trainer", "Keep one of the two"),
-        ("augment = true", "augment belongs to the built-in trainer", "under [values]"),
+        ('dataset = "digits"', "dataset only applies to the built-in trainer", "Keep one of the two"),
+        ("augment = true", "augment only applies to the built-in trainer", "under [values]"),
         ("steps = 10", "epochs and steps are both given", "Keep one of them"),
-        ("parse = '('", "parse is no regular expression of Python", "Single quotes"),
+        ("parse = '('", "parse is not a Python regular expression", "Single quotes"),
         ("parse = '(?P<epoch>x) (?P<val_acc>x)'\nloss = 'lm_loss'", "parse has no group lm_loss", "(?P<lm_loss>"),
-        ("parse = '(?P<epoch>x)'", "parse has no group val_acc, so nothing would decide", "(?P<val_acc>"),
+        ("parse = '(?P<epoch>x)'", "parse has no group val_acc, so no run could be ranked", "(?P<val_acc>"),
         ("parse = '(?P<step>x) (?P<val_acc>x)'", "it has no group epoch", "step, val_acc"),
         ("parse = 3", "parse must be a regular expression (found 3)", "Try: parse"),
-        ("[values]\nlr = 3", "{lr} is lrtui's own placeholder", "move the line above [values]"),
-        ("[values]\ntoken = 3", "{token} is lrtui's own placeholder or variable", "another name"),
-        ("[values]\nseeds = 3", "seeds stands under [values] and is a key of the experiment", "move seeds above it"),
-        ("[values]\n'w d' = 3", "a placeholder's name has letters, digits and _", "Try: w_d"),
-        ("[values]\nwd = 1\nWD = 2", "wd and WD would share the variable LRTUI_WD", "Rename"),
+        ("[values]\nlr = 3", "{lr} is reserved for lrtui", "move the line above [values]"),
+        ("[values]\ntoken = 3", "{token} is reserved for lrtui", "another name"),
+        ("[values]\nseeds = 3", "seeds is under [values], but it is a key of the experiment", "move seeds above it"),
+        ("[values]\n'w d' = 3", "a placeholder's name consists of letters, digits and _", "Try: w_d"),
+        ("[values]\nwd = 1\nWD = 2", "wd and WD would both become the variable LRTUI_WD", "Rename"),
         ("[values]\nwd = []", "wd is an empty list", "wd = 0.1"),
         ("[values]\nwd = [0.1, nan]", "wd must be a number, a string, true or false (found nan)", "wd = 0.1"),
         ("[values]\nwd = { a = 1 }", "wd must be a number, a string, true or false", "wd = 0.1"),
@@ -364,18 +368,18 @@ def test_a_wrong_key_beside_a_command_is_one_fault(line, what, hint):
         ("3", "command must be a list of strings (found 3)", 'command = ["python"'),
         ('["python", 3]', "every part of command must be a string (found 3)", '"3"'),
         ('["python", ["a"]]', "every part of command must be a string", "flat"),
-        ('["python", "a\\u0000"]', "no program can be given a NUL", "u0000"),
+        ('["python", "a\\u0000"]', "an argument cannot contain a NUL", "u0000"),
         ('"python \'t.py"', "command cannot be split: No closing quotation", "list"),
-        ('"a.sh && b.sh"', "command is run without a shell, which && would need", '["bash", "-c", "a.sh && b.sh"]'),
-        ('"X=1 python t.py"', "command is run without a shell, and begins with a variable", "env X=1"),
+        ('"a.sh && b.sh"', "command is run without a shell, but && needs one", '["bash", "-c", "a.sh && b.sh"]'),
+        ('"X=1 python t.py"', "command is run without a shell, but begins with a variable", "env X=1"),
         ('["t", "--lr={l_r}"]', "unknown placeholder {l_r}", "Did you mean {lr}?"),
         ('["t", "{steps}"]', "{steps} has no value", "write {epochs} or {horizon}"),
         ('["t", "{batch_size}"]', "{batch_size} has no value", "batch_size = 128"),
         ('["t", "{optimizer}"]', "{optimizer} has no value", "optimizer = "),
-        ('["t", "{run*2}"]', "{run*2} scales what is no number", "Write {run}."),
-        ('["t", "{lr/10}"]', "{lr/10} is no placeholder", "{lr*0.1}"),
-        ('["t", "{lr:.2e}"]', "{lr:.2e} is no placeholder", "{lr*0.1}"),
-        ('["t", "{lr!r}"]', "{lr!r} is no placeholder", "{lr*0.1}"),
+        ('["t", "{run*2}"]', "{run*2} scales a value that is not a number", "Write {run}."),
+        ('["t", "{lr/10}"]', "{lr/10} is not a placeholder", "{lr*0.1}"),
+        ('["t", "{lr:.2e}"]', "{lr:.2e} is not a placeholder", "{lr*0.1}"),
+        ('["t", "{lr!r}"]', "{lr!r} is not a placeholder", "{lr*0.1}"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_is_one_fault(command, what, hint):

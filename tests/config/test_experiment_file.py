@@ -60,13 +60,13 @@ def test_a_folder_is_no_experiment(folder):
 
 def test_a_pipe_is_refused_instead_of_waited_for(folder):
     os.mkfifo(folder / "pipe.toml")
-    refused(folder / "pipe.toml", "is no file")
+    refused(folder / "pipe.toml", "is not a regular file")
 
 
 def test_a_huge_file_is_refused_unread(folder):
     with (folder / "big.toml").open("wb") as file:
         file.truncate(10 << 20)
-    refused(folder / "big.toml", "has 10.0 MiB; an experiment has at most 1 MiB")
+    refused(folder / "big.toml", "has 10.0 MiB; an experiment file has at most 1 MiB")
 
 
 def test_a_file_that_is_not_utf8_names_the_line(folder):

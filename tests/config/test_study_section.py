@@ -125,8 +125,8 @@ def test_a_factor_that_the_command_does_not_take_is_noted():
 def test_check_says_what_is_varied_and_what_is_held():
     lines = describe(studied("batch_size = [8, 128]\nmodel = [{ mlp = { width = 64 } }]"))
     text = "\n".join(lines)
-    assert "batch_size 8, 128 (beside 32), one at a time" in text
-    assert "model mlp width=64 (beside mlp), one at a time" in text
+    assert "batch_size 8, 128 (besides 32), one at a time" in text
+    assert "model mlp width=64 (besides mlp), one at a time" in text
     assert "epochs: every level trains 5 of them" in text
     assert "  r03  lr 1e-03  batch_size=8" in lines
     assert "8 runs, 40 epochs" in text
@@ -147,15 +147,15 @@ def test_what_is_held_is_the_unit_of_the_length(hold):
 @pytest.mark.parametrize(
     ("length", "hold", "hint"),
     [
-        ("epochs = 5", "steps", "steps = 160 in the place of epochs = 5"),  # 1,000 images in batches of 32
-        ("steps = 160", "epochs", "epochs = 5 in the place of steps = 160"),
-        ("epochs = 5\ndata = 0.1", "steps", "steps = 20 in the place"),
+        ("epochs = 5", "steps", "steps = 160 instead of epochs = 5"),  # 1,000 images in batches of 32
+        ("steps = 160", "epochs", "epochs = 5 instead of steps = 160"),
+        ("epochs = 5\ndata = 0.1", "steps", "steps = 20 instead"),
     ],
 )  # fmt: skip
 def test_another_hold_is_a_fault_that_computes_the_length(length, hold, hint):
     text = BUILTIN.replace("epochs = 5", length)
     fault = one(f"batch_size = [8]\nhold = '{hold}'", text)
-    assert fault.what.startswith(f"hold says {hold}, and the length of a run is in ")
+    assert fault.what.startswith(f"hold is {hold}, but the length of a run is in ")
     assert hint in fault.hint
 
 
@@ -165,7 +165,7 @@ def test_a_hold_that_is_no_word_is_a_fault(hold):
 
 
 def test_for_an_own_script_the_length_cannot_be_computed():
-    assert "epochs = .. in the place of steps = 100" in one('batch_size = [64]\nhold = "epochs"', OWN).hint  # fmt: skip
+    assert "epochs = .. instead of steps = 100" in one('batch_size = [64]\nhold = "epochs"', OWN).hint  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_for_an_own_script_the_length_cannot_be_computed():
         ("batch_size = [8, 0]", "batch_size must be a whole number, 1 or more (found 0)", ""),
         ("batch_size = [8.5]", "batch_size must be a whole number", ""),
         ("batch_size = [true]", "batch_size must be a whole number", ""),
-        ("batch_size = [32]", "no level beside the experiment's own, 32", "[32, 128, 512]"),
+        ("batch_size = [32]", "no level besides the experiment's own, 32", "[32, 128, 512]"),
         ("data = [0.1, 1.5]", "data must be a share above 0 and up to 1 (found 1.5)", ""),
         ("data = [nan]", "data must be a share", ""),
         ('model = ["cnn33"]', 'unknown model "cnn33"', "Did you mean cnn3?"),
@@ -209,19 +209,19 @@ def test_a_study_that_is_no_table_is_a_fault():
     ("axis", "hint"),
     [
         ('optimizer = ["adam", "sgd"]', "the others go into [study]"),
-        ('schedule = ["constant", "cosine"]', "a file of its own"),
+        ('schedule = ["constant", "cosine"]', "one file for each"),
     ],
 )
 def test_nothing_varies_beside_a_study(axis, hint):
     fault = one("data = [0.1]", f"{BUILTIN}{axis}\n")
-    assert fault.what.endswith("is a list, and a study varies one thing at a time")
+    assert fault.what.endswith("is a list, but a study varies one factor at a time")
     assert hint in fault.hint
 
 
 def test_no_placeholder_varies_beside_a_study():
     text = OWN.replace('"t"', '"t", "--wd={wd}"')
     fault = one("data = [0.1]\n[values]\nwd = [0.1, 0.2]", text)
-    assert fault.what == "wd is a list, and a study varies one thing at a time"
+    assert fault.what == "wd is a list, but a study varies one factor at a time"
 
 
 def test_an_own_script_says_around_what_it_is_studied():
@@ -232,7 +232,10 @@ def test_an_own_script_says_around_what_it_is_studied():
 
 
 def test_data_sets_are_the_built_in_trainers():
-    assert "belongs to the built-in trainer" in one('data = [0.1]\ndataset = ["digits"]', OWN).what
+    assert (
+        "only applies to the built-in trainer"
+        in one('data = [0.1]\ndataset = ["digits"]', OWN).what
+    )
 
 
 def test_a_level_given_twice_is_kept_once():
@@ -244,7 +247,7 @@ def test_a_level_given_twice_is_kept_once():
 def test_more_runs_than_anyone_wants_are_a_fault():
     text = BUILTIN.replace("[1e-3, 1e-2]", "{ grid = 100, from = 1e-5, to = 1 }")
     levels = ", ".join(map(str, range(1, 12)))
-    assert "these are 1,200 runs (100 LRs x 12 levels x 1 seeds)" in one(f"batch_size = [{levels}]", text).what  # fmt: skip
+    assert "the study has 1,200 runs (100 LRs x 12 levels x 1 seeds)" in one(f"batch_size = [{levels}]", text).what  # fmt: skip
 
 
 def test_the_table_knows_how_many_images_train(tmp_path):

@@ -173,8 +173,8 @@ def _empty(root):
     [
         (lambda root: root.mkdir(), "there must be two at least (found none"),
         (lambda root: images(root, ("cat",)), "there must be two at least (found only cat/"),
-        (lambda root: root.write_text("x"), "is no folder"),
-        (lambda root: None, "there is no such folder"),
+        (lambda root: root.write_text("x"), "not a folder"),
+        (lambda root: None, "no such folder"),
         (_empty, "no images in the class eel (looked for .jpg"),
         (_broken, "2 of 22 images cannot be read"),
         (_deep, "pixels of mode I;16: convert it to 8 bits"),
@@ -409,9 +409,9 @@ def test_a_wrong_table_is_a_fault_at_its_place(line, said):
 
 def test_own_data_are_looked_for_beside_the_file_but_not_by_a_frozen_copy(tmp_path):
     line = 'dataset = { folder = "images" }'
-    with pytest.raises(ExperimentError, match="there is no such folder"):
+    with pytest.raises(ExperimentError, match="no such folder"):
         experiment(line, tmp_path)
     (tmp_path / "images").mkdir()
     assert experiment(line, tmp_path) == experiment(line)
-    with pytest.raises(ExperimentError, match="there is no such file"):
+    with pytest.raises(ExperimentError, match="no such file"):
         experiment('dataset = { npz = "images" }\n[study]\nmodel = ["mlp"]', tmp_path / "images")

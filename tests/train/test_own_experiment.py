@@ -79,7 +79,7 @@ def test_a_sweep_finds_images_and_model_beside_its_file(mine, tmp_path):
     [
         (lambda mine: (mine / "images" / "dark" / "0.png").write_bytes(b"x"), 2, "0.png (cannot"),
         (lambda mine: (mine / "my_model.py").unlink(), 2, "x.toml:2:"),
-        (lambda mine: os.rename(mine / "images", mine / "photos"), 2, "there is no such folder"),
+        (lambda mine: os.rename(mine / "images", mine / "photos"), 2, "no such folder"),
         (
             lambda mine: (mine / "my_model.py").write_text("def build(*a, **k): 1 / 0"),
             1,

@@ -77,7 +77,7 @@ SIGNATURE = "def build(channels, size, classes"
         ('"my_model"', GOOD, 'unknown model "my_model"'),
         ('"my_model:"', GOOD, 'is "module:function"'),
         ('"../my_model:build"', GOOD, 'is "module:function"'),
-        ('"mymodel:build"', GOOD, 'model "mymodel:build": there is no such module'),
+        ('"mymodel:build"', GOOD, 'model "mymodel:build": no such module'),
         ('"my_model:built"', GOOD, "Did you mean build?"),
         ('"my_model:build"', "def build():\n  x = = 3", "my_model.py:2: invalid syntax"),
         ('"my_model:build"', "def build(channels):\n  pass", "my_model.py:1: build takes 1 arg"),
@@ -121,7 +121,7 @@ def test_a_module_may_lie_deeper_and_a_study_may_name_it(folder):
     with pytest.raises(ExperimentError) as raised:
         parse(f'dataset = "digits"\nmodel = "mlp"\nlr = [1e-3]\n{text}', "x.toml", folder)
     (fault,) = raised.value.faults
-    assert 'model "nets.smal:build": there is no such module' in fault.what
+    assert 'model "nets.smal:build": no such module' in fault.what
 
 
 def test_a_frozen_copy_is_read_without_the_users_files():

@@ -52,7 +52,7 @@ def locate(choice: Choice, beside: Path) -> Path:
     is_right = path.is_dir() if choice.name == "folder" else path.is_file()
     if not is_right:
         kind = "folder" if choice.name == "folder" else "file"
-        there = f"is no {kind}" if path.exists() else f"there is no such {kind}"
+        there = f"not a {kind}" if path.exists() else f"no such {kind}"
         raise UsageError(f"dataset {choice.name} {given!r}: {there} ({path})")
     return path
 
