@@ -1,25 +1,25 @@
-"""What a user sees when something cannot be done: what, where, and how to mend it.
+"""What a user sees if something cannot be done: what, where, and how to fix it.
 
     UserError                exit code 2: usage, a bad file, a refused command
     ├── ExperimentError      exit code 2: all faults of one experiment file, at once
     ├── MachineError         exit code 5: disk full, no data, no GPU asked for, a directory that cannot be written
     └── OwnedElsewhereError  exit code 6: another host or user owns the experiment
 
-`lrtui.cli.main.main` is the one door that prints them. Anything else that escapes is a bug of lrtui: exit code 3.
+`lrtui.cli.main.main` is the only place that prints them. Anything else that escapes is an internal error: exit code 3.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class UserError(Exception):
-    """Something the user can mend.
+    """Something the user can fix.
 
     Attributes:
         what: one sentence: what is wrong.
         where: a path, a verb or a key; "" where `what` says it.
-        mend: what to do next, ready to type where possible.
+        hint: what to do next, ready to type where possible.
 
     """
 
@@ -48,8 +48,7 @@ class OwnedElsewhereError(UserError):
     exit_code = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault of an experiment file, at a place in its text."""
 
     line: int
@@ -61,7 +60,7 @@ class Fault:
     what: str
     """What was expected and what was found."""
     hint: str
-    """How to mend it."""
+    """How to fix it."""
     source: str
     """The line as it stands in the file, without its newline."""
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lrtui.cli.main import _VERBS
+from lrtui.cli.verbs import VERBS
 from lrtui.tui.keymap import KEYMAP
 
 ROOT = Path(__file__).parent.parent
@@ -16,7 +16,7 @@ def test_every_key_of_the_keymap_stands_in_the_table():
 
 
 def test_every_verb_is_named():
-    for verb in _VERBS:
+    for verb in VERBS:
         if verb != "open":
             assert re.search(rf"\b{verb}\b", README), verb
 

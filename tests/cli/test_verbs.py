@@ -72,7 +72,7 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(lab):
 
 
 def test_every_interactive_act_has_its_verb(lab):
-    lab.start(lrs="1e-3, 3e-4", steps=150)
+    lab.start(lrs="1e-3, 3e-4", steps=100_000)
     lab.running("r01", 2)
     lab.running("r02", 2)
     directory = str(lab.directory)

@@ -1,0 +1,25 @@
+"""`lrtui add DIR --lr LR`: add a run with another learning rate."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_directory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `add` takes."""
+    add_directory(parser)
+    parser.add_argument("--lr", type=float, required=True, help="the learning rate of the new run")
+    parser.add_argument("--like", metavar="RUN", help="take the other settings of this run")
+    parser.add_argument("--seed", type=int)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command; return the exit code."""
+    from lrtui.cli import attach
+    from lrtui.cli.sending import command
+    from lrtui.sweep.events import AddRun
+
+    directory = attach.ours(options.directory)
+    return command(directory, AddRun(lr=options.lr, parent=options.like, seed=options.seed))

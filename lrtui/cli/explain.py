@@ -1,0 +1,26 @@
+"""`lrtui explain DIR [RUN]`: say why a run waits, runs or ended."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_directory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `explain` takes."""
+    add_directory(parser)
+    parser.add_argument("runs", nargs="*", metavar="RUN")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the reasons, by default of all runs; return 0."""
+    from lrtui.cli.inspect import find_runs, sweep_of
+    from lrtui.frontend.explain import explanation
+
+    directory = options.directory
+    sweep = sweep_of(directory)
+    runs = find_runs(sweep, directory, options.runs) if options.runs else list(sweep.runs.values())
+    for each in runs:
+        print(*explanation(sweep, each, directory), sep="\n")
+    return 0

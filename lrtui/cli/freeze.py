@@ -1,0 +1,20 @@
+"""`lrtui freeze DIR RUN`: halt a run in memory."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `freeze` takes."""
+    add_runs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command for each run; return the exit code."""
+    from lrtui.cli.sending import command_runs
+    from lrtui.sweep.events import FreezeRun
+
+    return command_runs(options, lambda run: FreezeRun(run=run))

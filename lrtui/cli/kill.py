@@ -1,0 +1,20 @@
+"""`lrtui kill DIR RUN`: end a run."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `kill` takes."""
+    add_runs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command for each run; return the exit code."""
+    from lrtui.cli.sending import command_runs
+    from lrtui.sweep.events import KillRun
+
+    return command_runs(options, lambda run: KillRun(run=run))

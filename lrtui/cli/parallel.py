@@ -1,0 +1,22 @@
+"""`lrtui parallel DIR N`: set how many runs train at once."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_directory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `parallel` takes."""
+    add_directory(parser)
+    parser.add_argument("parallel", type=int, metavar="N")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command; return the exit code."""
+    from lrtui.cli import attach
+    from lrtui.cli.sending import command
+    from lrtui.sweep.events import SetParallel
+
+    return command(attach.ours(options.directory), SetParallel(parallel=options.parallel))

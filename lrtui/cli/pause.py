@@ -1,0 +1,20 @@
+"""`lrtui pause DIR RUN`: let a run write its checkpoint and exit."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `pause` takes."""
+    add_runs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command for each run; return the exit code."""
+    from lrtui.cli.sending import command_runs
+    from lrtui.sweep.events import PauseRun
+
+    return command_runs(options, lambda run: PauseRun(run=run))

@@ -1,0 +1,24 @@
+"""`lrtui restart DIR RUN`: start an ended run again."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `restart` takes."""
+    add_runs(parser)
+    parser.add_argument(
+        "--from-checkpoint", action="store_true", help="continue from the last checkpoint"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command for each run; return the exit code."""
+    from lrtui.cli.sending import command_runs
+    from lrtui.sweep.events import RestartRun
+
+    checkpoint = options.from_checkpoint
+    return command_runs(options, lambda run: RestartRun(run=run, checkpoint=checkpoint))

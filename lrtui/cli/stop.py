@@ -1,0 +1,25 @@
+"""`lrtui stop DIR`: end the sweep; its runs write their checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtui.cli.options import add_directory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `stop` takes."""
+    add_directory(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send the command and say how to continue; return the exit code."""
+    from lrtui.cli import attach
+    from lrtui.cli.sending import command
+    from lrtui.sweep.events import StopSweep
+
+    directory = attach.ours(options.directory)
+    code = command(directory, StopSweep())
+    if code == 0:
+        print(f"  to continue: lrtui {directory} --resume")
+    return code

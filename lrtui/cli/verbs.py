@@ -1,0 +1,66 @@
+"""The table of verbs. To add one: a file with `add_arguments` and `run`, and a line in VERBS.
+
+The files import nothing heavy before `run` is called, because every start of lrtui imports all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Protocol
+
+from lrtui.cli import (
+    add,
+    check,
+    explain,
+    freeze,
+    kill,
+    ls,
+    parallel,
+    pause,
+    replay,
+    report,
+    restart,
+    resume,
+    serve,
+    status,
+    stop,
+)
+from lrtui.cli import open as opening
+from lrtui.cli.doctor import verb as doctor
+
+
+class Verb(Protocol):
+    """The file of one verb."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add what the verb takes."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it; return the exit code.
+
+        Raises:
+            UserError: it cannot be done.
+
+        """
+
+
+VERBS: dict[str, tuple[Verb, str]] = {
+    "open": (opening, "start, attach to, or view an experiment (the verb may be left out)"),
+    "check": (check, "validate a file and print what would run"),
+    "status": (status, "print the current state"),
+    "stop": (stop, "end the sweep; runs write their checkpoints"),
+    "kill": (kill, "end a run"),
+    "restart": (restart, "start an ended run again"),
+    "pause": (pause, "let a run write its checkpoint and exit"),
+    "resume": (resume, "continue a paused or frozen run"),
+    "freeze": (freeze, "halt a run in memory"),
+    "add": (add, "add a run with another learning rate"),
+    "parallel": (parallel, "set how many runs train at once"),
+    "explain": (explain, "say why a run waits, runs or ended"),
+    "report": (report, "write the report: md, json, html, csv, and charts as svg and png"),
+    "serve": (serve, "show the monitor in a browser; Ctrl-C ends it, the runs continue"),
+    "replay": (replay, "play a recorded sweep again in the monitor; launches nothing"),
+    "ls": (ls, "list the experiments under runs/"),
+    "doctor": (doctor, "check this machine, or an experiment directory"),
+}
+"""Each verb with its line of help."""
