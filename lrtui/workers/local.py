@@ -72,19 +72,22 @@ class Local:
             os.close(fd)
 
     def condition(self, root: Path, token: str) -> Condition:
-        """Return how an attempt stands, in the order that loses and doubles nothing."""
+        """Return how an attempt stands, in the order that loses and doubles nothing.
+
+        exit.json is believed when keeper and worker are gone: a worker can write one while it trains on.
+        """
         for child in self._keepers:
             child.poll()
         self._preloaded.poll()
         files = AttemptLayout(root)
-        ending = read_exit(files.exit)
-        if ending is not None:
-            return ending
         who = read_pid(files.pid, token)
         keeper_lives = who is not None and is_same(who.keeper, who.keeper_start, token)
         worker_lives = who is not None and is_same(who.worker, who.start, token)
         if who is not None and (keeper_lives or worker_lives):
             return Alive(who.worker if worker_lives else None, kept=keeper_lives)
+        ending = read_exit(files.exit)
+        if ending is not None and (who is not None or not locks.is_held(root)):
+            return ending
         if locks.is_held(root) or keeper.bearers(token):
             return self._living_without_pid_file(files, token)
         ending = read_exit(files.exit)  # it may have come between the two looks

@@ -220,6 +220,16 @@ def test_a_damaged_exit_file_is_no_exit(tmp_path, launcher, content):
     assert launcher.condition(started.root, started.token) == Vanished()
 
 
+def test_an_exit_file_is_not_believed_while_its_worker_lives(tmp_path, launcher):
+    started = job(tmp_path, "sleep", "60")
+    launcher.launch(started)
+    pid = worker_pid(launcher, started)
+    (started.root / "exit.json").write_text('{"at": 1.0, "code": 0}')
+    assert launcher.condition(started.root, started.token) == Alive(pid, kept=True)
+    assert launcher.send(started.root, started.token, signal.SIGKILL) == 1
+    assert over(launcher, started) == Exited(None, signal.SIGKILL)
+
+
 def test_a_capped_log_keeps_head_and_tail_and_saves_every_metric_line(tmp_path, launcher):
     code = """
 import sys, time
