@@ -122,31 +122,22 @@ def test_a_worker_that_still_looks_like_the_keeper_that_forked_it_is_signalled(t
 
 LEAVES_CHILDREN = """
 import os, subprocess, sys, time
-subprocess.Popen(["sleep", "600"])
-subprocess.Popen(["sleep", "600"], start_new_session=True)
-subprocess.Popen(["sleep", "600"], start_new_session=True, env={})
+subprocess.Popen(["sleep", sys.argv[1]])
+subprocess.Popen(["sleep", sys.argv[1]], start_new_session=True)
+subprocess.Popen(["sleep", sys.argv[1]], start_new_session=True, env={})
 if os.fork() == 0:
     time.sleep(600)
 """
 
 
 def test_nothing_is_left_of_a_worker_that_forks_spawns_and_calls_setsid(tmp_path, launcher):
-    started = job(tmp_path, *python(LEAVES_CHILDREN))
-    before = sleepers()
+    seconds = str(600 + secrets.randbelow(10**6) / 10**6)  # tells these sleeps from all others
+    started = job(tmp_path, *python(LEAVES_CHILDREN), seconds)
     launcher.launch(started)
     assert over(launcher, started) == Exited(0, None)
-    until(
-        lambda: not keeper.bearers(started.token), 3
-    )  # the keeper itself ends a moment after its exit.json
-    assert sleepers() == before
-
-
-def sleepers() -> int:
-    return subprocess.run(
-        ["pgrep", "-cx", "sleep"], capture_output=True, check=False
-    ).stdout != b"" and int(
-        subprocess.run(["pgrep", "-cx", "sleep"], capture_output=True, check=False).stdout
-    )
+    until(lambda: not keeper.bearers(started.token))
+    found = subprocess.run(["pgrep", "-fx", f"sleep {seconds}"], capture_output=True, check=False)
+    assert not found.stdout
 
 
 def test_a_pid_file_that_names_a_foreign_process_gets_nobody_signalled(tmp_path, launcher):
