@@ -1,0 +1,89 @@
+"""The two pages that are made from code: the commands from their parsers, the keys from the keymap.
+
+`python -m tests.generated_docs` writes them; tests/test_readme.py compares.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from lrtui.cli.verbs import VERBS
+from lrtui.tui.keymap import USUAL
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+_CLI_HEAD = """# Commands
+
+`lrtui FILE.toml` and `lrtui DIR` need no verb: they start what is not finished, attach where a supervisor is alive, and show what has ended. `DIR` is an
+experiment directory, `RUN` a run (`r03`) or its learning rate (`3e-4`).
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | an answer |
+| 1 | some run failed or was lost, or none finished |
+| 2 | usage, a bad file, or a refused command |
+| 3 | internal error |
+| 4 | stopped by you |
+| 5 | the machine: disk, data, GPU |
+| 6 | owned by another host or user |
+| 130 | Ctrl-C, which only detaches |
+"""
+
+
+def cli_page() -> str:
+    """Return docs/cli.md."""
+    return "\n".join([_CLI_HEAD, *(line for name in VERBS for line in _verb(name))])
+
+
+def keys_page() -> str:
+    """Return docs/keys.md: the text before its first group as it is, then a table for each group."""
+    head = (DOCS / "keys.md").read_text().split("\n## Runs\n")[0].rstrip()
+    groups = dict.fromkeys(key.group for key in USUAL)
+    tables = [line for group in groups for line in _group(group)]
+    return "\n".join([head, *tables])
+
+
+def _verb(name: str) -> Iterator[str]:
+    verb, what = VERBS[name]
+    parser = argparse.ArgumentParser(prog=f"lrtui {name}", add_help=False)
+    verb.add_arguments(parser)
+    shown = [each for each in parser._actions if each.help != argparse.SUPPRESS]
+    words = [_positional(each) for each in shown if not each.option_strings]
+    yield f"## {name}\n"
+    yield f"`{' '.join(['lrtui', name, *words])}`\n"
+    yield f"{what[0].upper()}{what[1:]}.\n"
+    options = [each for each in shown if each.option_strings]
+    if options:
+        yield "| option | meaning |\n|---|---|"
+        yield from (f"| `{_option(each)}` | {_cell(each.help or '')} |" for each in options)
+        yield ""
+
+
+def _positional(action: argparse.Action) -> str:
+    word = str(action.metavar or action.dest)
+    shapes = {"?": f"[{word}]", "*": f"[{word} ...]", "+": f"{word} [{word} ...]"}
+    return shapes.get(str(action.nargs), word)
+
+
+def _option(action: argparse.Action) -> str:
+    value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+    return f"{', '.join(action.option_strings)}{value}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("%%", "%")
+
+
+def _group(group: str) -> Iterator[str]:
+    yield f"\n## {group}\n"
+    yield "| action | key | what it does |\n|---|---|---|"
+    for key in USUAL:
+        if key.group == group:
+            yield f"| `{key.action}` | {key.shown} | {key.help} |"
+
+
+if __name__ == "__main__":
+    (DOCS / "cli.md").write_text(cli_page().rstrip() + "\n")
+    (DOCS / "keys.md").write_text(keys_page().rstrip() + "\n")
