@@ -13,7 +13,7 @@ from lrtui.config.choices import read_axis, read_named
 from lrtui.config.experiment import ISOLATIONS, Experiment
 from lrtui.config.fault_text import found, show
 from lrtui.config.keys import check_keys
-from lrtui.config.objective import read_loss, read_objective, read_regex
+from lrtui.config.objective import read_first, read_loss, read_objective, read_parse
 from lrtui.config.placeholders import (
     ALIASES,
     FIXED,
@@ -60,8 +60,8 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         reader.fault((), "the file has neither a dataset nor a command", hint)
     command = None if builtin else read_command(reader)
     unit, horizon = _horizon(reader, builtin=builtin)
-    regex = read_regex(reader, unit)
-    objective = read_objective(reader, regex, builtin=builtin)
+    parse_rules = read_parse(reader, unit)
+    objective = read_objective(reader, parse_rules, builtin=builtin)
     optimizers = read_axis(
         reader, "optimizer", OPTIMIZERS if builtin else None, "adam" if builtin else ""
     )
@@ -97,8 +97,10 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         schedules=schedules,
         values=values,
         objective=objective,
-        loss=read_loss(reader, regex, builtin=builtin),
-        parse=regex.pattern if regex else None,
+        loss=read_loss(reader, parse_rules, builtin=builtin),
+        parse=parse_rules.parse if parse_rules else None,
+        position=reader.string("position", "", example='"global_step"'),
+        first=read_first(reader),
         unit=unit,
         horizon=horizon,
         strategy=strategy,

@@ -90,8 +90,12 @@ class Experiment:
     objective: Objective
     loss: str
     """The metric that the health rules read."""
-    parse: str | None
-    """Regular expression for scripts that print text."""
+    parse: str | tuple[str, ...] | None
+    """Regular expressions or presets for scripts that print text."""
+    position: str
+    """What the script calls the unit; "" for the usual names."""
+    first: int | None
+    """The number of the script's first epoch or step; None: found out."""
     unit: Unit
     horizon: float
     """The full length of a run, in `unit`s; a whole number."""

@@ -17,7 +17,9 @@ KEYS = {
     "tokens": "the length of a full run, in tokens",
     "metric": 'the metric to optimise: "max val_acc"',
     "loss": "the metric that the health rules read",
-    "parse": "a regular expression for scripts that print text",
+    "parse": 'for scripts that print text: a regular expression, a preset such as "keras", or a list of them',
+    "position": "what your script calls the step or epoch",
+    "first": "0 or 1: the number of your script's first step or epoch",
     "lr": "the learning rates",
     "seeds": "how many seeds each setting gets",
     "seed": "the first seed",
@@ -45,7 +47,7 @@ KEYS = {
 }
 
 BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")
-COMMAND_ONLY = ("parse", "tokens", "values")
+COMMAND_ONLY = ("parse", "position", "first", "tokens", "values")
 
 ALIASES = {
     "learning_rate": "lr",

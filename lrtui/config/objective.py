@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass
 
 from lrtui.config.experiment import Objective
 from lrtui.config.fault_text import did_you_mean, found, names, show
-from lrtui.config.toml_reader import Reader
+from lrtui.config.toml_reader import Reader, is_whole
+from lrtui.metrics.capture.positions import NAMES as POSITIONS
+from lrtui.metrics.capture.presets import PRESETS
 from lrtui.sweep.events import Unit
 from lrtui.text.clean import runaway
 
@@ -19,21 +22,79 @@ STREAMED = (
 JUDGED = STREAMED[:5]
 """The metrics that can rank runs."""
 
-_METRIC = re.compile(r"[A-Za-z0-9_./-]+")
+_LONGEST_NAME = 128
+_PRESET_LIKE = re.compile(r"[\w.+-]+")
+"""What may be a misspelt preset: a pattern needs more than letters."""
 _SMALLER = re.compile(r"loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|fid|bpc|bpb", re.IGNORECASE)
 _LARGER = re.compile(r"acc|auc|f1|iou|bleu|rouge|precision|recall|score|map|psnr|r2", re.IGNORECASE)
 
 
-def read_regex(reader: Reader, unit: Unit) -> re.Pattern[str] | None:
-    """Return `parse`, compiled; it must name the horizon's unit."""
-    source = reader.data.get("parse")
-    if source is None:
+@dataclass(frozen=True, slots=True)
+class ParseRules:
+    """`parse`, checked."""
+
+    parse: str | tuple[str, ...]
+    names: tuple[str, ...]
+    """The metrics that it gives."""
+    closed: bool
+    """Whether it can give no others: a preset may read names that the script chooses."""
+
+    def lacks(self, metric: str) -> bool:
+        """Tell whether it can never give a metric."""
+        return self.closed and metric not in self.names
+
+
+def read_parse(reader: Reader, unit: Unit) -> ParseRules | None:
+    """Return `parse`: a pattern, a preset, or a list of them; one of the patterns must name a position."""
+    value = reader.data.get("parse")
+    if value is None:
         return None
+    each = value if isinstance(value, list) else [value]
     example = rf"parse = '{unit} (?P<{unit}>\d+) loss (?P<train_loss>\S+)'"
-    if not isinstance(source, str) or not source:
-        reader.fault(
-            ("parse",), f"parse must be a regular expression {found(source)}", f"Try: {example}"
-        )
+    if not each or not all(isinstance(one, str) and one for one in each):
+        what = f"parse must be a regular expression, a preset or a list of them {found(value)}"
+        reader.fault(("parse",), what, f"Try: {example}")
+        return None
+    faults = reader.count()
+    groups: list[str] = []
+    for one in each:
+        if one in PRESETS:
+            continue
+        regex = _compiled(reader, one, example)
+        groups += regex.groupindex if regex else ()
+    if reader.count() > faults:
+        return None
+    presets = [PRESETS[one] for one in each if one in PRESETS]
+    positions = {unit, "position", reader.data.get("position"), *POSITIONS[unit]}
+    if not presets and not positions.intersection(groups):
+        what = f"parse must name the horizon's unit: it has no group {unit}"
+        given = names(dict.fromkeys(groups)) or "none"
+        hint = f"Groups look like (?P<{unit}>\\d+); it has: {given}."
+        reader.fault(("parse",), what, hint)
+    known = [*groups, *(name for preset in presets for name in preset.names)]
+    closed = all(preset.names for preset in presets)
+    parse = value if isinstance(value, str) else tuple(each)
+    return ParseRules(parse, tuple(dict.fromkeys(known)), closed)
+
+
+def read_first(reader: Reader) -> int | None:
+    """Return the number of the script's first step or epoch; None where that is found out."""
+    value = reader.data.get("first")
+    if value is None or (value in {0, 1} and is_whole(value, 0, 1)):
+        return value
+    what = f"first must be 0 or 1 {found(value)}"
+    reader.fault(
+        ("first",), what, "It is the number that your script gives its first step or epoch."
+    )
+    return None
+
+
+def _compiled(reader: Reader, source: str, example: str) -> re.Pattern[str] | None:
+    """Return a pattern, compiled; note what is wrong with it."""
+    if _PRESET_LIKE.fullmatch(source):
+        what = f"parse knows no preset {show(source)}"
+        hint = did_you_mean(source, PRESETS, "presets")
+        reader.fault(("parse",), what, f"{hint} A pattern has groups: {example}")
         return None
     try:
         with warnings.catch_warnings():
@@ -48,14 +109,10 @@ def read_regex(reader: Reader, unit: Unit) -> re.Pattern[str] | None:
         hint = "Write (?>...) around the repeated part, or simplify it: \\S+ instead of (\\w+ ?)+."
         reader.fault(("parse",), what, hint)
         return None
-    if unit not in regex.groupindex:
-        what = f"parse must name the horizon's unit: it has no group {unit}"
-        given = names(regex.groupindex) or "none"
-        reader.fault(("parse",), what, f"Groups look like (?P<{unit}>\\d+); it has: {given}.")
     return regex
 
 
-def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bool) -> Objective:
+def read_objective(reader: Reader, rules: ParseRules | None, *, builtin: bool) -> Objective:
     """Return `metric`; "max val_acc" by default for the built-in trainer."""
     default = Objective("val_acc", "max")
     value = reader.data.get("metric")
@@ -64,15 +121,15 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
             hint = 'Add the metric to optimise: metric = "max val_acc" or metric = "min val_loss"'
             reader.fault((), "the file has no metric", hint)
         return default
-    words = value.split() if isinstance(value, str) else []
-    if len(words) != 2 or words[0] not in {"max", "min"} or not _METRIC.fullmatch(words[1]):
+    words = value.split(maxsplit=1) if isinstance(value, str) else []
+    if len(words) != 2 or words[0] not in {"max", "min"} or not _is_name(words[1]):
         reader.fault(
             ("metric",),
             f'metric must be "max NAME" or "min NAME" {found(value)}',
-            _direction(words),
+            _direction(value.split() if isinstance(value, str) else []),
         )
         return default
-    objective = Objective(words[1], "max" if words[0] == "max" else "min")
+    objective = Objective(words[1].rstrip(), "max" if words[0] == "max" else "min")
     if builtin and objective.metric not in JUDGED:
         what = f"runs of the built-in trainer cannot be ranked by {show(objective.metric)}"
         reader.fault(("metric",), what, did_you_mean(objective.metric, JUDGED, "metrics"))
@@ -84,9 +141,9 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
         reader.notes.append(
             f'metric = "{objective.goal} {objective.metric}": is {_other(objective.goal)} meant?'
         )
-    if regex and objective.metric not in regex.groupindex:
+    if rules and rules.lacks(objective.metric):
         what = f"parse has no group {objective.metric}, so no run could be ranked"
-        hint = f"Add (?P<{objective.metric}>\\S+) to parse, or choose one of its groups: {names(regex.groupindex)}."
+        hint = f"Add (?P<{objective.metric}>\\S+) to parse, or choose one of its groups: {names(rules.names)}."
         reader.fault(("metric",), what, hint)
     if "test" in re.split(r"[_./-]", objective.metric.lower()):
         reader.notes.append(
@@ -95,11 +152,11 @@ def read_objective(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bo
     return objective
 
 
-def read_loss(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bool) -> str:
+def read_loss(reader: Reader, rules: ParseRules | None, *, builtin: bool) -> str:
     """Return the metric that the health rules read, `train_loss` by default."""
     loss = reader.string("loss", "train_loss", "the name of a metric", '"train_loss"')
     losses = ("train_loss", "val_loss")
-    if not _METRIC.fullmatch(loss):
+    if not _is_name(loss):
         reader.fault(
             ("loss",),
             f"loss must be the name of a metric {found(loss)}",
@@ -111,20 +168,23 @@ def read_loss(reader: Reader, regex: re.Pattern[str] | None, *, builtin: bool) -
             f"the built-in trainer emits no loss {show(loss)}",
             did_you_mean(loss, losses, "losses"),
         )
-    elif regex and loss not in regex.groupindex and reader.has("loss"):
+    elif rules and rules.lacks(loss) and reader.has("loss"):
         reader.fault(("loss",), f"parse has no group {loss}", f"Add (?P<{loss}>\\S+) to parse.")
-    elif regex and loss not in regex.groupindex:
+    elif rules and rules.lacks(loss):
         reader.notes.append(
             f"parse has no group {loss}: no rule watches the loss (name another with loss = ..)"
         )
     return loss
 
 
+def _is_name(text: str) -> bool:
+    """Tell whether a text can name a metric: it can be printed, and is not too long."""
+    return text.isprintable() and bool(text.strip()) and len(text) <= _LONGEST_NAME
+
+
 def _direction(words: list[str]) -> str:
     """Return the hint for an invalid metric, with the direction that its name suggests first."""
-    metric = next(
-        (word for word in words if word not in {"max", "min"} and _METRIC.fullmatch(word)), None
-    )
+    metric = next((word for word in words if word not in {"max", "min"} and _is_name(word)), None)
     if metric is None:
         return 'Try: metric = "max val_acc"'
     goal = _goal(metric)

@@ -22,7 +22,7 @@ import msgspec
 
 from lrtui.analysis.ranking import Standing, rank
 from lrtui.hardware import gpu
-from lrtui.metrics import MetricLog, RunSeries
+from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
 from lrtui.sweep.files import read_end
 from lrtui.sweep.journal import PER_POLL, JournalTail
@@ -202,7 +202,7 @@ class DirectoryReader:
         if plan is None:
             return
         if self._sidecar is None:
-            self._sidecar = Sidecar(self.directory, (plan.unit, plan.parse))
+            self._sidecar = Sidecar(self.directory, (repr(Reading.of(plan)),))
         for run in self._sweep.runs.values():
             reader = self._readers.get(run.id)
             if reader is None:
@@ -289,7 +289,7 @@ class _RunReader:
         self.done = False
         """Whether the last attempt has ended and everything is read: nothing is polled until the journal names it again."""
         self._layout = layout
-        self._plan = plan
+        self._reading = Reading.of(plan)
         self._logs: list[tuple[int, MetricLog]] = []
         self._current = 0
         self._ended = False
@@ -322,6 +322,7 @@ class _RunReader:
             return True
         if self._current + 1 < len(self._logs):
             self._current += 1
+            self._logs[self._current][1].capture.go_on_from(log.capture)
             return True
         self.done = self._ended
         return False
@@ -363,7 +364,7 @@ class _RunReader:
 
     def _log(self, run: Run, attempt: int) -> MetricLog:
         root = self._layout.attempt(run.folder, attempt)
-        return MetricLog(root, self._plan.unit, self._plan.parse)
+        return MetricLog(root, self._reading, run.attempts[attempt - 1].until)
 
     def _offset(self) -> int:
         return sum(log.offset for _, log in self._logs)

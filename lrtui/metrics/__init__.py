@@ -7,6 +7,7 @@ write anything. Nothing here imports numpy until a chart is thinned.
 A *level* is a length of training in the plan's unit (epochs, steps or tokens).
 """
 
+from lrtui.metrics.capture import Reading
 from lrtui.metrics.downsample import thin
 from lrtui.metrics.line import AXES, Measurement
 from lrtui.metrics.log import MetricLog
@@ -18,6 +19,7 @@ __all__ = [
     "Goal",
     "Measurement",
     "MetricLog",
+    "Reading",
     "RunSeries",
     "Series",
     "thin",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 
 import msgspec
 
-from lrtui.metrics.line import Decoder, Measurement, Pattern
+from lrtui.metrics.capture import Capture, CaptureState, Reading
+from lrtui.metrics.line import Measurement
 from lrtui.metrics.tail import Hole, Mark, Tail
-from lrtui.sweep.events import Unit
+from lrtui.sweep.files import read_end
 from lrtui.sweep.layout import AttemptLayout
 
 
@@ -25,24 +28,36 @@ class LogState(msgspec.Struct, array_like=True):
     metrics: Mark
     output: Mark
     printed: Mark
-    names: list[str]
+    capture: CaptureState
     last_saved: tuple[int, int]
     bad: int
+    ended: bool
+
+
+class _Exit(msgspec.Struct):
+    """exit.json, as far as it is needed here."""
+
+    code: int | None = None
 
 
 _saved = msgspec.json.Decoder(_Saved)
+_exit = msgspec.json.Decoder(_Exit)
 
 
 class MetricLog:
     """Follows the metric lines of one attempt, wherever its worker put them."""
 
-    def __init__(self, attempt_dir: Path, unit: Unit, parse: str | None = None) -> None:
+    def __init__(self, attempt_dir: Path, reading: Reading, until: float = math.inf) -> None:
+        """Follow the attempt in a directory, which was started to train for `until`."""
         files = AttemptLayout(attempt_dir)
+        self._exit = files.exit
+        self._until = min(until, reading.horizon)
+        self._ended = False
+        """Whether the worker has ended and everything that it wrote was read."""
         self._metrics = Tail(files.metrics)
         self._output = Tail(files.output)
         self._printed = Tail(files.printed)
-        self._decoder = Decoder(unit)
-        self._pattern = Pattern(parse)
+        self.capture = Capture(reading)
         self._last_saved = (0, 0)
         """(offset, bytes) of the last line taken from printed.jsonl."""
         self._passed_hole = False
@@ -69,16 +84,16 @@ class MetricLog:
         metrics, output, printed = self._metrics.mark(), self._output.mark(), self._printed.mark()
         if metrics is None or output is None or printed is None:
             return None
-        names = sorted(self._decoder.known)
-        return LogState(metrics, output, printed, names, self._last_saved, self._bad)
+        capture = self.capture.state()
+        return LogState(metrics, output, printed, capture, self._last_saved, self._bad, self._ended)
 
     def resume(self, state: LogState, *, whole: bool) -> bool:
         """Go on where another log was, if the files are the same; where not (False), this log is of no use any more.
 
         The files of an attempt that was read `whole` must not even have grown.
         """
-        self._decoder.known.update(state.names)
-        self._last_saved, self._bad = state.last_saved, state.bad
+        self.capture.resume(state.capture)
+        self._last_saved, self._bad, self._ended = state.last_saved, state.bad, state.ended
         tails = (self._metrics, self._output, self._printed)
         marks = (state.metrics, state.output, state.printed)
         return all(t.resume(m, whole=whole) for t, m in zip(tails, marks, strict=True))
@@ -87,51 +102,33 @@ class MetricLog:
         """Return what was measured since the last call, reading about `max_bytes` of each file; never raises."""
         found: list[Measurement] = []
         self._passed_hole = False
+        # Asked first: what an ended worker wrote is there before its exit.json.
+        ended = not self._ended and os.path.exists(self._exit)
         for block in self._metrics.blocks(max_bytes):
-            self._read_metrics(block, found)
+            self._bad += self.capture.metric_lines(block, found)
         if self._metrics.hole is not None:
             self._bad += 1
             self._metrics.jump(self._metrics.hole.end, skipping=True)
             self._passed_hole = True
         for block in self._output.blocks(max_bytes):
-            self._read_text(block, found)
+            self.capture.text(block, found)
         if self._output.hole is not None:
             self._cross(self._output.hole, max_bytes, found)
+        if ended and not self.more:
+            self._end(found)
         return found
 
-    def _read_metrics(self, block: bytes, found: list[Measurement]) -> None:
-        decode = self._decoder.decode
-        for line in block.split(b"\n"):
-            if not line:
-                continue
-            measurement = decode(line)
-            if measurement is not None:
-                found.append(measurement)
-            elif line.strip():
-                self._bad += 1
-
-    def _read_text(self, block: bytes, found: list[Measurement]) -> None:
-        """Take the JSON metric lines and the pattern's matches out of a script's output."""
-        if not self._pattern and b"{" not in block:
-            return
-        for line in block.split(b"\n"):
-            if b"{" in line and self._read_printed(line, found):
-                continue
-            for fields in self._pattern.fields(line):
-                measurement = self._decoder.fields(fields)
-                if measurement is not None:
-                    found.append(measurement)
-
-    def _read_printed(self, line: bytes, found: list[Measurement]) -> bool:
-        """Append the metric lines among the parts of one line (a progress bar may stand before them)."""
-        before = len(found)
-        for part in line.split(b"\r"):
-            text = part.strip()
-            if text.startswith(b"{") and text.endswith(b"}"):
-                measurement = self._decoder.decode(text)
-                if measurement is not None:
-                    found.append(measurement)
-        return len(found) > before
+    def _end(self, found: list[Measurement]) -> None:
+        """Take what waited for more; a last line without its end counts where the worker was not cut off in it."""
+        self._ended = True
+        try:
+            code = _exit.decode(read_end(self._exit, 1 << 12)).code
+        except (ValueError, RecursionError):
+            code = None
+        if code == 0:
+            self._bad += self.capture.metric_lines(self._metrics.rest(), found)
+            self.capture.text(self._output.rest(), found)
+        self.capture.end(found, self._until, ok=code == 0)
 
     def _cross(self, hole: Hole, max_bytes: int, found: list[Measurement]) -> None:
         """Take the lines that the keeper saved from a hole; once all are read, go on behind it.
@@ -159,4 +156,4 @@ class MetricLog:
         if saved.offset >= since:
             line = saved.line.encode("utf-8", "replace")
             self._last_saved = (saved.offset, len(line))
-            self._read_text(line, found)
+            self.capture.text(line, found)

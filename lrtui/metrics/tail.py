@@ -1,9 +1,10 @@
-"""Following one growing file by whole lines, across the hole that a capped log has in its middle."""
+"""Following one growing file by whole lines (ended by a newline or a carriage return), across the hole that a capped log has in its middle."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from lrtui.sweep.files import open_regular
 
 LONGEST = 1 << 20
 """Bytes of the longest line that is read; longer ones are passed over."""
+_ENDS = re.compile(rb"[\r\n]")
 _CHUNK = 1 << 18
 _SAMPLE = 1 << 12
 NULS = b"\0" * 512
@@ -51,7 +53,7 @@ class Tail:
         self.offset = 0
         """Where the next unread line begins (or goes on, while `skipping`)."""
         self.skipping = False
-        """Whether everything up to the next newline is passed over."""
+        """Whether everything up to the next end of a line is passed over."""
         self.long = 0
         """Lines that were longer than LONGEST."""
         self.hole: Hole | None = None
@@ -65,7 +67,7 @@ class Tail:
         """(size, ctime) when it was opened last."""
 
     def blocks(self, budget: int) -> Iterator[bytes]:
-        """Yield blocks of whole lines, each ending in a newline, about `budget` bytes in all."""
+        """Yield blocks of whole lines, about `budget` bytes in all."""
         self.more = False
         try:
             fd = self._open()
@@ -86,6 +88,23 @@ class Tail:
         self.skipping = skipping
         self.hole = None
         self._seen = (-1, -1)
+
+    def rest(self) -> bytes:
+        """Return the last line of a file that will not grow any more, where it has no end of its own; b"" for none."""
+        if self.skipping or self.hole is not None:
+            return b""
+        try:
+            fd = open_regular(self.path)
+        except OSError:
+            return b""
+        try:
+            data = os.pread(fd, LONGEST + 1, self.offset)
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
+        self.offset += len(data)
+        return data if len(data) <= LONGEST and NULS not in data else b""
 
     def _open(self) -> int | None:
         """Return a descriptor where there may be something new; a file put in the place of ours is read anew."""
@@ -181,15 +200,16 @@ class Tail:
                 want = self._longer(want, len(chunk)) if block is None else _CHUNK
 
     def _whole(self, data: bytes) -> bytes | None:
-        """Consume the whole lines of `data` and return them; None where it has no newline."""
-        end = data.rfind(b"\n") + 1
+        """Consume the whole lines of `data` and return them; None where none ends in it."""
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if end == 0:
             return None
         self.offset += end
         if not self.skipping:
             return data[:end]
         self.skipping = False
-        return data[data.find(b"\n") + 1 : end]
+        first = _ENDS.search(data)
+        return data[first.end() if first else 0 : end]
 
     def _longer(self, want: int, held: int) -> int:
         """Return how much to read next, after a chunk without any newline."""

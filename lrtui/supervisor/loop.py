@@ -214,11 +214,15 @@ class Supervisor:
             if below and "resume" not in {rule for rule, _ in run.flags}:
                 number = len(run.attempts)
                 self.append(ev.RunFlagged(run=run.id, attempt=number, rule="resume", why=below))
+            misread = known[run.id].misread if run.id in known else None
+            if misread and "output" not in {rule for rule, _ in run.flags}:
+                number = len(run.attempts)
+                self.append(ev.RunFlagged(run=run.id, attempt=number, rule="output", why=misread))
 
     def _stop_at_rung(self) -> None:
         """Pause attempts at the length that they were started for, if their script does not stop there itself."""
         if not self._plan().stops_at_until:
-            self.append(*at_rung(self.sweep, lambda run: self.readings.of(run).level))
+            self.append(*at_rung(self.sweep, lambda run: self.readings.of(run).complete))
 
     def _watch_budget(self) -> None:
         if not self._close_look or self.sweep.closed is not None:

@@ -42,7 +42,7 @@ def conclude(
     code, number = (
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
-    complete = progress.level >= attempt.until * (1 - 1e-9)
+    complete = progress.complete >= attempt.until * (1 - 1e-9)
     events: list[AnyEvent] = [*_reached(run, progress), _charged(run, progress)]
 
     def ended(kind: ev.EndingKind, why: str = "") -> list[AnyEvent]:
@@ -62,6 +62,8 @@ def conclude(
     )  # nobody said how the training itself ended
     if at_rung and (code == 0 or run.state is State.PAUSING or silent):
         return [*events, ev.RunWaiting(run=run.id)]
+    if code == 0 and progress.lines and progress.lacks_metric and not run.reached:
+        return ended("failed", progress.unread())
     if complete and (code == 0 or run.state is State.PAUSING):
         return ended("finished")
     if run.state is State.PAUSING:
@@ -81,7 +83,7 @@ def conclude(
     if code == 0 and progress.lines:
         return ended("finished", f"ended by itself at {progress.level:g} of {attempt.until:g}")
     if code == 0:
-        return ended("failed", "it ended without one metric line")
+        return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
     return ended("failed", failure(condition, files))
 
 

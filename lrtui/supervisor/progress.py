@@ -11,7 +11,8 @@ import msgspec
 from lrtui.analysis.chance import Chance
 from lrtui.analysis.health import Signs
 from lrtui.analysis.value_rule import RunValue, run_value
-from lrtui.metrics import Measurement, MetricLog, RunSeries
+from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries
+from lrtui.metrics.capture import likely, missing
 from lrtui.sweep.events import Plan
 from lrtui.sweep.state import Attempt, Run
 
@@ -20,6 +21,9 @@ _MOST_POINTS = 10_000
 _BUDGET = 1 << 20
 """Bytes read from one run per tick: a flood of output does not starve the others."""
 
+_SEVERAL = 3
+"""Near misses of one kind from which on they are no accident."""
+
 
 class Progress:
     """The measurements of one attempt, boiled down."""
@@ -27,7 +31,7 @@ class Progress:
     def __init__(
         self, root: Path, plan: Plan, run: Run, attempt: Attempt, chance: Chance | None
     ) -> None:
-        self._log = MetricLog(root, plan.unit, plan.parse)
+        self._log = MetricLog(root, Reading.of(plan), attempt.until)
         self._plan = plan
         self.signs = Signs(plan, chance)
         self.level = 0.0
@@ -77,9 +81,40 @@ class Progress:
         self.more = self._log.more
         return self.lines > before
 
+    @property
+    def complete(self) -> float:
+        """How far training is known to have come: the start of an epoch that is printed many times is not its end."""
+        return self._log.capture.complete
+
+    @property
+    def lacks_metric(self) -> bool:
+        """Whether the deciding metric was in no record of the attempt, neither as a number nor as nan."""
+        return self._plan.metric not in self._log.capture.names
+
+    @property
+    def misses(self) -> list[str]:
+        """The most frequent near misses: what looked like a measurement and was not taken."""
+        return self._log.capture.misses.told()[:2]
+
+    @property
+    def misread(self) -> str | None:
+        """Return in words that the output holds something like a measurement that was not read; None while all seems well."""
+        capture = self._log.capture
+        if self.lines and self.lacks_metric and likely(self._plan.metric, capture.names):
+            return self.unread()
+        several = any(miss.times >= _SEVERAL for miss in capture.misses.state())
+        return "; ".join(self.misses) if several else None
+
+    def unread(self) -> str:
+        """Return in words why there is no value of the deciding metric, with what was read and what was passed over."""
+        capture = self._log.capture
+        said = missing(self._plan.metric, capture.names)
+        return "; ".join([said, *self.misses])
+
     def go_on_from(self, earlier: Progress) -> None:
         """Remember what an earlier attempt measured, from whose checkpoint this one goes on."""
         earlier.read_all()
+        self._log.capture.go_on_from(earlier._log.capture)
         self.signs = earlier.signs
         self._evaluations = earlier._evaluations
 

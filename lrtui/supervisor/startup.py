@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lrtui.config import Experiment, argv, environment
 from lrtui.config.directory import Origin, beside
+from lrtui.metrics.capture.patterns import sources
 from lrtui.search.strategy import optimizer_name
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep.events import Plan
@@ -75,7 +76,7 @@ def job(
         "cwd": str(cwd),
         "from": attempt.resumed_from,
         "checkpoint_from": str(AttemptLayout(source).checkpoint) if source else None,
-        "parse": plan.parse,
+        "parse": sources(plan.parse),
         **made_by,
     }
     keeper.write_whole(str(files.argv), json.dumps(content, indent=1).encode())

@@ -53,8 +53,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     keep: str = "all"
     grace: float | None = None
     health: dict[str, Scalar] = {}
-    parse: str | None = None
-    """Regular expression for scripts that print text."""
+    parse: str | tuple[str, ...] | None = None
+    """Regular expressions or presets for scripts that print text."""
+    position: str = ""
+    """What the scripts call the horizon's unit; "" for the usual names."""
+    first: int | None = None
+    """The number of the scripts' first epoch or step; None: found out."""
     strategy: str = ""
     """How the LRs were chosen, in words."""
     builtin: bool = True

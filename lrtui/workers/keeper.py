@@ -246,7 +246,7 @@ class _Output:
             if not chunk:
                 return
             position += len(chunk)
-            lines = (held + chunk).split(b"\n")
+            lines = (held + chunk).replace(b"\r", b"\n").split(b"\n")
             held = lines.pop()
             for line in lines:
                 if self.scanned >= end:
@@ -258,19 +258,28 @@ class _Output:
                 held = b""
 
     def _recogniser(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  # see _lines
-        if not isinstance(self.parse, str):
+        said = self.parse if isinstance(self.parse, list) else [self.parse]
+        sources = [each for each in said if isinstance(each, str)]
+        if not sources:
             return _may_be_json
         import re
 
-        pattern = re.compile(self.parse)
-        return lambda line: (
-            _may_be_json(line) or pattern.search(line[:65536].decode("utf-8", "replace"))
-        )
+        patterns = [re.compile(each) for each in sources]
+        escapes = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]?|\x08")
+
+        def matches(line: bytes) -> bool:
+            if _may_be_json(line):
+                return True
+            text = escapes.sub(b"", line[:65536]).decode("utf-8", "replace")
+            return any(pattern.search(text) for pattern in patterns)
+
+        return matches
 
 
 def _may_be_json(line: bytes) -> bool:
-    """Tell whether a line may hold a metric, also behind a progress bar that ended in a carriage return."""
-    return line.rstrip().rpartition(b"\r")[2].lstrip()[:1] == b"{"
+    """Tell whether a line may hold a metric: an object, wherever it stands."""
+    at = line.find(b"{")
+    return at >= 0 and b"}" in line[at:]
 
 
 def _punch(fd: int, offset: int, length: int) -> None:

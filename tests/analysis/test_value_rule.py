@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.value_rule import RunValue, is_rule, run_value
-from lrtui.metrics import Measurement, MetricLog, RunSeries
+from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep.events import Plan, Setting
 from lrtui.sweep.layout import AttemptLayout
@@ -101,7 +101,7 @@ def by_supervisor(root: Path, plan: Plan, attempts) -> RunValue | None:
 def by_leaderboard(root: Path, plan: Plan, attempts) -> RunValue | None:
     series = RunSeries()
     for attempt in attempts:
-        log = MetricLog(root / str(attempt.number), plan.unit)
+        log = MetricLog(root / str(attempt.number), Reading.of(plan))
         series.extend(attempt.number, list(log.poll(1 << 20)))
     until = attempts[-1].until
     return run_value(plan, series, until if until < plan.horizon else math.inf)

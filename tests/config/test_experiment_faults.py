@@ -340,7 +340,7 @@ def test_a_wrong_key_is_one_fault_that_says_what_was_expected(line, what, hint):
         ("parse = '(?P<epoch>x) (?P<val_acc>x)'\nloss = 'lm_loss'", "parse has no group lm_loss", "(?P<lm_loss>"),
         ("parse = '(?P<epoch>x)'", "parse has no group val_acc, so no run could be ranked", "(?P<val_acc>"),
         ("parse = '(?P<step>x) (?P<val_acc>x)'", "it has no group epoch", "step, val_acc"),
-        ("parse = 3", "parse must be a regular expression (found 3)", "Try: parse"),
+        ("parse = 3", "parse must be a regular expression, a preset or a list of them (found 3)", "Try: parse"),
         ("[values]\nlr = 3", "{lr} is reserved for lrtui", "move the line above [values]"),
         ("[values]\ntoken = 3", "{token} is reserved for lrtui", "another name"),
         ("[values]\nseeds = 3", "seeds is under [values], but it is a key of the experiment", "move seeds above it"),

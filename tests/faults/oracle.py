@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from lrtui.metrics import MetricLog
+from lrtui.metrics import MetricLog, Reading
 from lrtui.sweep.layout import Layout
 from tests.supervisor.lab import Lab
 
@@ -18,7 +18,9 @@ def seen(lab: Lab) -> set[tuple[str, int]]:
     found = set()
     for run in lab.sweep.runs.values():
         for attempt in run.attempts:
-            log = MetricLog(Layout(lab.directory).attempt(run.folder, attempt.number), "step")
+            log = MetricLog(
+                Layout(lab.directory).attempt(run.folder, attempt.number), Reading("step")
+            )
             found |= {(attempt.token[:6], int(m.level)) for m in log.poll(1 << 30)}
     return found
 

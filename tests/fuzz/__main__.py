@@ -25,7 +25,7 @@ from lrtui.analysis.verdict import verdict
 from lrtui.config import parse
 from lrtui.errors import ExperimentError
 from lrtui.frontend.narration import event_text
-from lrtui.metrics import MetricLog, RunSeries
+from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.supervisor import commands
 from lrtui.sweep import events as ev
 from lrtui.sweep.journal import JournalTail
@@ -87,7 +87,7 @@ def read_metrics(text: bytes, attempt: Path, name: str, unit: str) -> int:
     for other in ("metrics.jsonl", "output.log"):
         (attempt / other).unlink(missing_ok=True)
     (attempt / name).write_bytes(text)
-    log, series = MetricLog(attempt, unit, PATTERN), RunSeries()
+    log, series = MetricLog(attempt, Reading(unit, PATTERN)), RunSeries()
     measured = log.poll(1 << 30)
     while log.more:
         measured += log.poll(1 << 30)

@@ -4,7 +4,7 @@ import pytest
 
 from lrtui.config import parse
 from lrtui.errors import ExperimentError
-from lrtui.metrics import MetricLog
+from lrtui.metrics import MetricLog, Reading
 from lrtui.text.clean import runaway
 
 RUNAWAYS = [
@@ -42,4 +42,4 @@ def test_usual_patterns_are_none(pattern):
 @pytest.mark.parametrize("pattern", [r"(?P<step>a+)+$", r"(?P<step>\d+).*x.*y"])
 def test_a_viewer_of_a_copied_directory_is_not_held_up(tmp_path, pattern):
     (tmp_path / "output.log").write_bytes(b"a" * 50_000 + b"!\n1 " + b"x" * 60_000 + b"\n")
-    assert MetricLog(tmp_path, "step", pattern).poll() == []
+    assert MetricLog(tmp_path, Reading("step", pattern)).poll() == []

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.metrics import Measurement, MetricLog, RunSeries, Series, thin
+from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries, Series, thin
 from lrtui.workers import keeper
 
 
@@ -32,7 +32,7 @@ def poll_all(log: MetricLog, max_bytes: int = 1 << 22) -> list[Measurement]:
 
 def read(tmp_path, content: bytes, unit="step", **kwargs) -> tuple[list[Measurement], int]:
     (tmp_path / "metrics.jsonl").write_bytes(content)
-    log = MetricLog(tmp_path, unit, **kwargs)
+    log = MetricLog(tmp_path, Reading(unit, **kwargs))
     return poll_all(log), log.bad
 
 
@@ -66,27 +66,20 @@ def test_non_finite_values_are_data(tmp_path):
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"\xef\xbb\xbf" + b'{"step":2}',
         '{"step":2}'.encode("utf-16"),
         b"\0" * 100,
-        b'{"step":2,"a":1e999}',
         b'{"step":' + b"1" * 5000 + b"}",
         b'{"step":2,"a":' + b"9" * 5000 + b"}",
         b"[" * 200_000,
         b'{"a":' * 100_000,
         b'{"step":2',
-        b'{"step":2}{"step":3}',
-        b'{"step":null,"a":1}',
         b'{"step":"NaN"}',
         b'{"step":Infinity}',
         b'{"step":-1}',
-        b'{"epoch":1,"a":2}',
         b'{"step":true}',
         b"[1]",
         b"3",
         b"hello",
-        b'{"\xff\xfe":1,"step":2}',
-        b'{"step":2,"\\ud800":1}',
         b"x" * ((1 << 20) + 10),
         b'{"step":2,"a":"' + b"x" * (3 << 20) + b'"}',
     ],
@@ -97,11 +90,11 @@ def test_a_bad_line_is_counted_and_its_neighbours_are_read(tmp_path, garbage):
     assert bad >= 1
 
 
-def test_names_have_letters_digits_and_a_few_signs(tmp_path):
-    fields = {"step": 1, "val/acc": 1, "a.b-c_D9": 2, "bad name": 3, "\x1b[2J": 4, "": 5}
-    fields["x" * 65] = 6
+def test_any_printable_name_is_a_metric(tmp_path):
+    fields = {"step": 1, "val/acc": 1, "mAP50-95(B)": 2, "eval loss": 3, "\x1b[2J": 4, "": 5}
+    fields["x" * 129] = 6
     (got,), bad = read(tmp_path, line(**fields))
-    assert got.values == {"val/acc": 1, "a.b-c_D9": 2}
+    assert got.values == {"val/acc": 1, "mAP50-95(B)": 2, "eval loss": 3}
     assert bad == 0
 
 
@@ -117,7 +110,7 @@ def test_a_script_cannot_flood_us_with_names(tmp_path):
 def test_half_a_line_waits_for_its_end(tmp_path):
     path = tmp_path / "metrics.jsonl"
     whole = line(step=12345, a=1)
-    log = MetricLog(tmp_path, "step")
+    log = MetricLog(tmp_path, Reading("step"))
     got = []
     for cut in range(len(whole) + 1):
         path.write_bytes(line(step=1, a=0) + whole[:cut])
@@ -139,7 +132,7 @@ def test_reading_in_pieces_equals_reading_at_once(tmp_path_factory, parts, cuts)
     folder = tmp_path_factory.mktemp("pieces")
     at_once, bad = read(folder, whole)
     folder = tmp_path_factory.mktemp("pieces")
-    log = MetricLog(folder, "step")
+    log = MetricLog(folder, Reading("step"))
     pieces = []
     for cut in [*sorted(c for c in cuts if c < len(whole)), len(whole)]:
         (folder / "metrics.jsonl").write_bytes(whole[:cut])
@@ -156,7 +149,7 @@ def test_any_bytes_are_survived(tmp_path_factory, data):
     (folder / "metrics.jsonl").write_bytes(data)
     (folder / "output.log").write_bytes(data)
     (folder / "printed.jsonl").write_bytes(data)
-    poll_all(MetricLog(folder, "step", parse=r"(?P<step>\d+)"))
+    poll_all(MetricLog(folder, Reading("step", r"(?P<step>\d+)")))
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "fifo", "symlink", "unreadable", "loop"])
@@ -175,14 +168,14 @@ def test_what_is_no_file_is_no_data(tmp_path, kind):
             path.chmod(0)
         case "loop":
             path.symlink_to(path)
-    assert MetricLog(tmp_path, "step").poll() == []
-    assert MetricLog(tmp_path / "absent", "step").poll() == []
+    assert MetricLog(tmp_path, Reading("step")).poll() == []
+    assert MetricLog(tmp_path / "absent", Reading("step")).poll() == []
 
 
 def test_a_vanished_file_and_one_written_anew(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(line(step=1, a=1) * 3)
-    log = MetricLog(tmp_path, "step")
+    log = MetricLog(tmp_path, Reading("step"))
     assert len(log.poll()) == 3
     path.unlink()
     assert log.poll() == []
@@ -198,7 +191,7 @@ def test_metric_lines_that_were_printed_count_and_text_is_not_bad(tmp_path):
         b"Loading data...\n" + line(step=1, a=1) + b'{"event":"x"}\n' + b"  " + line(step=2, a=2)
         + b'\r 10%\r 20%\r{"step":3,"a":3}\n' + b"a {brace}\n"
     )  # fmt: skip
-    log = MetricLog(tmp_path, "step")
+    log = MetricLog(tmp_path, Reading("step"))
     assert [x.level for x in log.poll()] == [1, 2, 3]
     assert log.bad == 0
 
@@ -211,7 +204,7 @@ def test_a_pattern_reads_scripts_that_print_text(tmp_path):
         + b"step 1" * (1 << 17)
         + b"\n"
     )
-    got = MetricLog(tmp_path, "step", parse=pattern).poll()
+    got = MetricLog(tmp_path, Reading("step", pattern)).poll()
     assert [x.level for x in got] == [10, 20, 30]
     assert got[0].values == {"train_loss": 2.5, "val_loss": 2.25}
     assert math.isnan(got[1].values["train_loss"])
@@ -222,22 +215,22 @@ def test_a_pattern_reads_scripts_that_print_text(tmp_path):
 def test_an_optional_group_may_be_absent(tmp_path):
     pattern = r"epoch (?P<epoch>\d+) (?:loss (?P<train_loss>\S+)|val (?P<val_loss>\S+))"
     (tmp_path / "output.log").write_bytes(b"epoch 1 loss 0.5\nepoch 1 val 0.6\n")
-    got = MetricLog(tmp_path, "epoch", parse=pattern).poll()
+    got = MetricLog(tmp_path, Reading("epoch", pattern)).poll()
     assert [x.values for x in got] == [{"train_loss": 0.5}, {"val_loss": 0.6}]
 
 
 def test_a_bad_pattern_matches_nothing(tmp_path):
     (tmp_path / "output.log").write_bytes(b"step 1\n")
-    assert MetricLog(tmp_path, "step", parse="(").poll() == []
+    assert MetricLog(tmp_path, Reading("step", "(")).poll() == []
 
 
 FLOOD = """
 import os, resource, sys
 from pathlib import Path
-from lrtui.metrics import MetricLog
+from lrtui.metrics import MetricLog, Reading
 folder = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-log = MetricLog(folder, "step")
+log = MetricLog(folder, Reading("step"))
 found = log.poll()
 while log.more:
     found += log.poll()
@@ -281,7 +274,7 @@ def test_a_capped_log_loses_no_line_and_doubles_none(tmp_path, seed, zeros):
     path = tmp_path / "output.log"
     path.write_bytes(b"")
     output = keeper._Output(str(tmp_path), {"log_cap": 64 << 10})
-    log, got, step = MetricLog(tmp_path, "step"), [], 0
+    log, got, step = MetricLog(tmp_path, Reading("step")), [], 0
     for _ in range(60):
         with open(path, "ab") as file:
             for _ in range(rng.randrange(300)):
@@ -310,7 +303,7 @@ def test_a_line_that_begins_right_behind_the_hole_is_read(tmp_path):
     record = {"offset": 4096, "line": middle.decode().rstrip("\n")}
     (tmp_path / "printed.jsonl").write_text(json.dumps(record) + "\n")
     punch(path, 4096, 12288)
-    assert [x.level for x in poll_all(MetricLog(tmp_path, "step"))] == [1, 2, 3]
+    assert [x.level for x in poll_all(MetricLog(tmp_path, Reading("step")))] == [1, 2, 3]
 
 
 def test_a_hole_of_a_terabyte_is_passed_over(tmp_path):
@@ -319,7 +312,7 @@ def test_a_hole_of_a_terabyte_is_passed_over(tmp_path):
             file.write(line(step=1, a=1))
             file.seek(1 << 40)
             file.write(b"rest\n" + line(step=2, a=1))
-    log = MetricLog(tmp_path, "step")
+    log = MetricLog(tmp_path, Reading("step"))
     assert sorted(x.level for x in poll_all(log)) == [1, 1, 2, 2]
     assert log.bad == 1
 
@@ -498,7 +491,7 @@ def test_thin_draws_a_spike():
 def test_a_small_budget_gets_over_a_long_line(tmp_path, budget, length):
     with open(tmp_path / "output.log", "wb") as file:
         file.write(line(step=1, a=1) + b"x" * length + b"\n" + line(step=2, a=2))
-    log, got = MetricLog(tmp_path, "step"), []
+    log, got = MetricLog(tmp_path, Reading("step")), []
     for _ in range(100):
         got += [x.level for x in log.poll(budget)]
     assert got == [1, 2]

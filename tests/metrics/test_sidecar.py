@@ -71,10 +71,10 @@ def bytes_read(sweep: Path, monkeypatch) -> int:
     """Return how many bytes of metric lines a look at a directory decodes."""
     counted = []
     with monkeypatch.context() as patch:
-        real = log.MetricLog._read_metrics
+        real = log.Capture.metric_lines
         patch.setattr(
-            log.MetricLog,
-            "_read_metrics",
+            log.Capture,
+            "metric_lines",
             lambda self, block, found: (counted.append(len(block)), real(self, block, found))[1],
         )
         read(sweep)
@@ -282,7 +282,7 @@ def _spoil_huge(entry: Path) -> None:
 
 
 def _spoil_version(entry: Path) -> None:
-    entry.write_bytes(entry.read_bytes().replace(b"lrtui series 1", b"lrtui series 2"))
+    entry.write_bytes(entry.read_bytes().replace(b"lrtui series 2", b"lrtui series 1"))
 
 
 def _spoil_fifo(entry: Path) -> None:

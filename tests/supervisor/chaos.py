@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lrtui.config.directory import open_experiment
-from lrtui.metrics import MetricLog
+from lrtui.metrics import MetricLog, Reading
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.mailbox import ensure_supervisor
@@ -258,7 +258,7 @@ def judge(folder: Path, directory: Path, outcome: Outcome, runs: int = RUNS) -> 
         told = oracle.read_text().split("\n")[:-1] if oracle.exists() else []
         seen: set[tuple[str, int]] = set()
         for attempt in run.attempts:
-            log = MetricLog(Layout(directory).attempt(run.folder, attempt.number), "step")
+            log = MetricLog(Layout(directory).attempt(run.folder, attempt.number), Reading("step"))
             seen |= {(attempt.token[:6], int(m.level)) for m in log.poll(1 << 30)}
         said = {(line.split()[0], int(line.split()[1])) for line in told}
         outcome.told += len(said)

@@ -46,12 +46,12 @@ def den(lab, monkeypatch):
 
 def lines(lab, run):
     """What the readers see of a run: its attempts, of which a later one hides what it repeats."""
-    from lrtui.metrics import MetricLog
+    from lrtui.metrics import MetricLog, Reading
 
     found = {}
     for attempt in lab.run(run).attempts:
         root = Layout(lab.directory).attempt(lab.run(run).folder, attempt.number)
-        of = {m.level: dict(m.values) for m in MetricLog(root, "epoch").poll(1 << 30)}
+        of = {m.level: dict(m.values) for m in MetricLog(root, Reading("epoch")).poll(1 << 30)}
         found = {level: v for level, v in found.items() if level < min(of, default=1e9)} | of
     return timeless([{"epoch": level, **found[level]} for level in sorted(found)])
 

@@ -15,7 +15,7 @@ import msgspec
 
 from lrtui.cli.doctor.finding import Finding, fail, listed, ok, warn
 from lrtui.cli.doctor.tree import Tree
-from lrtui.metrics import MetricLog
+from lrtui.metrics import MetricLog, Reading
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import AttemptLayout
@@ -232,7 +232,7 @@ def measured(attempts: Attempts, plan: Plan | None) -> list[Finding]:
     for each in attempts.looked:
         if each.name.startswith("data/"):
             continue
-        log = MetricLog(attempts.root / each.name, plan.unit, plan.parse)
+        log = MetricLog(attempts.root / each.name, Reading.of(plan))
         count = _drain(log)
         lines, bad = lines + count, bad + log.bad
         if log.bad:

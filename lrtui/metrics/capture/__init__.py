@@ -1,0 +1,10 @@
+"""What training scripts and loggers write, turned into measurements: records, values, objects, patterns, positions, near misses.
+
+`Capture` is all that others use; `Reading` says how an experiment's output is read.
+"""
+
+from lrtui.metrics.capture.capture import Capture, CaptureState
+from lrtui.metrics.capture.misses import likely, missing
+from lrtui.metrics.capture.reading import Reading
+
+__all__ = ["Capture", "CaptureState", "Reading", "likely", "missing"]

@@ -1,0 +1,327 @@
+"""From what one attempt wrote to what it measured: blocks of bytes in, Measurements out.
+
+Supervisor and front ends read with the same object, so they cannot disagree. It keeps two streams apart, metrics.jsonl and the
+output: which of two files is read first must not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from lrtui.metrics.capture.misses import Miss, Misses
+from lrtui.metrics.capture.objects import Fields, objects
+from lrtui.metrics.capture.patterns import Patterns
+from lrtui.metrics.capture.positions import NAMES, Memory, Positions
+from lrtui.metrics.capture.reading import Reading
+from lrtui.metrics.capture.records import records
+from lrtui.metrics.line import AXES, MOST_NAMES, Measurement
+
+_LONGEST_NAME = 128
+_LOOKED = 200
+"""Records of text that are looked at for numbers while nothing was measured."""
+_NULLS = 3
+_KEPT = 16
+"""Measurements at the end of a stream that are kept: the last evaluation and what else was measured with it."""
+_SAYING_WHERE = {*AXES, "batch", "batches"}
+_numbers = msgspec.json.Decoder(dict[str, float])
+_HAS_NUMBER = re.compile(rb"[A-Za-z]\S*[ :=\t]+[-+]?\d*\.?\d")
+
+
+class CaptureState(msgspec.Struct, array_like=True):
+    """A `Capture` to be kept."""
+
+    memories: list[Memory]
+    latest: list[list[Measurement]]
+    names: list[str]
+    aliases: list[str]
+    misses: list[Miss]
+    nulls: dict[str, int]
+    taken: int
+    looked: int
+
+
+class _Stream:
+    """One of the files of an attempt."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.positions = Positions(reading)
+        self.latest: deque[Measurement] = deque(maxlen=_KEPT)
+
+
+class Capture:
+    """What one attempt measured."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._unit = reading.unit
+        self._patterns = Patterns(reading.parse)
+        self._metrics = _Stream(reading)
+        self._output = _Stream(reading)
+        self._known: set[str] = set(AXES)
+        """Names that were seen before and may pass: checking a record against them costs 0.1 us."""
+        self._aliases: dict[str, tuple[str, int]] = {}
+        """Those among them that say a position: (unit, rank)."""
+        self._names: dict[str, None] = {}
+        self._kept = {name for name in (reading.metric, reading.loss) if name}
+        """Names that are taken however many others there are."""
+        self.misses = Misses()
+        self._nulls: dict[str, int] = {}
+        self._taken = 0
+        self._looked = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics that were read, in the order in which they first appeared."""
+        return list(self._names)
+
+    @property
+    def complete(self) -> float:
+        """How far training is known to have come, in the horizon's unit."""
+        streams = (self._metrics, self._output)
+        return max(each.positions.memory.complete for each in streams)
+
+    def go_on_from(self, earlier: Capture) -> None:
+        """Count as the attempt before did, from whose checkpoint this one may go on."""
+        self._metrics.positions.go_on_from(earlier._metrics.positions)
+        self._output.positions.go_on_from(earlier._output.positions)
+
+    def state(self) -> CaptureState:
+        """Return all of this, to `resume` another time."""
+        streams = (self._metrics, self._output)
+        return CaptureState(
+            memories=[each.positions.memory for each in streams],
+            latest=[list(each.latest) for each in streams],
+            names=list(self._names),
+            aliases=list(self._aliases),
+            misses=self.misses.state(),
+            nulls=dict(self._nulls),
+            taken=self._taken,
+            looked=self._looked,
+        )
+
+    def resume(self, state: CaptureState) -> None:
+        """Become what another capture was."""
+        for stream, memory, latest in zip(
+            (self._metrics, self._output), state.memories, state.latest, strict=True
+        ):
+            stream.positions.memory = memory
+            stream.latest.extend(latest)
+        self._names = dict.fromkeys(state.names)
+        self._known.update(state.names)
+        for name in state.aliases:
+            self._learn_name(name)
+        self.misses.resume(state.misses)
+        self._nulls, self._taken, self._looked = dict(state.nulls), state.taken, state.looked
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────
+
+    def metric_lines(self, block: bytes, found: list[Measurement]) -> int:
+        """Append what the lines of metrics.jsonl measured; return how many of them were none."""
+        bad, stream, decode = 0, self._metrics, _numbers.decode
+        before = len(found)
+        for line in block.split(b"\n"):
+            if not line:
+                continue
+            try:
+                fields = decode(line)
+            except (ValueError, RecursionError):
+                bad += self._untidy(line, stream, found)
+            else:
+                bad += not self._take(stream, fields, found, line)
+        stream.latest.extend(found[before:][-_KEPT:])
+        return bad
+
+    def _untidy(self, line: bytes, stream: _Stream, found: list[Measurement]) -> bool:
+        """Take a line of metrics.jsonl that is not only numbers; return whether there is nothing in it."""
+        taken, some = False, False
+        for record in records(line):
+            some = some or bool(record.strip())
+            for fields in self._objects(record):
+                taken = self._take(stream, fields, found, record) or taken
+        return some and not taken
+
+    def text(self, block: bytes, found: list[Measurement]) -> None:
+        """Append what a script's output measured: objects in it, and what the patterns match."""
+        if not self._patterns and b"{" not in block and (self._taken or self._looked >= _LOOKED):
+            return
+        before = len(found)
+        for record in records(block):
+            taken = b"{" in record and self._take_objects(record, found)
+            if self._patterns and not taken:
+                taken = self._match(record, found)
+            if not taken and not self._taken and self._looked < _LOOKED:
+                self._look(record)
+        self._output.latest.extend(found[before:][-_KEPT:])
+
+    def end(self, found: list[Measurement], until: float, *, ok: bool) -> None:
+        """Append what waited for more records: the process has ended, `ok` with exit code 0 after a length of `until`."""
+        for stream in (self._metrics, self._output):
+            positions = stream.positions
+            last = positions.memory.last
+            latest: dict[str, float] = {}
+            for each in stream.latest:
+                if each.level == last:
+                    latest.update(each.values)
+            placed = positions.end(until) if ok else positions.flush()
+            found += [self._measured(each.label, each.fields or latest) for each in placed]
+
+    # ── one record ────────────────────────────────────────────────────────────────────────────────
+
+    def _take_objects(self, record: bytes, found: list[Measurement]) -> bool:
+        taken = False
+        for fields in self._objects(record):
+            taken = self._take(self._output, fields, found, record) or taken
+        return taken
+
+    def _objects(self, record: bytes) -> Iterable[Fields]:
+        nulls: set[str] = set()
+        for fields in objects(record, nulls):
+            if nulls or self._nulls:
+                self._count_nulls(nulls, fields, record)
+                nulls.clear()
+            yield fields
+
+    def _count_nulls(self, nulls: set[str], fields: Fields, record: bytes) -> None:
+        for name in self._kept:
+            if name in fields:
+                self._nulls.pop(name, None)
+            elif name in nulls and name in self._names:
+                self._nulls[name] = self._nulls.get(name, 0) + 1
+                if self._nulls[name] == _NULLS:
+                    self.misses.note(f"(the third in a row) has null for {name}", record)
+
+    def _match(self, record: bytes, found: list[Measurement]) -> bool:
+        matched = self._patterns.match(record)
+        if matched is None:
+            return False
+        for name, text in matched.refused.items():
+            self.misses.note(f"have text for {name} that is no number ({text[:40]!r})", record)
+        if not matched.numbers:
+            return bool(matched.refused)
+        return self._take(self._output, matched.numbers, found, record, text=True)
+
+    def _look(self, record: bytes) -> None:
+        """Note a record with numbers in it while nothing at all was measured."""
+        if b"{" in record or not _HAS_NUMBER.search(record[:1000]):
+            return
+        self._looked += 1
+        why = "match no pattern of parse" if self._patterns else "are text, and there is no parse"
+        self.misses.note(why, record)
+
+    def _take(
+        self,
+        stream: _Stream,
+        fields: Fields,
+        found: list[Measurement],
+        record: bytes,
+        *,
+        text: bool = False,
+    ) -> bool:
+        """Append what named numbers measured; return whether they were taken."""
+        if not self._known.issuperset(fields):
+            fields = self._learn(fields)
+        if self._aliases:
+            self._rename(fields)
+        positions = stream.positions
+        position = fields.get(self._unit)
+        memory = positions.memory
+        if (
+            positions.plain
+            and position is not None
+            and 0.0 < position <= positions.limit
+            and "batch" not in fields
+        ):
+            memory.last = position
+            memory.complete = max(memory.complete, position)
+            if memory.began is None:
+                memory.began = position
+            found.append(self._measured(position, fields))
+            self._taken += 1
+            return True
+        if (position is None or position < 0) and fields.keys() <= _SAYING_WHERE:
+            return False
+        whole = position != 0 or _written_whole(record)
+        empty = text and fields.keys() <= _SAYING_WHERE
+        placed, why = positions.place(position, fields, whole=whole)
+        if why:
+            if len(fields) > (position is not None):
+                self.misses.note(self._refusal(why), record)
+            return False
+        found += [
+            self._measured(each.label, each.fields)
+            for each in placed
+            if not (empty and each.fields is fields)
+        ]
+        self._taken += 1
+        return True
+
+    def _refusal(self, why: str) -> str:
+        if why == "came before any position":
+            return f"came before any {self._unit}"
+        return why
+
+    def _measured(self, label: float, fields: Fields) -> Measurement:
+        step = fields.pop("step", None)
+        epoch = fields.pop("epoch", None)
+        tokens = fields.pop("tokens", None)
+        time = fields.pop("time", None)
+        return Measurement(label, step, epoch, tokens, time, fields)
+
+    # ── names ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _learn(self, fields: Fields) -> Fields:
+        """Return the fields whose names may pass; note those that are new."""
+        return {
+            name: value
+            for name, value in fields.items()
+            if name in self._known or self._learn_name(name)
+        }
+
+    def _learn_name(self, name: str) -> bool:
+        axis = self._axis(name)
+        if axis is not None:
+            self._aliases[name] = axis
+        elif name in _SAYING_WHERE:
+            pass
+        elif (len(self._names) < MOST_NAMES - len(self._kept) or name in self._kept) and (
+            0 < len(name) <= _LONGEST_NAME and name.isprintable()
+        ):
+            self._names[name] = None
+        else:
+            return False
+        self._known.add(name)
+        return True
+
+    def _axis(self, name: str) -> tuple[str, int] | None:
+        """Return which unit a name says, and its rank among such names; None for a metric."""
+        if name == self._reading.position:
+            return self._unit, -2
+        if name == "position":
+            return self._unit, -1
+        folded = name.lower()
+        for unit, names in NAMES.items():
+            if folded in names:
+                return unit, names.index(folded)
+        return None
+
+    def _rename(self, fields: Fields) -> None:
+        """Call positions by their units; the most trusted name of each unit counts."""
+        best: dict[str, tuple[int, float]] = {
+            unit: (NAMES[unit].index(unit), fields[unit]) for unit in NAMES if unit in fields
+        }
+        for name in self._aliases.keys() & fields.keys():
+            unit, rank = self._aliases[name]
+            value = fields.pop(name)
+            if unit not in best or rank < best[unit][0]:
+                best[unit] = (rank, value)
+        for unit, (_, value) in best.items():
+            fields[unit] = value
+
+
+def _written_whole(record: bytes) -> bool:
+    """Tell whether a record that names position 0 writes it as 0, not as 0.0."""
+    return re.search(rb"(?<![\d.])0\.0+(?![\d])", record) is None

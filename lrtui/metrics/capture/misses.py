@@ -1,0 +1,76 @@
+"""Near misses: what looked like a measurement and was not taken, with its reason and the names that were seen."""
+
+from __future__ import annotations
+
+import difflib
+
+import msgspec
+
+from lrtui.text.clean import clean
+from lrtui.text.format import count
+
+_QUOTED = 160
+_KINDS = 8
+"""Different reasons that are remembered."""
+_LISTED = 12
+_CUTOFF = 0.6
+
+
+class Miss(msgspec.Struct, array_like=True):
+    """Records that were passed over for one reason."""
+
+    why: str
+    times: int
+    quote: str
+    """The first of them, safe to show."""
+
+
+class Misses:
+    """The near misses of one attempt. What is remembered is bounded."""
+
+    def __init__(self) -> None:
+        self._by_why: dict[str, Miss] = {}
+
+    def note(self, why: str, record: bytes) -> None:
+        """Count a record that was passed over."""
+        miss = self._by_why.get(why)
+        if miss is not None:
+            miss.times += 1
+        elif len(self._by_why) < _KINDS:
+            self._by_why[why] = Miss(why, 1, clean(record.strip(), _QUOTED))
+
+    def state(self) -> list[Miss]:
+        """Return all, to `resume` another time."""
+        return list(self._by_why.values())
+
+    def resume(self, misses: list[Miss]) -> None:
+        """Become what another one was."""
+        self._by_why = {miss.why: miss for miss in misses}
+
+    def told(self) -> list[str]:
+        """Return a sentence for each reason, the most frequent first."""
+        every = sorted(self._by_why.values(), key=lambda miss: -miss.times)
+        return [f"{count(miss.times, 'record')} {miss.why}: {miss.quote}" for miss in every]
+
+
+def missing(metric: str, names: list[str]) -> str:
+    """Return in words that a metric was not printed, what was, and which of it may be meant."""
+    name = clean(metric)
+    if not names:
+        return f"no value of {name} was read"
+    listed = ", ".join(clean(each, 80) for each in names[:_LISTED])
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    meant = likely(metric, names)
+    hint = f"; did you mean {clean(meant, 80)}?" if meant else ""
+    return f"no value of {name} was read{hint} (names read: {listed}{more})"
+
+
+def likely(metric: str, names: list[str]) -> str:
+    """Return the name among those that were read that is most like a metric's; "" where none is."""
+    by_simple = {_simple(each): each for each in names}
+    near = difflib.get_close_matches(_simple(metric), by_simple, n=1, cutoff=_CUTOFF)
+    return by_simple[near[0]] if near else ""
+
+
+def _simple(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))[:100]

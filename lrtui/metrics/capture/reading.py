@@ -1,0 +1,47 @@
+"""How the output of an experiment's scripts is to be read: the same for the supervisor and for every front end."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lrtui.metrics.capture.patterns import first_of
+from lrtui.sweep.events import Unit
+
+if TYPE_CHECKING:
+    from lrtui.sweep.events import Plan
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What an experiment says about its scripts' output."""
+
+    unit: Unit
+    parse: str | tuple[str, ...] | None = None
+    """A pattern, a preset, or several of them."""
+    horizon: float = math.inf
+    metric: str = ""
+    """The metric that decides."""
+    loss: str = ""
+    position: str = ""
+    """What the scripts call the unit; "" for the usual names."""
+    first: int | None = None
+    """The number of the first epoch or step; None: found out."""
+    exact: bool = False
+    """Whether every line says its length exactly, as the built-in trainer does: an integer epoch is its end."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Reading:
+        """Return how the scripts of a plan are read."""
+        first = first_of(plan.parse) if plan.first is None else plan.first
+        return cls(
+            unit=plan.unit,
+            parse=plan.parse,
+            horizon=plan.horizon,
+            metric=plan.metric,
+            loss=plan.loss,
+            position=plan.position,
+            first=first,
+            exact=plan.builtin,
+        )

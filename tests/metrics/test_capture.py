@@ -1,0 +1,347 @@
+"""What scripts print is read in every spelling, and how the bytes were divided among reads never matters."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrtui.metrics import MetricLog, Reading
+from lrtui.metrics.capture.misses import missing
+from lrtui.metrics.capture.objects import objects
+from lrtui.metrics.capture.records import records
+from lrtui.metrics.capture.values import number
+
+
+def read(folder, output: str | bytes, reading: Reading, code: int | None = None) -> MetricLog:
+    content = output.encode() if isinstance(output, str) else output
+    (folder / "output.log").write_bytes(content)
+    if code is not None:
+        (folder / "exit.json").write_text(json.dumps({"code": code}))
+    return MetricLog(folder, reading)
+
+
+def points(log: MetricLog, name: str) -> list[tuple[float, float]]:
+    found = log.poll()
+    while log.more:
+        found += log.poll()
+    return [(m.level, m.values[name]) for m in found if name in m.values]
+
+
+STEPS = Reading("step", horizon=100, metric="val_loss", loss="loss")
+EPOCHS = Reading("epoch", horizon=3, metric="val_acc", loss="train_loss")
+
+
+# ---------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.5", 0.5),
+        ("92.5%", 92.5),
+        ("1,000", 1000),
+        ("1,234,567.5", 1234567.5),
+        ("0.7]", 0.7),
+        ("'4.267',", 4.267),
+        ("(0.25)", 0.25),
+        ("5.46.", 5.46),
+        ("-1e-3", -1e-3),
+        ("tensor(0.5, device='cuda:0')", 0.5),
+        ("np.float64(0.25)", 0.25),
+        ("Infinity", math.inf),
+        ("-inf", -math.inf),
+        ("+INF,", math.inf),
+    ],
+)
+def test_numbers_as_programs_print_them(text, value):
+    assert number(text) == value
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "-nan", "NAN,", "nan(ind)", "'nan'", "1.#QNAN"])
+def test_every_spelling_of_nan(text):
+    found = number(text)
+    assert found is not None
+    assert math.isnan(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "12ms", "0,5", "0,500", "3/4", "1.2.3", "9" * 100, "nano"]
+)
+def test_what_is_no_number(text):
+    assert number(text) is None
+
+
+# ---------------------------------------------------------------- objects
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        (b'INFO:root:{"step": 1, "a": 2}', [{"step": 1, "a": 2}]),
+        (b'{"step": 1}{"step": 2}', [{"step": 1}, {"step": 2}]),
+        (b"{'loss': np.float64(0.5), 'ok': True, 'x': None}", [{"loss": 0.5}]),
+        (b'{"val": {"acc": {"top1": 3}}}', [{"val/acc/top1": 3}]),
+        (b'{"a": "0.5", "b": "93.5%", "c": "text"}', [{"a": 0.5, "b": 93.5}]),
+        (b'it\'s {odd} {"a": 1} }', [{"a": 1}]),
+        (b'{"note": "a } b", "a": 1}', [{"a": 1}]),
+        (b'{"a": inf}', [{"a": math.inf}]),
+        (b"no object", []),
+        (b'{"a": 1', []),
+        (b"{" * 5000, []),
+    ],
+)
+def test_objects_are_found_in_a_record(record, found):
+    assert objects(record, set()) == found
+
+
+def test_escapes_and_returns_are_no_part_of_a_record():
+    block = b"\xef\xbb\xbf\x1b[32ma\x1b[0m\r\nb\x08\rc\x1b]0;title\x07d\n\n"
+    assert records(block) == [b"a", b"b", b"cd"]
+
+
+# ---------------------------------------------------------------- positions
+
+
+def test_a_record_without_a_position_belongs_to_the_last(tmp_path):
+    text = '{"step": 10, "loss": 1}\n{"val_loss": 2}\n{"step": 0, "val_loss": 3}\n'
+    assert points(read(tmp_path, text, STEPS), "val_loss") == [(10, 2), (10, 3)]
+
+
+@pytest.mark.parametrize(
+    "name", ["global_step", "iteration", "iter", "_step", "trainer/global_step", "Step"]
+)
+def test_the_frameworks_names_of_a_step(tmp_path, name):
+    text = json.dumps({name: 7, "val_loss": 1}) + "\n"
+    assert points(read(tmp_path, text, STEPS), "val_loss") == [(7, 1)]
+
+
+def test_the_global_step_counts_where_there_are_two(tmp_path):
+    text = '{"step": 5, "global_step": 25, "val_loss": 1}\n'
+    assert points(read(tmp_path, text, STEPS), "val_loss") == [(25, 1)]
+
+
+def test_position_names_it_explicitly(tmp_path):
+    reading = Reading("step", horizon=100, metric="val_loss", position="seen")
+    text = '{"step": 5, "seen": 30, "val_loss": 1}\n'
+    assert points(read(tmp_path, text, reading), "val_loss") == [(30, 1)]
+
+
+def test_a_position_far_beyond_the_horizon_is_a_bad_record(tmp_path):
+    log = read(tmp_path, '{"step": 1, "val_loss": 1}\n{"step": 5000, "val_loss": 2}\n', STEPS)
+    assert points(log, "val_loss") == [(1, 1)]
+    assert log.capture.complete == 1
+    assert "far beyond the horizon" in log.capture.misses.told()[0]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_epochs_counted_from_0_and_from_1_are_the_same(tmp_path, first):
+    lines = [{"epoch": e + first, "train_loss": 1, "val_acc": e} for e in range(3)]
+    text = "".join(json.dumps(each) + "\n" for each in lines)
+    log = read(tmp_path, text, EPOCHS, code=0)
+    assert points(log, "val_acc") == [(1, 0), (2, 1), (3, 2)]
+    assert log.capture.complete == 3
+
+
+def test_an_evaluation_before_training_is_no_epoch(tmp_path):
+    lines = [{"epoch": 0, "val_acc": 0.1}]
+    lines += [{"epoch": e, "train_loss": 1, "val_acc": e} for e in (1, 2, 3)]
+    text = "".join(json.dumps(each) + "\n" for each in lines)
+    assert points(read(tmp_path, text, EPOCHS), "val_acc") == [(0, 0.1), (1, 1), (2, 2), (3, 3)]
+
+
+def test_steps_counted_from_0_come_to_their_end(tmp_path):
+    reading = Reading("step", horizon=5, metric="val_loss")
+    text = "".join(f'{{"step": {s}, "val_loss": {s}}}\n' for s in range(5))
+    log = read(tmp_path, text, reading, code=0)
+    assert points(log, "val_loss")[-1] == (5, 4)
+    assert log.capture.complete == 5
+
+
+def test_an_epoch_is_complete_at_its_end_not_at_its_first_line(tmp_path):
+    path = tmp_path / "output.log"
+    reading = Reading("epoch", horizon=9, metric="train_loss", loss="train_loss")
+    log, seen, text = MetricLog(tmp_path, reading), [], ""
+    for epoch, batch in [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]:
+        text += json.dumps({"epoch": epoch, "train_loss": batch}) + "\n"
+        path.write_text(text)
+        log.poll()
+        seen.append(log.capture.complete)
+    assert seen == [0, 0, 0, 1, 1]
+
+
+def test_the_evaluation_of_the_deciding_metric_completes_its_epoch(tmp_path):
+    text = '{"epoch": 1, "train_loss": 1}\n{"epoch": 1, "train_loss": 1}\n{"val_acc": 0.5}\n'
+    log = read(tmp_path, text, EPOCHS)
+    log.poll()
+    assert log.capture.complete == 1
+
+
+def test_batches_refine_an_epoch(tmp_path):
+    reading = Reading(
+        "epoch", r"E (?P<epoch>\d+) (?P<batch>\d+)/(?P<batches>\d+) (?P<train_loss>\S+)", horizon=3
+    )
+    log = read(tmp_path, "E 0 2/4 1\nE 1 1/4 2\n", reading)
+    assert points(log, "train_loss") == [(0.5, 1), (1.25, 2)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    first=st.sampled_from([0, 1]),
+    end=st.sampled_from(["\n", "\r", "\r\n"]),
+    how=st.tuples(st.integers(1, 4), st.permutations(["train", "eval"])),
+    cuts=st.lists(st.integers(0, 600), max_size=6),
+)
+def test_how_a_stream_is_divided_never_matters(tmp_path_factory, first, end, how, cuts):
+    batches, order = how
+    text = ""
+    for epoch in range(first, first + 3):
+        for kind in order:
+            for _ in range(batches if kind == "train" else 1):
+                metric = "train_loss" if kind == "train" else "val_acc"
+                text += json.dumps({"epoch": epoch, metric: epoch - first}) + end
+    folder = tmp_path_factory.mktemp("parts")
+    log, got = MetricLog(folder, EPOCHS), []
+    for cut in [*sorted(c for c in cuts if c < len(text)), len(text)]:
+        (folder / "output.log").write_text(text[:cut], newline="")
+        got += log.poll(20)
+        while log.more:
+            got += log.poll(20)
+    (folder / "exit.json").write_text('{"code": 0}')
+    got += log.poll()
+    whole = tmp_path_factory.mktemp("whole")
+    at_once = read(whole, text, EPOCHS, code=0).poll()
+    assert got == at_once
+    if order[0] == "train":
+        assert {m.level for m in got} == {1, 2, 3}
+        assert log.capture.complete == 3
+
+
+# ---------------------------------------------------------------- patterns
+
+
+@pytest.mark.parametrize(
+    ("preset", "text", "name", "found"),
+    [
+        (
+            "mnist",
+            (
+                "Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.299825\n"
+                "\nTest set: Average loss: 0.0504, Accuracy: 9827/10000 (98%)\n"
+            ),
+            "val_acc",
+            [(1, 98.27)],
+        ),
+        (
+            "imagenet",
+            (
+                "Epoch: [0][  10/5005]\tTime  0.3 (  0.4)\tData  0.0 (  0.1)\tLoss 6.9e+00 (7.0e+00)\tAcc@1   0.00 (  0.10)\n"
+                " *   Acc@1 3.240 Acc@5 10.120\n"
+            ),
+            "Acc@1",
+            [(1, 3.24)],
+        ),
+        (
+            "keras",
+            (
+                "Epoch 1/3\n\x1b[1m10/20\x1b[0m \x1b[32m━━━━\x1b[0m 3s 2ms/step - accuracy: 0.5 - loss: 2.0\r"
+                "\x1b[1m20/20\x1b[0m ━━━━ 5s 2ms/step - accuracy: 0.6 - loss: 1.0 - val_accuracy: 0.7 - val_loss: 0.9\n"
+            ),
+            "val_accuracy",
+            [(1, 0.7)],
+        ),
+        ("xgboost", "[0]\ttrain-rmse:0.5\teval-rmse:0.6\n", "eval-rmse", [(1, 0.6)]),
+        (
+            "lightgbm",
+            "[1]\ttraining's l2: 0.24\tvalid_1's l2: 0.25\n",
+            "valid_1's l2",
+            [(1, 0.25)],
+        ),
+        ("nanogpt", "step 10: train loss 1.97, val loss 2.05\n", "val_loss", [(10, 2.05)]),
+        (
+            "tqdm",
+            "\r 12%|##  | 12/100 [00:01<00:10, 9.5it/s, loss=0.3, acc=0.7]\n",
+            "acc",
+            [(12, 0.7)],
+        ),
+        (
+            "lightning",
+            "Epoch 0: 100%|████| 938/938 [00:05<00:00, 170.00it/s, v_num=0, train_loss=0.100, val_acc=0.970]\n",
+            "val_acc",
+            [(1, 0.97)],
+        ),
+        (
+            "timm",
+            (
+                "Train: 0 [  30/60 ( 51%)]  Loss: 6.95 (6.96)  Time: 1.2s\n"
+                "Test: [  78/78]  Time: 0.06 (0.1)  Loss:  1.2 ( 1.3)  Acc@1: 60.0 ( 65.2)  Acc@5: 80.0 ( 85.1)\n"
+            ),
+            "Acc@1",
+            [(1, 65.2)],
+        ),
+        (
+            "ultralytics",
+            (
+                "      1/3      2.5G      1.245      2.101      1.102         12        640: 100%|###| 8/8\n"
+                "                   all        128        929      0.640      0.537      0.605      0.446\n"
+            ),
+            "metrics/mAP50-95(B)",
+            [(1, 0.446)],
+        ),
+        ("hf", "{'eval_loss': '0.5', 'epoch': '1.0'}\n", "eval_loss", [(1, 0.5)]),
+    ],
+)
+def test_presets(tmp_path, preset, text, name, found):
+    from lrtui.metrics.capture.patterns import first_of
+
+    unit = "step" if preset in {"xgboost", "lightgbm", "nanogpt", "tqdm"} else "epoch"
+    reading = Reading(unit, preset, horizon=100, metric=name, first=first_of(preset))
+    assert points(read(tmp_path, text, reading), name) == found
+
+
+def test_each_pattern_of_a_list_is_tried_on_each_record(tmp_path):
+    reading = Reading(
+        "epoch",
+        (r"Epoch (?P<epoch>\d+) loss (?P<train_loss>\S+)", r"Accuracy: (?P<val_acc>\S+)"),
+        horizon=3,
+        metric="val_acc",
+        loss="train_loss",
+    )
+    log = read(tmp_path, "Epoch 1 loss 0.5\nAccuracy: 97.5%\n", reading)
+    assert points(log, "val_acc") == [(1, 97.5)]
+
+
+# ---------------------------------------------------------------- near misses and bad input
+
+
+def test_near_misses_are_counted_and_quoted(tmp_path):
+    log = read(tmp_path, "accuracy 0.5\naccuracy 0.6\n", STEPS)
+    assert log.poll() == []
+    assert log.capture.misses.told() == ["2 records are text, and there is no parse: accuracy 0.5"]
+    said = missing("val_acc", ["train_loss", "val_accuracy"])
+    assert "did you mean val_accuracy?" in said
+
+
+def test_the_deciding_metric_is_kept_among_thousands_of_names(tmp_path):
+    fields = {"step": 1, **{f"norm/{i}": 1.0 for i in range(2000)}, "val_loss": 0.5}
+    assert points(read(tmp_path, json.dumps(fields) + "\n", STEPS), "val_loss") == [(1, 0.5)]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\0" * 100,
+        "step 3 é".encode("latin-1"),
+        '{"step": 3}'.encode("utf-16"),
+        bytes(range(256)) * 10,
+        b"x" * (3 << 20),
+        b'{"a":' * 10_000,
+    ],
+)
+def test_bad_input_costs_only_itself(tmp_path, junk):
+    one, two = b'{"step": 1, "val_loss": 1}\n', b'\n{"step": 2, "val_loss": 2}\n'
+    log = read(tmp_path, one + junk + two, STEPS)
+    assert points(log, "val_loss") == [(1, 1), (2, 2)]
