@@ -29,7 +29,7 @@ GOOD = [
 def test_a_runaway_is_known_and_refused(pattern):
     assert runaway(pattern)
     text = f"command = ['x']\nsteps = 3\nlr = [1e-3]\nmetric = 'max val_acc'\nparse = '(?P<step>a)(?P<val_acc>b){pattern}'\n"
-    with pytest.raises(ExperimentError, match="parse repeats something"):
+    with pytest.raises(ExperimentError, match="parse repeats a group"):
         parse(text, "x.toml")
 
 
