@@ -17,9 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send the command; return the exit code."""
-    from lrtui.cli import attach
-    from lrtui.cli.sending import command
-    from lrtui.sweep.events import AddRun
+    from lrtui.cli.sending import command_sweep
+    from lrtui.frontend import requests
 
-    directory = attach.ours(options.directory)
-    return command(directory, AddRun(lr=options.lr, parent=options.like, seed=options.seed))
+    return command_sweep(
+        options.directory,
+        lambda sweep: requests.add(sweep, options.lr, options.like, seed=options.seed),
+    )

@@ -15,6 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Send the command for each run; return the exit code."""
     from lrtui.cli.sending import command_runs
-    from lrtui.sweep.events import KillRun
+    from lrtui.frontend import requests
 
-    return command_runs(options, lambda run: KillRun(run=run))
+    return command_runs(options, requests.kill)

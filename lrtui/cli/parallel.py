@@ -15,8 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send the command; return the exit code."""
-    from lrtui.cli import attach
-    from lrtui.cli.sending import command
-    from lrtui.sweep.events import SetParallel
+    from lrtui.cli.sending import command_sweep
+    from lrtui.frontend import requests
 
-    return command(attach.ours(options.directory), SetParallel(parallel=options.parallel))
+    return command_sweep(
+        options.directory, lambda sweep: requests.parallel(sweep, options.parallel)
+    )

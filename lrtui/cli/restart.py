@@ -17,8 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send the command for each run; return the exit code."""
-    from lrtui.cli.sending import command_runs
-    from lrtui.sweep.events import RestartRun
+    from functools import partial
 
-    checkpoint = options.from_checkpoint
-    return command_runs(options, lambda run: RestartRun(run=run, checkpoint=checkpoint))
+    from lrtui.cli.sending import command_runs
+    from lrtui.frontend import requests
+
+    return command_runs(options, partial(requests.restart, checkpoint=options.from_checkpoint))

@@ -1,4 +1,4 @@
-"""How the verbs that command send: one command for each run that is named, each answer printed."""
+"""How the verbs that command send: from the present sweep one command for each run, each answer printed."""
 
 from __future__ import annotations
 
@@ -9,26 +9,41 @@ from pathlib import Path
 
 from lrtui.cli import attach, inspect
 from lrtui.errors import UserError
+from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand
 from lrtui.sweep.mailbox import send
+from lrtui.sweep.state import Run, Sweep
 from lrtui.text.clean import clean
 
 
-def command_runs(options: argparse.Namespace, make: Callable[[str], AnyCommand]) -> int:
-    """Send what `make` returns for the ID of each run in `options.runs`; return the highest exit code."""
+def command_runs(
+    options: argparse.Namespace, request: Callable[[Sweep, Run], AnyCommand | Refusal]
+) -> int:
+    """Send what `request` returns for each run in `options.runs`; return the highest exit code."""
     directory = attach.ours(options.directory)
-    runs = inspect.find_runs(inspect.sweep_of(directory), directory, options.runs)
-    return max(command(directory, make(run.id)) for run in runs)
+    sweep = inspect.sweep_of(directory)
+    runs = inspect.find_runs(sweep, directory, options.runs)
+    return max(_send(directory, request(sweep, run)) for run in runs)
 
 
-def command(directory: Path, wanted: AnyCommand) -> int:
+def command_sweep(directory: Path, request: Callable[[Sweep], AnyCommand | Refusal]) -> int:
+    """Send what `request` returns; return the exit code."""
+    return _send(attach.ours(directory), request(inspect.sweep_of(directory)))
+
+
+def _send(directory: Path, wanted: AnyCommand | Refusal) -> int:
     """Send one command and print its answer; return 0 if it was carried out, 2 if it was refused."""
+    if isinstance(wanted, Refusal):
+        return _refused(directory, wanted.what, wanted.hint)
     answer = send(directory, wanted)
-    said = clean(answer.answer)
-    if answer.ok:
-        print(said)
-        return 0
-    print(f"lrtui: refused: {said}", file=sys.stderr)
-    if answer.hint:
-        print(f"  {clean(answer.hint).replace(' DIR', f' {directory}')}", file=sys.stderr)
+    if not answer.ok:
+        return _refused(directory, answer.answer, answer.hint)
+    print(clean(answer.answer))
+    return 0
+
+
+def _refused(directory: Path, what: str, hint: str) -> int:
+    print(f"lrtui: refused: {clean(what)}", file=sys.stderr)
+    if hint:
+        print(f"  {clean(hint).replace(' DIR', f' {directory}')}", file=sys.stderr)
     return UserError.exit_code

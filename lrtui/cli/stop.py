@@ -14,12 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send the command and say how to continue; return the exit code."""
-    from lrtui.cli import attach
-    from lrtui.cli.sending import command
-    from lrtui.sweep.events import StopSweep
+    from lrtui.cli.sending import command_sweep
+    from lrtui.frontend import requests
 
-    directory = attach.ours(options.directory)
-    code = command(directory, StopSweep())
+    code = command_sweep(options.directory, requests.stop)
     if code == 0:
-        print(f"  to continue: lrtui {directory} --resume")
+        print(f"  to continue: lrtui {options.directory} --resume")
     return code

@@ -1,13 +1,17 @@
-"""What a key asks for, as a command, or why it cannot be asked: pure functions.
+"""One pure function for each command of a front end: from the present sweep, the command to send, or why it cannot be sent.
 
-The command names the attempt that is meant, so that a kill never hits a run that was restarted meanwhile.
+The keys of the monitor, the words of the text mode, undo and the verbs all build their commands here. A command to a run names
+the attempt that the sweep shows, so that it never hits a run that was restarted meanwhile. `sweep.allowed` has the rules.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from types import MappingProxyType
+from typing import TypeVar
 
-from lrtui.frontend.state_style import style_of
+from lrtui.sweep.allowed import Namer, Refusal, current_attempt, id_and_lr, refusal
 from lrtui.sweep.events import (
     AddRun,
     AnyCommand,
@@ -17,60 +21,100 @@ from lrtui.sweep.events import (
     RestartRun,
     ResumeRun,
     SetParallel,
+    StopSweep,
 )
-from lrtui.sweep.state import Run, State, lr_text
+from lrtui.sweep.state import Run, State, Sweep, lr_text
 
-Refusal = str
-"""Why a key cannot act, for the line of answers."""
+CommandT = TypeVar("CommandT", bound=AnyCommand)
 
 
-def kill(run: Run, name: str) -> AnyCommand | Refusal:
+def kill(sweep: Sweep, run: Run, named: Namer = id_and_lr) -> KillRun | Refusal:
     """Return the command to end a run."""
-    if run.state is State.ENDED:
-        return f"{name} has ended already"
-    if run.state is State.STOPPING:
-        return f"{name} is being stopped"
-    return KillRun(run=run.id, attempt=_number(run))
+    return _allowed(KillRun(run=run.id, attempt=current_attempt(run)), sweep, named)
 
 
-def restart(run: Run, name: str) -> AnyCommand | Refusal:
-    """Return the command to begin a run again from scratch."""
-    if run.state is State.QUEUED:
-        return f"{name} waits to be started already"
-    return RestartRun(run=run.id, attempt=_number(run))
+def restart(
+    sweep: Sweep, run: Run, named: Namer = id_and_lr, *, checkpoint: bool = False
+) -> RestartRun | Refusal:
+    """Return the command to start a run without a process again: from scratch, or from its checkpoint."""
+    command = RestartRun(run=run.id, attempt=current_attempt(run), checkpoint=checkpoint)
+    return _allowed(command, sweep, named)
 
 
-def pause(run: Run, name: str) -> AnyCommand | Refusal:
-    """Return the command that pauses a living run, or lets a paused or frozen one go on."""
-    if run.state in (State.PAUSED, State.FROZEN):
-        return ResumeRun(run=run.id)
-    if run.state in (State.RUNNING, State.STARTING):
-        return PauseRun(run=run.id, attempt=_number(run))
-    return f"{name} is {_word(run)}: only a running one can be paused"
-
-
-def freeze(run: Run, name: str) -> AnyCommand | Refusal:
-    """Return the command that freezes a living run, or thaws a frozen one."""
-    if run.state is State.FROZEN:
-        return ResumeRun(run=run.id)
-    if run.state is State.RUNNING:
-        return FreezeRun(run=run.id, attempt=_number(run))
-    return f"{name} is {_word(run)}: only a running one can be frozen"
-
-
-def add(lr: float, parent: Run | None) -> AnyCommand:
-    """Return the command to try another LR, with the other settings of `parent`."""
-    return AddRun(lr=lr, parent=parent.id if parent else None)
-
-
-def parallel(now: int, change: int) -> AnyCommand | Refusal:
-    """Return the command to run more or fewer at a time."""
-    return (
-        SetParallel(parallel=now + change) if now + change >= 1 else "at least one runs at a time"
+def kill_and_restart(
+    sweep: Sweep, run: Run, named: Namer = id_and_lr
+) -> tuple[KillRun, RestartRun] | Refusal:
+    """Return the commands to end a living run and start it again from scratch; send each after the one before was done."""
+    first = kill(sweep, run, named)
+    if isinstance(first, Refusal):
+        return first
+    killed = dataclasses.replace(run, state=State.ENDED)
+    then = restart(
+        dataclasses.replace(sweep, runs=MappingProxyType({**sweep.runs, run.id: killed})),
+        killed,
+        named,
     )
+    return then if isinstance(then, Refusal) else (first, then)
 
 
-def read_lr(text: str) -> float | Refusal:
+def pause(sweep: Sweep, run: Run, named: Namer = id_and_lr) -> PauseRun | Refusal:
+    """Return the command to let a living run write its checkpoint and exit."""
+    return _allowed(PauseRun(run=run.id, attempt=current_attempt(run)), sweep, named)
+
+
+def freeze(sweep: Sweep, run: Run, named: Namer = id_and_lr) -> FreezeRun | Refusal:
+    """Return the command to halt a running run in memory."""
+    return _allowed(FreezeRun(run=run.id, attempt=current_attempt(run)), sweep, named)
+
+
+def resume(sweep: Sweep, run: Run, named: Namer = id_and_lr) -> ResumeRun | Refusal:
+    """Return the command to continue a paused or frozen run."""
+    return _allowed(ResumeRun(run=run.id, attempt=current_attempt(run)), sweep, named)
+
+
+def pause_or_resume(
+    sweep: Sweep, run: Run, named: Namer = id_and_lr
+) -> PauseRun | ResumeRun | Refusal:
+    """Return the command to continue a paused or frozen run, or to pause any other."""
+    held = run.state in (State.PAUSED, State.FROZEN)
+    return resume(sweep, run, named) if held else pause(sweep, run, named)
+
+
+def freeze_or_resume(
+    sweep: Sweep, run: Run, named: Namer = id_and_lr
+) -> FreezeRun | ResumeRun | Refusal:
+    """Return the command to continue a frozen run, or to freeze any other."""
+    frozen = run.state is State.FROZEN
+    return resume(sweep, run, named) if frozen else freeze(sweep, run, named)
+
+
+def add(
+    sweep: Sweep,
+    lr: float,
+    parent: str | None = None,
+    *,
+    seed: int | None = None,
+    named: Namer = id_and_lr,
+) -> AddRun | Refusal:
+    """Return the command to try another LR, with the other settings of the run `parent`, by default the first run."""
+    return _allowed(AddRun(lr=lr, parent=parent, seed=seed), sweep, named)
+
+
+def parallel(sweep: Sweep, number: int) -> SetParallel | Refusal:
+    """Return the command to train that many runs at once."""
+    return _allowed(SetParallel(parallel=number), sweep, id_and_lr)
+
+
+def stop(sweep: Sweep) -> StopSweep | Refusal:
+    """Return the command to end the sweep."""
+    return _allowed(StopSweep(), sweep, id_and_lr)
+
+
+def _allowed(command: CommandT, sweep: Sweep, named: Namer) -> CommandT | Refusal:
+    return refusal(command, sweep, named) or command
+
+
+def read_lr(text: str) -> float | str:
     """Return the LR that someone typed, or what is wrong with it."""
     text = text.strip()
     if not text:
@@ -78,11 +122,11 @@ def read_lr(text: str) -> float | Refusal:
     try:
         value = float(text)
     except ValueError:
-        return f"{text} is no number; try 3e-4"
+        return f"{text} is not a number; try 3e-4"
     if "_" in text or not math.isfinite(value):
-        return f"{text} is no finite number; try 3e-4"
+        return f"{text} is not a finite number; try 3e-4"
     if value <= 0:
-        return "a learning rate is above 0"
+        return "a learning rate must be above 0"
     return value
 
 
@@ -90,11 +134,3 @@ def echo_lr(text: str) -> str:
     """Return what an input means, in the canonical form: = 6.25e-03."""
     value = read_lr(text)
     return value if isinstance(value, str) else f"= {lr_text(value)}"
-
-
-def _word(run: Run) -> str:
-    return style_of(run.ending.kind if run.ending else str(run.state)).word
-
-
-def _number(run: Run) -> int | None:
-    return run.attempt.number if run.attempt else None

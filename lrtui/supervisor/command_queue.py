@@ -15,6 +15,7 @@ import msgspec
 from lrtui.supervisor import commands
 from lrtui.supervisor.ownership import opened
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import Answer
 from lrtui.sweep.inbox import Inbox, Message
 from lrtui.sweep.journal_writer import Journal
@@ -72,23 +73,24 @@ class CommandQueue:
             self._answer(message.id, "?", Answer(ok=False, answer=f"unreadable: {message.fault}"))
             return
         name = type(command).__name__
-        try:
-            if message.id not in self._journal.sweep.commands:
-                self._begin(message.id, command)
-        except commands.Refusal as refusal:
-            self._answer(message.id, name, Answer(False, refusal.what, refusal.hint))
-            return
+        if message.id not in self._journal.sweep.commands:
+            refused = self._begin(message.id, command)
+            if refused is not None:
+                self._answer(message.id, name, Answer(False, refused.what, refused.hint))
+                return
         answer = commands.settled(command, self._journal.sweep)
         if answer is not None:
             self._answer(message.id, name, answer)
 
-    def _begin(self, message_id: str, command: ev.AnyCommand) -> None:
-        """Journal the effects of a new command, then let them happen."""
+    def _begin(self, message_id: str, command: ev.AnyCommand) -> Refusal | None:
+        """Journal the effects of a new command, then let them happen; return why it is refused, if it is."""
         late = time.time() - command.sent - command.expires
         if command.expires and late > 0:
-            raise commands.Refusal(f"it expired {late:.0f} s ago", "send it again")
+            return Refusal(f"it expired {late:.0f} s ago", "send it again")
         sweep = self._journal.sweep
         effects = commands.effects(command, sweep)
+        if isinstance(effects, Refusal):
+            return effects
         if sweep.closed is not None and sweep.plan is not None and effects:
             effects = [opened(self._layout, sweep.plan), *effects]
         sweep = self._journal.append(
@@ -100,6 +102,7 @@ class CommandQueue:
                 self._send(sweep.runs[effect.run], signal.SIGSTOP)
             elif isinstance(effect, ev.RunThawed):
                 self._send(sweep.runs[effect.run], signal.SIGCONT)
+        return None
 
     def _answer(self, message_id: str, command: str, answer: Answer) -> None:
         done = ev.CommandDone(

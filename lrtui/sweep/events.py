@@ -429,7 +429,7 @@ class AddRun(Command, frozen=True, kw_only=True):
 class KillRun(Command, frozen=True, kw_only=True):
     run: str
     attempt: int | None = None
-    """The attempt that is meant: a kill never hits a restarted one."""
+    """The attempt that is meant (`allowed.current_attempt`): a kill never hits a restarted run. None means any."""
 
 
 class RestartRun(Command, frozen=True, kw_only=True):
@@ -446,6 +446,7 @@ class PauseRun(Command, frozen=True, kw_only=True):
 
 class ResumeRun(Command, frozen=True, kw_only=True):
     run: str
+    attempt: int | None = None
 
 
 class FreezeRun(Command, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrtui.frontend import requests
+from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand, StopSweep
 from lrtui.sweep.state import lr_text
 from lrtui.text.format import count
@@ -100,64 +101,68 @@ class Actions:
             return f"the sweep was stopped; to go on: lrtui {self.directory} --resume"
         return ""
 
-    def _ask(self, asked: AnyCommand | str, doing: str) -> None:
-        if isinstance(asked, str):
-            self.say(asked, bad=True)
+    def _named(self, run: Run) -> str:
+        return title_of(self.model, run.id)
+
+    def _ask(self, asked: AnyCommand | Refusal, doing: str) -> None:
+        if isinstance(asked, Refusal):
+            self.say(str(asked), bad=True)
         else:
             self.send(asked, doing=doing)
 
     def _confirm(
         self,
         title: str,
-        asked: AnyCommand | str,
+        asked: AnyCommand | tuple[AnyCommand, ...] | Refusal,
         doing: str,
         *lines: str,
-        first: AnyCommand | str | None = None,
         remember: bool = True,
     ) -> None:
-        if isinstance(asked, str):
-            self.say(asked, bad=True)
+        """Ask before commands are sent, each after the one before was done."""
+        if isinstance(asked, Refusal):
+            self.say(str(asked), bad=True)
             return
         from lrtui.tui.screens.confirm import yes_or_no  # needed seldom
 
+        commands = asked if isinstance(asked, tuple) else (asked,)
+
         def answered(result: str | None) -> None:
             if result:
-                before = () if first is None or isinstance(first, str) else (first,)
-                self.send(*before, asked, doing=doing, remember=remember)
+                self.send(*commands, doing=doing, remember=remember)
 
         self.push_screen(yes_or_no(title, *lines), answered)
 
     def action_kill(self) -> None:
-        run = self._target()
-        if run:
-            name = title_of(self.model, run.id)
+        run, snapshot = self._target(), self.model.snapshot
+        if run and snapshot:
+            name = self._named(run)
             note = "Its checkpoint and its curve stay; R starts it again."
-            self._confirm(f"Kill {name}?", requests.kill(run, name), f"killing {name}", note)
+            asked = requests.kill(snapshot.sweep, run, self._named)
+            self._confirm(f"Kill {name}?", asked, f"killing {name}", note)
 
     def action_restart(self) -> None:
-        run = self._target()
-        if not run:
+        run, snapshot = self._target(), self.model.snapshot
+        if not run or not snapshot:
             return
-        name = title_of(self.model, run.id)
-        asked = requests.restart(run, name)
+        name = self._named(run)
         if run.alive:
             note = "It is killed first; the new attempt begins from scratch."
-            killed = requests.kill(run, name)
-            self._confirm(f"Restart {name}?", asked, f"restarting {name}", note, first=killed)
+            asked = requests.kill_and_restart(snapshot.sweep, run, self._named)
+            self._confirm(f"Restart {name}?", asked, f"restarting {name}", note)
         else:
-            self._ask(asked, f"restarting {name}")
+            self._ask(requests.restart(snapshot.sweep, run, self._named), f"restarting {name}")
 
     def action_pause(self) -> None:
-        run = self._target()
-        if run:
-            name = title_of(self.model, run.id)
-            self._ask(requests.pause(run, name), f"asking {name}")
+        run, snapshot = self._target(), self.model.snapshot
+        if run and snapshot:
+            asked = requests.pause_or_resume(snapshot.sweep, run, self._named)
+            self._ask(asked, f"asking {self._named(run)}")
 
     def action_freeze(self) -> None:
-        run = self._target()
-        if run:
-            name = title_of(self.model, run.id)
-            self._ask(requests.freeze(run, name), f"asking {name}")
+        run, snapshot = self._target(), self.model.snapshot
+        if run and snapshot:
+            asked = requests.freeze_or_resume(snapshot.sweep, run, self._named)
+            self._ask(asked, f"asking {self._named(run)}")
 
     def action_edit(self) -> None:
         run = self._target()
@@ -180,8 +185,11 @@ class Actions:
 
         def answered(text: str | None) -> None:
             lr = requests.read_lr(text) if text is not None else ""
-            if not isinstance(lr, str):
-                self.send(requests.add(lr, parent), doing=f"adding {lr_text(lr)}")
+            snapshot = self.model.snapshot
+            if not isinstance(lr, str) and snapshot is not None:
+                like = parent.id if parent else None
+                asked = requests.add(snapshot.sweep, lr, like, named=self._named)
+                self._ask(asked, f"adding {lr_text(lr)}")
 
         note = (
             "with its other settings and seed" if parent else "with the first run's other settings"
@@ -193,8 +201,8 @@ class Actions:
         if why or snapshot is None:
             self.say(why, bad=True)
             return
-        now = snapshot.sweep.parallel
-        self._ask(requests.parallel(now, change), f"{now + change} at a time")
+        wanted = snapshot.sweep.parallel + change
+        self._ask(requests.parallel(snapshot.sweep, wanted), f"{wanted} at a time")
 
     def action_undo(self) -> None:
         """Undo what was done last here; what ends a run is asked first."""
@@ -207,11 +215,11 @@ class Actions:
             return
         from lrtui.frontend.undo import NotYet, undoing  # needed seldom
 
-        found = undoing(self.deeds[-1], snapshot.sweep, partial(title_of, self.model))
+        found = undoing(self.deeds[-1], snapshot.sweep, self._named)
         if not isinstance(found, NotYet):
             self.deeds.pop()
-        if isinstance(found, str):
-            self.say(found, bad=True)
+        if isinstance(found, Refusal):
+            self.say(str(found), bad=True)
         elif found.victim:
             title = f"Undo: kill {found.victim}?"
             self._confirm(title, found.command, found.says, found.says, remember=False)

@@ -94,7 +94,7 @@ def test_every_interactive_act_has_its_verb(lab):
     assert "killed by you" in ok("explain", directory, "r01")
     ok("restart", directory, "r01", "--from-checkpoint")
     assert json.loads(ok("status", directory, "--json"))["runs"]["r03"]
-    assert "to go on" in ok("stop", directory)
+    assert "to continue" in ok("stop", directory)
     assert lab.closed().code == 4
     assert lab.left() == []
 

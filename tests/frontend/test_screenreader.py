@@ -76,7 +76,7 @@ def test_a_run_is_killed_by_its_letter_after_a_yes_and_comes_back_by_undo(lab, s
     spoken.type("explain A")
     spoken.hears("killed: killed by you")
     spoken.type("undo")
-    spoken.hears("Undo the kill: A (1e-03) goes on from its checkpoint.")
+    spoken.hears("Undo the kill: A (1e-03) continues from its checkpoint.")
     until(lambda: lab.run("r01").state is State.RUNNING)
     assert lab.run("r01").attempts[-1].resumed_from == 1
 
@@ -105,16 +105,16 @@ def test_runs_are_held_added_and_counted_by_words(lab, spoken) -> None:
 
 def test_what_is_not_understood_is_said_and_quit_leaves_the_runs_alone(lab, spoken) -> None:
     spoken.type("hello")
-    spoken.hears("hello is no command. There are: help, status")
+    spoken.hears("hello is not a command. The commands are: help, status")
     spoken.type("kill Z")
     spoken.hears("There is no run Z. There are: A (1e-03), B (3e-04).")
     spoken.type("add fast")
-    spoken.hears("fast is no number")
+    spoken.hears("fast is not a number")
     spoken.type("help")
     for name in VERBS:
         spoken.hears(f"{name}")
     spoken.type("quit")
-    spoken.hears("The runs go on.")
+    spoken.hears("The runs continue.")
     assert spoken.child.wait(10) == 0
     assert lab.run("r01").alive
 

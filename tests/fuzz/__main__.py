@@ -28,6 +28,7 @@ from lrtui.frontend.narration import event_text
 from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.supervisor import commands
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.state import Sweep, fold
 from tests.fuzz.mutate import mutated
@@ -119,12 +120,10 @@ def read_journal(text: bytes, path: Path) -> tuple[int, int]:
 def read_letter(text: bytes, sweep: Sweep) -> str:
     """Decode a letter and ask what it would do; return what became of it."""
     try:
-        commands.effects(ev.decode_command(text), sweep)
+        effects = commands.effects(ev.decode_command(text), sweep)
     except ValueError:
         return "unreadable"
-    except commands.Refusal:
-        return "refused"
-    return "obeyed"
+    return "refused" if isinstance(effects, Refusal) else "carried out"
 
 
 def read_experiment(text: bytes) -> str:

@@ -126,8 +126,8 @@ async def test_z_pauses_and_resumes_and_shift_f_freezes_and_thaws(monitor, sent,
     assert sent == [
         ev.PauseRun(run="r04", attempt=1),
         ev.FreezeRun(run="r04", attempt=1),
-        ev.ResumeRun(run="r04"),
-        ev.ResumeRun(run="r04"),
+        ev.ResumeRun(run="r04", attempt=1),
+        ev.ResumeRun(run="r04", attempt=1),
     ]
 
 
@@ -136,7 +136,7 @@ async def test_pausing_what_does_not_run_says_why_not(monitor, sent) -> None:
         await settled(pilot)
         await pilot.press("G", "z")
         await settled(pilot)
-        assert "only a running one can be paused" in text_of(monitor)
+        assert "only a running run can be paused" in text_of(monitor)
         assert sent == []
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from lrtui.frontend.undo import NotYet, UndoEntry, Undoing, undoing
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.state import State, Sweep, fold
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
@@ -46,13 +47,13 @@ ADDED = ev.RunQueued(
 )
 
 
-def undo(command: ev.AnyCommand, now: Sweep, before: Sweep = BEFORE) -> Undoing | str:
-    return undoing(UndoEntry(command, before), now, lambda run: run)
+def undo(command: ev.AnyCommand, now: Sweep, before: Sweep = BEFORE) -> Undoing | Refusal:
+    return undoing(UndoEntry(command, before), now, lambda run: run.id)
 
 
 @pytest.mark.parametrize(
     ("plan", "checkpoint", "says"),
-    [({}, True, "goes on from its checkpoint"), ({"checkpoints": False}, False, "from scratch")],
+    [({}, True, "continues from its checkpoint"), ({"checkpoints": False}, False, "from scratch")],
 )
 def test_a_kill_is_undone_by_going_on(plan, checkpoint, says) -> None:
     found = undo(ev.KillRun(run="r04", attempt=1), then(KILLED, **plan))
@@ -63,7 +64,7 @@ def test_a_kill_is_undone_by_going_on(plan, checkpoint, says) -> None:
 
 def test_an_added_run_is_killed_after_a_question() -> None:
     found = undo(ev.AddRun(lr=2e-3), then(ADDED))
-    assert (found.command, found.victim) == (ev.KillRun(run="r09"), "r09")
+    assert (found.command, found.victim) == (ev.KillRun(run="r09", attempt=1), "r09")
 
 
 @pytest.mark.parametrize(
@@ -72,12 +73,12 @@ def test_an_added_run_is_killed_after_a_question() -> None:
         (
             ev.PauseRun(run="r04", attempt=1),
             PAUSED,
-            ev.ResumeRun(run="r04"),
+            ev.ResumeRun(run="r04", attempt=1),
         ),
         (
             ev.FreezeRun(run="r04", attempt=1),
             [ev.RunFrozen(run="r04", attempt=1, **LATER)],
-            ev.ResumeRun(run="r04"),
+            ev.ResumeRun(run="r04", attempt=1),
         ),
         (
             ev.SetParallel(parallel=3),
@@ -103,7 +104,7 @@ def test_going_on_is_undone_by_what_held_the_run_before() -> None:
     ("command", "now", "says"),
     [
         (ev.KillRun(run="r04", attempt=1), then(KILLED, *AGAIN), "no longer killed"),
-        (ev.PauseRun(run="r04", attempt=1), BEFORE, "has gone on meanwhile"),
+        (ev.PauseRun(run="r04", attempt=1), BEFORE, "has moved on meanwhile"),
         (ev.RestartRun(run="r04", attempt=1), BEFORE, "cannot be undone"),
         (ev.AddRun(lr=2e-3), BEFORE, "not there any more"),
         (ev.SetParallel(parallel=3), BEFORE, "2 at a time already"),
@@ -111,7 +112,7 @@ def test_going_on_is_undone_by_what_held_the_run_before() -> None:
     ],
 )
 def test_what_has_changed_since_is_left_alone_and_said(command, now, says) -> None:
-    assert says in undo(command, now)
+    assert says in str(undo(command, now))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_what_has_changed_since_is_left_alone_and_said(command, now, says) -> No
 def test_what_is_still_being_done_can_be_undone_later(command, now, says) -> None:
     found = undo(command, now)
     assert isinstance(found, NotYet)
-    assert says in found
+    assert says in str(found)
 
 
 async def test_a_key_that_came_too_early_keeps_the_deed(monitor, sent) -> None:

@@ -1,7 +1,7 @@
-"""Text mode for screen readers: what changes is said in sentences, nothing is drawn, and commands are typed as words.
+"""Text mode for screen readers: it says changes in sentences, draws nothing, and takes commands as words.
 
-`lrtui DIR --plain`. Lines are only ever added, none is rewritten; what runs measure is told when it is asked for, and when another
-run takes the lead. What is asked for goes the same way as from the monitor: `intents` and `undo` say what a word means.
+`lrtui DIR --plain` only adds lines and never rewrites one. It says what runs measure on request, and when another run takes the
+lead. Words become commands the same way as the keys of the monitor: through `requests` and `undo`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def run(
     out: TextIO | None = None,
     words: TextIO | None = None,
 ) -> int:
-    """Tell what happens and do what is typed, until the sweep is closed or the user leaves; return the exit code.
+    """Say what happens and do what is typed, until the sweep is closed or the user leaves; return the exit code.
 
-    `view_only` says why nothing can be asked for. With start=False no supervisor is started.
+    `view_only` says why no command can be sent. With start=False no supervisor is started.
     """
     out = out or sys.stdout
     talk = Conversation(directory, out, partial(do, view_only=view_only))
-    talk.say("Type help for the commands. Typing quit leaves; the runs go on.")
+    talk.say("Type help for the commands. Typing quit leaves; the runs continue.")
     threading.Thread(target=talk.listen, args=(words or sys.stdin,), daemon=True).start()
     log = Sentences(talk.say, out)
     return log_mode.run(directory, out=out, start=start, log=log, heed=talk.heed)

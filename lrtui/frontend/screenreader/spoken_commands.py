@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lrtui.frontend import requests
 from lrtui.frontend.explain import explanation
@@ -12,17 +13,19 @@ from lrtui.frontend.screenreader.sentences import called, leads, progress, stand
 from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.frontend.state_style import style_of
 from lrtui.frontend.undo import undoing
-from lrtui.sweep import events as ev
-from lrtui.sweep.state import Run, lr_text
+from lrtui.sweep.allowed import Namer, Refusal
+from lrtui.sweep.events import AnyCommand
+from lrtui.sweep.state import Run, Sweep, lr_text
+from lrtui.text.format import count
 
 _OUTPUT_LINES = 10
 
 
 def do(talk: Conversation, snapshot: Snapshot, words: list[str], view_only: str) -> None:
-    """Do what was typed; `view_only` says why nothing can be asked for."""
+    """Do what was typed; `view_only` says why no command can be sent."""
     verb = VERBS.get(words[0].lower())
     if verb is None:
-        talk.say(f"{words[0]} is no command. There are: {', '.join(VERBS)}.")
+        talk.say(f"{words[0]} is not a command. The commands are: {', '.join(VERBS)}.")
     elif verb.acts and view_only:
         talk.say(f"This can only be viewed: {view_only}.")
     else:
@@ -82,8 +85,8 @@ def _kill(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     if run is None:
         return
     name = called(snapshot.sweep, run)
-    asked = requests.kill(run, name)
-    if isinstance(asked, str):
+    asked = requests.kill(snapshot.sweep, run, partial(called, snapshot.sweep))
+    if isinstance(asked, Refusal):
         talk.say(f"{asked}.")
     else:
         talk.ask(PendingQuestion((asked,), f"Killing {name}"), f"Kill {progress(snapshot, run)}?")
@@ -94,43 +97,37 @@ def _restart(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     if run is None:
         return
     name = called(snapshot.sweep, run)
-    asked, killed = requests.restart(run, name), requests.kill(run, name)
-    if isinstance(asked, str):
-        talk.say(f"{asked}.")
-    elif run.alive and not isinstance(killed, str):
-        doing = PendingQuestion((killed, asked), f"Restarting {name}")
-        talk.ask(doing, f"Kill {progress(snapshot, run)}, and start it again from scratch?")
+    named = partial(called, snapshot.sweep)
+    if run.alive:
+        both = requests.kill_and_restart(snapshot.sweep, run, named)
+        if isinstance(both, Refusal):
+            talk.say(f"{both}.")
+        else:
+            question = f"Kill {progress(snapshot, run)}, and start it again from scratch?"
+            talk.ask(PendingQuestion(both, f"Restarting {name}"), question)
     else:
-        talk.send(PendingQuestion((asked,), f"Restarting {name}"), snapshot)
+        _send(talk, snapshot, requests.restart(snapshot.sweep, run, named), f"Restarting {name}")
 
 
-def _held(
-    talk: Conversation,
-    snapshot: Snapshot,
-    words: list[str],
-    how: Callable[[Run, str], ev.AnyCommand | str],
-) -> None:
-    run = talk.run_named(snapshot, words)
-    if run is None:
-        return
-    name = called(snapshot.sweep, run)
-    asked = how(run, name)
-    if isinstance(asked, str):
+def _send(talk: Conversation, snapshot: Snapshot, asked: AnyCommand | Refusal, doing: str) -> None:
+    if isinstance(asked, Refusal):
         talk.say(f"{asked}.")
     else:
-        talk.send(PendingQuestion((asked,), f"Asking {name}"), snapshot)
+        talk.send(PendingQuestion((asked,), doing), snapshot)
 
 
-def _pause(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
-    _held(talk, snapshot, words, lambda run, _: ev.PauseRun(run=run.id))
+def _to_run(
+    request: Callable[[Sweep, Run, Namer], AnyCommand | Refusal],
+) -> Callable[[Conversation, Snapshot, list[str]], None]:
+    """Return what a word does that sends one command to the run that it names."""
 
+    def does(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
+        run = talk.run_named(snapshot, words)
+        if run is not None:
+            named = partial(called, snapshot.sweep)
+            _send(talk, snapshot, request(snapshot.sweep, run, named), f"Asking {named(run)}")
 
-def _freeze(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
-    _held(talk, snapshot, words, lambda run, _: ev.FreezeRun(run=run.id))
-
-
-def _resume(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
-    _held(talk, snapshot, words, lambda run, _: ev.ResumeRun(run=run.id))
+    return does
 
 
 def _add(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
@@ -141,18 +138,18 @@ def _add(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     like = talk.run_named(snapshot, words[2:]) if words[1:2] == ["like"] else None
     if words[1:] and like is None:
         return
-    talk.send(PendingQuestion((requests.add(lr, like),), f"Adding {lr_text(lr)}"), snapshot)
+    asked = requests.add(
+        snapshot.sweep, lr, like.id if like else None, named=partial(called, snapshot.sweep)
+    )
+    _send(talk, snapshot, asked, f"Adding {lr_text(lr)}")
 
 
 def _parallel(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     if not words or not words[0].isdecimal():
         talk.say(f"{snapshot.sweep.parallel} at a time. To change it: parallel 3.")
         return
-    asked = requests.parallel(0, int(words[0]))
-    if isinstance(asked, str):
-        talk.say(f"{asked}.")
-    else:
-        talk.send(PendingQuestion((asked,), f"{words[0]} at a time"), snapshot)
+    asked = requests.parallel(snapshot.sweep, int(words[0][:9]))
+    _send(talk, snapshot, asked, f"{words[0]} at a time")
 
 
 def _undo(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
@@ -160,8 +157,8 @@ def _undo(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
         talk.say("Nothing was done here that could be undone.")
         return
     sweep = snapshot.sweep
-    found = undoing(talk.deeds.pop(), sweep, lambda run: called(sweep, sweep.runs[run]))
-    if isinstance(found, str):
+    found = undoing(talk.deeds.pop(), sweep, partial(called, sweep))
+    if isinstance(found, Refusal):
         talk.say(f"{found}.")
         return
     asked = PendingQuestion(
@@ -174,13 +171,17 @@ def _undo(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
 
 
 def _stop(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
-    live = len(snapshot.sweep.alive())
-    asked = PendingQuestion((ev.StopSweep(),), "Stopping all runs", remember=False)
-    talk.ask(asked, f"End the sweep? {live} runs write their checkpoint and end.")
+    stop = requests.stop(snapshot.sweep)
+    if isinstance(stop, Refusal):
+        talk.say(f"{stop}.")
+        return
+    live = count(len(snapshot.sweep.alive()), "run")
+    asked = PendingQuestion((stop,), "Stopping all runs", remember=False)
+    talk.ask(asked, f"End the sweep? {live} will write a checkpoint and end.")
 
 
 def _quit(talk: Conversation, _snapshot: Snapshot, _words: list[str]) -> None:
-    talk.say(f"The runs go on. To come back: lrtui {talk.directory} --plain")
+    talk.say(f"The runs continue. To come back: lrtui {talk.directory} --plain")
     talk.left = 0
 
 
@@ -196,21 +197,23 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "help": Verb(_help, "says all commands"),
-    "status": Verb(_status, "says how many runs do what, and who leads"),
-    "list": Verb(_list, "says how every run does, the best first"),
+    "status": Verb(_status, "says how many runs are in each state, and which leads"),
+    "list": Verb(_list, "says the state of every run, the best first"),
     "explain": Verb(_explain, "says why a run waits, runs or ended", "C"),
     "output": Verb(_output, "reads out the last lines that a run printed", "C"),
     "kill": Verb(_kill, "ends a run, after a question", "C", acts=True),
     "restart": Verb(_restart, "starts a run again from scratch", "C", acts=True),
-    "pause": Verb(_pause, "lets a run write its checkpoint and end", "C", acts=True),
-    "freeze": Verb(_freeze, "halts a run in memory", "C", acts=True),
-    "resume": Verb(_resume, "goes on with a paused or frozen run", "C", acts=True),
+    "pause": Verb(
+        _to_run(requests.pause), "lets a run write its checkpoint and end", "C", acts=True
+    ),
+    "freeze": Verb(_to_run(requests.freeze), "halts a run in memory", "C", acts=True),
+    "resume": Verb(_to_run(requests.resume), "continues a paused or frozen run", "C", acts=True),
     "add": Verb(
-        _add, "adds a run, with the other settings of C if you like", "5e-4 [like C]", acts=True
+        _add, "adds a run, optionally with the other settings of C", "5e-4 [like C]", acts=True
     ),
     "parallel": Verb(_parallel, "sets how many run at a time", "3", acts=True),
     "undo": Verb(_undo, "undoes what you did last here", acts=True),
     "stop": Verb(_stop, "ends the sweep, after a question", acts=True),
-    "quit": Verb(_quit, "leaves; the runs go on"),
+    "quit": Verb(_quit, "leaves; the runs continue"),
 }
-"""To add a word: one line here and one method above. C stands for a run: its letter, its id or its learning rate."""
+"""To add a word: one line here and one function above. C stands for a run: its letter, its id or its learning rate."""
