@@ -23,6 +23,7 @@ from statistics import median
 
 from lrtui.analysis.chance import Chance, learns
 from lrtui.sweep.events import EndingKind, Plan
+from lrtui.text.format import amount_about, duration, number
 
 NAN_IN_A_ROW = 3
 """So many non-finite values of the loss end a run: one may be a spike that an optimizer survives."""
@@ -124,7 +125,9 @@ class Signs:
         usual, silent = median(self._whiles), now - self._heard
         if silent < max(SILENT_SECONDS, SILENT_TIMES * usual):
             return None
-        return Finding("stalled", f"no metric line for {silent:.0f} s; usually every {usual:.1f} s")
+        return Finding(
+            "stalled", f"no metric line for {duration(silent)}; usually every {duration(usual)}"
+        )
 
     def at_chance(self, *, lower_learns: bool) -> Finding | None:
         """Return that a run has learned nothing: dead where a lower LR learns, else slow."""
@@ -134,11 +137,11 @@ class Signs:
         after = max(self._grace, CHANCE_AFTER * self._plan.horizon)
         if self.level < after * (1 - 1e-6) or not self._is_at(chance):
             return None
-        said = f"{self._plan.metric} {self._sign * (self.latest or 0.0):.4g} is chance"
+        said = f"{self._plan.metric} {number(self._sign * (self.latest or 0.0))} is chance"
         if self._begun:
-            said += f", {self._plan.loss} {self._smooth:.4g}"
+            said += f", {self._plan.loss} {number(self._smooth)}"
         if chance.classes > 1:
-            said += f" (guessing among {chance.classes}: {math.log(chance.classes):.4g})"
+            said += f" (guessing among {chance.classes}: {number(math.log(chance.classes))})"
         if lower_learns:
             return Finding("chance", f"{said}, while a lower LR learns", "pruned")
         return Finding("slow", f"{said}; no lower LR is better, so it may only be slow")
@@ -198,12 +201,12 @@ class Signs:
             return None
         if self.level - self._bad_since < long:
             return None
-        since = f"since {self._plan.unit} {self._bad_since:.4g}"
+        since = f"since {self._plan.unit} {amount_about(self._bad_since)}"
         loss = self._plan.loss
         if self._is_above():
-            why = f"{loss} is {self._smooth:.4g} {since}, it began at {self._start:.4g}"
+            why = f"{loss} is {number(self._smooth)} {since}, it began at {number(self._start)}"
         else:
-            why = f"{loss} is back at {self._smooth:.4g} {since}, it began at {self._start:.4g} and had come down to {self._lowest:.4g}"
+            why = f"{loss} is back at {number(self._smooth)} {since}, it began at {number(self._start)} and had come down to {number(self._lowest)}"
         return Finding("diverged", why, "diverged")
 
     def _nan(self) -> Finding | None:
@@ -234,5 +237,5 @@ class Signs:
             return None
         now, best = self._sign * self.latest, self._sign * self._best
         unit = self._plan.unit
-        why = f"{self._plan.metric} is {now:.4g}, twice in a row, after {best:.4g} at {unit} {self._best_at:.4g}"
+        why = f"{self._plan.metric} is {number(now)}, twice in a row, after {number(best)} at {unit} {amount_about(self._best_at)}"
         return Finding("collapsed", why, "pruned")

@@ -273,7 +273,7 @@ def _value(plan: Plan, row: _Row, level: float) -> _Value | None:
     others = [run_value(plan, series, upto) for series in row.series[1:]]
     counted = [first, *(o for o in others if o is not None and _same(o.level, first.level))]
     values = [each.value for each in counted]
-    losses = [each.val_loss for each in counted if each.val_loss is not None]
+    losses = [loss for o in counted if (loss := o.val_loss) is not None and math.isfinite(loss)]
     return _Value(
         at=first.level,
         mean=mean(values),

@@ -22,7 +22,7 @@ from lrtui.analysis.verdict import Verdict, sensitivity, verdicts
 from lrtui.sweep.events import Plan, Scalar, Setting
 from lrtui.sweep.state import Sweep, differences, group_of, level_text
 from lrtui.text.clean import clean
-from lrtui.text.format import number, plural
+from lrtui.text.format import amount, lr_rounded, number, plural
 
 LINEAR, ROOT = 1.0, 0.5
 """The exponents of the two rules for batch sizes."""
@@ -245,7 +245,7 @@ def _predicted(level: Level, base: Level) -> Level:
 
 def _held(plan: Plan, name: str) -> str:
     words = _HELD.get((plan.unit, name))
-    each = f"{plural(plan.unit)} were held, {plan.horizon:.10g} at every level"
+    each = f"{plural(plan.unit)} were held, {amount(plan.horizon)} at every level"
     return f"{each}: {words}" if words else each
 
 
@@ -412,13 +412,15 @@ def _row(level: Level) -> tuple[str, ...]:
     chance = "90 %" if level.by_noise else "between its neighbours"
     reach = ""
     if level.low is not None and level.high is not None:
-        low = f"< {level.low:.1e}" if "lower" in level.edges else f"{level.low:.1e}"
-        high = f"> {level.high:.1e}" if "upper" in level.edges else f"{level.high:.1e}"
+        low = f"< {lr_rounded(level.low)}" if "lower" in level.edges else f"{lr_rounded(level.low)}"
+        high = (
+            f"> {lr_rounded(level.high)}" if "upper" in level.edges else f"{lr_rounded(level.high)}"
+        )
         reach = f"({chance}: {low}..{high})"
     rules = ""
     if level.linear is not None and level.root is not None and not level.base:
-        rules = f"linear {level.linear:.1e}, square-root {level.root:.1e}"
-    return own, f"{level.lr:.1e}", reach, number(level.value), rules
+        rules = f"linear {lr_rounded(level.linear)}, square-root {lr_rounded(level.root)}"
+    return own, lr_rounded(level.lr), reach, number(level.value), rules
 
 
 def _rules(factor: Factor) -> list[str]:

@@ -29,7 +29,7 @@ class RunValue:
     value: float
     """Of the objective; may be nan or infinite."""
     val_loss: float | None
-    """The last one at or before `level`; None if there is none or if it is not finite."""
+    """The last one at or before `level`, which may be nan or infinite; None if there is none."""
 
 
 def is_rule(text: str) -> bool:
@@ -48,7 +48,7 @@ def run_value(plan: Plan, series: RunSeries, upto: float = math.inf) -> RunValue
         best = series.best(plan.metric, plan.goal, upto)
         value = value if best is None else best[1]
     loss = series.at("val_loss", level)
-    return RunValue(level, value, loss[1] if loss and math.isfinite(loss[1]) else None)
+    return RunValue(level, value, loss[1] if loss else None)
 
 
 def _evaluations(rule: str) -> int:

@@ -11,7 +11,8 @@ from lrtui.cli.attach import existing
 from lrtui.errors import UserError
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
-from lrtui.sweep.state import Run, Sweep, fold, lr_text
+from lrtui.sweep.state import Run, Sweep, fold
+from lrtui.text.format import lr_text
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot

@@ -8,15 +8,15 @@ from pathlib import PurePath
 from typing import Any
 
 from lrtui.config.experiment import Experiment
-from lrtui.config.fault_text import amount
 from lrtui.config.placeholders import ALIASES
 from lrtui.config.worker_command import argv
 from lrtui.search import RangeTest, Start, needs_range
 from lrtui.search.halving import cost
 from lrtui.search.range_test import STEPS
 from lrtui.sweep.events import Scalar
-from lrtui.sweep.state import Sweep, level_text, lr_text
+from lrtui.sweep.state import Sweep, level_text
 from lrtui.text.clean import clean
+from lrtui.text.format import amount_grouped, lr_text
 from lrtui.train.options import AUTO, PRECISIONS
 
 _RUNS_SHOWN = 40
@@ -32,7 +32,7 @@ def describe(experiment: Experiment) -> list[str]:
         ("lr", experiment.strategy.describe()),
         *_axes(experiment),
         *_study(experiment),
-        ("length", f"{amount(experiment.horizon)} {unit} each"),
+        ("length", f"{amount_grouped(experiment.horizon)} {unit} each"),
         ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
         ("parallel", _parallel(experiment)),
         *_search(experiment),
@@ -53,7 +53,7 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
     lines = []
     for text in space.rungs:
         if len(space.rungs[text]) > 1:
-            at = ", ".join(amount(rung) for rung in space.rungs[text])
+            at = ", ".join(amount_grouped(rung) for rung in space.rungs[text])
             named = f" ({text})" if len(space.rungs) > 1 else ""
             lines.append(
                 (
@@ -70,13 +70,13 @@ def _in_all(experiment: Experiment, starts: list[Start]) -> str:
     """Return what the experiment costs, as far as that is known before the first run."""
     unit = ALIASES[experiment.unit]
     if experiment.keep == "all" and not needs_range(experiment.strategy):
-        total = amount(experiment.horizon * len(starts))
+        total = amount_grouped(experiment.horizon * len(starts))
         return f"{len(starts)} run{'s' * (len(starts) != 1)}, {total} {unit}"
     test = f"a range test of {STEPS} steps" if starts and starts[0].lr_steps else ""
     if isinstance(experiment.strategy, RangeTest):
         return test
     spent, whole = cost(experiment.space(), experiment.strategy.count)
-    share = f"about {amount(round(spent))} {unit}, {spent / whole:.0%} of the cost of training all LRs to the end"
+    share = f"about {amount_grouped(round(spent))} {unit}, {spent / whole:.0%} of the cost of training all LRs to the end"
     return f"{test}, then {share}" if test else share
 
 
@@ -186,7 +186,10 @@ def _study(experiment: Experiment) -> list[tuple[str, str]]:
         own = level_text(factor, study.base[factor])
         lines.append(("study", f"{factor} {texts} (besides {own}), one at a time"))
     unit = ALIASES[experiment.unit]
-    return [*lines, ("held", f"{unit}: every level trains {amount(experiment.horizon)} of them")]
+    return [
+        *lines,
+        ("held", f"{unit}: every level trains {amount_grouped(experiment.horizon)} of them"),
+    ]
 
 
 def _choices(axis: tuple[Scalar, ...]) -> str:

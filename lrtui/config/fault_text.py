@@ -31,13 +31,6 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def amount(number: float) -> str:
-    """Return a length in readable form: 20,000 or 2.5, never rounded to thousands."""
-    if float(number).is_integer():
-        return f"{int(number):,}"
-    return f"{number:,.6f}".rstrip("0")
-
-
 def found(value: Any) -> str:
     """Return `(found "ten", a string)`: the value, and its type if that is the problem."""
     kind = _KINDS.get(type(value))

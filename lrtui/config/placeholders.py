@@ -17,7 +17,7 @@ from lrtui.config.fault_text import found, names, nearest, show
 from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import Reader
 from lrtui.sweep.events import Scalar
-from lrtui.sweep.state import lr_text
+from lrtui.text.format import lr_text
 
 ALIASES = {"epoch": "epochs", "step": "steps", "tokens": "tokens"}
 """The other name of {horizon}, by unit."""

@@ -13,6 +13,7 @@ from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import MOST_RUNS, Reader, is_number, is_whole, literal
 from lrtui.search import STRATEGIES, Strategy
 from lrtui.sweep.state import MOST_LR, is_lr
+from lrtui.text.format import lr_text
 
 INSTEAD = "{ grid = 8, from = 1e-5, to = 1e-1 }"
 
@@ -44,7 +45,7 @@ def check_rate(reader: Reader, path: Path, value: Any) -> bool:
     if is_number(value) and is_lr(float(value)):
         return True
     if is_number(value) and float(value) > 0:
-        what = f"a learning rate must be between {1 / MOST_LR:.0e} and {MOST_LR:.0e} {found(value)}"
+        what = f"a learning rate must be between {lr_text(1 / MOST_LR)} and {lr_text(MOST_LR)} {found(value)}"
         reader.fault(path, what, "LRs look like 1e-3 or 0.001.")
         return False
     if isinstance(value, str) and is_number(literal(value)):

@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 from lrtui.analysis.value_rule import is_rule
-from lrtui.config.fault_text import amount, did_you_mean, found, names, show
+from lrtui.config.fault_text import did_you_mean, found, names, show
 from lrtui.config.keys import KEYS
 from lrtui.config.placeholders import ALIASES, FIXED
 from lrtui.config.toml_reader import Reader, Values, is_number, is_whole
 from lrtui.sweep.events import Scalar, Unit
+from lrtui.text.format import amount, amount_grouped
 from lrtui.workers.launchers import LAUNCHERS
 
 RULES = ("nan", "diverged", "collapsed", "chance", "beaten", "stalled")
@@ -165,19 +166,15 @@ def check_budget(reader: Reader, budget: str | None, first_rung: float, unit: Un
     """Record a fault if the budget is spent before any settings can be compared."""
     units, _ = budget_of(budget)
     if units is not None and units < first_rung:
-        what = (
-            f"budget is too small: the first comparison takes {amount(first_rung)} {ALIASES[unit]}"
-        )
+        what = f"budget is too small: the first comparison takes {amount_grouped(first_rung)} {ALIASES[unit]}"
         hint = "Raise it, try fewer LRs, or shorten the runs."
         reader.fault(("budget",), what, hint)
 
 
 def read_grace(reader: Reader, horizon: float) -> float | None:
     """Return the length before which no rule stops a run."""
-    wanted = f"a number from 0 to below the horizon of {amount(horizon)}"
-    return reader.number(
-        "grace", None, lambda x: 0 <= x < horizon, wanted, amount(horizon * 0.05).replace(",", "")
-    )
+    wanted = f"a number from 0 to below the horizon of {amount_grouped(horizon)}"
+    return reader.number("grace", None, lambda x: 0 <= x < horizon, wanted, amount(horizon * 0.05))
 
 
 def read_value(reader: Reader) -> str:

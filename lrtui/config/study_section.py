@@ -17,12 +17,13 @@ from typing import Any
 
 from lrtui.config.choices import read_named
 from lrtui.config.experiment import Experiment, Study
-from lrtui.config.fault_text import amount, did_you_mean, found, names, show
+from lrtui.config.fault_text import did_you_mean, found, names, show
 from lrtui.config.placeholders import ALIASES
 from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import MOST_RUNS, Reader, is_number, is_whole
 from lrtui.sweep.events import Scalar
 from lrtui.sweep.state import level_text
+from lrtui.text.format import amount
 from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS
 from lrtui.train.models import MODELS
 from lrtui.train.optimizers import OPTIMIZERS
@@ -201,7 +202,7 @@ def _check_hold(reader: Reader, experiment: Experiment) -> None:
         return
     what = f"hold is {hold}, but the length of a run is in {held}"
     length = _converted(experiment, hold)
-    hint = f'Give the length in {hold}, {length} instead of {held} = {amount(experiment.horizon).replace(",", "")}, or hold = "{held}"'
+    hint = f'Give the length in {hold}, {length} instead of {held} = {amount(experiment.horizon)}, or hold = "{held}"'
     reader.fault(("study", "hold"), what, hint)
 
 
@@ -213,7 +214,7 @@ def _converted(experiment: Experiment, hold: str) -> str:
     steps = math.ceil(round(known.train * experiment.data) / experiment.batch_size)
     length = experiment.horizon * steps if hold == "steps" else experiment.horizon / steps
     rounded = max(1, round(length)) if hold == "steps" else float(f"{length:.3g}")
-    return f"{hold} = {amount(rounded).replace(',', '')}"
+    return f"{hold} = {amount(rounded)}"
 
 
 def _example(factor: str) -> str:

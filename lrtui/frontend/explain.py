@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lrtui.sweep.layout import Layout
-from lrtui.sweep.state import Run, State, Sweep, group_of, lr_text
+from lrtui.sweep.state import Run, State, Sweep, group_of
 from lrtui.text.clean import clean
+from lrtui.text.format import amount, lr_text
 
 
 def explanation(sweep: Sweep, run: Run, directory: Path) -> list[str]:
@@ -53,7 +54,7 @@ def awaited(sweep: Sweep, run: Run) -> list[Run]:
 
 
 def _why_waiting(sweep: Sweep, run: Run) -> str:
-    at = f"{sweep.plan.unit if sweep.plan else 'rung'} {run.until:.10g}"
+    at = f"{sweep.plan.unit if sweep.plan else 'rung'} {amount(run.until)}"
     late = ", ".join(f"{other.id} ({lr_text(other.setting.lr)})" for other in awaited(sweep, run))
     return f"it has reached {at}, a rung, and waits there for {late or 'the decision'}"
 

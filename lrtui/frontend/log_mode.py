@@ -25,9 +25,9 @@ from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import RunSeries
 from lrtui.sweep import events as ev
 from lrtui.sweep.mailbox import ensure_supervisor
-from lrtui.sweep.state import Run, State, Sweep, besides_lr, lr_text
+from lrtui.sweep.state import Run, State, Sweep, besides_lr
 from lrtui.text.clean import clean
-from lrtui.text.format import duration, number
+from lrtui.text.format import amount, amount_about, duration, lr_text, number
 
 DETACHED = 130
 _LOOK_SECONDS = 0.25
@@ -235,7 +235,7 @@ class Words(Log):
             words = " ".join([f"{clean(plan.metric, 64)} {number(value)}", *others])
             self._line(
                 time.time(),
-                f"{named(run)} {length(plan, level)}/{plan.horizon:.10g} {words}",
+                f"{named(run)} {length(plan, level)}/{amount(plan.horizon)} {words}",
             )
         self._levels[run.id] = series.level
 
@@ -255,7 +255,7 @@ class Words(Log):
             run = snapshot.sweep.runs[run_id]
             series = snapshot.series[run_id]
             loss = series.last(plan.loss)
-            words = [f"{named(run)} {length(plan, round(row.level, 3))}/{plan.horizon:.10g}"]
+            words = [f"{named(run)} {length(plan, round(row.level, 3))}/{amount(plan.horizon)}"]
             words += [f"{clean(plan.loss, 64)} {number(loss[1])}"] if loss else []
             words += [f"eta {duration(round(row.eta))}"] if row.eta is not None else []
             self._line(time.time(), " ".join(words))
@@ -357,11 +357,13 @@ def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
         clean(row.runs[0], 20) + seeds,
         lr_text(row.lr) + beside,
         row.state,
-        f"{row.level:.4g}/{row.horizon:.10g}" if plan.unit == "epoch" else f"{row.level:.10g}",
+        f"{amount_about(row.level)}/{amount(row.horizon)}"
+        if plan.unit == "epoch"
+        else amount(row.level),
         number(row.value),
-        "" if row.value_at is None else f"@{row.value_at:.10g}",
+        "" if row.value_at is None else f"@{amount(row.value_at)}",
         "" if row.se is None else f"± {number(row.se)}",
-        "" if row.val_loss is None else number(row.val_loss),
+        number(row.val_loss, ""),
         "" if row.eta is None else duration(round(row.eta)),
         row.why,
     )

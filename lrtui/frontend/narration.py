@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import Run, Sweep, group_of, lr_text
+from lrtui.sweep.state import Run, Sweep, group_of
 from lrtui.text.clean import clean
-from lrtui.text.format import duration, number, plural
+from lrtui.text.format import amount, amount_about, duration, lr_rounded, lr_text, number, plural
 
 
 def event_text(event: ev.AnyEvent, sweep: Sweep) -> str:
@@ -44,9 +44,9 @@ def _opened(e: ev.SweepOpened, _: Sweep) -> str:
     plan = e.plan
     what = " ".join(part for part in (plan.model, plan.dataset) if part)
     return (
-        f"sweep {plan.name} opened: {what or 'your command'}, {plan.horizon:.10g} {plural(plan.unit)}, "
+        f"sweep {plan.name} opened: {what or 'your command'}, {amount(plan.horizon)} {plural(plan.unit)}, "
         f"{plan.goal} {plan.metric}, {plan.parallel} at a time; "
-        f"{plan.strategy}; about {plan.planned:.10g} {plural(plan.unit)} in all"
+        f"{plan.strategy}; about {amount(plan.planned)} {plural(plan.unit)} in all"
     )
 
 
@@ -76,8 +76,8 @@ def _ranged(e: ev.RangeTested, sweep: Sweep) -> str:
     if e.valley is None:
         return f"range test suggests nothing{_because(e.why)}"
     read = {"valley": e.valley, "steep": e.steep, "minimum/10": e.minimum, "slide": e.slide}
-    said = ", ".join(f"{name} {lr:.1e}" for name, lr in read.items() if lr is not None)
-    turned = "" if e.diverged is None else f"; the loss turned at {e.diverged:.1e}"
+    said = ", ".join(f"{name} {lr_rounded(lr)}" for name, lr in read.items() if lr is not None)
+    turned = "" if e.diverged is None else f"; the loss turned at {lr_rounded(e.diverged)}"
     return f"range test: {said}{turned}. The valley brackets the search{_how_long(sweep)}"
 
 
@@ -99,7 +99,7 @@ def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
     )
     cut = "" if e.cut is None else f", cut {metric} {number(e.cut)}"
     lrs = " ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
-    return f"rung {unit} {e.level:.10g}{group}: {e.why}{cut}; on go {lrs or 'none'}"
+    return f"rung {unit} {amount(e.level)}{group}: {e.why}{cut}; on go {lrs or 'none'}"
 
 
 def _brake(e: ev.BrakeSet, _: Sweep) -> str:
@@ -123,7 +123,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunLaunched: _launched,
     ev.RunStarted: lambda e, _: f"started, pid {e.pid}",
     ev.RunWaiting: lambda _e, _: "waits at its rung for the others",
-    ev.RunPromoted: lambda e, _: f"promoted to {e.until:.10g}",
+    ev.RunPromoted: lambda e, _: f"promoted to {amount(e.until)}",
     ev.RunPausing: lambda e, _: f"pausing{_because(e.why)}",
     ev.RunPaused: lambda _e, _: "paused with its checkpoint",
     ev.RunFrozen: lambda _e, _: "frozen; its memory stays held",
@@ -135,7 +135,9 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunFlagged: lambda e, _: f"flagged by {e.rule}{_because(e.why)}",
     ev.RangeTested: _ranged,
     ev.RungClosed: _rung,
-    ev.BudgetReached: lambda e, _: f"{e.why}: {e.spent:.4g} spent; what runs writes its checkpoint",
+    ev.BudgetReached: lambda e, _: (
+        f"{e.why}: {amount_about(e.spent)} spent; what runs writes its checkpoint"
+    ),
     ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
     ev.ParallelSet: lambda e, _: f"{e.parallel} at a time{f': {e.why}' if e.why else ''}",
     ev.Warned: lambda e, _: f"warning: {e.text}",

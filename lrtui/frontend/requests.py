@@ -23,7 +23,8 @@ from lrtui.sweep.events import (
     SetParallel,
     StopSweep,
 )
-from lrtui.sweep.state import Run, State, Sweep, lr_text
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.text.format import lr_text
 
 CommandT = TypeVar("CommandT", bound=AnyCommand)
 

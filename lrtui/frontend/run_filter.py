@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lrtui.frontend.requests import read_lr
-from lrtui.sweep.state import lr_text
+from lrtui.text.format import lr_text
 
 if TYPE_CHECKING:
     from lrtui.analysis.ranking import Standing

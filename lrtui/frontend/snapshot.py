@@ -27,8 +27,9 @@ from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
 from lrtui.sweep.files import read_end
 from lrtui.sweep.journal import PER_POLL, JournalTail
 from lrtui.sweep.layout import FORMAT, AttemptLayout, Layout
-from lrtui.sweep.state import Run, State, Sweep, fold, lr_text
+from lrtui.sweep.state import Run, State, Sweep, fold
 from lrtui.text.clean import clean, clean_lines
+from lrtui.text.format import lr_text
 from lrtui.workers.keeper import boot_id
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from lrtui.frontend import requests
 from lrtui.sweep import events as ev
 from lrtui.sweep.allowed import Refusal
-from lrtui.sweep.state import Run, State, Sweep, lr_text
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.text.format import lr_text
 
 if TYPE_CHECKING:
     from lrtui.sweep.allowed import Namer

@@ -8,8 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lrtui.sweep.state import group_of, lr_text
-from lrtui.text.format import duration, number, plural
+from lrtui.sweep.state import group_of
+from lrtui.text.format import (
+    amount,
+    amount_about,
+    duration,
+    lr_range,
+    lr_rounded,
+    lr_text,
+    number,
+    plural,
+    tolerance,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ def span(ends: Any) -> str:
     """Return a range of LRs; "" where it has no two ends."""
     if not ends or any(not isinstance(end, (int, float)) for end in ends):
         return ""
-    return f"{ends[0]:.1e}..{ends[1]:.1e}"
+    return lr_range(*ends)
 
 
 # ---------------------------------------------------------------- sections
@@ -151,7 +161,7 @@ def _answer(made: dict[str, Any]) -> list[Block]:
 
 
 def _equal_name(found: dict[str, Any]) -> str:
-    return f"equal within {found['within']:.3g}" if found["within"] else "equal"
+    return f"equal within {tolerance(found['within'])}" if found["within"] else "equal"
 
 
 def _equal(found: dict[str, Any]) -> str:
@@ -169,7 +179,7 @@ def _cost(made: dict[str, Any], found: dict[str, Any]) -> str:
         return ""
     share = found["epochs_spent"] / found["epochs_grid"] if found["epochs_grid"] else 0.0
     beside = f", {share:.0%} of a full grid" if share else ""
-    return f"{found['epochs_spent']:.4g} {units(made)}{beside}"
+    return f"{amount_about(found['epochs_spent'])} {units(made)}{beside}"
 
 
 def _groups(made: dict[str, Any]) -> list[Block]:
@@ -187,7 +197,7 @@ def _groups(made: dict[str, Any]) -> list[Block]:
             span(each["equal"]),
             _mean(each),
             str(each["seeds"] or ""),
-            f"{each['epochs_spent']:.4g}",
+            amount_about(each["epochs_spent"]),
             "so far" if each["provisional"] else "",
         )
         for each in groups
@@ -240,7 +250,7 @@ def _reach(level: dict[str, Any]) -> str:
 
 
 def _two(lr: Any) -> str:
-    return f"{lr:.1e}" if isinstance(lr, (int, float)) else ""
+    return lr_rounded(lr) if isinstance(lr, (int, float)) else ""
 
 
 def _sensitivity(made: dict[str, Any]) -> list[Block]:
@@ -270,7 +280,7 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
             shown(point["mean"]),
             shown(point["se"]),
             str(point["seeds"] or ""),
-            "" if point["level"] is None else f"{point['level']:.10g}",
+            "" if point["level"] is None else amount(point["level"]),
             shown(point["val_loss"]),
             point["dead"] or point["state"],
             " ".join(point["runs"]),
@@ -291,7 +301,7 @@ def _cell(made: dict[str, Any], point: dict[str, Any]) -> str:
     if point["mean"] is None:
         return point["state"]  # type: ignore[no-any-return]
     se = f" ± {shown(point['se'])}" if point["se"] is not None else ""
-    short = "" if point["full"] else f" ({made['unit']} {point['level']:.10g})"
+    short = "" if point["full"] else f" ({made['unit']} {amount(point['level'])})"
     return f"{shown(point['mean'])}{se}{short}"
 
 
@@ -334,7 +344,7 @@ def _rungs(made: dict[str, Any]) -> list[Block]:
     many = len(made["groups"]) > 1
     metric = made["metric"]
     for rung in made["rungs"]:
-        where = f"{made['unit']} {rung['level']:.10g}"
+        where = f"{made['unit']} {amount(rung['level'])}"
         whose = f", {rung['group']}" if many and rung["group"] else ""
         cut = "" if rung["cut"] is None else f"; cut {shown(rung['cut'])}"
         rows = [
@@ -371,7 +381,7 @@ def _board(made: dict[str, Any]) -> list[Block]:
             row["kind"] or row["state"],
             shown(row["value"]),
             shown(row["se"]),
-            "" if row["at"] is None else f"{row['at']:.10g}",
+            "" if row["at"] is None else f"{amount(row['at'])}",
             shown(row["val_loss"]),
             *(shown(row["test"].get(name)) for name in tests),
             row["why"],
@@ -395,10 +405,10 @@ def _setup(made: dict[str, Any]) -> list[Block]:
     budget = made["budget"]
     if budget["spent"]:
         settings["spent"] = (
-            f"{budget['spent']:.6g} {units(made)}, {duration(budget['seconds'])} of training"
+            f"{amount_about(budget['spent'])} {units(made)}, {duration(budget['seconds'])} of training"
         )
     if budget["limit"] is not None:
-        settings["budget"] = f"{budget['limit']:.6g} {units(made)}"
+        settings["budget"] = f"{amount(budget['limit'])} {units(made)}"
     if budget["limit_seconds"] is not None:
         settings["budget"] = f"{duration(budget['limit_seconds'])} of training"
     if len(made["groups"]) == 1:
@@ -424,7 +434,7 @@ def _pairs(given: dict[str, Any]) -> Table:
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return amount(value) if isinstance(value, float) else str(value)
 
 
 def _again(made: dict[str, Any]) -> list[Block]:

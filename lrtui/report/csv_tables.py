@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from lrtui.sweep.state import lr_text
+from lrtui.text.format import lr_text
 
 _FORMULA = ("=", "+", "-", "@", "\t")
 """A spreadsheet runs a cell that begins so; a worker's output may."""

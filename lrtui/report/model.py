@@ -26,6 +26,7 @@ from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import differences, group_of
 from lrtui.text.clean import clean
+from lrtui.text.format import amount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -358,7 +359,7 @@ def _curves(snapshot: Snapshot, plan: Plan) -> list[dict[str, Any]]:
 
 def _settings(plan: Plan) -> dict[str, Any]:
     """Return what was the same for every run."""
-    rungs = [f"{level:.10g}" for level in (plan.rungs[0][1] if plan.rungs else ())]
+    rungs = [amount(rung) for rung in (plan.rungs[0][1] if plan.rungs else ())]
     given = {
         "model": plan.model,
         "learning rates": plan.strategy,

@@ -15,7 +15,8 @@ from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import readable
 from lrtui.search.strategy import Decision, Space, Start, at, optimizer_name
 from lrtui.sweep.events import Setting
-from lrtui.sweep.state import Run, Sweep, group_of, lr_text
+from lrtui.sweep.state import Run, Sweep, group_of
+from lrtui.text.format import lr_text
 
 STEP_DECADES = 0.5
 COUNT = 7

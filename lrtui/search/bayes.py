@@ -16,7 +16,8 @@ from lrtui.search.halving import joined, race, seed_finalists
 from lrtui.search.rounding import readable
 from lrtui.search.strategy import Decision, Space, Start, at
 from lrtui.sweep.events import Setting
-from lrtui.sweep.state import Run, Sweep, group_of, lr_text
+from lrtui.sweep.state import Run, Sweep, group_of
+from lrtui.text.format import lr_text
 
 BEGIN = 4
 PAIR = 2

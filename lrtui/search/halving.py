@@ -32,6 +32,7 @@ from lrtui.search.strategy import (
 )
 from lrtui.sweep.events import RungClosed, Setting
 from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
+from lrtui.text.format import amount, lr_rounded, number
 
 LEAST_KEPT = 2
 """Early leaders are often LRs that are too high: one alone is never kept."""
@@ -233,7 +234,7 @@ def _sieved(sound: list[_Judged]) -> tuple[list[_Judged], float | None, str]:
     why = (
         ""
         if len(kept) == len(sound)
-        else f"; the schedule has yet to decay, so only LRs below {least:.1e} are out"
+        else f"; the schedule has yet to decay, so only LRs below {lr_rounded(least)} are out"
     )
     return kept, None, f"{len(kept)} of {len(sound)}{why}"
 
@@ -304,11 +305,11 @@ def _prune(sweep: Sweep, run: Run, closed: RungClosed | Close, place: str) -> Pr
     unit = sweep.plan.unit if sweep.plan else ""
     metric = sweep.plan.metric if sweep.plan else "value"
     reached = value_at(run, closed.level)
-    where = f"at {unit} {closed.level:.10g}"
+    where = f"at {unit} {amount(closed.level)}"
     if reached is None or reached.value is None:
         return Prune(run.id, f"nan: {metric} was not finite {where}", "diverged")
-    cut = "" if closed.cut is None else f", cut {closed.cut:.4g}"
-    return Prune(run.id, f"beaten: {place} {where} ({metric} {reached.value:.4g}{cut})")
+    cut = "" if closed.cut is None else f", cut {number(closed.cut)}"
+    return Prune(run.id, f"beaten: {place} {where} ({metric} {number(reached.value)}{cut})")
 
 
 def _waiting(sweep: Sweep, ids: tuple[str, ...], level: float) -> list[Run]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from lrtui.search.halving import search
 from lrtui.search.strategy import Decision, Space
-from lrtui.sweep.state import Sweep, lr_text
+from lrtui.sweep.state import Sweep
+from lrtui.text.format import lr_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from lrtui.search.strategy import Decision, Space, Start, at, identity
 from lrtui.sweep.events import RangeTested, Setting
-from lrtui.sweep.state import Run, State, Sweep, lr_text
+from lrtui.sweep.state import Run, State, Sweep
+from lrtui.text.format import lr_text
 
 FROM, TO, STEPS = 1e-7, 10.0, 100
 TURNED = 4.0

@@ -19,8 +19,9 @@ from pathlib import Path
 from lrtui.config.alerts_section import Alerts
 from lrtui.frontend.narration import alert_kind
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import Sweep, lr_text
+from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
+from lrtui.text.format import lr_text
 
 SECONDS = 30.0
 """A command that takes longer is ended."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lrtui.config import Experiment
 from lrtui.errors import MachineError
 from lrtui.hardware import gpu
+from lrtui.text.format import gib
 
 _BUSY_SHARE = 0.1
 """A GPU of whose memory others hold more than this is theirs."""
@@ -76,10 +77,10 @@ def _devices(experiment: Experiment) -> tuple[tuple[int, ...], tuple[str, ...]]:
 
 
 def _note(busy: gpu.Gpu, *, alone: bool) -> str:
-    gib, total = busy.memory_used_mib / 1024, busy.memory_total_mib / 1024
+    used, total = gib(busy.memory_used_mib), gib(busy.memory_total_mib)
     left = "it is left to them" + (", the runs train on the CPU" if alone else "")
     return (
-        f"others use GPU {busy.index} ({gib:.0f} of {total:.0f} GiB): {left}; "
+        f"others use GPU {busy.index} ({used} of {total} GiB): {left}; "
         f"devices = [{busy.index}] in the experiment file shares it"
     )
 

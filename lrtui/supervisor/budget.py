@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent
 from lrtui.sweep.state import State, Sweep
-from lrtui.text.format import duration, plural
+from lrtui.text.format import amount, duration, plural
 
 
 def overspent(sweep: Sweep, running: float, now: float) -> str | None:
@@ -21,7 +21,7 @@ def overspent(sweep: Sweep, running: float, now: float) -> str | None:
         return None
     spent = sweep.spent + running
     if plan.budget is not None and spent >= plan.budget:
-        return f"the budget of {plan.budget:.10g} {plural(plan.unit)} is spent"
+        return f"the budget of {amount(plan.budget)} {plural(plan.unit)} is spent"
     if plan.budget_seconds is not None and sweep.active_seconds(now) >= plan.budget_seconds:
         return f"the budget of {duration(plan.budget_seconds)} is spent"
     return None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from lrtui.hardware.gpu import Gpu
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep
+from lrtui.text.format import gib
 
 EVERY_SECONDS = 5.0
 """Between two readings: a peak that was missed is no shortage yet."""
@@ -52,9 +53,9 @@ def _head(gpu: Gpu) -> str:
 
 
 def _text(gpu: Gpu, runs: int, parallel: int) -> str:
-    used, total = gpu.memory_used_mib / 1024, gpu.memory_total_mib / 1024
+    used, total = gib(gpu.memory_used_mib), gib(gpu.memory_total_mib)
     if runs > 1:
         hint = f"lower parallel ({parallel} now): the key <, or lrtui parallel DIR {parallel - 1}"
     else:
         hint = "one run alone fills it: a smaller batch_size or model leaves room"
-    return f"{_head(gpu)} ({used:.1f} of {total:.1f} GiB, {IN_A_ROW} readings in a row); {hint}"
+    return f"{_head(gpu)} ({used} of {total} GiB, {IN_A_ROW} readings in a row); {hint}"

@@ -18,6 +18,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run, State, Sweep
+from lrtui.text.format import size
 from lrtui.train import IMPORTS
 from lrtui.workers.launcher import Launcher, new_token
 
@@ -156,6 +157,6 @@ class LaunchQueue:
             return True
         if not self._said_no_room:
             self._said_no_room = True
-            text = f"only {free >> 20} MiB are free on the disk; nothing new is launched, and those that run may find no room for a checkpoint: free some"
+            text = f"only {size(free)} are free on the disk; nothing new is launched, and those that run may find no room for a checkpoint: free some"
             self._warn(text, None)
         return False

@@ -14,7 +14,7 @@ from lrtui.sweep.files import read_end
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import Run, State, Sweep
 from lrtui.text.clean import clean, clean_lines
-from lrtui.text.format import count
+from lrtui.text.format import amount, amount_about, count, lr_rounded
 from lrtui.train import ABANDONED
 from lrtui.workers.launcher import Exited, Vanished
 
@@ -81,7 +81,10 @@ def conclude(
         why = f"out of memory beside {count(beside, 'other run')}"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
     if code == 0 and progress.lines:
-        return ended("finished", f"ended by itself at {progress.level:g} of {attempt.until:g}")
+        return ended(
+            "finished",
+            f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}",
+        )
     if code == 0:
         return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
     return ended("failed", failure(condition, files))
@@ -114,7 +117,10 @@ def _range_tested(
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
     if (code in (0, None) and signalled is None) or found.valley is not None:
-        said = found.why or f"valley {_lr(found.valley)}, loss turned at {_lr(found.diverged)}"
+        said = (
+            found.why
+            or f"valley {lr_rounded(found.valley, 'nowhere')}, loss turned at {lr_rounded(found.diverged, 'nowhere')}"
+        )
         kind: ev.EndingKind = "finished"
     else:
         assert isinstance(condition, Exited)  # noqa: S101  # Gone has neither code nor signal
@@ -123,10 +129,6 @@ def _range_tested(
         run=run.id, attempt=number, kind=kind, why=said, code=code, signal=signalled
     )
     return [*events, tested, ended]
-
-
-def _lr(lr: float | None) -> str:
-    return "nowhere" if lr is None else f"{lr:.1e}"
 
 
 def failure(over: Exited, files: AttemptLayout) -> str:
@@ -240,7 +242,7 @@ def _only_tested(sweep: Sweep) -> ev.SweepClosed:
     if sweep.trained() or not answers:
         why = next((tested.why for tested in sweep.ranges.values() if tested.why), "")
         return ev.SweepClosed(code=1, why=f"no run finished{f'; {why}' if why else ''}")
-    valleys = ", ".join(_lr(tested.valley) for tested in answers)
+    valleys = ", ".join(lr_rounded(tested.valley, "nowhere") for tested in answers)
     return ev.SweepClosed(
         code=0, why=f"the range test's valley is at {valleys}: a bracket, not an answer"
     )
@@ -250,16 +252,19 @@ def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
     reached = progress.reached()
     if reached is None:
         return []
-    value = reached.value if math.isfinite(reached.value) else None
     return [
         ev.RunReached(
             run=run.id,
             attempt=run.attempts[-1].number,
             level=reached.level,
-            value=value,
-            val_loss=reached.val_loss,
+            value=_finite(reached.value),
+            val_loss=_finite(reached.val_loss),
         )
     ]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _charged(run: Run, progress: Progress) -> AnyEvent:

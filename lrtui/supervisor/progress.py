@@ -15,6 +15,7 @@ from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries
 from lrtui.metrics.capture import likely, missing
 from lrtui.sweep.events import Plan
 from lrtui.sweep.state import Attempt, Run
+from lrtui.text.format import amount_about
 
 _MOST_POINTS = 10_000
 """Points kept of a range test's curve."""
@@ -145,7 +146,7 @@ class Progress:
         if self.first_level is None or self.begun_at > 0 or self._resumed_at == 0:
             return None
         unit = self._plan.unit
-        return f"was to go on from {unit} {self._resumed_at:.4g} and began at {unit} {self.first_level:.4g}; charged in full"
+        return f"was to go on from {unit} {amount_about(self._resumed_at)} and began at {unit} {amount_about(self.first_level)}; charged in full"
 
     def curve(self, run: Run) -> tuple[list[float], list[float]]:
         """Return LRs and losses of a range test; a script that prints no lr is taken at its word that it raised it evenly."""

@@ -13,7 +13,8 @@ from typing import assert_never
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyCommand
-from lrtui.sweep.state import MOST_LR, Run, State, Sweep, is_lr, lr_text
+from lrtui.sweep.state import MOST_LR, Run, State, Sweep, is_lr
+from lrtui.text.format import lr_text
 
 MOST_PARALLEL = 1024
 

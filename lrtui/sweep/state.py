@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent, EndingKind, Event, Origin, Plan, Scalar, Setting
+from lrtui.text.format import lr_text
 
 
 class State(StrEnum):
@@ -146,15 +147,6 @@ class Run:
     def alive(self) -> bool:
         """Whether it may have a process."""
         return self.state in ALIVE
-
-
-def lr_text(lr: float) -> str:
-    """Return an LR in its canonical form with as few digits as keep it apart: 3e-04, 6.25e-03."""
-    for digits in range(16):
-        text = f"{lr:.{digits}e}"
-        if float(text) == lr:
-            return text
-    return f"{lr:.16e}"
 
 
 def besides_lr(setting: Setting) -> list[str]:

@@ -1,18 +1,87 @@
-"""Quantities as people read them: measured values, lengths of time, counts, units.
+"""Quantities as people read them: the only place that turns a number into text for a screen, a log line or the report.
 
-Whoever says something asks here: narration, log mode, verdict, study, report, the monitor's axes and panels.
+One function for each quantity: measured values, learning rates, lengths of training, times, memory, counts. Numbers have a
+leading zero. Everything here is text for people: files get the numbers themselves.
 """
 
 from __future__ import annotations
 
 import math
+import time
 
 
-def number(value: float | None) -> str:
-    """Return a metric's value as people read it: 0.4123, 3.1e-05, nan, "-" where there is none."""
+def number(value: float | None, missing: str = "-") -> str:
+    """Return a measured value in at most 9 characters: 0.4123, 1.500, 97.20, 3.10e-05, nan; `missing` for None."""
     if value is None:
-        return "-"
-    return f"{value:.4g}" if value == 0 or not 1e-3 <= abs(value) < 1e4 else f"{value:.4f}"[:7]
+        return missing
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if not math.isfinite(value):
+        return str(value)
+    if size < 1e-3 or size >= 1e5:
+        return f"{value:.2e}"
+    if size < 1:
+        return f"{value:.4f}"
+    return f"{value:#.4g}" if size < 999.5 else f"{value:.0f}"
+
+
+def tolerance(value: float) -> str:
+    """Return a difference that counts as none, with the digits that it was given: 0.005."""
+    return f"{value:.3g}"
+
+
+# ---------------------------------------------------------------- learning rates
+
+
+def lr_text(lr: float) -> str:
+    """Return an LR that is trained at, in its canonical form with as few digits as keep it apart: 3e-04, 6.25e-03."""
+    for digits in range(16):
+        text = f"{lr:.{digits}e}"
+        if float(text) == lr:
+            return text
+    return f"{lr:.16e}"
+
+
+def lr_rounded(lr: float | None, missing: str = "-") -> str:
+    """Return an LR that was computed, with the two digits that it deserves: 1.8e-03; `missing` for None."""
+    return missing if lr is None else f"{lr:.1e}"
+
+
+def lr_range(low: float, high: float) -> str:
+    """Return a stretch of LRs: 1.0e-03..3.2e-03."""
+    return f"{lr_rounded(low)}..{lr_rounded(high)}"
+
+
+# ---------------------------------------------------------------- lengths of training, in epochs, steps or tokens
+
+
+def amount(length: float) -> str:
+    """Return a length of training, exact: 27, 2.5, 12000."""
+    return f"{length:.10g}"
+
+
+def amount_about(length: float) -> str:
+    """Return a length of training that was measured or computed: 13.67 epochs, 12345 steps."""
+    return f"{length:.4g}" if abs(length) < 1000 else f"{length:.0f}"
+
+
+def amount_short(length: float) -> str:
+    """Return a length of training for a narrow column or an axis: 14, 2.5, 20k, 1.5M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(length) >= size:
+            return f"{length / (1e3 if letter == 'k' else size):.4g}{letter}"
+    return f"{length:.2f}".rstrip("0").rstrip(".")
+
+
+def amount_grouped(length: float) -> str:
+    """Return a length of training with its thousands apart: 20,000 or 2.5; for sentences about an experiment file."""
+    if float(length).is_integer():
+        return f"{int(length):,}"
+    return f"{length:,.6f}".rstrip("0")
+
+
+# ---------------------------------------------------------------- time
 
 
 def duration(seconds: float) -> str:
@@ -21,7 +90,7 @@ def duration(seconds: float) -> str:
         return "nan"
     if seconds < 0:
         return f"-{duration(-seconds)}"
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.2g}s"
     whole = int(min(seconds, 1e9))
     if whole < 60:
@@ -33,6 +102,41 @@ def duration(seconds: float) -> str:
     return _both(whole // 86400, "d", whole % 86400 // 3600, "", "h")
 
 
+def finish_time(seconds: float | None, now: float) -> str:
+    """Return when something will be over that takes `seconds` from `now`, by the local clock; with the date from a day on."""
+    if seconds is None or not math.isfinite(seconds) or seconds > 1e9:
+        return ""
+    at = time.localtime(now + max(0.0, seconds) + 30)
+    return time.strftime("%H:%M" if seconds < 86400 else "%d %b %H:%M", at)
+
+
+def speed(per_second: float, unit: str) -> str:
+    """Return a pace above 0: 12.3/s, or for less than one a second 4.5s/ep."""
+    return f"{per_second:.3g}/s" if per_second >= 1 else f"{1 / per_second:.3g}s/{unit}"
+
+
+def _both(large: int, name: str, small: int, digits: str, small_name: str) -> str:
+    """Return two units; only the large one if nothing is left for the small one."""
+    return f"{large}{name}{small:{digits}}{small_name}" if small else f"{large}{name}"
+
+
+# ---------------------------------------------------------------- memory and counts
+
+
+def size(count: float) -> str:
+    """Return a number of bytes: 512 B, 1.5 GiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def gib(mib: float) -> str:
+    """Return MiB as a bare number of GiB, for a column that names the unit: 11.2, 141."""
+    return f"{mib / 1024:.1f}" if mib < 102400 else f"{mib / 1024:.0f}"
+
+
 def count(many: int, noun: str) -> str:
     """Return how many there are: "1 run", "3 runs"."""
     return f"{many} {noun}{'' if many == 1 else 's'}"
@@ -41,8 +145,3 @@ def count(many: int, noun: str) -> str:
 def plural(unit: str) -> str:
     """Return the plural of a unit of training: epochs, steps, tokens."""
     return unit if unit.endswith("s") else f"{unit}s"
-
-
-def _both(large: int, name: str, small: int, digits: str, small_name: str) -> str:
-    """Return two units; the large one alone where nothing is left for the small one."""
-    return f"{large}{name}{small:{digits}}{small_name}" if small else f"{large}{name}"

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lrtui.frontend import requests
 from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand, StopSweep
-from lrtui.sweep.state import lr_text
-from lrtui.text.format import count
+from lrtui.text.format import count, lr_text
 from lrtui.tui.charts.curves import measured, metric_names, metric_ring
 from lrtui.tui.panels.explanation import sentences
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of

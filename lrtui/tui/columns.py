@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.explain import awaited
 from lrtui.frontend.state_style import style_of
-from lrtui.sweep.state import besides_lr, lr_text
-from lrtui.tui.styled_text import FAINT, TEXT, amount, clock, number
+from lrtui.sweep.state import besides_lr
+from lrtui.text.format import amount_short, finish_time, lr_text, number, speed
+from lrtui.tui.styled_text import FAINT, TEXT
 
 if TYPE_CHECKING:
     from lrtui.analysis.ranking import Standing
@@ -94,26 +95,28 @@ def _rung(row: Row) -> str:
     """Return the length at which a waiting run stands; "" for any other."""
     runs = row.model.snapshot.sweep.runs if row.model.snapshot else {}
     waits = row.standing.state == "waiting" and row.run in runs
-    return amount(runs[row.run].until) if waits else ""
+    return amount_short(runs[row.run].until) if waits else ""
 
 
 def _level(row: Row) -> Text:
-    return f"{amount(row.standing.level)}/{amount(row.standing.horizon)}", TEXT
+    return f"{amount_short(row.standing.level)}/{amount_short(row.standing.horizon)}", TEXT
 
 
 def _value(row: Row) -> Text:
     s = row.standing
     if s.value is None:
         return "", TEXT
-    at = f"@{amount(s.value_at)}" if s.value_at is not None else ""
-    return number(s.value) + at, TEXT
+    at = f"@{amount_short(s.value_at)}" if s.value_at is not None else ""
+    return number(s.value, "") + at, TEXT
 
 
 def _best(row: Row) -> Text:
     s = row.standing
     if s.best is None:
         return "", FAINT
-    return number(s.best) + (f"@{amount(s.best_at)}" if s.best_at is not None else ""), FAINT
+    return number(s.best, "") + (
+        f"@{amount_short(s.best_at)}" if s.best_at is not None else ""
+    ), FAINT
 
 
 def _mean(row: Row) -> Text:
@@ -127,13 +130,12 @@ def _rate(row: Row) -> Text:
     rate = row.standing.rate
     if not rate or row.standing.state not in ("running", "starting"):
         return "", FAINT
-    unit = _unit(row.model)[:2]
-    return (f"{rate:.3g}/s" if rate >= 1 else f"{1 / rate:.3g}s/{unit}"), FAINT
+    return speed(rate, _unit(row.model)[:2]), FAINT
 
 
 def _eta(row: Row) -> Text:
     snapshot = row.model.snapshot
-    return clock(row.standing.eta, snapshot.read_at if snapshot else 0.0), TEXT
+    return finish_time(row.standing.eta, snapshot.read_at if snapshot else 0.0), TEXT
 
 
 def _setting(row: Row) -> Text:
@@ -170,17 +172,17 @@ _WIDE = (
     Column(_name("state"), _state, 15, 0),
     Column(_unit, _level, 10, 0, right=True),
     Column(_metric, _value, 12, 0, right=True),
-    Column(_name("now"), lambda r: (number(r.standing.latest), FAINT), 8, 3, right=True),
+    Column(_name("now"), lambda r: (number(r.standing.latest, ""), FAINT), 8, 3, right=True),
     Column(_name("best@"), _best, 12, 5, right=True),
     Column(
         _name("mean ± se (n)"),
         _mean,
-        18,
+        20,
         2,
         right=True,
         wants=lambda rows: any(s.seeds > 1 for s in rows),
     ),
-    Column(_name("val_loss"), lambda r: (number(r.standing.val_loss), FAINT), 8, 6, right=True),
+    Column(_name("val_loss"), lambda r: (number(r.standing.val_loss, ""), FAINT), 8, 6, right=True),
     Column(_name("speed"), _rate, 8, 8, right=True),
     Column(_name("ETA"), _eta, 6, 1, right=True),
     Column(_name("trend"), lambda r: (r.trend(r.model, r.run), r.model.mark(r.run).colour), 12, 7),
@@ -194,7 +196,7 @@ _NARROW = (
     Column(_name("state"), _state_short, 8, 0),
     Column(_unit, _level, 9, 0, right=True),
     Column(_metric, _value, 10, 0, right=True),
-    Column(_name("now"), lambda r: (number(r.standing.latest), FAINT), 7, 3, right=True),
+    Column(_name("now"), lambda r: (number(r.standing.latest, ""), FAINT), 7, 3, right=True),
     Column(_name("ETA"), _eta, 5, 2, right=True),
     Column(_name("why"), _why, 14, 1, grows=True),
 )

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
+from lrtui.text.format import lr_text
 from lrtui.tui import styled_text
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.workers.keeper import write_whole

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lrtui.analysis.ranking import shown_state
 from lrtui.frontend.state_style import BAD, OK, WARN, style_of
-from lrtui.sweep.state import State, group_of, lr_text
+from lrtui.sweep.state import State, group_of
 from lrtui.text.clean import clean
-from lrtui.text.format import duration, plural
+from lrtui.text.format import (
+    amount_short,
+    duration,
+    lr_range,
+    lr_rounded,
+    lr_text,
+    number,
+    plural,
+    tolerance,
+)
 from lrtui.tui.charts.range_chart import steps_done, suggestions
-from lrtui.tui.styled_text import FAINT, TEXT, amount, number, width_of
+from lrtui.tui.styled_text import FAINT, TEXT, width_of
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
@@ -74,11 +83,11 @@ def budget(snapshot: Snapshot) -> str:
     spent = snapshot.sweep.spent + sum(_running(snapshot, run) for run in snapshot.sweep.alive())
     if plan.budget is not None:
         left = max(0.0, plan.budget - spent)
-        said = f"{amount(_tenths(spent))} of {amount(plan.budget)} {plural(plan.unit)}, {amount(_tenths(left))} left"
+        said = f"{amount_short(_tenths(spent))} of {amount_short(plan.budget)} {plural(plan.unit)}, {amount_short(_tenths(left))} left"
     else:
-        said = f"{amount(_tenths(spent))} {plural(plan.unit)}"
+        said = f"{amount_short(_tenths(spent))} {plural(plan.unit)}"
         if plan.planned:
-            said += f", about {amount(_tenths(plan.planned))} planned"
+            said += f", about {amount_short(_tenths(plan.planned))} planned"
     if plan.budget_seconds is not None:
         seconds = snapshot.sweep.active_seconds(snapshot.read_at)
         left = max(0.0, plan.budget_seconds - seconds)
@@ -116,9 +125,8 @@ def _verdict(model: ViewModel, plan: Plan) -> list[Row]:
         )
     said = [Row("verdict", (Word(found.headline(plan), OK),))]
     if found.equal is not None:
-        low, high = (f"{lr:.1e}" for lr in found.equal)
-        within = "" if found.within is None else f"within {number(found.within)}: "
-        said.append(Row("equal", (Word(f"{within}{low}..{high}"),)))
+        within = "" if found.within is None else f"within {tolerance(found.within)}: "
+        said.append(Row("equal", (Word(f"{within}{lr_range(*found.equal)}"),)))
     return said
 
 
@@ -130,8 +138,12 @@ def _tested(model: ViewModel, run: Run) -> Row:
         return Row(label, (Word(f"step {steps_done(model, run)}"),))
     if tested is None:
         return Row(label, (Word(run.why or shown_state(run), FAINT),))
-    words = [Word(f"{rule} {lr:.1e}", colour) for rule, lr, _, colour in suggestions(tested)]
-    turned = f"turned at {tested.diverged:.1e}" if tested.diverged else "the loss never turned"
+    words = [
+        Word(f"{rule} {lr_rounded(lr)}", colour) for rule, lr, _, colour in suggestions(tested)
+    ]
+    turned = (
+        f"turned at {lr_rounded(tested.diverged)}" if tested.diverged else "the loss never turned"
+    )
     return Row(label, (*words, Word(tested.why or turned, FAINT)))
 
 
@@ -145,7 +157,7 @@ def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: str) -> Iterable[R
     schedule = runs[0].setting.schedule if runs else ""
     levels |= {level for text, planned in plan.rungs if text == schedule for level in planned}
     for level in sorted(levels):
-        label = f"{plan.unit} {amount(level)}"
+        label = f"{plan.unit} {amount_short(level)}"
         closed = sweep.rung(group, level)
         words = _decided(model, sweep, closed) if closed else []
         words += _under_way(model, [run for run in runs if run.until == level], closed)

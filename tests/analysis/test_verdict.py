@@ -295,7 +295,7 @@ def test_seeds_give_mean_noise_and_what_counts_as_equal():
     found = story.verdict
     assert (found.lr, found.value, found.seeds) == (3e-3, pytest.approx(2.0), 3)
     assert found.within == pytest.approx(2 * 0.1 / math.sqrt(3))
-    assert says(found, "3 seeds: 2.0000 ± 0.0577 (standard error)")
+    assert says(found, "3 seeds: 2.000 ± 0.0577 (standard error)")
     assert sensitivity(story.sweep, "adam")[1].se == pytest.approx(0.1 / math.sqrt(3))
 
 
@@ -504,7 +504,7 @@ def test_ties_everywhere_are_no_answer_but_for_the_loss():
     found = grid(curve, None).verdict
     assert found.lr is None
     assert found.equal == (1e-4, 1e-2)
-    assert says(found, "all 3 learning rates ended with val_acc 1.0000: it cannot tell them apart")
+    assert says(found, "all 3 learning rates ended with val_acc 1.000: it cannot tell them apart")
     assert found.headline(plan()) == "the learning rates from 1.0e-04..1.0e-02 cannot be told apart"
     story = Story()
     for lr, loss in {1e-4: 0.3, 1e-3: 0.1, 1e-2: 0.2}.items():

@@ -22,8 +22,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import lr_text
-from lrtui.tui.styled_text import amount
+from lrtui.text.format import amount_short, lr_text
 from tests.tui.terminal import Terminal
 
 LONG = 1_000_000
@@ -214,7 +213,7 @@ def large(folder: Path) -> dict[str, float]:
 def long(directory: Path) -> dict[str, float]:
     """Open the monitor on long runs, leave it and open it again."""
     found: dict[str, float] = {}
-    done = f"{amount(LONG)}/{amount(LONG)}"
+    done = f"{amount_short(LONG)}/{amount_short(LONG)}"
     with tempfile.TemporaryDirectory() as cache:
         for name in ("first", "again"):
             with Terminal(directory, 160, 45, XDG_CACHE_HOME=cache) as terminal:
@@ -240,7 +239,7 @@ def long(directory: Path) -> dict[str, float]:
 
 def measure(directory: Path, points: int, idle_seconds: float) -> dict[str, float]:
     """Open the monitor once and return its figures."""
-    done = f"{amount(points)}/{amount(points)}"
+    done = f"{amount_short(points)}/{amount_short(points)}"
     with Terminal(directory, 160, 45) as terminal:
         found = {
             "first paint, s": terminal.shows("? help"),

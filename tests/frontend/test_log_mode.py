@@ -41,7 +41,7 @@ def test_events_evaluations_board_and_verdict_are_told(tmp_path):
         "r01 1e-05 finished",
         "r02 3.2e-05 diverged (signal 15): train_loss was not finite three times in a row",
         "sweep ended with exit code 0: every run has ended",
-        "r01 1e-05 epoch 4/4 val_acc 0.1256 val_loss 4.0221 train_loss 2.6053",
+        "r01 1e-05 epoch 4/4 val_acc 0.1256 val_loss 4.022 train_loss 2.605",
         "1  r01  1e-05    finished  4/4",
         "use lr = 1e-05 (val_acc 0.1256)",
         "best at the edge of the search: try lower than 1e-05",

@@ -505,7 +505,7 @@ def test_a_value_far_off_does_not_flatten_the_chart_and_is_named():
     made = content(looked(told(*events, metric="r2")))
     low, high, log = axes_and_panels.limits(list(rates.values()), "max")
     assert (low > 0.5, high < 0.8, log) == (True, True, False)
-    assert "-900.00" in " ".join(words_of(figures_of(made)["sensitivity"]))
+    assert "-900.0" in " ".join(words_of(figures_of(made)["sensitivity"]))
 
 
 def test_the_axis_is_that_of_the_lrs_trained_to_the_end_where_they_are_enough():

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lrtui.config.rungs import decays, rungs, share_of, warmup
 from lrtui.search import Auto, Grid, Listed, Space
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import State, fold, lr_text
+from lrtui.sweep.state import State, fold
+from lrtui.text.format import lr_text
 from tests.search.simulated import Simulation, ended
 
 R = 27.0

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrtui.search import Grid, Listed, PerOptimizer, Random, Space
-from lrtui.sweep.state import Sweep, lr_text
+from lrtui.sweep.state import Sweep
+from lrtui.text.format import lr_text
 
 decades = st.tuples(st.integers(-8, 0), st.integers(1, 8)).map(
     lambda d: (10.0 ** d[0], 10.0 ** (d[0] + d[1]))

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan, Setting, decode_event, encode
-from lrtui.sweep.state import ALIVE, State, Sweep, apply, differences, fold, group_of, lr_text
+from lrtui.sweep.state import ALIVE, State, Sweep, apply, differences, fold, group_of
+from lrtui.text.format import lr_text
 
 PLAN = Plan(
     name="x",

@@ -102,7 +102,7 @@ def test_the_curve_of_a_range_test_has_its_suggestions() -> None:
     shown = model()
     picture = range_chart.picture(shown, 120, 20)
     assert [text for text, _ in picture.legend] == [
-        "v valley 3e-03", "s steep 2e-02", "m minimum 1e-02", "i slide 1e-01",
+        "v valley 3.0e-03", "s steep 2.0e-02", "m minimum 1.0e-02", "i slide 1.0e-01",
     ]  # fmt: skip
     assert {g.text: round(g.x, 2) for g in picture.glyphs} == {
         "v": -2.52, "s": -1.7, "m": -2.0, "i": -1.0,
@@ -191,10 +191,10 @@ def test_the_search_tells_who_went_on_who_was_stopped_and_who_is_under_way() -> 
         "range t01 valley 3.0e-03  steep 2.0e-02  minimum 1.0e-02  slide 1.0e-01  turned at 2.0e+00"
         in told
     )
-    first = "epoch 4   go on  D .5500  E .5200  C .4800  stopped  B .3400  A .2100  F .1200"
+    first = "epoch 4   go on  D 0.5500  E 0.5200  C 0.4800  stopped  B 0.3400  A 0.2100  F 0.1200"
     assert first in told
-    assert "(cut .4800: 3 of 7)\n          ∞ G" in told
-    assert "epoch 12  ○ C .4800  ◔ D .6100  ● E .5200" in told
+    assert "(cut 0.4800: 3 of 7)  ∞ G" in told
+    assert "epoch 12  ○ C 0.4800  ◔ D 0.6100  ● E 0.5200" in told
     assert "epoch 36  not yet" in told
     assert "so far: use lr = " in told
 
@@ -208,7 +208,7 @@ def test_lrs_beyond_an_edge_and_further_seeds_have_their_rows() -> None:
     )
     told = words(model([*events, late, user]))
     assert "wider     I 3e-01  (the best lay at the edge)" in told
-    assert "seeds     ✓ H .6200" in told
+    assert "seeds     ✓ H 0.6200" in told
     assert "yours     ○ J" in told
 
 

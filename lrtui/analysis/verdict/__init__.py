@@ -20,14 +20,12 @@ from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.recommend import sensitivity, verdict, verdicts
 from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.wording import length
-from lrtui.text.format import number
 
 __all__ = [
     "Point",
     "Verdict",
     "groups",
     "length",
-    "number",
     "paste",
     "sensitivity",
     "verdict",

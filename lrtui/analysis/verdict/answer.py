@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lrtui.analysis.verdict.wording import span
 from lrtui.sweep.events import Plan, Setting
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
-from lrtui.text.format import number
+from lrtui.text.format import lr_range, lr_text, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,11 @@ class Verdict:
         """Return the verdict in one line."""
         if self.lr is None:
             if self.equal is not None:
-                return f"the learning rates from {span(self.equal)} cannot be told apart"
+                return f"the learning rates from {lr_range(*self.equal)} cannot be told apart"
             return "no learning rate to recommend yet"
         so_far = "so far: " if self.provisional else ""
         if self.low is not None and self.high is not None:
-            between = span((self.low, self.high))
+            between = lr_range(self.low, self.high)
             about = f"90 %: {between}" if self.by_noise else f"{between}: noise unknown"
         else:
             about = f"{clean(plan.metric)} {number(self.value)}"

@@ -9,8 +9,9 @@ import json
 import re
 
 from lrtui.analysis.verdict.answer import Verdict
-from lrtui.sweep.state import Sweep, lr_text
+from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
+from lrtui.text.format import lr_text
 
 
 def paste(sweep: Sweep, verdict: Verdict) -> tuple[str, str]:  # noqa: ARG001  # the plan may say more one day

@@ -12,8 +12,7 @@ from lrtui.analysis import gaussian_process
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.observations import is_wall, observations_of
 from lrtui.analysis.verdict.points import Point
-from lrtui.sweep.state import lr_text
-from lrtui.text.format import number
+from lrtui.text.format import lr_text, number
 
 OPEN = 2.0
 """The curve may prefer an LR to the one that measured best where it is behind by so many standard deviations at most."""

@@ -13,11 +13,21 @@ from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.scale import CLOSE
-from lrtui.analysis.verdict.wording import length, span, two_digits
+from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.events import Plan
-from lrtui.sweep.state import State, besides_lr, lr_text
+from lrtui.sweep.state import State, besides_lr
 from lrtui.text.clean import clean
-from lrtui.text.format import count, number, plural
+from lrtui.text.format import (
+    amount,
+    amount_about,
+    count,
+    lr_range,
+    lr_rounded,
+    lr_text,
+    number,
+    plural,
+    tolerance,
+)
 
 
 def reasons_of(
@@ -71,7 +81,7 @@ def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point])
     gap = abs(best.mean - second.mean)
     words = f"next best: {lr_text(second.lr)} with {number(second.mean)}, behind by {number(gap)}"
     if found.within is not None and gap <= found.within * (1 + CLOSE):
-        return [f"{words} (equal within {found.within:.3g})"]
+        return [f"{words} (equal within {tolerance(found.within)})"]
     variances = case.variance(best), case.variance(second)
     doubt = math.sqrt(sum(v for v in variances if v is not None)) / case.scale.slope(best.mean)
     return [f"{words} (a near-tie: the noise is {number(doubt)})" if gap < doubt else words]
@@ -102,12 +112,12 @@ def _optimum_in_words(case: Case, found: Verdict) -> list[str]:
     if found.optimum is not None and found.lr is not None and case.noise is not None:
         off = abs(math.log10(found.optimum / found.lr))
         if off > 0.05:  # two digits of an LR
-            said.append(f"the curve is highest at {two_digits(found.optimum)}, which was not tried")
+            said.append(f"the curve is highest at {lr_rounded(found.optimum)}, which was not tried")
     if found.within is None or found.low is None:
         return said
     if found.equal is not None and found.equal[0] < found.equal[1]:
-        return [*said, f"equal within {found.within:.3g}: {span(found.equal)}"]
-    return [*said, f"no range is equal within {found.within:.3g} for certain"]
+        return [*said, f"equal within {tolerance(found.within)}: {lr_range(*found.equal)}"]
+    return [*said, f"no range is equal within {tolerance(found.within)} for certain"]
 
 
 def _edge(best: Point, points: Sequence[Point]) -> list[str]:
@@ -137,21 +147,20 @@ def cost_in_words(plan: Plan, spent: float, grid: float) -> str:
     """Return what the search has cost beside a full grid: "27 of 72 epochs of a full grid spent"."""
     if spent <= 0 or grid <= 0:
         return ""
-    said = f"{spent:.4g}" if spent < 1000 else f"{spent:.0f}"
-    return f"{said} of {grid:.10g} {plural(plan.unit)} of a full grid spent"
+    return f"{amount_about(spent)} of {amount(grid)} {plural(plan.unit)} of a full grid spent"
 
 
 def _provisional_in_words(case: Case, best: Point) -> list[str]:
     said = []
     if not best.full:
-        where = f"{length(case.plan, best.level)} of {case.plan.horizon:.10g}"
+        where = f"{length(case.plan, best.level)} of {amount(case.plan.horizon)}"
         said.append(f"provisional at {where}: early leaders are often too high")
     elif (
         best.level is not None
         and best.level < case.plan.horizon * (1 - 1e-9)
         and case.plan.value == "last"
     ):
-        where = f"{length(case.plan, best.level)} of {case.plan.horizon:.10g}"
+        where = f"{length(case.plan, best.level)} of {amount(case.plan.horizon)}"
         said.append(f"its last evaluation was at {where}")
     if case.sweep.budget_reached is not None:
         said.append(f"provisional: {clean(case.sweep.budget_reached.why) or 'the budget is spent'}")
@@ -177,7 +186,7 @@ def other_groups(plan: Plan, best: Verdict, found: list[Verdict]) -> list[str]:
     gap = abs(best.value - second.value)
     words += f", behind by {number(gap)}"
     near = best.within is not None and gap <= best.within * (1 + CLOSE)
-    return [f"{words} (equal within {best.within:.3g})" if near else words]
+    return [f"{words} (equal within {tolerance(best.within or 0.0)})" if near else words]
 
 
 def not_tested(points: Sequence[Point]) -> list[str]:

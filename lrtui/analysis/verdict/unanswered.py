@@ -13,9 +13,9 @@ from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point, is_chance
 from lrtui.analysis.verdict.reasons import dead_in_words
 from lrtui.analysis.verdict.wording import length
-from lrtui.sweep.state import State, lr_text
+from lrtui.sweep.state import State
 from lrtui.text.clean import clean
-from lrtui.text.format import count, number
+from lrtui.text.format import count, lr_text, number
 
 _TRY_MORE = (
     "check the data and its labels, train longer, or try learning rates that are decades apart"

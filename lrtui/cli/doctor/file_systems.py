@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lrtui.cli.doctor.finding import Check, Finding, fail, ok, sized, warn
+from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
 from lrtui.sweep import locks
+from lrtui.text.format import size
 from lrtui.workers import keeper
 
 RUNS = Path("runs")
@@ -49,7 +50,7 @@ def free(place: Path, what: str) -> Finding:
             str(folder),
         )
     room = found.f_bavail * found.f_frsize
-    text = f"{what}: {sized(room)} free in {folder}"
+    text = f"{what}: {size(room)} free in {folder}"
     inodes_full = found.f_files > 0 and found.f_favail < 1000
     if room < _FULL or inodes_full:
         why = f"{found.f_favail} files left in {folder}" if inodes_full else text
@@ -77,7 +78,7 @@ def _shared_memory(folder: Path) -> Finding:
             str(folder),
         )
     room = found.f_bavail * found.f_frsize
-    text = f"shared memory: {sized(room)} free in {folder}"
+    text = f"shared memory: {size(room)} free in {folder}"
     if room < _SMALL_SHM:
         return warn(
             f"{text}; data loaders with workers die there",

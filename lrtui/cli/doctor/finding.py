@@ -56,12 +56,3 @@ def listed(names: Sequence[object], most: int = 5) -> str:
     """Return the first names, and how many more there are: "a, b and 12 more"."""
     shown = ", ".join(str(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def sized(count: float) -> str:
-    """Return bytes for people: 512 B, 1.5 GiB."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"

@@ -12,8 +12,9 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from lrtui.cli.doctor.finding import Check, Finding, fail, listed, ok, sized, warn
+from lrtui.cli.doctor.finding import Check, Finding, fail, listed, ok, warn
 from lrtui.hardware import gpu
+from lrtui.text.format import size
 from lrtui.workers import keeper
 
 _GIB = 1 << 30
@@ -133,10 +134,10 @@ def memory() -> list[Finding]:
     """Say how much memory is free for runs, by the kernel and by the cgroup."""
     match = re.search(r"^MemAvailable:\s+(\d+)", _read(Path("/proc/meminfo")), re.MULTILINE)
     free = int(match[1]) * 1024 if match else 0
-    what = f"{sized(free)} available"
+    what = f"{size(free)} available"
     limit = limit_of("memory", "memory.max", "memory.limit_in_bytes")
     if limit is not None and limit < 1 << 50:
-        what += f", {sized(limit)} granted by the cgroup"
+        what += f", {size(limit)} granted by the cgroup"
         free = min(free, limit) if free else limit
     if not free:
         return [warn("the kernel does not say how much memory there is", "mount /proc")]
@@ -221,7 +222,7 @@ def other_limits() -> list[Finding]:
     for name, number in limits.items():
         soft, hard = resource.getrlimit(number)
         if soft >= 0:
-            unit = f"{soft} s" if number == resource.RLIMIT_CPU else sized(soft)
+            unit = f"{soft} s" if number == resource.RLIMIT_CPU else size(soft)
             how = "raise it before lrtui: ulimit ... unlimited"
             hint = (
                 how if hard < 0 else "ask the administrator, or use a machine meant for long jobs"

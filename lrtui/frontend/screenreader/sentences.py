@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import TextIO
 
 from lrtui.analysis.ranking import Standing
-from lrtui.analysis.verdict import length, number
+from lrtui.analysis.verdict import length
 from lrtui.frontend import log_mode
 from lrtui.frontend.narration import event_text, named
 from lrtui.frontend.run_colors import letter
 from lrtui.frontend.snapshot import Snapshot
 from lrtui.frontend.state_style import style_of
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import Run, Sweep, lr_text
-from lrtui.text.format import duration
+from lrtui.sweep.state import Run, Sweep
+from lrtui.text.format import amount, duration, lr_text, number
 
 _LEAD_SECONDS = 10.0
 """Between two sentences about who leads: in the first epochs that changes all the time."""
@@ -77,7 +77,7 @@ def standing(snapshot: Snapshot, row: Standing) -> str:
     plan = snapshot.sweep.plan
     parts = [f"Rank {row.rank}: {_name(snapshot, row)}, {style_of(row.state).word}"]
     if plan is not None and row.level:
-        parts.append(f"{length(plan, round(row.level, 3))} of {row.horizon:.10g}")
+        parts.append(f"{length(plan, round(row.level, 3))} of {amount(row.horizon)}")
     parts += [_value(snapshot, row)] if row.value is not None else []
     parts += [f"{duration(row.eta)} to go"] if row.eta is not None else []
     parts += [row.why] if row.why else []
@@ -102,4 +102,4 @@ def progress(snapshot: Snapshot, run: Run) -> str:
     series = snapshot.series.get(run.id)
     if plan is None or series is None:
         return name
-    return f"{name}, {length(plan, round(series.level, 3))} of {plan.horizon:.10g}"
+    return f"{name}, {length(plan, round(series.level, 3))} of {amount(plan.horizon)}"

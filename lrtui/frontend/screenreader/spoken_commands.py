@@ -15,8 +15,8 @@ from lrtui.frontend.state_style import style_of
 from lrtui.frontend.undo import undoing
 from lrtui.sweep.allowed import Namer, Refusal
 from lrtui.sweep.events import AnyCommand
-from lrtui.sweep.state import Run, Sweep, lr_text
-from lrtui.text.format import count
+from lrtui.sweep.state import Run, Sweep
+from lrtui.text.format import count, lr_text
 
 _OUTPUT_LINES = 10
 

@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullL
 
 from lrtui.report.figures.style import MUTED
 from lrtui.text.clean import clean
+from lrtui.text.format import lr_rounded
 
 WIDTH = 7.4
 """Inches; at 9 points a line of text stands well beside the page's."""
@@ -86,7 +87,7 @@ def log_axis(ax: Axes, lrs: Sequence[float], *, margin: float = 0.0, narrow: boo
             ax.xaxis.set_minor_locator(FixedLocator([x for x in xs if x not in ticks]))
     else:
         ticks, words = xs[:: max(1, len(xs) // 5)], []
-        words = [f"{10**t:.1e}" for t in ticks]
+        words = [lr_rounded(10**t) for t in ticks]
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_major_formatter(FixedFormatter(words))
     ax.set_xlim(low, high)

@@ -27,8 +27,7 @@ from lrtui.report.figures.axes_and_panels import (
 )
 from lrtui.report.figures.style import ACCENT, BAND, GROUND, INK, MUTED
 from lrtui.report.palette import heat
-from lrtui.sweep.state import lr_text
-from lrtui.text.format import number
+from lrtui.text.format import lr_text, number, tolerance
 
 LEAST_FULL = 4
 """From so many LRs trained to the end on, the axis of the sensitivity chart is theirs alone."""
@@ -110,7 +109,7 @@ def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
             f"{found['decades']:.1f} decades", (right if room else left, 0.98), xycoords=top, xytext=(3 if room else -3, 0),
             textcoords="offset points", ha="left" if room else "right", va="top", fontsize=8, color=MUTED,
         )  # fmt: skip
-        within = f" within {found['within']:.3g}" if found.get("within") else ""
+        within = f" within {tolerance(found['within'])}" if found.get("within") else ""
         said[f"equal{within}"] = Patch(facecolor=BAND, alpha=0.16)
     if found.get("low") and found.get("high"):
         left, right = math.log10(found["low"]), math.log10(found["high"])

@@ -25,7 +25,7 @@ from lrtui.report.figures.axes_and_panels import (
 )
 from lrtui.report.figures.style import MUTED
 from lrtui.report.palette import heat
-from lrtui.sweep.state import lr_text
+from lrtui.text.format import lr_text
 
 MOST_LABELS = 16
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))

@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lrtui.text.format import duration
-from lrtui.tui.styled_text import amount
+from lrtui.text.format import amount_short, duration
 
 
 class Limits(NamedTuple):
@@ -128,7 +127,7 @@ def label(value: float, step: float) -> str:
     if value == 0:
         return "0"
     if abs(value) >= 1e4:
-        return amount(value) if abs(value) < 1e12 else f"{value:.0e}"
+        return amount_short(value) if abs(value) < 1e12 else f"{value:.0e}"
     if step < 1e-4:
         return f"{value:.0e}" if step >= 1e-12 else f"{value:.3g}"
     digits = max(0, -math.floor(math.log10(step) + 1e-9))

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.run_filter import matches
 from lrtui.metrics import Series, thin
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
+from lrtui.text.format import amount_short, lr_text, number
 from lrtui.tui.charts import axes
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.plot import MOST_POINTS, Curve, Picture
-from lrtui.tui.styled_text import amount, number
 from lrtui.tui.view_model import USUAL_WEIGHT
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def picture(
     cursor = None if view.cursor is None else view.cursor * end
     legend = _legend(model)
     if cursor is not None:
-        title += f" at {amount(cursor)}"
+        title += f" at {amount_short(cursor)}"
         legend = tuple(
             (f"{model.mark(run.id).letter} {number(found[0].raw)}", model.mark(run.id).colour)
             for run, found in readings(model, [metric], cursor)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.state_style import BAD, OK, WARN
 from lrtui.metrics import Series
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
+from lrtui.text.format import lr_rounded
 from lrtui.tui.charts import axes
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.curves import smoothed
@@ -159,7 +159,7 @@ def _legend(tested: RangeTested | None) -> tuple[tuple[str, str], ...]:
     if tested is None:
         return ()
     named = [
-        (f"{letter} {rule} {lr_text(float(f'{lr:.1e}'))}", colour)
+        (f"{letter} {rule} {lr_rounded(lr)}", colour)
         for rule, lr, letter, colour in suggestions(tested)
     ]
     return tuple(named) or ((clean(tested.why) or "no suggestion", BAD),)

@@ -10,8 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 from lrtui.frontend.state_style import BAD, OK
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
+from lrtui.text.format import lr_text
 from lrtui.tui.charts import axes
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.plot import Curve, Glyph, Picture, Span

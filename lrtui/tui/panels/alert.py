@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.state_style import BAD, OK, WARN, style_of
-from lrtui.sweep.state import State, lr_text
+from lrtui.sweep.state import State
+from lrtui.text.format import amount_short, lr_rounded, lr_text
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.search_text import headline
-from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line
+from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -76,14 +77,14 @@ def verdict_words(model: ViewModel) -> list[str]:
 def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]]]:
     """Return what the search did last, with the verdict so far."""
     steps: list[tuple[float, str]] = [
-        (tested.at, f"range test: {tested.why or f'valley {tested.valley:.1e}'}")
+        (tested.at, f"range test: {tested.why or f'valley {lr_rounded(tested.valley)}'}")
         for tested in list(sweep.ranges.values())[-1:]
         if tested.why or tested.valley is not None
     ]
     unit = sweep.plan.unit if sweep.plan else "rung"
     for rung in sweep.rungs[-1:]:
         letters = " ".join(model.mark(run).letter for run in rung.kept)
-        steps.append((rung.at, f"{unit} {amount(rung.level)}: {letters} go on ({rung.why})"))
+        steps.append((rung.at, f"{unit} {amount_short(rung.level)}: {letters} go on ({rung.why})"))
     finished = [r.ending.at for r in sweep.trained() if r.ending and r.ending.kind == "finished"]
     so_far = headline(model)
     if so_far and finished:

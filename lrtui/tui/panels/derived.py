@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.derived_values import derive, gap_name, target
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
-from lrtui.text.format import duration
+from lrtui.text.format import amount_short, duration, lr_text, number
 from lrtui.tui.charts.curves import absent, inputs, measured
 from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
-from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line, number
+from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -55,6 +54,6 @@ class Derived(ChartPanel):
 def _cells(row: Row, unit: str) -> str:
     gap = "" if row.gap is None else number(row.gap)
     rough = "" if row.rough is None else number(row.rough)
-    level = "never" if row.level is None else f"{unit} {amount(row.level)}"
+    level = "never" if row.level is None else f"{unit} {amount_short(row.level)}"
     after = "" if row.seconds is None else duration(row.seconds)
     return f"{gap:>9}{rough:>10}{level:>13}{after:>9}"

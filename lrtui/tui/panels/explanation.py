@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.explain import explanation
-from lrtui.sweep.state import lr_text
+from lrtui.text.format import lr_text
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.styled_text import FAINT, TEXT, ink, line
 

@@ -10,8 +10,7 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from lrtui.hardware.history import thinned
-from lrtui.sweep.state import lr_text
-from lrtui.text.format import duration
+from lrtui.text.format import duration, gib, lr_text
 from lrtui.tui.charts.axes import Limits, Tick
 from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
@@ -85,16 +84,14 @@ def _memory(history: History, width: int) -> Picture:
     usage = history.usage
     legend = []
     if usage and usage.memory_total_mib:
-        legend.append(
-            (f"ram {_gib(usage.memory_used_mib)}/{_gib(usage.memory_total_mib)} G", ACCENT)
-        )
+        legend.append((f"ram {gib(usage.memory_used_mib)}/{gib(usage.memory_total_mib)} G", ACCENT))
     legend += [(_held(gpu), _colour(gpu.index)) for gpu in history.gpus]
     curves = [*_cards(history, 2), _curve("ram", ACCENT, history, lambda s: s.memory)]
     return _picture("memory, %", curves, legend, history, width)
 
 
 def _held(gpu: Gpu) -> str:
-    return f"g{gpu.index} {_gib(gpu.memory_used_mib)}/{_gib(gpu.memory_total_mib)} G"
+    return f"g{gpu.index} {gib(gpu.memory_used_mib)}/{gib(gpu.memory_total_mib)} G"
 
 
 def _cards(history: History, which: int) -> list[Curve]:
@@ -172,7 +169,7 @@ def _row(model: ViewModel, run: Run) -> Strip:
     mark = model.mark(run.id)
     name = fit(f"{mark.letter} {lr_text(run.setting.lr)}", 13)
     cpu = "" if taken is None or taken.cpu is None else f"{taken.cpu:.0f} %"
-    memory = "" if taken is None else f"{_gib(taken.memory_mib)} G"
+    memory = "" if taken is None else f"{gib(taken.memory_mib)} G"
     devices = run.attempt.devices if run.attempt else ()
     cards = "  ".join(
         f"{gpu.index} {_share('', gpu.utilisation).strip()}"
@@ -189,7 +186,3 @@ def _share(name: str, share: float | None) -> str:
 
 def _colour(index: int) -> str:
     return _COLOURS[index % len(_COLOURS)]
-
-
-def _gib(mib: int) -> str:
-    return f"{mib / 1024:.1f}" if mib < 102400 else f"{mib / 1024:.0f}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.run_filter import matches
-from lrtui.sweep.state import lr_text
+from lrtui.text.format import lr_text
 from lrtui.tui.columns import Row, columns_for, spread
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
@@ -164,7 +164,7 @@ def shown_run(model: ViewModel, standing: Standing) -> str:
 
 def title_of(model: ViewModel, run: str) -> str:
     """Return how a run is named in questions: C 3.0e-03, epoch 14/30."""
-    from lrtui.tui.styled_text import amount
+    from lrtui.text.format import amount_short
 
     snapshot = model.snapshot
     if snapshot is None or run not in snapshot.sweep.runs:
@@ -174,4 +174,4 @@ def title_of(model: ViewModel, run: str) -> str:
     plan, series = snapshot.sweep.plan, snapshot.series.get(run)
     if plan is None or series is None:
         return name
-    return f"{name}, {plan.unit} {amount(series.level)}/{amount(plan.horizon)}"
+    return f"{name}, {plan.unit} {amount_short(series.level)}/{amount_short(plan.horizon)}"

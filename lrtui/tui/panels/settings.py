@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.state_style import WARN, style_of
-from lrtui.sweep.state import State, lr_text
+from lrtui.sweep.state import State
 from lrtui.text.clean import clean
+from lrtui.text.format import amount_short, lr_text
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.panels.status import state_of
-from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line
+from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from rich.segment import Segment
@@ -53,7 +54,7 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
     rows: list[Row] = [("state", style_of(state_of(run)).word, "")]
     if run.state is State.WAITING:
         plan = model.snapshot.sweep.plan if model.snapshot else None
-        rows.append(("at", f"{plan.unit if plan else 'rung'} {amount(run.until)}", ""))
+        rows.append(("at", f"{plan.unit if plan else 'rung'} {amount_short(run.until)}", ""))
     if run.why:
         rows.append(("why", run.why, ""))
     rows.extend((f"flag {rule}", why, "") for rule, why in run.flags)

@@ -11,11 +11,12 @@ from typing_extensions import override
 
 from lrtui.frontend.state_style import BAD, LOOKS, WARN, style_of
 from lrtui.sweep.state import State
+from lrtui.text.format import finish_time, gib
 from lrtui.tui.charts.curves import axis_for
 from lrtui.tui.charts.range_chart import steps_done
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.search_text import budget
-from lrtui.tui.styled_text import ACCENT, FAINT, TEXT, clock, ink, line, width_of
+from lrtui.tui.styled_text import ACCENT, FAINT, TEXT, ink, line, width_of
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -65,7 +66,7 @@ def _parts(model: ViewModel, width: int) -> list[Part]:
     parts.append((6, f"{snapshot.sweep.parallel} at a time", FAINT))
     if model.is_search:
         parts.append((4, f"spent {budget(snapshot)}", FAINT))
-    eta = clock(remaining(snapshot), snapshot.read_at)
+    eta = finish_time(remaining(snapshot), snapshot.read_at)
     if eta:
         parts.append((4, f"ETA {eta}", TEXT))
     parts.append((5, f"{plan.goal} {plan.metric}", FAINT))
@@ -110,8 +111,8 @@ def gpu_text(snapshot: Snapshot) -> str:
     parts = []
     for gpu in snapshot.gpus[:2]:
         load = "" if gpu.utilisation is None else f" {gpu.utilisation} %"
-        used, total = gpu.memory_used_mib / 1024, gpu.memory_total_mib / 1024
-        parts.append(f"GPU{gpu.index}{load} {used:.1f}/{total:.0f} G")
+        used, total = gib(gpu.memory_used_mib), gib(gpu.memory_total_mib)
+        parts.append(f"GPU{gpu.index}{load} {used}/{total} G")
     more = len(snapshot.gpus) - 2
     return "  ".join(parts) + (f"  +{more}" if more > 0 else "")
 

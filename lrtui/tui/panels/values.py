@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.sweep.state import lr_text
 from lrtui.text.clean import clean
-from lrtui.text.format import duration
+from lrtui.text.format import amount_short, duration, lr_text, number
 from lrtui.tui.charts.curves import (
     axis_name,
     cursor_at,
@@ -20,7 +19,7 @@ from lrtui.tui.charts.curves import (
 )
 from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
-from lrtui.tui.styled_text import FAINT, TEXT, amount, fit, ink, line, number
+from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -43,7 +42,7 @@ class Values(ChartPanel):
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         metrics = _metrics(model)
         where = cursor_at(model)
-        at = "latest" if where is None else f"{axis_name(model)} {amount(where)}"
+        at = "latest" if where is None else f"{axis_name(model)} {amount_short(where)}"
         head = "".join(
             f"{fit(clean(name), _CELL, right=True)}{'smooth':>{_CELL}}" for name in metrics
         )
@@ -72,7 +71,7 @@ def _cell(reading: Reading) -> str:
 
 
 def _where(reading: Reading) -> str:
-    step = "" if reading.step is None else amount(reading.step)
+    step = "" if reading.step is None else amount_short(reading.step)
     epoch = "" if reading.epoch is None else f"{reading.epoch:.2f}"
     time = "" if reading.time is None else duration(reading.time)
     return f"{step:>9}{epoch:>8}{time:>9}"
