@@ -1,10 +1,16 @@
-"""The lab: a folder with one experiment, for every test that needs real processes."""
+"""What every test has: a lab for real processes, its own folders, short waiting times, and the choice of campaigns."""
 
+import fcntl
 import os
 import signal
 import sys
 
+import hypothesis
 import pytest
+
+# Before lrtui is imported. How long a worker may take to stop (`grace`) stays as it is: tests that wait for it set it.
+SHORT = "tick=0.02,close_look=0.1,linger=1,retry=0.2,poll=0.01"
+os.environ["LRTUI_TIMING"] = SHORT
 
 from tests.supervisor.lab import lab
 
@@ -13,11 +19,50 @@ __all__ = ["lab"]
 # In a shell's background Ctrl-C is ignored, and children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+hypothesis.settings.register_profile("ci", deadline=None)
+hypothesis.settings.register_profile("campaign", deadline=None, max_examples=2000)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--campaign",
+        action="store_true",
+        help="run the tests marked `campaign` in full length, not a sample",
+    )
+
+
+def pytest_configure(config):
+    profile = "campaign" if config.getoption("campaign") else "ci"
+    hypothesis.settings.load_profile(profile)
+
+
+@pytest.fixture
+def campaign(request) -> bool:
+    """Whether the whole campaign is asked for, not a sample."""
+    return request.config.getoption("campaign")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_state_of_the_users(tmp_path_factory):
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    for name in ("CACHE", "CONFIG", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = str(tmp_path_factory.mktemp(name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _turn(request, tmp_path_factory):
+    """Let a test marked `serial` run while no other test runs.
+
+    All others share a lock that it takes for itself. A gate in front of it, which is held only while waiting for the lock,
+    keeps others from overtaking.
+    """
+    alone = request.node.get_closest_marker("serial") is not None
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with open(folder / "gate.lock", "w") as gate, open(folder / "turn.lock", "w") as turn:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(turn, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """`python -m lrtui.supervisor DIR`: take the lock, own the runs, end when they have ended.
 
-Started detached by a client, with stdio on /dev/null and supervisor.log. It ends 5 s after the sweep was closed; before it goes
+Started detached by a client, with stdio on /dev/null and supervisor.log. It ends 5 s (`Timing.linger`) after the sweep was closed; before it goes
 it looks into the inbox once more, so no command is dropped in between.
 """
 
@@ -26,15 +26,15 @@ from lrtui.config.small_keys import budget_of
 from lrtui.errors import UserError
 from lrtui.search.halving import cost
 from lrtui.supervisor.allocation import allocate
-from lrtui.supervisor.loop import TICK_SECONDS, Supervisor
+from lrtui.supervisor.loop import Supervisor
 from lrtui.sweep import locks
 from lrtui.sweep.events import Plan, SweepClosed
 from lrtui.sweep.layout import Layout
+from lrtui.sweep.timing import TIMING
 from lrtui.workers import keeper
 
 REPORT_SECONDS = 60
 """After this long a report that is still being written is given up."""
-LINGER_SECONDS = 5.0
 _LOG_BYTES = 1 << 20
 _ANOTHER_IS_ACTIVE = 75
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lock = locks.take(directory, patience_seconds=1.0)
+    lock = locks.take(directory, patience_seconds=TIMING.retry)
     if lock is None:
         return _ANOTHER_IS_ACTIVE
     inode = os.stat(directory).st_ino
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
 def _own_patiently(layout: Layout, inode: int, *, takeover: bool) -> int:
     """Own the runs, from when the disk has room to write that down."""
     while (code := _own(layout, inode, takeover=takeover)) is None:
-        time.sleep(1)
+        time.sleep(TIMING.retry)
     return code
 
 
@@ -96,8 +96,8 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
         try:
             supervisor.tick()
         except OSError as error:
-            log.error("%s; trying again in 1 s", error)
-            time.sleep(1)
+            log.error("%s; trying again in %g s", error, TIMING.retry)
+            time.sleep(TIMING.retry)
         closed = supervisor.sweep.closed
         if closed is None:
             closed_at = None
@@ -106,9 +106,9 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
             report = _begin_report(layout)
         elif report is not None and report.poll() is None:
             _end_late_report(report, time.monotonic() - closed_at)
-        elif time.monotonic() - closed_at > LINGER_SECONDS and not _has_letters(layout):
+        elif time.monotonic() - closed_at > TIMING.linger and not _has_letters(layout):
             return 0
-        time.sleep(TICK_SECONDS)
+        time.sleep(TIMING.tick)
 
 
 def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:

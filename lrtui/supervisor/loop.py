@@ -37,16 +37,11 @@ from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, State, Sweep
+from lrtui.sweep.timing import TIMING
 from lrtui.workers.launcher import Alive, Exited, Unclaimed, Vanished
 from lrtui.workers.launchers import LAUNCHERS
 
 log = logging.getLogger("lrtui.supervisor")
-
-TICK_SECONDS = 0.1
-BEAT_SECONDS = 2.0
-CLOSE_LOOK_SECONDS = 0.5
-"""Metrics are read, and processes looked for in /proc, this often; an exit.json is noticed every tick (0.7 % of a core became
-0.3 % with two idle runs)."""
 
 
 class Supervisor:
@@ -316,13 +311,13 @@ class Supervisor:
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        if self._adopting or now - self._looked_at >= CLOSE_LOOK_SECONDS:
+        if self._adopting or now - self._looked_at >= TIMING.close_look:
             self._looked_at = now
             return True
         return False
 
     def _touch_beat(self) -> None:
         now = time.monotonic()
-        if now - self._beat_at >= BEAT_SECONDS:
+        if now - self._beat_at >= TIMING.beat:
             self._beat_at = now
             self.layout.beat.touch(mode=0o600)

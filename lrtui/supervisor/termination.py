@@ -5,7 +5,6 @@ Also returns the pauses of attempts that have come to their rung (`at_rung`).
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -13,9 +12,8 @@ from dataclasses import dataclass, field
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, State, Sweep
+from lrtui.sweep.timing import TIMING
 
-GRACE_SECONDS = float(os.environ.get("LRTUI_GRACE_SECONDS", "15"))
-"""How long a worker may take to write its checkpoint after SIGTERM."""
 UNKILLABLE_SECONDS = 30.0
 
 
@@ -62,7 +60,7 @@ class Termination:
             self._send(run, signal.SIGTERM)
             self._send(run, signal.SIGCONT)
             clock.asked = True
-        elif clock.killed_at or now - clock.began > GRACE_SECONDS:
+        elif clock.killed_at or now - clock.began > TIMING.grace:
             clock.killed_at = clock.killed_at or now
             self._send(run, signal.SIGKILL)
         if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:

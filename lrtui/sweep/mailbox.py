@@ -18,11 +18,11 @@ from lrtui.errors import MachineError
 from lrtui.sweep.events import VERSION, Answer, AnyCommand, encode
 from lrtui.sweep.files import read_small
 from lrtui.sweep.layout import Layout
+from lrtui.sweep.timing import TIMING
 from lrtui.workers import keeper
 
 BEAT_FRESH_SECONDS = 6.0
 """A supervisor touches its beat every 2 s; an older one means that it is dead, stopped or stuck."""
-_POLL_SECONDS = 0.02
 
 
 def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
@@ -49,7 +49,7 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
         elif revived and time.monotonic() - began > 3 and not _beats(layout):
             ensure_supervisor(directory)
             time.sleep(1)
-        time.sleep(_POLL_SECONDS)
+        time.sleep(TIMING.poll)
     return Answer(
         ok=False,
         answer=f"no answer in {timeout:.0f} s; it is tried until it expires",

@@ -88,7 +88,7 @@ def supervisor(lab: Lab) -> str:
 
 
 def stops(lab: Lab, trees: int = 100) -> str:
-    os.environ["LRTUI_GRACE_SECONDS"] = "0.3"
+    os.environ["LRTUI_TIMING"] = "grace=0.3"
     script = lab.folder / "tree.py"
     script.write_text(TREE)
     lrs = ", ".join(f"{i}e-6" for i in range(1, trees + 1))

@@ -15,6 +15,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.mailbox import _drop
 from lrtui.workers import keeper
+from tests.conftest import SHORT
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid
@@ -116,7 +117,7 @@ def test_a_terminal_session_that_hangs_up_takes_no_run_with_it(lab):
 
 def test_nothing_of_a_tree_is_left_by_a_stop(lab, monkeypatch):
     """fork, spawn, forkserver, setsid, setsid without the token; all deaf to SIGTERM. 100 of them: `tests.faults.figures`."""
-    monkeypatch.setenv("LRTUI_GRACE_SECONDS", "0.5")
+    monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},grace=0.5")
     script = lab.folder / "tree.py"
     script.write_text(TREE)
     lab.start(words=[sys.executable, str(script)], steps=5, lrs="1e-3, 3e-4, 1e-4, 3e-5")

@@ -1,17 +1,18 @@
 """Short campaigns of spoiled files; `python -m tests.fuzz` and `python -m tests.fuzz.guided` do long ones."""
 
-import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.fuzz.__main__ import campaign
+from tests.fuzz.__main__ import campaign as spoil
 
 
-def test_no_spoiled_line_or_file_raises() -> None:
-    lines = int(os.environ.get("LRTUI_FUZZ_LINES", "20000"))
-    tally = campaign(lines, lines // 10, seed=20261124)
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_no_spoiled_line_or_file_raises(campaign: bool) -> None:
+    lines = 1_000_000 if campaign else 20_000
+    tally = spoil(lines, lines // 10, seed=20261124)
     assert tally["lines"] >= lines
     assert tally["measured"] > 0, "all of them are refused: the seeds are not good"
     assert tally["events"] > 0
@@ -19,9 +20,11 @@ def test_no_spoiled_line_or_file_raises() -> None:
     assert tally["obeyed"] > 0
 
 
-def test_inputs_that_find_their_own_way_raise_nothing() -> None:
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_inputs_that_find_their_own_way_raise_nothing(campaign: bool) -> None:
     pytest.importorskip("atheris", reason="there is no atheris for this machine")
-    seconds = os.environ.get("LRTUI_FUZZ_SECONDS", "3")
+    seconds = "600" if campaign else "3"
     words = [sys.executable, "-m", "tests.fuzz.guided", "--seconds", seconds]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout

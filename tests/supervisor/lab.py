@@ -125,7 +125,7 @@ class Lab:
         if not self.directory.exists():
             return
         if pid := supervisor_pid(self.directory):
-            os.kill(pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)  # with its report, which nobody will read
         for pid in self._bearers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -9,7 +9,8 @@ from lrtui.config.directory import open_experiment
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.mailbox import ensure_supervisor
-from tests.supervisor.chaos import SHARED, campaign, host_pids, write_shared
+from tests.supervisor.chaos import SHARED, host_pids, write_shared
+from tests.supervisor.chaos import campaign as kill
 from tests.train.running import timeless
 from tests.until import until
 
@@ -118,10 +119,11 @@ def test_a_sweep_that_shares_a_process_writes_what_one_of_processes_writes(den):
     assert not any(run.attempts[0].shared for run in lab.sweep.runs.values())
 
 
-@pytest.mark.timeout(1200)
-def test_random_kills_of_shared_runs_lose_and_double_nothing(monkeypatch):
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_random_kills_of_shared_runs(monkeypatch, campaign):
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("ORACLE_FOLDER", "")
-    outcome = campaign(12, seed=3, workload=SHARED)
+    outcome = kill(100 if campaign else 12, seed=3, workload=SHARED)
     assert outcome.faults() == 0, outcome.text()
     assert outcome.told > 0

@@ -11,7 +11,9 @@ import pytest
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import State
-from tests.supervisor.chaos import TRAINER, campaign, supervisor_pid
+from tests.conftest import SHORT
+from tests.supervisor.chaos import TRAINER, supervisor_pid
+from tests.supervisor.chaos import campaign as kill
 from tests.until import until
 
 
@@ -98,7 +100,7 @@ def test_worker_and_keeper_killed_at_once_is_a_loss_and_the_run_goes_on_from_its
 
 @pytest.mark.parametrize("flags", ["--fork", "--setsid", "--fork --setsid --ignore-term"])
 def test_a_kill_leaves_nobody_behind(lab, flags, monkeypatch):
-    monkeypatch.setenv("LRTUI_GRACE_SECONDS", "1")
+    monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},grace=0.5")
     lab.start(steps=2000, flags=flags)
     lab.running()
     answer = lab.send(ev.KillRun(run="r01"))
@@ -229,7 +231,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(lab):
 
 
 def test_a_supervisor_that_dies_between_stop_and_end_is_completed_by_the_next(lab, monkeypatch):
-    monkeypatch.setenv("LRTUI_GRACE_SECONDS", "2")
+    monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},grace=2")
     lab.start(steps=2000, flags="--ignore-term")
     lab.running()
     letter = json.dumps({"command": "KillRun", "v": 1, "sent": time.time(), "run": "r01"})
@@ -265,20 +267,20 @@ def test_a_torn_journal_tail_is_cut_and_kept(lab):
     assert b"RunEnded" in (lab.directory / "journal.bad").read_bytes()
 
 
-@pytest.mark.timeout(1200)
-def test_random_kills_lose_nothing_and_double_nothing():
-    """At least 300 kills; `python -m tests.supervisor.chaos --kills N` does any number."""
-    outcome = campaign(int(os.environ.get("LRTUI_CHAOS_KILLS", "300")), seed=20261123)
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_random_kills_lose_nothing(campaign):
+    """Nothing is lost or doubled; `python -m tests.supervisor.chaos --kills N` does any number."""
+    outcome = kill(300 if campaign else 30, seed=20261123)
     print(outcome.text())
     assert outcome.faults() == 0, outcome.text()
 
 
-@pytest.mark.timeout(1200)
-def test_random_kills_of_the_preloaded_process_too_lose_nothing_and_double_nothing():
-    """`python -m tests.supervisor.chaos --trainer --kills N` does any number."""
-    outcome = campaign(
-        int(os.environ.get("LRTUI_CHAOS_KILLS", "20")), seed=20261124, workload=TRAINER
-    )
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_random_kills_with_a_forkserver(campaign):
+    """The process that forks the workers is killed too; `python -m tests.supervisor.chaos --trainer --kills N`."""
+    outcome = kill(100 if campaign else 20, seed=20261124, workload=TRAINER)
     print(outcome.text())
     assert outcome.faults() == 0, outcome.text()
     assert outcome.kills["preloaded"] > 0

@@ -20,6 +20,8 @@ from typing import Self
 
 import pyte
 
+from tests.until import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 _KITTY = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z]")
 """Private sequences that pyte would print."""
@@ -111,8 +113,9 @@ class Terminal:
         self._stream.feed(_KITTY.sub(b"", data))
         return True
 
-    def until(self, condition: Callable[[], bool], deadline: float = 15) -> float:
+    def until(self, condition: Callable[[], bool], deadline: float = PATIENCE_SECONDS) -> float:
         """Read until the condition holds; return the seconds since the start, or fail with the screen."""
+        deadline = max(deadline, PATIENCE_SECONDS)
         end = time.perf_counter() + deadline
         while not condition():
             if time.perf_counter() > end:
@@ -120,7 +123,7 @@ class Terminal:
             self.read(0.02)
         return time.perf_counter() - self.began
 
-    def shows(self, text: str, deadline: float = 15) -> float:
+    def shows(self, text: str, deadline: float = PATIENCE_SECONDS) -> float:
         return self.until(lambda: text in self.text, deadline)
 
     def press(self, keys: str) -> None:

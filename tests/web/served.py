@@ -20,7 +20,7 @@ import pyte
 
 from lrtui.workers import keeper
 from tests.tui.terminal import _KITTY as PRIVATE
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ class Served:
     ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of the answer to a request; a Host of "" is left away."""
         given = {"Host": self.host} | (headers or {})
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         with contextlib.closing(line):
             line.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -80,7 +80,7 @@ class Served:
 
     def end(self, number: int = signal.SIGINT) -> int:
         self.child.send_signal(number)
-        return self.child.wait(20)
+        return self.child.wait(PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager
@@ -107,8 +107,8 @@ class Page:
     def text(self) -> str:
         return "\n".join(self.screen.display)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
+    async def until(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < end, self.text
             await self.read(0.2)
@@ -130,8 +130,8 @@ class Page:
     async def press(self, keys: str) -> None:
         await self.socket.send_str(json.dumps(["stdin", keys]))
 
-    async def ended(self, seconds: float = 10) -> None:
-        await self.until(lambda: self.socket.closed, seconds)
+    async def ended(self) -> None:
+        await self.until(lambda: self.socket.closed)
 
 
 @contextlib.asynccontextmanager
@@ -146,9 +146,9 @@ async def opened(server: Served, width: int = 160, height: int = 45) -> AsyncIte
         yield Page(socket, width, height)
 
 
-async def eventually(condition: Callable[[], object], seconds: float = 15) -> None:
+async def eventually(condition: Callable[[], object]) -> None:
     """Wait for a condition without standing in the way of the pages."""
-    await asyncio.to_thread(until, condition, seconds)
+    await asyncio.to_thread(until, condition)
 
 
 def lives(pid: int) -> bool:

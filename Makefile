@@ -1,0 +1,25 @@
+# What a contributor runs. `make setup` first; everything else uses its environment, or the one that is active.
+venv := $(wildcard .venv/bin)
+export PATH := $(if $(venv),$(CURDIR)/.venv/bin:)$(PATH)
+
+.PHONY: setup check test campaign bench
+
+setup:  ## an environment in .venv with all that the tests need
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+
+check:  ## style, types and import contracts
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+test:  ## the whole suite, two tests at a time
+	python -m pytest
+
+campaign:  ## the full length of every test of which the suite runs a sample: hours
+	python -m pytest --campaign -m campaign
+
+bench:  ## how fast and how quiet the monitor is, and what a training costs
+	python -m tests.benchmarks.monitor --short
+	python -m tests.benchmarks.start
