@@ -8,8 +8,9 @@ import sys
 import hypothesis
 import pytest
 
-# Before lrtui is imported. How long a worker may take to stop (`grace`) stays as it is: tests that wait for it set it.
-SHORT = "tick=0.02,close_look=0.1,linger=1,retry=0.2,poll=0.01"
+# Before lrtui is imported. A worker may take as long as ever to stop (`grace`), and a supervisor stays until the test is
+# over (`linger`): tests that wait for one of them set it.
+SHORT = "tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
 os.environ["LRTUI_TIMING"] = SHORT
 
 from tests.supervisor.lab import lab

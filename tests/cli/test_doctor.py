@@ -25,7 +25,7 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import fold
 from lrtui.workers import keeper
 from tests.recorded import make
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 ROOT = Path(__file__).parents[2]
 LRTUI = [sys.executable, "-m", "lrtui", "doctor"]
@@ -702,7 +702,7 @@ def on_a_pty(env: dict, answer: bytes, size=(80, 24), **kw) -> str:
         [sys.executable, "-c", "import os,sys,fcntl,termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])", *LRTUI],
         stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=kw.get("cwd", ROOT), env=env,
     )  # fmt: skip
-    raw, answered, deadline = b"", False, time.monotonic() + 60
+    raw, answered, deadline = b"", False, time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if select.select([master], [], [], 0.05)[0]:
             raw += os.read(master, 65536)
@@ -711,7 +711,7 @@ def on_a_pty(env: dict, answer: bytes, size=(80, 24), **kw) -> str:
         if b"\x1b[?2026$p" in raw and not answered:
             answered = True
             os.write(master, answer)
-    assert child.wait(10) in (0, 5)
+    assert child.wait(PATIENCE_SECONDS) in (0, 5)
     assert termios.tcgetattr(slave) == before
     os.close(master)
     os.close(slave)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.sweep import events as ev
+from tests.conftest import SHORT
 from tests.supervisor.chaos import supervisor_pid
 from tests.until import until
 
@@ -126,7 +127,8 @@ def test_lrtui_on_a_directory_with_a_dead_supervisor_revives_it(lab):
     assert len(lab.sweep.runs) == 3
 
 
-def test_stopped_sweeps_are_viewed_and_resume_goes_on(lab):
+def test_stopped_sweeps_are_viewed_and_resume_goes_on(lab, monkeypatch):
+    monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},linger=0.1")
     lab.start(lrs="1e-3, 1e-2, 1e-1", steps=60)
     lab.running()
     assert lab.lrtui("stop", str(lab.directory)).returncode == 0

@@ -18,6 +18,7 @@ from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan
 from tests.recorded import CLOCK, STATES, dense, make
+from tests.until import PATIENCE_SECONDS
 
 
 def log(directory, **kwargs) -> list[str]:
@@ -96,7 +97,7 @@ class Following(threading.Thread):
         self.code = log_mode.run(self.directory, out=self.out)
 
     def until(self, text: str) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while text not in self.out.getvalue():
             assert time.monotonic() < deadline, self.out.getvalue()
             time.sleep(0.01)
@@ -111,7 +112,7 @@ def test_following_tells_what_comes_and_ends_with_the_sweep(tmp_path):
     following.until("r01 1e-05 epoch 13/20 val_acc 0.7500")
     append(directory, ev.RunEnded(run="r01", attempt=1, kind="killed", why="killed by you"))
     append(directory, ev.SweepClosed(code=4, why="stopped by you"))
-    following.join(10)
+    following.join(PATIENCE_SECONDS)
     assert following.code == 4
     assert following.out.getvalue().count("epoch 12/20") == 1
 
@@ -128,7 +129,7 @@ def test_a_run_that_starts_from_scratch_tells_its_epochs_again(tmp_path):
     path.write_bytes(b'{"epoch":1,"val_acc":0.875}\n')
     following.until("epoch 1/4 val_acc 0.8750")
     append(directory, ev.SweepClosed(code=0, why=""))
-    following.join(10)
+    following.join(PATIENCE_SECONDS)
 
 
 def test_progress_is_told_where_nothing_is_evaluated(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from lrtui.frontend.screenreader.spoken_commands import VERBS
 from lrtui.sweep.state import State
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 
 class Spoken:
@@ -37,7 +37,7 @@ class Spoken:
         self.child.stdin.write(f"{words}\n")
         self.child.stdin.flush()
 
-    def hears(self, text: str, seconds: float = 20) -> str:
+    def hears(self, text: str, seconds: float = PATIENCE_SECONDS) -> str:
         """Return the next line with a text in it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -39,18 +39,14 @@ def sent_through_all(directory: Path, size: tuple[int, int]) -> tuple[set[str], 
     """Return the control sequences that the monitor sent in all of its panels, and all that could be read on its screens."""
     screens = []
     with Terminal(directory, *size, STEERING) as terminal:
-        terminal.shows("val_acc", 30)
+        terminal.shows("val_acc")
         for key in KEYS:
             terminal.press(key)
-            terminal.pump(0.35)
+            terminal.rest()
             screens.append(terminal.text)
         assert terminal.child.poll() is None, "it ended"
-        terminal.press("q")
-        terminal.pump(0.3)
-        terminal.press("d")
-        terminal.until(lambda: terminal.child.poll() is not None)
-        terminal.pump(0.2)
-        assert terminal.child.returncode == 0, terminal.text
+        terminal.press("qd")
+        assert terminal.ended() == 0, terminal.text
         sent = terminal.raw.decode()
     return {found[0] for found in SEQUENCE.finditer(sent)}, "\n".join(screens)
 

@@ -72,7 +72,7 @@ class Lab:
     def run(self, run: str = "r01") -> Run | None:
         return self.sweep.runs.get(run)
 
-    def send(self, command, timeout=30.0):
+    def send(self, command, timeout=300.0):
         return send(self.directory, command, timeout)
 
     def closed(self, seconds=60.0):
@@ -116,7 +116,7 @@ class Lab:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            timeout=120,
+            timeout=300,
             check=False,
             **kw,
         )

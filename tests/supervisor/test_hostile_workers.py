@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SHORT
 from tests.supervisor.chaos import supervisor_pid
 from tests.until import until
 
@@ -69,7 +70,8 @@ def test_scripts_that_print_text_are_read_by_their_pattern(lab):
     assert lab.run().reached[-1].value == 0.75
 
 
-def test_a_read_only_directory_can_be_looked_at_and_says_why_it_cannot_be_steered(lab):
+def test_a_read_only_directory_can_be_looked_at_and_says_why_it_cannot_be_steered(lab, monkeypatch):
+    monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},linger=0.1")
     lab.start(steps=3)
     lab.closed()
     until(lambda: supervisor_pid(lab.directory) is None)

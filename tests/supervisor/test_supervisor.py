@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -31,7 +32,8 @@ def test_every_run_finishes_and_the_sweep_closes_with_an_answer(lab):
     assert lab.left() == []
 
 
-def test_the_supervisor_goes_away_when_all_is_done_and_leaves_a_report(lab):
+def test_the_supervisor_goes_away_when_all_is_done_and_leaves_a_report(lab, monkeypatch):
+    monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},linger=0.1")
     lab.start()
     lab.closed()
     until(lambda: supervisor_pid(lab.directory) is None, 20)
@@ -114,9 +116,7 @@ def test_a_frozen_run_can_be_killed(lab):
     lab.start(steps=2000)
     lab.running()
     assert lab.send(ev.FreezeRun(run="r01")).ok
-    seen = until(lambda: stat_letter(lab.run().attempts[-1].pid) == "T" and lab.told())
-    time.sleep(0.2)  # it would go on within 20 ms
-    assert lab.told() == seen
+    until(lambda: stat_letter(lab.run().attempts[-1].pid) == "T")
     assert lab.send(ev.KillRun(run="r01")).ok
     assert lab.left() == []
 
@@ -248,9 +248,9 @@ def test_a_supervisor_that_dies_between_stop_and_end_is_completed_by_the_next(la
 def test_two_supervisors_never_own_one_directory(lab):
     lab.start(steps=100)
     lab.running()
-    for _ in range(5):
-        lab.revive()
-    time.sleep(1.5)  # a second one tries the lock for 1 s
+    words = [sys.executable, "-m", "lrtui.supervisor", str(lab.directory)]
+    others = [subprocess.Popen(words, stderr=subprocess.DEVNULL) for _ in range(5)]
+    assert {other.wait() for other in others} == {75}
     assert len(lab.events("SweepOpened")) == 1
     assert lab.closed().code == 0
     assert lab.doubled() == []

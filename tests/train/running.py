@@ -86,7 +86,7 @@ class Trainer:
         self, lines: str = "metrics.jsonl", **options: object
     ) -> subprocess.CompletedProcess[str]:
         process = self.start(lines, **options)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def lines(self, name: str = "metrics.jsonl") -> list[dict[str, object]]:
@@ -94,7 +94,7 @@ class Trainer:
         text = path.read_text() if path.exists() else ""
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
-    def wait_for_step(self, step: int, lines: str = "metrics.jsonl", seconds: float = 60) -> None:
+    def wait_for_step(self, step: int, lines: str = "metrics.jsonl", seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if any(int(str(line["step"])) >= step for line in self.lines(lines)):

@@ -6,7 +6,6 @@ import resource
 import secrets
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -218,7 +217,7 @@ def test_a_stopped_host_keeps_nobody_who_comes_from_training(den):
     os.kill(host, signal.SIGSTOP)
     try:
         late.append(den.launch(lr="1e-2", epochs=1))
-        time.sleep(0.2)  # it waits: nothing may happen yet
+        until((late[0].root / "pid.json").exists)
         assert not den.lines(late[0])
     finally:
         os.kill(host, signal.SIGKILL)

@@ -51,7 +51,7 @@ def start(dataset, tmp_path, largest_file=resource.RLIM_INFINITY):
 
 def run(dataset, tmp_path, **limits):
     process = start(dataset, tmp_path, **limits)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert "Traceback" not in err
     return process.returncode, out, err
 
@@ -214,7 +214,7 @@ def test_what_changed_is_prepared_again_and_what_did_not_is_not(tmp_path):
 def test_processes_that_prepare_at_once_do_it_once(tmp_path):
     images(tmp_path / "images", count=150)
     processes = [start({"folder": "images"}, tmp_path) for _ in range(3)]
-    ended = [process.communicate(timeout=60) for process in processes]
+    ended = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len({out for out, _ in ended}) == 1
     assert sum("300 images" in err for _, err in ended) == 1

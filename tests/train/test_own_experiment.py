@@ -56,7 +56,7 @@ def lrtui(tmp_path, *words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
 

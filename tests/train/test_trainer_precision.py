@@ -97,7 +97,7 @@ def test_a_sweep_trains_every_run_in_the_one_precision(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     folder = tmp_path / "runs" / "x"

@@ -156,7 +156,7 @@ def test_sigterm_ends_it_well(trainer):
     process = trainer.start(lr="1e-9", lr_to="1e-8", lr_steps=1_000_000)
     trainer.wait_for_step(30)
     process.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     lines = trainer.lines()
     assert out.splitlines()[-1] == f"stopped at step {lines[-1]['step']}"
@@ -221,7 +221,7 @@ def test_the_own_script_takes_part_and_keeps_nothing(tmp_path):
     checkpoint = tmp_path / "checkpoint"
     argv = [sys.executable, "-I", str(ROOT / "experiments" / "own_script.py"), "--lr=1e-7"]
     argv += ["--lr-to=10", "--lr-steps=100", "--until=1", f"--checkpoint={checkpoint}"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 101))
     assert lines[0]["lr"] == 1e-7

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from lrtui.train import prepared_arrays
 from tests.train.running import Trainer, tiny_source
+from tests.until import until as wait_until
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_sigterm_at_any_step_then_resume_is_bit_identical(trainer, whole, same, 
     process = trainer.start(**LONG)
     trainer.wait_for_step(step)
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     assert "stopped at step" in out
     first = trainer.lines()
@@ -93,11 +94,11 @@ def test_sigterm_at_any_step_then_resume_is_bit_identical(trainer, whole, same, 
 
 def test_kill_minus_9_then_resume_gives_the_same_metrics(trainer, whole, same):
     process = trainer.start(until=10, **LONG)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     process = trainer.start(**LONG)
     trainer.wait_for_step(200)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=300)
     first = trainer.lines()
     assert trainer.run(**LONG).returncode == 0
     again = trainer.lines()[len(first) :]
@@ -105,20 +106,39 @@ def test_kill_minus_9_then_resume_gives_the_same_metrics(trainer, whole, same):
     assert same(kept + again) == same(whole.lines())
 
 
-def test_sigterm_during_an_evaluation_is_heard_and_the_evaluation_made_good(
-    trainer, same, tmp_path
-):
-    source = tiny_source(size=16, train=30_320, test=30_000)
+HELD = """
+import os, torch
+
+class Held(torch.nn.Linear):
+    trained = False
+
+    def forward(self, images):
+        self.trained = self.trained or self.training
+        if self.trained and not self.training and os.path.exists("evaluating"):
+            open("evaluating").close()  # a fifo: the evaluation waits here until the test writes
+        return super().forward(images.flatten(1))
+
+def build(channels, size, classes):
+    return Held(channels * size * size, classes)
+"""
+
+
+def test_sigterm_during_an_evaluation(trainer, same, tmp_path):
+    """It is heard, and the evaluation is made good by the next attempt."""
+    source = tiny_source(train=30_320, test=30_000)
     trainer.prepared, _ = prepared_arrays.write(
         tmp_path, "wide", source, classes=10, validation=30_000, flip=True, synthetic=True
     )
-    options = {"model": "cnn3", "epochs": 2}
+    (tmp_path / "held.py").write_text(HELD)
+    options = {"model": "held:build", "epochs": 2}
     assert trainer.run("whole", checkpoint=None, **options).returncode == 0
+    fifo = tmp_path / "evaluating"
+    os.mkfifo(fifo)
     process = trainer.start(**options)
-    trainer.wait_for_step(12)
-    time.sleep(0.3)  # the rest of an epoch's 20 steps takes 0.05 s, its evaluation a second
-    process.terminate()
-    process.communicate(timeout=10)
+    with fifo.open("w"):  # opens when the evaluation waits
+        process.terminate()
+        fifo.unlink()
+    process.communicate(timeout=300)
     assert process.returncode == 0
     state = torch.load(trainer.checkpoint, weights_only=True)["place"]
     assert state["step"] in {20, 40}
@@ -129,9 +149,9 @@ def test_sigterm_during_an_evaluation_is_heard_and_the_evaluation_made_good(
 
 def test_sigterm_before_the_training_ends_the_process_at_once(trainer):
     process = trainer.start_from_nothing(epochs=1000)
-    time.sleep(0.3)
+    wait_until(lambda: b"lrtui.train" in Path(f"/proc/{process.pid}/cmdline").read_bytes())
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=300)
     assert process.returncode in {0, -signal.SIGTERM}
 
 

@@ -19,6 +19,7 @@ from lrtui.tui.snapshot_thread import PagesRead, SnapshotTaken
 from lrtui.tui.verdict_view import judge
 from lrtui.tui.view_model import Pages
 from tests.tui import recordings
+from tests.until import PATIENCE_SECONDS
 
 
 class ToldReader:
@@ -97,7 +98,7 @@ def _is_shown(chart: ChartPanel) -> bool:
 
 async def settled(pilot) -> None:
     """Wait until every chart is drawn and no thread is at work."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         await pilot.pause(0.02)
         app = pilot.app

@@ -20,12 +20,15 @@ from typing import Self
 
 import pyte
 
+from tests.tui.at_rest import ASK, MARK
 from tests.until import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 _KITTY = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z]")
 """Private sequences that pyte would print."""
 CHILD = "import sys; from pathlib import Path; from lrtui import tui; sys.exit(tui.run(Path(sys.argv[1]), view_only=True))"
+
+AT_REST = "from tests.tui import at_rest; at_rest.install()\n"
 
 
 class Terminal:
@@ -51,7 +54,7 @@ class Terminal:
         self.slave = slave
         self.began = time.perf_counter()
         self.child = subprocess.Popen(
-            [*(command or (sys.executable, "-c", code)), str(directory)],
+            [*(command or (sys.executable, "-c", AT_REST + code)), str(directory)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -120,11 +123,27 @@ class Terminal:
         while not condition():
             if time.perf_counter() > end:
                 raise AssertionError(f"not within {deadline} s; the screen:\n{self.text}")
-            self.read(0.02)
+            ended = self.child.poll() is not None
+            if not self.read(0.02) and ended and not condition():
+                raise AssertionError(f"it ended before; the screen:\n{self.text}")
         return time.perf_counter() - self.began
 
     def shows(self, text: str, deadline: float = PATIENCE_SECONDS) -> float:
         return self.until(lambda: text in self.text, deadline)
+
+    def rest(self) -> None:
+        """Read until all that was typed has had its effect, and is on the screen (see `at_rest`)."""
+        mark = MARK.encode()
+        marks = self.raw.count(mark)
+        self.press(ASK)
+        self.until(lambda: self.raw.count(mark) > marks)
+
+    def ended(self) -> int:
+        """Read until the child has ended, and all that it wrote; return its exit code."""
+        self.until(lambda: self.child.poll() is not None)
+        while self.read(0):
+            pass
+        return self.child.returncode
 
     def press(self, keys: str) -> None:
         os.write(self.master, keys.encode())

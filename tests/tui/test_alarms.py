@@ -77,7 +77,7 @@ def test_the_bell_rings_once_for_what_is_new_and_never_for_what_was(
         living, 120, 40, code=OPEN, LRTUI_KEYS=wishing(tmp_path, "bell = true\n")
     ) as terminal:
         terminal.shows("diverged")
-        terminal.pump(1)
+        terminal.rest()
         assert not rings(terminal)
         happens(living, ev.RunFlagged(run="r01", attempt=1, rule="stalled", why="no line for 99 s"))
         terminal.until(lambda: rings(terminal) > 0)
@@ -87,7 +87,7 @@ def test_the_bell_rings_once_for_what_is_new_and_never_for_what_was(
         happens(living, ev.Warned(text="memory of GPU 0 is nearly full"))
         terminal.until(lambda: rings(terminal) == 2)
         terminal.shows("memory of GPU 0 is nearly full")
-        terminal.pump(1.5)
+        terminal.rest()
         assert rings(terminal) == 2
 
 
@@ -96,7 +96,7 @@ def test_without_the_wish_no_bell_rings(living: Path, tmp_path: Path) -> None:
         terminal.shows("diverged")
         happens(living, ev.Warned(text="something new"))
         terminal.shows("something new")
-        terminal.pump(1.5)
+        terminal.rest()
         assert not rings(terminal)
 
 
@@ -108,7 +108,7 @@ def test_a_supervisor_that_falls_silent_is_told_with_a_remedy_and_rings(
     with Terminal(sweep, width, 40, LRTUI_KEYS=wishing(tmp_path, "bell = true\n")) as terminal:
         terminal.shows("running" if width > 110 else "●")
         assert "silent" not in terminal.text
-        terminal.shows("supervisor silent", 15)  # nobody beats for 6 s
+        terminal.shows("supervisor silent")  # nobody beats for 6 s
         header = terminal.text.splitlines()[0]
         assert "supervisor silent" in header
         assert ("lrtui doctor" in header) == (width == 160)

@@ -20,11 +20,9 @@ def _look(directory: Path, cache: Path) -> tuple[str, list[tuple[str, int]]]:
     """Open the monitor, leave it once all is shown, and return the screen and the entries."""
     with Terminal(directory, 120, 40, XDG_CACHE_HOME=str(cache)) as terminal:
         terminal.until(lambda: terminal.text.count("30k/30k") >= 2)
-        while terminal.pump(0.6):
-            pass
+        terminal.rest()
         screen = terminal.text
         terminal.press("q")
-        terminal.until(lambda: terminal.child.poll() is not None)
-    assert terminal.child.returncode == 0
+        assert terminal.ended() == 0
     files = sorted(path for path in cache.rglob("*") if path.is_file())
     return screen, [(path.name, path.stat().st_mtime_ns) for path in files]

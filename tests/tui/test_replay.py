@@ -13,6 +13,7 @@ from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.tui.replay import Player
 from tests import recorded
 from tests.tui.terminal import ROOT, Terminal
+from tests.until import PATIENCE_SECONDS
 
 CHILD = "import sys; from lrtui.cli.main import main; sys.exit(main(['replay', sys.argv[1], '--speed', '100000']))"
 
@@ -46,7 +47,7 @@ def test_at_its_end_a_replay_shows_what_was_recorded_and_the_recording_is_untouc
     into.mkdir()
     player = Player(sweep, into, 1e9)
     player.start()
-    player.join(20)
+    player.join(PATIENCE_SECONDS)
     assert not player.is_alive()
     assert state(sweep) == before
     was, now = looked(sweep), looked(into)
@@ -71,7 +72,7 @@ def test_it_comes_in_the_order_of_its_times_and_at_the_speed_that_was_asked_for(
     player = Player(sweep, into, (times[-1] - times[0]) / 2)
     began = time.monotonic()
     player.start()
-    player.join(20)
+    player.join(PATIENCE_SECONDS)
     assert time.monotonic() - began > 1.5
 
 
@@ -92,15 +93,13 @@ def test_the_verb_plays_in_the_monitor(sweep: Path) -> None:
         terminal.shows("finished")
         terminal.shows("diverged")
         terminal.press("q")
-        terminal.until(lambda: terminal.child.poll() is not None, 10)
-        assert terminal.child.returncode == 0
+        assert terminal.ended() == 0
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_the_log(sweep: Path) -> None:
     child = "import sys; from lrtui.cli.main import main; sys.exit(main(['open', sys.argv[1], '--view']))"
     with Terminal(sweep, 100, 30, child, TERM="dumb", PYTHONPATH=str(ROOT)) as terminal:
-        terminal.until(lambda: terminal.child.poll() is not None, 20)
-        terminal.pump(0.2)
+        terminal.ended()
         assert b"log mode instead of the monitor" in terminal.raw
         assert b"\x1b" not in terminal.raw
         assert b"starting one" not in terminal.raw
@@ -109,6 +108,6 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_the_log(sweep: Path) -> None:
 def test_where_the_locale_is_not_utf8_all_is_ascii(sweep: Path) -> None:
     with Terminal(sweep, 120, 40, PYTHONIOENCODING="latin-1") as terminal:
         terminal.shows("? help")
-        terminal.pump(3)
+        terminal.rest()
         assert terminal.raw.isascii()
         assert "val_acc" in terminal.text

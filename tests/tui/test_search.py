@@ -347,8 +347,7 @@ def test_an_idle_search_writes_nothing(tmp_path: Path, env: dict[str, str]) -> N
         terminal.shows("about 76 planned")
         for key in ("S", "r", "t", "S"):
             terminal.press(key)
-            while terminal.pump(0.7):
-                pass
+            terminal.rest()
         assert "◆" in terminal.text
         assert terminal.pump(3) == 0
         assert terminal.child.poll() is None

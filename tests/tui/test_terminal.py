@@ -12,16 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.monitor import record
+from tests.tui.at_rest import MARK
 from tests.tui.terminal import CHILD, Terminal
+from tests.until import PATIENCE_SECONDS
 
 IMPORTS = """
 import sys; from pathlib import Path; from lrtui import tui
-from lrtui.tui import reader
-real = reader.Reader.start
+from lrtui.tui import snapshot_thread
+real = snapshot_thread.Reader.start
 def start(self):
     print(sorted({"torch", "numpy", "plotext"} & set(sys.modules)), file=open(sys.argv[1] + ".first", "w"))
     real(self)
-reader.Reader.start = start
+snapshot_thread.Reader.start = start
 code = tui.run(Path(sys.argv[1]), view_only=True)
 print(sorted({"torch", "numpy", "plotext"} & set(sys.modules)), file=open(sys.argv[1] + ".last", "w"))
 sys.exit(code)
@@ -35,8 +37,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def charted(terminal: Terminal) -> None:
     terminal.until(lambda: any("⠀" < c <= "⣿" for c in terminal.text))
-    while terminal.pump(0.7):
-        pass
+    terminal.rest()
 
 
 def test_numpy_and_plotext_come_after_the_first_paint_and_torch_never(recorded: Path) -> None:
@@ -72,8 +73,7 @@ def test_keys_that_come_behind_the_last_one_are_nobodys(recorded: Path) -> None:
     with Terminal(recorded, 80, 24) as terminal:
         charted(terminal)
         terminal.press("qTlight\r/lr\r")
-        terminal.until(lambda: terminal.child.poll() is not None)
-        assert terminal.child.returncode == 0
+        assert terminal.ended() == 0
         assert "Traceback" not in terminal.text
 
 
@@ -107,8 +107,11 @@ def test_the_terminal_says_how_large_it_is_whatever_a_shell_exports(
 def test_an_idle_monitor_writes_nothing(recorded: Path) -> None:
     with Terminal(recorded, 120, 40) as terminal:
         charted(terminal)
-        terminal.pump(1)
-        assert terminal.pump(3) == 0
+        written = len(terminal.raw)
+        terminal.rest()
+        terminal.rest()
+        assert len(terminal.raw) == written + 2 * len(MARK)
+        assert terminal.pump(3) == 0  # no timer writes
 
 
 @pytest.mark.parametrize(
@@ -119,9 +122,7 @@ def test_a_signal_restores_the_terminal(recorded: Path, number: int, code: int) 
         charted(terminal)
         assert termios.tcgetattr(terminal.slave)[3] != terminal.before[3]
         terminal.child.send_signal(number)
-        terminal.until(lambda: terminal.child.poll() is not None, 5)
-        terminal.pump(0.2)
-        assert terminal.child.returncode == code
+        assert terminal.ended() == code
         assert termios.tcgetattr(terminal.slave)[3] == terminal.before[3]
         assert b"\x1b[?1049l" in terminal.raw
         assert b"\x1b[?25h" in terminal.raw
@@ -131,9 +132,7 @@ def test_ctrl_c_leaves_at_once_and_prints_nothing(recorded: Path) -> None:
     with Terminal(recorded, 80, 24) as terminal:
         charted(terminal)
         terminal.press("\x03")
-        terminal.until(lambda: terminal.child.poll() is not None, 5)
-        terminal.pump(0.2)
-        assert terminal.child.returncode == 130
+        assert terminal.ended() == 130
         assert (
             terminal.raw.rpartition(b"\x1b[?1049l")[2]
             .replace(b"\x1b[?25h", b"")
@@ -148,7 +147,7 @@ def test_a_vanished_terminal_ends_the_monitor(recorded: Path) -> None:
     os.close(terminal.slave)
     os.close(terminal.master)
     terminal.child.send_signal(signal.SIGHUP)
-    assert terminal.child.wait(10) in (129, -signal.SIGHUP)
+    assert terminal.child.wait(PATIENCE_SECONDS) in (129, -signal.SIGHUP)
 
 
 DEAF = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + CHILD
@@ -166,7 +165,7 @@ def test_a_vanished_terminal_ends_a_monitor_that_no_signal_reaches(
         os.close(terminal.master)
         os.close(terminal.slave)
         terminal.master, terminal.slave = os.open(os.devnull, 0), os.open(os.devnull, 0)
-        assert terminal.child.wait(15) == 129
+        assert terminal.child.wait(PATIENCE_SECONDS) == 129
 
 
 def test_keys_of_another_encoding_are_no_keys(recorded: Path) -> None:
@@ -175,8 +174,7 @@ def test_keys_of_another_encoding_are_no_keys(recorded: Path) -> None:
         os.write(terminal.master, b"\xe9\xff\xc3y\xa4")
         terminal.shows("y=log")
         terminal.press("q")
-        terminal.until(lambda: terminal.child.poll() is not None)
-        assert terminal.child.returncode == 0
+        assert terminal.ended() == 0
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"COLORTERM": ""}])
@@ -185,9 +183,9 @@ def test_every_key_works_without_colours(recorded: Path, env: dict[str, str]) ->
         charted(terminal)
         for key in "jkyasmolKnAp?qcl":
             terminal.press(key)
-            terminal.pump(0.15)
+            terminal.rest()
         terminal.press("\x1b")
-        terminal.pump(0.5)
+        terminal.rest()
         assert terminal.child.poll() is None
         if "NO_COLOR" in env:
             assert not re.search(rb"\x1b\[[0-9;]*[34]8;[25];", terminal.raw)
@@ -212,8 +210,7 @@ def test_the_mouse_is_the_terminals_until_it_is_switched_on(recorded: Path) -> N
         terminal.press("M")
         terminal.shows("mouse on")
         terminal.press("\x03")
-        terminal.until(lambda: terminal.child.poll() is not None, 5)
-        terminal.pump(0.2)
+        terminal.ended()
         assert b"\x1b[?1000l" in terminal.raw.rpartition(b"\x1b[?1000h")[2]
 
 
@@ -226,9 +223,7 @@ def test_only_changed_cells_are_sent_and_the_screen_is_the_same(recorded: Path) 
             sent = 0
             for key in ("j", "j", "K", "n", "e", "\x1b", "y", "?", "x", "l", "G", "\x1b", "m", "o"):
                 terminal.press(key)
-                time.sleep(0.25)
-                while terminal.pump(0.45):
-                    pass
+                terminal.rest()
                 screens.append(
                     [
                         [(c.data, c.fg, c.bg, c.bold, c.reverse) for c in row.values()]
@@ -255,23 +250,23 @@ def test_a_terminal_that_is_not_read_does_not_freeze_the_keys(recorded: Path) ->
         charted(terminal)
         for key in "jkjkyjkyjkmjkmljkl" * 30:
             terminal.press(key)
-            time.sleep(0.01)
+            time.sleep(0.01)  # as if typed: frames are made meanwhile
         terminal.press("\x1b")
         before = len(terminal.raw)
-        terminal.pump(2)
+        terminal.rest()
         assert len(terminal.raw) - before < 120_000
         terminal.press("q")
-        terminal.until(lambda: terminal.child.poll() is not None, 5)
+        terminal.ended()
 
 
 @pytest.mark.parametrize("size", [(40, 10), (20, 5), (10, 3), (60, 16), (240, 70)])
 def test_odd_sizes_open_and_close(recorded: Path, size: tuple[int, int]) -> None:
     with Terminal(recorded, *size) as terminal:
-        terminal.pump(1.5)
+        terminal.until(lambda: b"\x1b[?1049h" in terminal.raw)
+        terminal.rest()
         assert terminal.child.poll() is None
         terminal.press("q")
-        terminal.until(lambda: terminal.child.poll() is not None, 5)
-        assert terminal.child.returncode == 0
+        assert terminal.ended() == 0
 
 
 def test_without_a_terminal_it_refuses(recorded: Path) -> None:

@@ -6,7 +6,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -83,8 +82,10 @@ def test_launching_twice_starts_one_worker(tmp_path, launcher):
     launcher.launch(started)
     Local().launch(started)
     over(launcher, started)
-    Local().launch(started)
-    time.sleep(0.3)  # a second worker would have begun by now
+    late = Local()
+    late.launch(started)
+    for begun in late._keepers:
+        begun.wait()
     assert (tmp_path / "began").read_text() == "x"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from lrtui.cli.doctor.finding import Check, Finding, ok, warn
 from lrtui.tui.arrangement import LARGE, SMALL
 
-_ANSWER_SECONDS = 0.4
+_ANSWER_SECONDS = 2.0
 _ASK_SYNCHRONIZED = b"\x1b[?2026$p"
 _ASK_WHO = b"\x1b[c"
 """Every terminal answers this one, so what has not come before it never comes."""
