@@ -2,7 +2,7 @@
 venv := $(wildcard .venv/bin)
 export PATH := $(if $(venv),$(CURDIR)/.venv/bin:)$(PATH)
 
-.PHONY: setup check test campaign bench
+.PHONY: setup check test campaign bench docs
 
 setup:  ## an environment in .venv with all that the tests need
 	python3 -m venv .venv
@@ -23,3 +23,7 @@ campaign:  ## the full length of every test of which the suite runs a sample: ho
 bench:  ## how fast and how quiet the monitor is, and what a training costs
 	python -m tests.benchmarks.monitor --short
 	python -m tests.benchmarks.start
+
+docs:  ## the documentation site in site/; a broken link is an error
+	.venv/bin/pip install --quiet --disable-pip-version-check mkdocs-material
+	mkdocs build --strict
