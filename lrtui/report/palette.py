@@ -8,6 +8,9 @@ colour alone: lines have styles and labels, points have shapes.
 
 from __future__ import annotations
 
+from lrtui.frontend import run_colors
+from lrtui.frontend.run_colors import Stop
+
 INKS = {
     "ink": ("#1f2329", "#e6e9ed"),
     "muted": ("#5f6873", "#9aa4b0"),
@@ -19,31 +22,31 @@ INKS = {
 }
 """Name -> (on a light ground, on a dark one)."""
 
-_LIGHT = ("1b4f9c", "2e86c8", "3f9aa0", "8a8535", "b9791a", "d9601f", "a8123e")
-_DARK = ("5b8ff9", "4fc3f7", "a5e3e8", "f2f2c8", "ffd566", "ffa245", "ff6e4a", "e83f6f")
-"""The dark ones are the monitor's."""
+_LIGHT: tuple[Stop, ...] = (
+    (0x1B, 0x4F, 0x9C),
+    (0x2E, 0x86, 0xC8),
+    (0x3F, 0x9A, 0xA0),
+    (0x8A, 0x85, 0x35),
+    (0xB9, 0x79, 0x1A),
+    (0xD9, 0x60, 0x1F),
+    (0xA8, 0x12, 0x3E),
+)
+"""On a dark ground the scale is the monitor's."""
 HEATS = 16
 """Steps of the scale from cold to hot, besides the coldest."""
 
 
 def heat(place: float) -> str:
     """Return the colour on a light ground at a place of the scale: 0 cold, 1 hot."""
-    return _mixed(_LIGHT, _step(place) / HEATS)
+    return run_colors.heat(_step(place) / HEATS, _LIGHT)
 
 
 def variables(*, dark: bool) -> dict[str, str]:
     """Return all colours by the names that they have in CSS: --ink, --h0 (cold) .. --h16 (hot)."""
     found = {f"--{name}": pair[dark] for name, pair in INKS.items()}
-    stops = _DARK if dark else _LIGHT
-    return found | {f"--h{step}": _mixed(stops, step / HEATS) for step in range(HEATS + 1)}
+    stops = run_colors.STOPS if dark else _LIGHT
+    return found | {f"--h{step}": run_colors.heat(step / HEATS, stops) for step in range(HEATS + 1)}
 
 
 def _step(place: float) -> int:
     return round(min(max(place, 0.0), 1.0) * HEATS)
-
-
-def _mixed(stops: tuple[str, ...], place: float) -> str:
-    at = place * (len(stops) - 1)
-    low = min(int(at), len(stops) - 2)
-    pairs = zip(bytes.fromhex(stops[low]), bytes.fromhex(stops[low + 1]), strict=True)
-    return "#" + "".join(f"{round(a + (b - a) * (at - low)):02x}" for a, b in pairs)
