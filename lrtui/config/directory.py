@@ -17,10 +17,9 @@ import msgspec
 
 from lrtui.config import Experiment, load, override, same_experiment
 from lrtui.errors import MachineError, UserError
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import FORMAT, Layout
 from lrtui.sweep.state import level_text
-from lrtui.workers.keeper import write_whole
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -89,7 +88,7 @@ def read_experiment(directory: Path) -> Experiment:
             str(directory),
             "list the experiment directories: lrtui ls",
         )
-    found = read_small(layout.format).decode(errors="replace").strip() or FORMAT
+    found = read_untrusted(layout.format).decode(errors="replace").strip() or FORMAT
     if found != FORMAT:
         raise UserError(
             f"has format {found[:20]!r}; this lrtui reads format {FORMAT}",
@@ -107,7 +106,7 @@ def beside(origin: Origin) -> Path:
 def read_origin(directory: Path) -> Origin:
     """Return where the experiment of a directory was started; the current folder if that was not recorded."""
     try:
-        return msgspec.json.decode(read_small(Layout(directory).origin), type=Origin)
+        return msgspec.json.decode(read_untrusted(Layout(directory).origin), type=Origin)
     except (RecursionError, msgspec.MsgspecError):
         return Origin(source="", cwd=os.getcwd(), python=sys.executable)
 
@@ -139,9 +138,9 @@ def _create(
             folder.mkdir(mode=0o700)
         origin = Origin(str(file.resolve()), os.getcwd(), sys.executable)
         frozen = override(experiment.text, {**overrides, "name": experiment.name})
-        write_whole(str(layout.experiment), frozen.encode())
-        write_whole(str(layout.root / "origin.json"), msgspec.json.encode(origin))
-        write_whole(str(layout.format), f"{FORMAT}\n".encode())
+        write_atomic(layout.experiment, frozen.encode())
+        write_atomic(layout.root / "origin.json", msgspec.json.encode(origin))
+        write_atomic(layout.format, f"{FORMAT}\n".encode())
         os.rename(made, directory)
     except OSError as error:
         shutil.rmtree(made, ignore_errors=True)

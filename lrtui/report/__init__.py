@@ -17,8 +17,8 @@ from lrtui.errors import MachineError
 from lrtui.report import csv_tables
 from lrtui.report.markdown import markdown
 from lrtui.report.model import VERSION, content
+from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
-from lrtui.workers import keeper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,12 +73,12 @@ def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL)
         for form in FORMATS:
             if form in plain and form in formats:
                 for path, text in plain[form]().items():
-                    keeper.write_whole(str(path), text.encode())
+                    write_atomic(path, text.encode())
                     paths.append(path)
         drawn = DRAWN & set(formats)
         try:
             for path, data in _charted(layout, made, drawn) if drawn else ():
-                keeper.write_whole(str(path), data)
+                write_atomic(path, data)
                 paths.append(path)
         except ModuleNotFoundError as error:
             if not (error.name or "").startswith("matplotlib"):

@@ -22,7 +22,7 @@ from lrtui.analysis.value_rule import run_value
 from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
 from lrtui.config.directory import read_origin
 from lrtui.sweep.events import Plan
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import differences, group_of
 from lrtui.text.clean import clean
@@ -428,7 +428,7 @@ def _ran_with(snapshot: Snapshot) -> dict[str, str]:
 def _strings(path: Path) -> dict[str, str]:
     """Return the keys of a JSON file that hold text."""
     try:
-        told = json.loads(read_small(path, _FILE_BYTES) or b"{}")
+        told = json.loads(read_untrusted(path, _FILE_BYTES) or b"{}")
     except (ValueError, RecursionError):
         return {}
     pairs = told.items() if isinstance(told, dict) else ()
@@ -437,7 +437,7 @@ def _strings(path: Path) -> dict[str, str]:
 
 def _experiment_file(directory: Path) -> list[str]:
     """Return the lines of the experiment file that the runs used."""
-    text = read_small(Layout(directory).experiment, _FILE_BYTES).decode("utf-8", "replace")
+    text = read_untrusted(Layout(directory).experiment, _FILE_BYTES).decode("utf-8", "replace")
     found = [clean(line, 1000).rstrip() for line in text.rstrip("\n").split("\n")] if text else []
     left = len(found) - _FILE_LINES
     return [*found[:_FILE_LINES], f"# and {left} more lines"] if left > 0 else found

@@ -29,6 +29,7 @@ from lrtui.supervisor.allocation import allocate
 from lrtui.supervisor.loop import Supervisor
 from lrtui.sweep import locks
 from lrtui.sweep.events import Plan, SweepClosed
+from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
 from lrtui.workers import keeper
@@ -190,7 +191,7 @@ def _say_who(layout: Layout) -> None:
         "host": socket.gethostname(),
         "version": __version__,
     }
-    keeper.write_whole(str(layout.root / "owner.json"), msgspec.json.encode(who))
+    write_atomic(layout.root / "owner.json", msgspec.json.encode(who))
 
 
 def _begin_report(layout: Layout) -> subprocess.Popen[bytes] | None:

@@ -19,12 +19,11 @@ from lrtui.supervisor.slots import devices_for
 from lrtui.supervisor.startup import device_environment
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent
-from lrtui.sweep.files import SMALL, read_end, read_small
+from lrtui.sweep.files import SMALL, read_end, read_untrusted, write_atomic
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean_lines
 from lrtui.train.options import AUTO
-from lrtui.workers import keeper
 from lrtui.workers.launcher import Exited, Job, Launcher, Unclaimed, Vanished, new_token
 
 
@@ -135,14 +134,16 @@ class Preparation:
             ]
             devices = devices_for(sweep)
         content = {"argv": words, "cwd": self._origin.cwd}
-        keeper.write_whole(str(AttemptLayout(root).argv), json.dumps(content, indent=1).encode())
+        write_atomic(AttemptLayout(root).argv, json.dumps(content, indent=1).encode())
         values = {"LRTUI_ATTEMPT_DIR": str(root), **device_environment(devices, 1)}
         self._launcher.launch(Job(root, sweep.data_token, values))
 
     @staticmethod
     def _result(root: Path) -> ev.DataPrepared | None:
         try:
-            found = msgspec.json.decode(read_small(AttemptLayout(root).prepared), type=_Prepared)
+            found = msgspec.json.decode(
+                read_untrusted(AttemptLayout(root).prepared), type=_Prepared
+            )
         except (msgspec.MsgspecError, RecursionError):
             return None
         return ev.DataPrepared(**msgspec.structs.asdict(found))

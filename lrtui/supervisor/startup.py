@@ -12,13 +12,12 @@ from lrtui.metrics.capture.patterns import sources
 from lrtui.search.strategy import optimizer_name
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep.events import Plan
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, Sweep
 from lrtui.train import HOST
 from lrtui.train.models import is_custom
 from lrtui.train.options import AUTO, PRECISIONS
-from lrtui.workers import keeper
 from lrtui.workers.launcher import Job
 
 _ARGV_BYTES = 1 << 20
@@ -45,7 +44,7 @@ def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
         **({"precision": trained_in} if trained_in else {}),
         "parent": run.parent,
     }
-    keeper.write_whole(str(folder / "run.json"), json.dumps(content, indent=1).encode())
+    write_atomic(folder / "run.json", json.dumps(content, indent=1).encode())
 
 
 def last_checkpoint(folder: Path, run: Run) -> int | None:
@@ -79,7 +78,7 @@ def job(
         "parse": sources(plan.parse),
         **made_by,
     }
-    keeper.write_whole(str(files.argv), json.dumps(content, indent=1).encode())
+    write_atomic(files.argv, json.dumps(content, indent=1).encode())
     values = {
         **environment(context, experiment),
         **device_environment(attempt.devices, plan.threads),
@@ -161,7 +160,7 @@ def _first_provenance(layout: Layout, sweep: Sweep, ours: dict[str, str]) -> dic
         return ours
     try:
         argv_file = AttemptLayout(layout.attempt(first.folder, 1)).argv
-        content = json.loads(read_small(argv_file, _ARGV_BYTES))
+        content = json.loads(read_untrusted(argv_file, _ARGV_BYTES))
         return {key: str(content.get(key, ours[key])) for key in ours}
     except (OSError, ValueError, AttributeError):
         return ours

@@ -1,4 +1,6 @@
-"""Reading files that somebody else may have put there: regular ones, bounded, never through a link.
+"""Files of an experiment: read without trusting whoever put them there, and written whole or not at all.
+
+Reading takes regular files only, up to a bound, never through a link.
 
 A directory of experiments is copied, shared and unpacked, and a worker writes where it likes. A link would show somebody's
 other files, a fifo would hold its reader for ever, and a file without end would fill its memory.
@@ -9,6 +11,8 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+
+from lrtui.workers import keeper
 
 SMALL = 1 << 16
 """Bytes of the largest file that is read whole, unless said."""
@@ -28,7 +32,7 @@ def open_regular(path: Path) -> int:
     return fd
 
 
-def read_small(path: Path, most: int = SMALL) -> bytes:
+def read_untrusted(path: Path, most: int = SMALL) -> bytes:
     """Return the content of a regular file of up to `most` bytes, b"" where it is anything else."""
     try:
         fd = open_regular(path)
@@ -55,3 +59,15 @@ def read_end(path: Path, most: int) -> bytes:
         return b""
     finally:
         os.close(fd)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file that its readers find whole or not at all, also after a power cut.
+
+    The keeper's own, which may import nothing of lrtui: every other module writes through here.
+
+    Raises:
+        OSError: it could not be written; what was there before is unchanged.
+
+    """
+    keeper.write_atomic(str(path), content)

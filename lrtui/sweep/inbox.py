@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrtui.sweep.events import Answer, AnyCommand, decode_command, encode
+from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
-from lrtui.workers import keeper
 
 _NAME = re.compile(r"([0-9A-Za-z][0-9A-Za-z-]{0,63})\.json")
 _LARGEST = 1 << 16
@@ -66,7 +66,7 @@ class Inbox:
             OSError: the answer could not be written; the command stays.
 
         """
-        keeper.write_whole(str(self._done / f"{message_id}.json"), encode(answer))
+        write_atomic(self._done / f"{message_id}.json", encode(answer))
         self._remove(self._inbox / f"{message_id}.json")
 
     def _take(self, name: str) -> Message | None:

@@ -16,10 +16,9 @@ import msgspec
 
 from lrtui.errors import MachineError
 from lrtui.sweep.events import VERSION, Answer, AnyCommand, encode
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
-from lrtui.workers import keeper
 
 BEAT_FRESH_SECONDS = 6.0
 """A supervisor touches its beat every 2 s; an older one means that it is dead, stopped or stuck."""
@@ -40,7 +39,7 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
     while time.monotonic() - began < timeout:
         try:
             if answer_file.exists():
-                return msgspec.json.decode(read_small(answer_file), type=Answer)
+                return msgspec.json.decode(read_untrusted(answer_file), type=Answer)
         except (OSError, RecursionError, msgspec.MsgspecError) as error:
             return Answer(ok=False, answer=f"unreadable answer {answer_file}: {error}")
         if not revived and not _beats(layout):
@@ -102,7 +101,7 @@ def _drop(layout: Layout, command: AnyCommand) -> str:
     message = msgspec.structs.replace(command, v=VERSION, sent=time.time())
     try:
         temporary = layout.inbox / f".{message_id}"
-        keeper.write_whole(str(temporary), encode(message))
+        write_atomic(temporary, encode(message))
         os.rename(temporary, layout.inbox / f"{message_id}.json")
     except OSError as error:
         raise _unwritable(layout.root, error) from error

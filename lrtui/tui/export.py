@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lrtui.sweep.files import write_atomic
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
 from lrtui.tui import styled_text
 from lrtui.tui.panels.leaderboard import ordered
-from lrtui.workers.keeper import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,12 +67,12 @@ def write(
     """
     folder = _folder(directory)
     text, svg = screen
-    write_whole(str(folder / "screen.txt"), text.encode())
-    write_whole(str(folder / "screen.svg"), svg.encode())
-    write_whole(str(folder / "runs.csv"), table(model).encode())
+    write_atomic(folder / "screen.txt", text.encode())
+    write_atomic(folder / "screen.svg", svg.encode())
+    write_atomic(folder / "runs.csv", table(model).encode())
     png, missing = _drawn(model, pictures, theme) if pictures else (b"", "there is no chart")
     if png:
-        write_whole(str(folder / "charts.png"), png)
+        write_atomic(folder / "charts.png", png)
     return Written(folder, missing)
 
 

@@ -17,10 +17,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import Layout
 from lrtui.tui.view_model import View
-from lrtui.workers.keeper import write_whole
 
 MOST_VIEWS = 200
 """Of more experiments the views that were left longest ago are forgotten."""
@@ -126,7 +125,7 @@ def folder() -> Path:
 
 def _read(file: Path, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(read_small(file), type=kind)
+        return msgspec.json.decode(read_untrusted(file), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -134,4 +133,4 @@ def _read(file: Path, kind: Any) -> Any:
 def _write(file: Path, content: bytes) -> None:
     with contextlib.suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(str(file), content)
+        write_atomic(file, content)

@@ -413,7 +413,7 @@ def _write_patiently(path: str, content: dict[str, object]) -> None:
     """Put a JSON file in place (tmp, fsync, rename); where the disk is full, try again until it is not."""
     while True:
         try:
-            write_whole(path, json.dumps(content).encode())
+            write_atomic(path, json.dumps(content).encode())
         except FileNotFoundError:
             return  # the directory was deleted under us; nobody is left to tell
         except OSError as error:
@@ -423,7 +423,7 @@ def _write_patiently(path: str, content: dict[str, object]) -> None:
             return
 
 
-def write_whole(path: str, content: bytes) -> None:
+def write_atomic(path: str, content: bytes) -> None:
     """Put a file in place whole: tmp in the same directory (O_EXCL, 0600), fsync, rename, fsync of the directory."""
     temporary = f"{path}.{os.getpid()}.tmp"
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW

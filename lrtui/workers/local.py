@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from lrtui.sweep import locks
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.workers import keeper
 from lrtui.workers.forkserver_client import ForkserverClient
@@ -139,7 +139,7 @@ def _start_keeper(job: Job, fd: int) -> subprocess.Popen[bytes]:
 
 def read_exit(path: Path) -> Exited | None:
     """Return how a worker ended, None where its exit.json is missing or no such thing."""
-    content = read_small(path)
+    content = read_untrusted(path)
     try:
         ending = msgspec.json.decode(content, type=ExitFile) if content else None
     except (msgspec.MsgspecError, RecursionError):
@@ -149,7 +149,7 @@ def read_exit(path: Path) -> Exited | None:
 
 def read_pid(path: Path, token: str) -> PidFile | None:
     """Return who runs an attempt, None where pid.json is missing, damaged, of another boot or of another attempt."""
-    content = read_small(path)
+    content = read_untrusted(path)
     try:
         who = msgspec.json.decode(content, type=PidFile) if content else None
     except (msgspec.MsgspecError, RecursionError):

@@ -7,7 +7,7 @@ import pytest
 from lrtui.config.directory import open_experiment, read_experiment, read_origin
 from lrtui.errors import UserError
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.sweep.files import open_regular, read_end, read_small
+from lrtui.sweep.files import open_regular, read_end, read_untrusted, write_atomic
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
 
@@ -37,7 +37,7 @@ def spoil(path, how, secret):
 def test_nothing_but_a_small_regular_file_is_read(tmp_path, secret, how):
     path = tmp_path / "file"
     spoil(path, how, secret)
-    assert read_small(path) == b""
+    assert read_untrusted(path) == b""
     if how == "endless":
         assert read_end(path, 10) == b"\0" * 10
     else:
@@ -48,8 +48,8 @@ def test_nothing_but_a_small_regular_file_is_read(tmp_path, secret, how):
 
 def test_the_end_of_a_file_is_read(secret):
     assert read_end(secret, 4) == b't"}\n'
-    assert read_end(secret, 1000) == secret.read_bytes() == read_small(secret)
-    assert read_small(secret, 10) == b""
+    assert read_end(secret, 1000) == secret.read_bytes() == read_untrusted(secret)
+    assert read_untrusted(secret, 10) == b""
 
 
 @pytest.mark.timeout(60)
@@ -73,3 +73,13 @@ def test_a_directory_whose_files_are_none_is_opened_or_refused_at_once(tmp_path,
         assert read_experiment(directory).dataset == "digits"
     assert JournalTail(Layout(directory).journal).poll() == []
     DirectoryReader(directory).snapshot()
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    with pytest.raises(OSError, match=r"directory"):
+        write_atomic(tmp_path / "nowhere" / "file", b"x")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

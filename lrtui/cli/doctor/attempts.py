@@ -17,7 +17,7 @@ from lrtui.cli.doctor.finding import Finding, fail, listed, ok, warn
 from lrtui.cli.doctor.tree import Tree
 from lrtui.metrics import MetricLog, Reading
 from lrtui.sweep.events import Plan
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import State, Sweep
 from lrtui.workers import keeper
@@ -193,7 +193,7 @@ def identities(tree: Tree, attempts: Attempts) -> list[Finding]:
 
 def _decode_pid(path: Path) -> PidFile | None:
     try:
-        return msgspec.json.decode(read_small(path), type=PidFile)
+        return msgspec.json.decode(read_untrusted(path), type=PidFile)
     except (ValueError, RecursionError):
         return None
 

@@ -23,7 +23,7 @@ from lrtui.errors import OwnedElsewhereError, UserError
 from lrtui.frontend.snapshot import SILENT_SECONDS, view_only
 from lrtui.sweep import locks
 from lrtui.sweep.events import AnyEvent, decode_command
-from lrtui.sweep.files import read_small
+from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import FORMAT, Layout
@@ -168,7 +168,7 @@ def form(case: Case) -> list[Finding]:
                 str(path),
             )
         ]
-    found = read_small(path).decode("utf-8", "replace").strip()
+    found = read_untrusted(path).decode("utf-8", "replace").strip()
     if found != FORMAT:
         what = f"format {found[:20]!r}; this lrtui reads format {FORMAT}"
         return [fail(what, "open it with the lrtui that made it", str(path))]
@@ -349,7 +349,7 @@ def _mtime(beat: Path, status: os.stat_result) -> float:
 def _who(case: Case) -> str:
     """Return ", pid 4242" where owner.json names a process that lives, as it did when it wrote that."""
     try:
-        who = msgspec.json.decode(read_small(case.layout.owner), type=_Owner)
+        who = msgspec.json.decode(read_untrusted(case.layout.owner), type=_Owner)
     except (ValueError, RecursionError):
         return ""
     same = who.boot_id == keeper.boot_id() and keeper.start_time(who.pid) == who.start
@@ -421,7 +421,7 @@ def _command(case: Case, name: str) -> float | None:
     if not case.tree.is_file(f"{case.layout.inbox.name}/{name}") or not name.endswith(".json"):
         return None
     try:
-        command = decode_command(read_small(path))
+        command = decode_command(read_untrusted(path))
     except ValueError:
         return None
     return command.sent + command.expires

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
 from lrtui.sweep import locks
+from lrtui.sweep.files import write_atomic
 from lrtui.text.format import size
 from lrtui.workers import keeper
 
@@ -140,9 +141,9 @@ def rename() -> list[Finding]:
     """Put a file in the place of one that is open: a reader must have the old one or the new one, whole."""
     with _scratch() as folder:
         target = folder / "file.json"
-        keeper.write_whole(str(target), b"old")
+        write_atomic(target, b"old")
         with target.open("rb") as reader:
-            keeper.write_whole(str(target), b"new")
+            write_atomic(target, b"new")
             whole = reader.read() == b"old" and target.read_bytes() == b"new"
         left = os.listdir(folder)
     if not whole or left != ["file.json"]:

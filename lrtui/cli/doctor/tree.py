@@ -20,7 +20,7 @@ MOST = 200_000
 STALE_SECONDS = 60.0
 """A temporary file lives for milliseconds; one older than this was left behind by a process that was killed."""
 _WRITTEN_WHOLE = re.compile(r".+\.(\d+)\.tmp")
-"""Of keeper.write_whole: NAME.PID.tmp"""
+"""Of write_atomic: NAME.PID.tmp"""
 _PREPARED = ".prepared.json"
 _CHECKPOINT = re.compile(r"checkpoint(\.previous)?\.tmp")
 
