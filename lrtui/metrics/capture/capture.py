@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -26,6 +26,7 @@ _LOOKED = 200
 _NULLS = 3
 _KEPT = 16
 """Measurements at the end of a stream that are kept: the last evaluation and what else was measured with it."""
+_BRACE = ord("{")
 _SAYING_WHERE = {*AXES, "batch", "batches"}
 _numbers = msgspec.json.Decoder(dict[str, float])
 _HAS_NUMBER = re.compile(rb"[A-Za-z]\S*[ :=\t]+[-+]?\d*\.?\d")
@@ -121,41 +122,82 @@ class Capture:
 
     def metric_lines(self, block: bytes, found: list[Measurement]) -> int:
         """Append what the lines of metrics.jsonl measured; return how many of them were none."""
-        bad, stream, decode = 0, self._metrics, _numbers.decode
-        before = len(found)
-        for line in block.split(b"\n"):
+        return self._lines(block.split(b"\n"), self._metrics, found, self._untidy)
+
+    def _lines(
+        self,
+        lines: list[bytes],
+        stream: _Stream,
+        found: list[Measurement],
+        otherwise: Callable[[bytes, list[Measurement]], bool],
+    ) -> int:
+        """Take lines; those that are not an object of numbers are for `otherwise`. Return how many were none.
+
+        What nearly every line is, known names at a plain position, is done here: 1.5 us a line of five fields.
+        """
+        none, before, decode, append = 0, len(found), _numbers.decode, found.append
+        positions, known, unit = stream.positions, self._known, self._unit
+        limit, quick = positions.limit, self._is_quick(positions)
+        last = complete = (
+            0.0  # of the lines taken here: noted in the memory before anything else sees it
+        )
+        for line in lines:
             if not line:
                 continue
             try:
-                fields = decode(line)
+                fields = decode(line) if line[0] == _BRACE else None
             except (ValueError, RecursionError):
-                bad += self._untidy(line, stream, found)
+                fields = None
+            if quick and fields is not None and known.issuperset(fields):
+                position = fields.get(unit)
+                if position is not None and 0.0 < position <= limit:
+                    last = position
+                    if position > complete:  # noqa: PLR1730  # max() costs 60 ns more
+                        complete = position
+                    pop = fields.pop
+                    step, epoch = pop("step", None), pop("epoch", None)
+                    tokens, time = pop("tokens", None), pop("time", None)
+                    append(Measurement(position, step, epoch, tokens, time, fields))
+                    continue
+            positions.came_to(last, complete)
+            if fields is None:
+                none += otherwise(line, found)
             else:
-                bad += not self._take(stream, fields, found, line)
-        stream.latest.extend(found[before:][-_KEPT:])
-        return bad
+                self._count_nulls(set(), fields, line)
+                none += not self._take(stream, fields, found, line)
+            last, quick = 0.0, self._is_quick(positions)
+        positions.came_to(last, complete)
+        stream.latest.extend(found[max(before, len(found) - _KEPT) :])
+        return none
 
-    def _untidy(self, line: bytes, stream: _Stream, found: list[Measurement]) -> bool:
+    def _is_quick(self, positions: Positions) -> bool:
+        """Tell whether a known name at a plain position needs no further thought."""
+        began = positions.memory.began is not None
+        return positions.plain and began and not self._aliases and not self._nulls
+
+    def _untidy(self, line: bytes, found: list[Measurement]) -> bool:
         """Take a line of metrics.jsonl that is not only numbers; return whether there is nothing in it."""
         taken, some = False, False
         for record in records(line):
             some = some or bool(record.strip())
             for fields in self._objects(record):
-                taken = self._take(stream, fields, found, record) or taken
+                taken = self._take(self._metrics, fields, found, record) or taken
         return some and not taken
 
     def text(self, block: bytes, found: list[Measurement]) -> None:
         """Append what a script's output measured: objects in it, and what the patterns match."""
         if not self._patterns and b"{" not in block and (self._taken or self._looked >= _LOOKED):
             return
-        before = len(found)
-        for record in records(block):
-            taken = b"{" in record and self._take_objects(record, found)
-            if self._patterns and not taken:
-                taken = self._match(record, found)
-            if not taken and not self._taken and self._looked < _LOOKED:
-                self._look(record)
-        self._output.latest.extend(found[before:][-_KEPT:])
+        self._lines(records(block), self._output, found, self._untidy_text)
+
+    def _untidy_text(self, record: bytes, found: list[Measurement]) -> bool:
+        """Take a record of text; return whether there is nothing in it."""
+        taken = b"{" in record and self._take_objects(record, found)
+        if self._patterns and not taken:
+            taken = self._match(record, found)
+        if not taken and not self._taken and self._looked < _LOOKED:
+            self._look(record)
+        return not taken
 
     def end(self, found: list[Measurement], until: float, *, ok: bool) -> None:
         """Append what waited for more records: the process has ended, `ok` with exit code 0 after a length of `until`."""
@@ -234,6 +276,7 @@ class Capture:
             and position is not None
             and 0.0 < position <= positions.limit
             and "batch" not in fields
+            and "batches" not in fields
         ):
             memory.last = position
             memory.complete = max(memory.complete, position)
@@ -286,7 +329,7 @@ class Capture:
         if axis is not None:
             self._aliases[name] = axis
         elif name in _SAYING_WHERE:
-            pass
+            return True
         elif (len(self._names) < MOST_NAMES - len(self._kept) or name in self._kept) and (
             0 < len(name) <= _LONGEST_NAME and name.isprintable()
         ):

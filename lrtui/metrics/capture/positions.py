@@ -112,6 +112,12 @@ class Positions:
             return [self._at(position + self._shift, fields)], ""
         return self._in_epoch(position, batch, batches, fields, whole=whole), ""
 
+    def came_to(self, last: float, complete: float) -> None:
+        """Note the last and the furthest of plain positions; `last` is 0 where there were none."""
+        if last:
+            self.memory.last = last
+            self.memory.complete = max(self.memory.complete, complete)
+
     def end(self, until: float) -> list[Placed]:
         """Return the records that waited, at the end of a process that exited with 0 after a length of `until`."""
         placed = self._release(zero=True) if self.memory.held else []
