@@ -20,8 +20,16 @@ only `emit`, and it is the only part of lrtui that imports torch.
     checkpoint.py   what is kept, and how it is read back
 """
 
-IMPORTS = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.multiplex.runs")
-"""What `lrtui.workers.forkserver` imports, so that workers are forked and need not: all of torch that a training uses."""
+IMPORTS = (
+    "lrtui.train.loop",
+    "lrtui.train.range_test",
+    "lrtui.train.multiplex.runs",
+    "torch._dynamo",
+)
+"""What `lrtui.workers.forkserver` imports, so that workers are forked and need not: all of torch that a training uses.
+
+Every optimizer of torch imports `torch._dynamo` when it is constructed.
+"""
 HOST = "lrtui.train.multiplex.server"
 """The module that trains several runs in one process."""
 ABANDONED = 75

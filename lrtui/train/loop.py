@@ -30,7 +30,6 @@ from lrtui.train import data
 from lrtui.train.checkpoint import CheckpointError
 from lrtui.train.models import entry_of
 from lrtui.train.optimizers.build import resting
-from lrtui.train.quick import skip_compiler
 from lrtui.train.run_state import Training, resume, save, set_up
 from lrtui.train.schedules.warmup import observe
 from lrtui.train.step import Stepper, forward
@@ -106,7 +105,6 @@ def train(options: Options) -> int:
 
 def settle(options: Options) -> None:
     """Set what holds for the whole process."""
-    skip_compiler()
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     # Adam's moments of a dead network sink to denormals: 108 ms a step for 5 million, flushed 3 ms
     torch.set_flush_denormal(True)

@@ -88,61 +88,6 @@ def test_with_equal_inputs_and_optimizer_losses_are_equal_to_the_last_bit(prepar
         assert torch.equal(ours, theirs)
 
 
-def test_without_torchs_compiler_weights_are_the_same_to_the_last_bit(prepared):
-    code = (
-        "import sys, torch{real}\n"
-        "from lrtui.train import stepping; from lrtui.train.options import parse\n"
-        "from lrtui.train.run_state import set_up\n"
-        "from lrtui.train.quick import skip_compiler; skip_compiler()\n"
-        "t = set_up(parse(sys.argv[1:]))\n"
-        "for _ in range(5): stepping.take_step(t)\n"
-        "print('sympy' in sys.modules, t.window.loss.item().hex(), sum(p.double().sum() for p in t.model.parameters()))"
-    )
-    argv = [
-        "--prepared",
-        str(prepared),
-        "--lr",
-        "1e-2",
-        "--epochs",
-        "1",
-        "--model",
-        "mlp",
-        "--threads",
-        "1",
-    ]
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", code.format(real=real), *argv],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        for real in ("", ", torch._dynamo")
-    ]
-    assert [output[0] for output in outputs] == ["False", "True"]
-    assert outputs[0][1:] == outputs[1][1:]
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        "torch._dynamo.reset()",
-        "import torchvision",
-        "from torch._dynamo.utils import is_compile_supported; import torch._dynamo.config as c; c.verbose",
-        "assert torch.compile(torch.nn.Linear(2, 2), backend='eager')(torch.ones(1, 2)).shape == (1, 2)",
-    ],
-)
-def test_the_light_compiler_steps_aside_when_more_is_asked(more):
-    code = (
-        "import torch; from lrtui.train.quick import skip_compiler; skip_compiler()\n"
-        "import torch._dynamo as light; print(type(light).__name__)\n"
-        f"{more}\n"
-        "import torch._dynamo; print(torch._dynamo.__file__ is not None)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["_Light", "True"]
-
-
 def test_lines_bear_the_promised_fields_and_evaluations_end_epochs(trainer):
     done = trainer.run(epochs=2, model="cnn3")
     assert (done.returncode, done.stderr) == (0, "")

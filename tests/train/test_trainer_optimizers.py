@@ -22,7 +22,6 @@ AVERAGING = ["adamw_schedulefree", "radam_schedulefree", "sgd_schedulefree"]
 @pytest.fixture(autouse=True)
 def _one_thread():
     before = torch.get_num_threads()
-    loop.skip_compiler()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)

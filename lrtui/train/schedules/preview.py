@@ -38,10 +38,8 @@ def loop(choice: Choice) -> list[float]:
     """Return the highest share of the LR in each of `COLUMNS` parts of the horizon."""
     import torch  # takes over a second: a mistake is answered before
 
-    from lrtui.train.quick import skip_compiler
     from lrtui.train.schedules.warmup import advance, build_schedule
 
-    skip_compiler()
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     schedule = build_schedule(SCHEDULES[choice.name], optimizer, STEPS, choice.options)
     found = []

@@ -231,9 +231,6 @@ def dumps(value: object) -> str:
 
 def import_torch() -> None:
     """Import what the children need; nothing may be computed here, or a child that computes would hang."""
-    from lrtui.train.quick import skip_compiler
-
-    skip_compiler()
     for module in ("loop", "range_test", "models.cnn3", "schedules.constant", "schedules.cosine"):
         importlib.import_module(f"lrtui.train.{module}")
 
