@@ -25,6 +25,7 @@ from lrtui.config.directory import read_experiment, read_origin
 from lrtui.config.small_keys import budget_of
 from lrtui.errors import UserError
 from lrtui.search.halving import cost
+from lrtui.supervisor import leftovers
 from lrtui.supervisor.allocation import allocate
 from lrtui.supervisor.loop import Supervisor
 from lrtui.sweep import locks
@@ -120,6 +121,8 @@ def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:
     supervisor = Supervisor(layout.root, experiment, origin)
     if not supervisor.may_own(takeover=takeover):
         return None
+    if removed := leftovers.remove(layout.root):
+        log.info("removed %d temporary file(s) that dead processes left behind", removed)
     try:
         plan = supervisor.sweep.plan or resolve(experiment, origin.source)
     except UserError as error:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from lrtui.cli.doctor import machine, pytorch, terminal
+from lrtui.cli.doctor import machine, pytorch
 from lrtui.cli.doctor.pytorch import Answer, has_kernels
 from lrtui.hardware.gpu import DriverVersion, Gpu
 from lrtui.sweep import events as ev
@@ -25,7 +23,7 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import fold
 from lrtui.workers import keeper
 from tests.recorded import make
-from tests.until import PATIENCE_SECONDS, until
+from tests.until import until
 
 ROOT = Path(__file__).parents[2]
 LRTUI = [sys.executable, "-m", "lrtui", "doctor"]
@@ -95,21 +93,17 @@ def test_a_look_changes_nothing_and_a_sound_directory_has_nothing_to_mend(record
     assert state_of(recorded) == before
 
 
-def test_a_torn_end_is_named_and_cut_only_on_demand(recorded):
+def test_a_torn_end_is_named_and_left_alone(recorded):
     journal = recorded / "journal.jsonl"
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"v":1,"n":99,"event":"RunEn')
     found = one(asked(recorded), "journal", "warn")
     assert "28 bytes" in found["what"]
     assert found["file"] == f"{journal}:{len(whole.splitlines()) + 1}"
-    assert journal.read_bytes() != whole
-    content = asked(recorded, "--repair")
-    assert one(content, "journal", "warn")["repaired"]
-    assert journal.read_bytes() == whole
-    assert (recorded / "journal.bad").read_bytes() == b'{"v":1,"n":99,"event":"RunEn\n'
+    assert journal.stat().st_size == len(whole) + 28
 
 
-def test_damaged_lines_are_named_by_their_number_and_left_alone(recorded):
+def test_damaged_lines_are_named_by_number(recorded):
     journal = recorded / "journal.jsonl"
     rows = journal.read_bytes().splitlines(keepends=True)
     rows[3] = b"\xff\x1b[2Jgarbled\x00\n"
@@ -118,17 +112,13 @@ def test_damaged_lines_are_named_by_their_number_and_left_alone(recorded):
     journal.write_bytes(b"".join(rows))
     content = asked(recorded)
     assert content["code"] == 1
-    first, second = lines(content, "journal", "FAIL")
+    first, second, *_ = lines(content, "journal", "FAIL")
     assert "line 4 " in first["what"]
     assert first["file"] == f"{journal}:4"
     assert "sed -n 4l" in first["hint"]  # l, not p: the line may hold control sequences
     assert "line 6 " in second["what"]
     assert "journal version 0" in second["what"]
     assert "open the directory with the lrtui that wrote it" in second["hint"]
-    assert "before number" in lines(content, "events", "FAIL")[0]["what"]
-    before = journal.read_bytes()
-    asked(recorded, "--repair")
-    assert journal.read_bytes() == before
 
 
 def test_a_line_number_stays_right_across_blocks_and_looks(tmp_path):
@@ -146,81 +136,8 @@ def test_a_line_number_stays_right_across_blocks_and_looks(tmp_path):
 def test_another_format_is_red(recorded):
     (recorded / "format").write_text("7\n")
     content = asked(recorded)
-    assert "format '7'" in one(content, "format", "FAIL")["what"]
+    assert "format '7'" in one(content, "experiment", "FAIL")["what"]
     assert content["code"] == 1
-
-
-def test_wrong_modes_are_closed_on_demand_and_nothing_beyond_the_directory(recorded, tmp_path):
-    outside = tmp_path / "mine.txt"
-    outside.write_text("mine")
-    outside.chmod(0o644)
-    shared = tmp_path / "shared.txt"
-    shared.write_text("shared")
-    shared.chmod(0o644)
-    (recorded / "link").symlink_to(outside)
-    os.link(shared, recorded / "hard")
-    script = next(recorded.glob("r01*/a1")) / "hook.sh"
-    script.write_text("#!/bin/sh\n")
-    script.chmod(0o755)
-    (recorded / "journal.jsonl").chmod(0o644)
-    (recorded / "inbox").chmod(0o755)
-    found = one(asked(recorded), "modes", "warn")
-    assert found["what"].startswith("3 with a mode")
-    asked(recorded, "--repair")
-    assert (recorded / "journal.jsonl").stat().st_mode & 0o777 == 0o600
-    assert (recorded / "inbox").stat().st_mode & 0o777 == 0o700
-    assert script.stat().st_mode & 0o777 == 0o700
-    assert outside.stat().st_mode & 0o777 == 0o644
-    assert shared.stat().st_mode & 0o777 == 0o644
-
-
-def test_only_temporary_files_that_nobody_writes_are_removed(recorded):
-    attempt = next(recorded.glob("r01*/a1"))
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    old = [
-        attempt / f"exit.json.{dead.pid}.tmp",
-        attempt / "checkpoint.tmp",
-        recorded / "inbox/.00001-abcd",
-    ]
-    kept = [
-        attempt / f"pid.json.{os.getpid()}.tmp",  # its writer lives
-        recorded / f"report.md.{dead.pid}.tmp",  # of this moment
-        attempt / "checkpoint",
-        attempt / "notes.tmp",
-    ]
-    for path in old + kept:
-        path.write_text("x")
-        path.chmod(0o600)
-        os.utime(path, (1, 1))
-    os.utime(kept[1])
-    (attempt / "checkpoint.previous.tmp").mkdir(0o700)
-    (attempt / "checkpoint.previous.tmp/weights").symlink_to(kept[3])
-    os.utime(attempt / "checkpoint.previous.tmp", (1, 1))
-    assert one(asked(recorded), "leftovers", "warn")["what"].startswith("4 temporary")
-    asked(recorded, "--repair")
-    assert not any(path.exists() for path in [*old, attempt / "checkpoint.previous.tmp"])
-    assert all(path.exists() for path in kept)
-
-
-def test_a_link_out_of_the_directory_is_named_and_never_followed(recorded, tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "secret").write_text("secret")
-    run = next(recorded.glob("r02*"))
-    for path in sorted(run.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    run.rmdir()
-    run.symlink_to(elsewhere)
-    os.mkfifo(recorded / "origin2.json")
-    (recorded / "report.json").symlink_to("report.md")
-    content = asked(recorded)
-    assert f"to {elsewhere}: not followed" in one(content, "links", "FAIL")["what"]
-    assert {x["file"] for x in lines(content, "links", "warn")} == {
-        str(recorded / "origin2.json"),
-        str(recorded / "report.json"),
-    }
-    assert "secret" not in json.dumps(content)
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "format", "experiment.toml", "origin.json", "owner.json", "beat"])  # fmt: skip
@@ -232,99 +149,21 @@ def test_a_fifo_or_link_in_the_place_of_a_file_holds_nobody_up(recorded, tmp_pat
     path.unlink()
     (tmp_path / "target").write_text("1\n")
     path.symlink_to(tmp_path / "target")
-    assert lines(asked(recorded), "links", "FAIL")
+    assert asked(recorded)["findings"]
 
 
 def test_names_and_contents_reach_the_terminal_clean(tmp_path):
     directory = make(tmp_path / "evil\x1b[31m", ["finished", "running"], hostile=True)
     name = "r77\x1b]52;c;aGk=\x07-\u202e\x1b[2J"
     (directory / name / "a1").mkdir(parents=True)
-    (directory / f"x\n{name}").symlink_to("/etc/\x1b[5mpasswd")
     (directory / "inbox" / f"{name}.json").write_text("{}")
+    with Layout(directory).journal.open("ab") as file:
+        file.write(name.encode() + b"\n")
     done = doctor(directory)
     shown = done.stdout + done.stderr
-    assert "r77" in shown
+    assert "is no event" in shown
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown)
     assert not re.search(r"[\x1b\x07\u202e]|\\u001b|\\u202e", doctor(directory, "--json").stdout)
-
-
-def test_a_foreign_pid_file_is_named_and_nobody_in_it_is_signalled(recorded):
-    attempt = next(recorded.glob("r01*/a1"))
-    bystander = subprocess.Popen(["sleep", "60"])
-    who = {"worker": bystander.pid, "keeper": bystander.pid, "boot_id": keeper.boot_id()}
-    who |= {"token": "f" * 32, "start": keeper.start_time(bystander.pid)}
-    (attempt / "pid.json").write_text(json.dumps(who))
-    other = next(recorded.glob("r02*/a1"))
-    (other / "pid.json").write_text("[" * 5000)
-    try:
-        content = asked(recorded, "--repair")
-        foreign, damaged = sorted(lines(content, "identities", "warn"), key=lambda x: x["file"])
-        assert "names processes of something else" in foreign["what"]
-        assert "damaged" in damaged["what"]
-        assert bystander.poll() is None
-    finally:
-        bystander.kill()
-        bystander.wait()
-
-
-def test_garbled_metric_lines_are_counted(recorded):
-    metrics = next(recorded.glob("r01*/a1")) / "metrics.jsonl"
-    with metrics.open("ab") as file:
-        file.write(b'{"epoch":\n\xff\xfe\n[1]\n')
-    found = one(asked(recorded), "metrics", "warn")
-    assert ": 3 line(s)" in found["what"]
-    assert found["file"] == str(metrics)
-
-
-def test_what_the_journal_does_not_know_and_what_is_gone_is_said(recorded):
-    (recorded / "r55-lr1e+00" / "a1").mkdir(parents=True, mode=0o700)
-    run = next(recorded.glob("r02*"))
-    run.rename(recorded.parent / "gone")
-    content = asked(recorded)
-    assert "r55-lr1e+00/a1" in one(content, "folders", "warn")["what"]
-    assert any(
-        f"without a folder (deleted?): {run.name}/a1" in x["what"]
-        for x in lines(content, "attempts")
-    )
-
-
-def test_the_inbox_is_read_and_left_as_it_is(recorded):
-    inbox = recorded / "inbox"
-    now = time.time()
-    (inbox / "0001-a.json").write_bytes(ev.encode(ev.Ping(sent=now)))
-    (inbox / "0002-a.json").write_bytes(ev.encode(ev.Ping(sent=now - 900)))
-    (inbox / "0003-a.json").write_text("rm -rf")
-    os.mkfifo(inbox / "0004-a.json")
-    content = asked(recorded)
-    said = " ".join(x["what"] for x in lines(content, "inbox", "warn"))
-    assert "1 command(s) came too late: 0002-a.json" in said
-    assert "2 in inbox/ that are no commands: 0003-a.json, 0004-a.json" in said
-    assert "1 command(s) wait and nobody reads them: 0001-a.json" in said
-    assert len(os.listdir(inbox)) == 4
-
-
-def test_missing_folders_are_made_and_a_stale_beat_is_removed_on_demand(recorded):
-    (recorded / "inbox").rmdir()
-    beat = recorded / "beat"
-    beat.touch(0o600)
-    os.utime(beat, (1, 1))
-    assert asked(recorded)["code"] == 1
-    assert beat.exists()
-    content = asked(recorded, "--repair")
-    assert content["code"] == 0
-    assert (recorded / "inbox").stat().st_mode & 0o777 == 0o700
-    assert not beat.exists()
-
-
-def test_the_report_of_an_ended_sweep_is_looked_at(recorded):
-    (recorded / "report.md").write_text("report")
-    (recorded / "report.json").write_text('{"leader')
-    assert "damaged" in one(asked(recorded), "report", "warn")["what"]
-    done = subprocess.run(
-        [sys.executable, "-m", "lrtui", "report", str(recorded), "--md", "--json"], check=False
-    )
-    assert done.returncode == 0
-    assert lines(asked(recorded), "report", "warn") == []
 
 
 def test_prepared_data_that_went_away_are_red(tmp_path):
@@ -339,22 +178,18 @@ def test_prepared_data_that_went_away_are_red(tmp_path):
     assert "--dataset digits" in found["hint"]
 
 
-def test_a_copy_and_a_directory_of_another_host_are_not_repaired(tmp_path):
+def test_a_copy_or_another_hosts_directory_is_named(tmp_path):
     for where in ("copy", "host"):
         directory = make(tmp_path / where, ["queued"], elsewhere=where)
-        assert "--takeover" in one(asked(directory), "owner", "warn")["hint"]
-        before = state_of(directory)
-        done = doctor(directory, "--repair")
-        assert done.returncode == 6
-        assert "--takeover" in done.stderr
-        assert state_of(directory) == before
+        found = lines(asked(directory), "experiment", "warn")
+        assert "--takeover" in found[0]["hint"]
 
 
 def test_what_is_no_experiment_is_a_users_mistake(tmp_path):
-    for words in ([tmp_path], [tmp_path / "none"], ["--repair"]):
+    for words in ([tmp_path], [tmp_path / "none"], ["--repair", tmp_path]):
         done = doctor(*words)
         assert done.returncode == 2
-        assert done.stderr.startswith("lrtui: ")
+        assert "lrtui" in done.stderr
         assert "Traceback" not in done.stderr
 
 
@@ -367,11 +202,8 @@ def test_a_living_sweep_is_told_from_a_forsaken_one(lab):
     lab.running("r02")
     content = asked(lab.directory)
     assert content["code"] == 0
-    assert "alive, pid " in one(content, "supervisor", "ok")["what"]
-    assert lines(content, "attempts", "warn") == lines(content, "modes", "warn") == []
-    refused = doctor(lab.directory, "--repair")
-    assert refused.returncode == 2
-    assert "lrtui stop" in refused.stderr
+    assert one(content, "supervisor", "ok")["what"] == "alive"
+    assert lines(content, "attempts", "warn") == []
 
     lab.kill_supervisor()
     content = asked(lab.directory)
@@ -381,7 +213,6 @@ def test_a_living_sweep_is_told_from_a_forsaken_one(lab):
     )
     assert "2 alive without a supervisor" in one(content, "attempts", "warn")["what"]
     told = lab.told("r01")
-    asked(lab.directory, "--repair")
     until(lambda: lab.told("r01") > told + 2)  # the runs go on
     assert lab.doubled() == []
 
@@ -399,23 +230,23 @@ def test_processes_that_outlived_their_worker_are_named_and_not_signalled(lab):
     for pid in (who["keeper"], who["worker"]):
         os.kill(pid, signal.SIGKILL)
     until(lambda: keeper.bearers(attempt.token) == [left])
-    content = asked(lab.directory, "--repair")
-    found = one(content, "processes", "FAIL")
+    content = asked(lab.directory)
+    found = one(content, "attempts", "FAIL")
     assert content["code"] == 1
     assert str(left) in found["hint"]
     assert keeper.bearers(attempt.token) == [left]
     os.kill(left, signal.SIGKILL)
     until(lambda: not keeper.bearers(attempt.token))
     content = asked(lab.directory)
-    assert lines(content, "processes", "FAIL") == []
-    assert "1 ended without anybody to say how" in one(content, "attempts", "warn")["what"]
+    assert lines(content, "attempts", "FAIL") == []
+    assert "1 ended without an exit.json" in one(content, "attempts", "warn")["what"]
 
 
 def test_a_lock_that_is_held_without_a_beat_is_said(recorded):
     fd = locks.take(recorded)
     try:
         found = one(asked(recorded), "supervisor", "warn")
-        assert "held and nobody beats" in found["what"]
+        assert "the lock is held" in found["what"]
         assert "fuser" in found["hint"]
     finally:
         os.close(fd)
@@ -426,10 +257,6 @@ def test_a_lock_that_is_held_without_a_beat_is_said(recorded):
 STUB = """
 import warnings
 __version__ = "2.15.0+stub"
-float32, bfloat16 = "float32", "bfloat16"
-def ones(*shape, **how): return how.get("dtype")
-def mm(a, b): return a
-def get_num_threads(): return 2
 class version: cuda = {cuda!r}; hip = None
 class cuda:
     @staticmethod
@@ -530,18 +357,17 @@ def test_the_real_torch_answers():
     with pytorch.Probe() as probe:
         answer = probe.answer()
     assert answer.error == ""
-    assert isinstance(answer.cpu, float)
     assert answer.torchvision[0].isdigit()
 
 
 def test_what_torch_answers_is_judged():
     gpus = (Gpu(0, "H100", 0, 80_000, 0, 40, "GPU-0", ()),)
     good = Answer(
-        version="2.15", cuda="12.8", available=True, kernels=["sm_80", "sm_90"], cpu=0.4, torchvision="0.30",
+        version="2.15", cuda="12.8", available=True, kernels=["sm_80", "sm_90"], torchvision="0.30",
         devices=[
-            pytorch.Device("H100", (9, 0), bf16=True, fault=""),
-            pytorch.Device("P100", (6, 0), bf16=False, fault=""),
-            pytorch.Device("A100", (8, 0), bf16=True, fault="RuntimeError: CUDA error"),
+            pytorch.Device("H100", (9, 0), fault=""),
+            pytorch.Device("P100", (6, 0), fault=""),
+            pytorch.Device("A100", (8, 0), fault="RuntimeError: CUDA error"),
         ],
     )  # fmt: skip
     found = pytorch.judge(good, gpus, DriverVersion("580.65", (13, 0)))
@@ -549,9 +375,6 @@ def test_what_torch_answers_is_judged():
     assert marks["cuda:0 H100"] == "ok"
     assert marks["cuda:1 P100"] == "FAIL"
     assert marks["cuda:2 A100"] == "FAIL"
-    assert [f.hint for f in found if f.what.startswith("bf16")] == [
-        'on this CPU keep precision = "fp32"'
-    ]
 
 
 @pytest.mark.parametrize(
@@ -571,25 +394,6 @@ def test_what_torch_answers_is_judged():
 )
 def test_whether_a_build_runs_on_a_gpu(capability, kernels, runs):
     assert has_kernels(capability, kernels) is runs
-
-
-@pytest.mark.parametrize(
-    ("version", "bounds", "fits"),
-    [
-        ("2.15.0+cu132", "<3,>=2.6", True),
-        ("3.0.0rc1", "<3,>=2.6", False),
-        ("8.2.8", "==8.2.8", True),
-        ("8.2.9", "==8.2.8", False),
-        ("2.6", ">=2.6.0", True),
-        ("2.10", ">=2.9", True),
-        ("1.4.9", "~=1.4.2", True),
-        ("1.5", "~=1.4.2", False),
-        ("1.5", "!=1.5", False),
-        ("anything", "", True),
-    ],
-)
-def test_versions_are_compared_as_numbers(version, bounds, fits):
-    assert machine.within(version, bounds) is fits
 
 
 def test_the_other_lines_come_before_torch_and_nothing_heavy_is_imported_here(tmp_path):
@@ -615,14 +419,7 @@ def test_few_descriptors_and_a_folder_that_cannot_be_written_are_red(stub, tmp_p
     content = json.loads(done.stdout)
     assert done.returncode == content["code"] == 5
     assert "ulimit -n" in one(content, "open files", "FAIL")["hint"]
-    assert one(content, "writing", "FAIL")["hint"]
-
-
-def test_a_limit_that_ends_long_runs_is_said(tmp_path, stub):
-    env = {**os.environ, **stub(None, gpu=False)}
-    shell = f'ulimit -t 3600; exec "{sys.executable}" -m lrtui doctor --json'
-    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=env, cwd=tmp_path, check=False)  # fmt: skip
-    assert "3600 s" in one(json.loads(done.stdout), "limits", "warn")["what"]
+    assert lines(content, "writing", "FAIL")[0]["hint"]
 
 
 def test_data_sets_are_found_where_they_lie(tmp_path, stub):
@@ -646,7 +443,7 @@ def test_data_sets_are_found_where_they_lie(tmp_path, stub):
     content = bytearray(images.read_bytes())
     content[-1] ^= 1
     images.write_bytes(content)
-    assert "do not bear its checksum" in marks()["digits"]["what"]
+    assert "its checksum does not match" in marks()["digits"]["what"]
     images.unlink()
     os.mkfifo(images)
     assert "is no file" in marks()["digits"]["what"]
@@ -656,77 +453,37 @@ def test_data_sets_are_found_where_they_lie(tmp_path, stub):
 
 
 @pytest.mark.parametrize(
-    ("environment", "mark", "words"),
+    ("environment", "words"),
     [
-        ({"TERM": "xterm-256color"}, "ok", "256 colours"),
-        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "ok", "true colours"),
-        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, "ok", "NO_COLOR"),
-        ({"TERM": "vt100"}, "warn", "0 colours"),
-        ({"TERM": "no-such-terminal"}, "warn", "not known"),
-        ({"TERM": "dumb"}, "warn", "no monitor"),
-        ({}, "warn", "not set"),
+        ({"TERM": "xterm-256color", "LANG": "de_DE.UTF-8"}, ""),
+        ({"TERM": "vt100", "LANG": "C.utf8"}, "0 colours"),
+        ({"TERM": "vt100", "LANG": "C.utf8", "NO_COLOR": "1"}, ""),
+        ({"TERM": "no-such-terminal", "LANG": "C.utf8"}, "unknown"),
+        ({"TERM": "dumb", "LANG": "C.utf8"}, "cannot open"),
+        ({"LANG": "C.utf8"}, "not set"),
+        ({"TERM": "xterm-256color", "LC_ALL": "POSIX", "LANG": "C.UTF-8"}, "not UTF-8"),
+        ({"TERM": "xterm-256color"}, "not UTF-8"),
     ],
 )
-def test_a_terminal_is_known_by_its_name(environment, mark, words):
-    code = f"from lrtui.cli.doctor.terminal import _term; print(_term({environment!r}))"
+def test_a_terminal_is_judged_by_its_variables(environment, words):
+    code = f"from lrtui.cli.doctor.terminal import judge; print(judge({environment!r}))"
     run = [sys.executable, "-c", code]  # of its own: terminfo is read once a process
     found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert f": '{mark}'>" in found
     assert words in found
-    assert "mend=''" not in found or mark == "ok"
+    assert (found == "[]\n") == (not words)
 
 
-@pytest.mark.parametrize(
-    ("environment", "mark"),
-    [
-        ({"LANG": "de_DE.UTF-8"}, "ok"),
-        ({"LC_ALL": "C.utf8", "LANG": "POSIX"}, "ok"),
-        ({"LC_ALL": "POSIX", "LANG": "C.UTF-8"}, "warn"),
-        ({}, "warn"),
-    ],
-)
-def test_the_character_set_is_read_as_the_c_library_does(environment, mark):
-    assert terminal._encoding(environment).mark == mark
+@pytest.mark.parametrize(("version", "mark"), [("8.2.8", None), ("8.2.9", "warn"), (None, "FAIL")])
+def test_an_untested_or_missing_package_is_named(monkeypatch, version, mark):
+    def installed(name):
+        if name == "textual" and version is None:
+            raise metadata.PackageNotFoundError
+        return version if name == "textual" else VERSIONS[name]
+
+    monkeypatch.setattr(metadata, "requires", lambda _: ["textual==8.2.8", "torch<3,>=2.6"])
+    monkeypatch.setattr(metadata, "version", installed)
+    found = [each for each in machine.python() if "textual" in each.what]
+    assert [each.mark for each in found] == ([mark] if mark else [])
 
 
-def on_a_pty(env: dict, answer: bytes, size=(80, 24), **kw) -> str:
-    """Run doctor on a terminal that answers as ours does; return what it showed."""
-    import fcntl
-    import struct
-    import termios
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    before = termios.tcgetattr(slave)
-    child = subprocess.Popen(
-        [sys.executable, "-c", "import os,sys,fcntl,termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])", *LRTUI],
-        stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=kw.get("cwd", ROOT), env=env,
-    )  # fmt: skip
-    raw, answered, deadline = b"", False, time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if select.select([master], [], [], 0.05)[0]:
-            raw += os.read(master, 65536)
-        elif child.poll() is not None:
-            break
-        if b"\x1b[?2026$p" in raw and not answered:
-            answered = True
-            os.write(master, answer)
-    assert child.wait(PATIENCE_SECONDS) in (0, 5)
-    assert termios.tcgetattr(slave) == before
-    os.close(master)
-    os.close(slave)
-    return raw.decode()
-
-
-def test_a_terminal_is_asked_and_left_as_it_was(stub, tmp_path):
-    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX", "STY", "COLORTERM")}
-    env |= {**stub(None, gpu=False), "TERM": "xterm-256color"}
-    shown = on_a_pty(env, b"\x1b[?2026;2$y\x1b[?62;c", cwd=tmp_path)
-    assert "synchronized output: yes" in shown
-    assert "80 x 24" in shown
-    assert "\x1b[32mok" in shown
-    shown = on_a_pty(env | {"NO_COLOR": "1", "TMUX": "x"}, b"\x1b[?1;2c", (40, 10), cwd=tmp_path)
-    assert "does not say whether" in shown
-    assert "40 x 10: the leaderboard stands alone" in shown
-    assert "tmux-256color" in shown
-    assert "\x1b[32m" not in shown
+VERSIONS = {"torch": "2.15.0+cu132"}

@@ -262,8 +262,12 @@ def test_a_torn_journal_tail_is_cut_and_kept(lab):
     lab.kill_supervisor()
     with open(Layout(lab.directory).journal, "ab") as file:
         file.write(b'{"event":"RunEnded","run":"r0')
+    abandoned = lab.directory / "owner.json.999999999.tmp"
+    abandoned.touch()
+    os.utime(abandoned, (1, 1))
     lab.revive()
     assert lab.closed().code == 0
+    assert not abandoned.exists()
     assert b"RunEnded" in (lab.directory / "journal.bad").read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""What a check says: a mark, what was found, and how to mend what is amiss."""
+"""What a check reports: a mark, what was found, and how to fix it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 
 class Mark(enum.StrEnum):
-    """How a finding is meant."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARN = "warn"
     """lrtui works; something is slower, missing or not as it should be."""
     FAIL = "FAIL"
-    """Training here fails, or something was lost."""
+    """Training fails here, or something was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor. Its texts may come from anywhere: `visit` cleans them before it shows them."""
+    """One line of the doctor. Its texts may come from anywhere: `visit` cleans them before it prints them."""
 
     mark: Mark
     what: str
@@ -27,11 +27,6 @@ class Finding:
     """The next step, ready to type where possible; never "" on a FAIL."""
     file: str = ""
     """The file that is meant; "" where there is none."""
-    repair: Callable[[], str] | None = None
-    """Mends it and returns what was done; only where nothing can be lost. Called with the directory's lock held.
-
-    Raises OSError where it cannot.
-    """
 
 
 Check = Callable[[], Sequence[Finding]]
@@ -42,14 +37,14 @@ def ok(what: str, file: str = "") -> Finding:
     return Finding(Mark.OK, what, file=file)
 
 
-def warn(what: str, hint: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
+def warn(what: str, hint: str, file: str = "") -> Finding:
     """Return a finding that the user should know."""
-    return Finding(Mark.WARN, what, hint, file, repair)
+    return Finding(Mark.WARN, what, hint, file)
 
 
-def fail(what: str, hint: str, file: str = "", repair: Callable[[], str] | None = None) -> Finding:
-    """Return a finding that must be mended."""
-    return Finding(Mark.FAIL, what, hint, file, repair)
+def fail(what: str, hint: str, file: str = "") -> Finding:
+    """Return a finding that must be fixed."""
+    return Finding(Mark.FAIL, what, hint, file)
 
 
 def listed(names: Sequence[object], most: int = 5) -> str:

@@ -1,4 +1,4 @@
-"""The built-in data sets: which are prepared, whether they are whole, and where they are looked for."""
+"""The built-in data sets: which are prepared, whether they are whole, and whether the others can be."""
 
 from __future__ import annotations
 
@@ -7,41 +7,33 @@ import re
 from pathlib import Path
 from stat import S_ISREG
 
-from lrtui.cli.doctor.file_systems import DATA
+from lrtui.cli.doctor.files import DATA
 from lrtui.cli.doctor.finding import Check, Finding, listed, ok, warn
 from lrtui.train.datasets import DATASETS
 
 
 def sets() -> list[Finding]:
-    """Say of each data set how it stands under ./data, where an experiment started here looks."""
-    return [_stand(name, DATA.absolute()) for name in DATASETS]
+    """Say of each data set whether it is ready under ./data, where an experiment started here looks."""
+    return [_set(name, DATA.absolute()) for name in DATASETS]
 
 
-def _stand(name: str, data_dir: Path) -> Finding:
-    prepared = data_dir / "prepared"
-    folders = sorted(prepared.glob(f"{name}-*")) if prepared.is_dir() else []
+def _set(name: str, data_dir: Path) -> Finding:
     damaged = []
-    for folder in folders:
+    for folder in sorted(data_dir.glob(f"prepared/{name}-*")):
         about, fault = examine(folder)
         if about:
             return ok(f"{name}: prepared ({about})", str(folder))
         damaged.append(f"{folder} ({fault})")
     if damaged:
         what = f"{name}: damaged: {listed(damaged, 2)}"
-        return warn(
-            what, "it is written again when a sweep next needs it; or remove the folder", damaged[0]
-        )
-    originals = [path for path in _originals(data_dir) if _set_of(path.name) == name]
-    if originals:
-        return ok(
-            f"{name}: originals in {originals[0]}; prepared when first used", str(originals[0])
-        )
-    if not needs_files(name):
+        return warn(what, "a sweep that needs it prepares it again", damaged[0])
+    for path in _originals(name, data_dir):
+        return ok(f"{name}: originals in {path}; prepared when first used", str(path))
+    if not DATASETS[name].where.partition(":")[0].endswith(".vision"):
         return ok(f"{name}: {DATASETS[name].what}; prepared when first used")
-    what = f"{name}: not on this machine (looked in {listed(_places(name, data_dir))})"
-    return warn(
-        what, f"it is downloaded when first used; without network put the originals into {data_dir}"
-    )
+    what = f"{name}: not on this machine (looked in {data_dir})"
+    hint = f"it is downloaded when first used; without network put the originals into {data_dir}"
+    return warn(what, hint)
 
 
 def examine(folder: Path) -> tuple[str, str]:
@@ -51,13 +43,13 @@ def examine(folder: Path) -> tuple[str, str]:
     parts = [
         f"{part}_{what}.npy" for part in prepared_arrays.PARTS for what in ("images", "labels")
     ]
-    for name in ("about.json", *parts):  # a fifo in the place of one would hold us up
+    for name in ("about.json", *parts):  # reading a fifo would block
         try:
             if not S_ISREG(os.lstat(folder / name).st_mode):
                 return "", f"{name} is no file"
         except OSError as error:
             return "", f"{name}: {error.strerror}"
-        except ValueError:  # a NUL, from a journal of a stranger
+        except ValueError:  # a NUL, from somebody else's journal
             return "", "no path"
     try:
         about = prepared_arrays.read_about(folder)
@@ -65,34 +57,18 @@ def examine(folder: Path) -> tuple[str, str]:
     except (prepared_arrays.DamagedError, OSError, ValueError, TypeError, AttributeError) as error:
         return "", str(error)
     if not whole:
-        return "", "its bytes do not bear its checksum"
+        return "", "its checksum does not match"
     stand_in = ", SYNTHETIC" if about.synthetic else ""
     return f"{about.train} + {about.val} + {about.test} images{stand_in}", ""
 
 
-def needs_files(name: str) -> bool:
-    """Tell whether a data set has to be brought: the others are computed, or come with a package."""
-    return DATASETS[name].where.partition(":")[0].endswith(".vision")
-
-
-def _places(name: str, data_dir: Path) -> list[Path]:
-    """Return where the preparation looks before it downloads."""
-    if name != "fashion_mnist":
-        return [data_dir]
-    return [data_dir, _packaged()]
-
-
-def _packaged() -> Path:
+def _originals(name: str, data_dir: Path) -> list[Path]:
+    """Return what may be the data set as it was downloaded, or as Debian packages it."""
     from lrtui.train.datasets.vision import DEBIAN_FASHION_MNIST  # numpy: see examine
 
-    return Path(os.environ.get("LRTUI_FASHION_MNIST", DEBIAN_FASHION_MNIST))
-
-
-def _originals(data_dir: Path) -> list[Path]:
-    """Return what may be a data set as it was downloaded, or as Debian packages it."""
     inside = sorted(data_dir.iterdir()) if data_dir.is_dir() else []
-    packaged = _packaged()
-    return [path for path in (*inside, packaged) if path.exists()]
+    packaged = Path(os.environ.get("LRTUI_FASHION_MNIST", DEBIAN_FASHION_MNIST))
+    return [path for path in (*inside, packaged) if path.exists() and _set_of(path.name) == name]
 
 
 def _set_of(file: str) -> str:

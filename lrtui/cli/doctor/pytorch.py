@@ -25,7 +25,6 @@ class Device(msgspec.Struct, frozen=True):
 
     name: str
     capability: tuple[int, int]
-    bf16: bool
     fault: str
     """Why it does not compute; "" where it does."""
 
@@ -49,9 +48,6 @@ class Answer(msgspec.Struct, frozen=True):
     kernels: list[str] = []
     """Architectures of the build: sm_90, compute_90."""
     devices: list[Device] = []
-    threads: int = 0
-    cpu: float | str = ""
-    """Speed of bf16 against fp32 on the CPU, or why it was not measured."""
     torchvision: str = ""
 
 
@@ -104,7 +100,7 @@ def judge(
     found = [ok(f"{answer.version}, {build}, imported in {answer.seconds:.1f} s", answer.where)]
     found += _fit(answer, gpus, driver)
     found += [_device(number, device, answer) for number, device in enumerate(answer.devices)]
-    return [*found, _cpu(answer), _vision(answer)]
+    return [*found, *_vision(answer)]
 
 
 def _other_build(answer: Answer) -> str:
@@ -149,9 +145,7 @@ def _device(number: int, device: Device, answer: Answer) -> Finding:
             f"{what} does not compute: {device.fault}",
             "nvidia-smi shows whether the GPU is in order; else restart the machine",
         )
-    return ok(
-        f"{what}, computes; bf16: {'yes' if device.bf16 else 'only emulated, so fp32 is faster'}"
-    )
+    return ok(f"{what}, computes")
 
 
 def has_kernels(capability: tuple[int, int], kernels: list[str]) -> bool:
@@ -171,20 +165,12 @@ def has_kernels(capability: tuple[int, int], kernels: list[str]) -> bool:
     return False
 
 
-def _cpu(answer: Answer) -> Finding:
-    if isinstance(answer.cpu, str):
-        return warn(f"bf16 on the CPU could not be measured: {answer.cpu}", 'precision = "fp32"')
-    what = f"bf16 on the CPU: {answer.cpu:.1f} times as fast as fp32 (a product of 1024 x 1024, {answer.threads} thread(s))"
-    if answer.cpu < 1:
-        return warn(what, 'on this CPU keep precision = "fp32"')
-    return ok(what)
-
-
-def _vision(answer: Answer) -> Finding:
+def _vision(answer: Answer) -> list[Finding]:
     if answer.torchvision[:1].isdigit():
-        return ok(f"torchvision {answer.torchvision}")
-    what = f"torchvision does not fit this torch: {answer.torchvision}; digits and synthetic do without it"
-    return warn(what, f"{sys.executable} -m pip install --force-reinstall torch torchvision")
+        return []
+    what = f"torchvision does not fit this torch: {answer.torchvision}; digits and synthetic do not need it"
+    install = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
+    return [warn(what, install)]
 
 
 def _major(version: str) -> int:

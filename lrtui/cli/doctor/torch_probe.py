@@ -43,8 +43,6 @@ def _look() -> dict[str, Any]:
         "devices": [_device(torch, n) for n in range(torch.cuda.device_count())]
         if available
         else [],
-        "threads": torch.get_num_threads(),
-        "cpu": _try(lambda: _compare(torch)),
         "torchvision": _try(_vision_fits),
     }
 
@@ -55,7 +53,6 @@ def _device(torch: Any, number: int) -> dict[str, Any]:
     return {
         "name": torch.cuda.get_device_name(number),
         "capability": [major, minor],
-        "bf16": major >= 8,
         "fault": _try(lambda: _compute(torch, number)),
     }
 
@@ -65,20 +62,6 @@ def _compute(torch: Any, number: int) -> str:
     one = torch.ones(64, 64, device=device)
     value = float((one @ one).sum())
     return "" if value == 64.0**3 else f"a product came out as {value} instead of {64.0**3}"
-
-
-def _compare(torch: Any) -> float:
-    """Return how many times as fast a matrix product of 1024 is in bf16 as in fp32, on the CPU."""
-    took = []
-    for dtype in (torch.float32, torch.bfloat16):
-        matrix = torch.ones(1024, 1024, dtype=dtype)
-        best = float("inf")
-        for _ in range(4):
-            began = time.monotonic()
-            torch.mm(matrix, matrix)
-            best = min(best, time.monotonic() - began)
-        took.append(best)
-    return float(took[0] / took[1])
 
 
 def _vision_fits() -> str:

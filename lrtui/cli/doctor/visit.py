@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -11,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.cli.doctor import file_systems, machine, prepared_data, pytorch, terminal
+from lrtui.cli.doctor import files, machine, prepared_data, pytorch, terminal
 from lrtui.cli.doctor.finding import Check, Finding, Mark, fail
 from lrtui.errors import MachineError
 from lrtui.text.clean import clean
 
 CHAPTERS: dict[str, Mapping[str, Check]] = {
     "machine": machine.CHECKS,
-    "files": file_systems.CHECKS,
+    "files": files.CHECKS,
     "data": prepared_data.CHECKS,
     "terminal": terminal.CHECKS,
 }
@@ -36,8 +35,8 @@ class Sheet:
     red: int = 0
     warnings: int = 0
 
-    def chapter(self, name: str, checks: Mapping[str, Check], *, repair: bool = False) -> None:
-        """Run a chapter's checks and say what each found; with `repair` mend what can be mended."""
+    def chapter(self, name: str, checks: Mapping[str, Check]) -> None:
+        """Run a chapter's checks and print what each found."""
         name = clean(name)
         self._print(name)
         for label, check in checks.items():
@@ -47,10 +46,10 @@ class Sheet:
                 what = f"could not be looked at: {error.strerror} {error.filename or ''}"
                 found = [fail(what, "see that the place exists and may be read and written")]
             for finding in found:
-                self.say(name, label, finding, _repaired(finding) if repair else "")
+                self.say(name, label, finding)
 
-    def say(self, chapter: str, label: str, finding: Finding, repaired: str = "") -> None:
-        """Take one finding in; one that was repaired counts no longer."""
+    def say(self, chapter: str, label: str, finding: Finding) -> None:
+        """Count one finding and print it."""
         what, hint, file = (clean(text) for text in (finding.what, finding.hint, finding.file))
         line = {
             "chapter": chapter,
@@ -59,18 +58,15 @@ class Sheet:
             "what": what,
             "hint": hint,
         }
-        self.lines.append({**line, "file": file, "repaired": clean(repaired)})
+        self.lines.append({**line, "file": file})
         self._print(f"  {self._mark(finding.mark)}  {label:<12} {what}")
-        if repaired:
-            self._print(f"{'':21}repaired: {clean(repaired)}")
-            return
         if hint and finding.mark is not Mark.OK:
             self._print(f"{'':21}-> {hint}")
         self.red += finding.mark is Mark.FAIL
         self.warnings += finding.mark is Mark.WARN
 
     def close(self, red_code: int) -> int:
-        """Say how it stands in all; return the exit code."""
+        """Print the totals; return the exit code."""
         code = red_code if self.red else 0
         if self.as_json:
             where = None if self.directory is None else clean(str(self.directory))
@@ -78,7 +74,7 @@ class Sheet:
             text = msgspec.json.format(msgspec.json.encode(content), indent=1).decode()
             sys.stdout.write(text + "\n")
         else:
-            self._print(f"{self.red} to mend, {self.warnings} to know")
+            self._print(f"{self.red} to fix, {self.warnings} warning(s)")
         return code
 
     def _print(self, line: str) -> None:
@@ -93,17 +89,6 @@ class Sheet:
         return f"\x1b[{_COLOURS[mark]}m{padded}\x1b[0m"
 
 
-def _repaired(finding: Finding) -> str:
-    """Repair what a finding says is safe to repair; return what was done, "" where nothing was."""
-    if finding.repair is None:
-        return ""
-    try:
-        return finding.repair()
-    except OSError as error:
-        print(f"lrtui: not repaired: {clean(str(error))}", file=sys.stderr)
-        return ""
-
-
 def machine_visit(*, as_json: bool) -> int:
     """Say what this machine offers; return 0, or 5 where something here keeps it from training."""
     sheet = Sheet(as_json)
@@ -114,20 +99,16 @@ def machine_visit(*, as_json: bool) -> int:
     return sheet.close(MachineError.exit_code)
 
 
-def directory_visit(path: Path, *, as_json: bool, repair: bool) -> int:
-    """Say how an experiment directory stands and, on demand, repair what is safe to repair.
-
-    Returns 0, or 1 where something is red and stays so.
+def directory_visit(path: Path, *, as_json: bool) -> int:
+    """Say what state an experiment directory is in; return 0, or 1 where something in it is damaged or lost.
 
     Raises:
-        UserError: it is no experiment directory, or a supervisor owns it and a repair was asked for.
-        OwnedElsewhereError: a repair was asked for in a copy, or in a directory of another host.
+        UserError: it is no experiment directory.
 
     """
-    from lrtui.cli.doctor import experiment_directory as directory
+    from lrtui.cli.doctor import directory
 
     case = directory.open_case(path)
     sheet = Sheet(as_json, path)
-    with directory.owned(case) if repair else contextlib.nullcontext():
-        sheet.chapter(str(path), directory.checks(case), repair=repair)
+    sheet.chapter(str(path), directory.checks(case))
     return sheet.close(_RED_DIRECTORY)
