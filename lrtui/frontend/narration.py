@@ -116,7 +116,6 @@ def _because(why: str) -> str:
 
 _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.SweepOpened: _opened,
-    ev.ExperimentChanged: lambda e, _: f"experiment changed: {e.what}",
     ev.DataPreparing: lambda e, _: f"preparing {e.dataset or 'the data'}",
     ev.DataPrepared: _prepared,
     ev.RunQueued: _queued,

@@ -28,8 +28,6 @@ class Gpu:
     memory_total_mib: int
     utilisation: int | None
     """Percent; None where the driver does not say (MIG, some laptops)."""
-    temperature: int | None
-    """Degrees Celsius."""
     uuid: str
     processes: tuple[int, ...]
     """Pids of those that compute on it, in this pid namespace; an unprivileged container may not see others'."""
@@ -104,7 +102,6 @@ def _one(nvml: Any, index: int) -> Gpu | None:
     if handle is None or memory is None:
         return None
     load = _try(lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    heat = _try(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
     processes = _try(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or ()
     return Gpu(
         index=index,
@@ -112,7 +109,6 @@ def _one(nvml: Any, index: int) -> Gpu | None:
         memory_used_mib=int(memory.used) // _MIB,
         memory_total_mib=int(memory.total) // _MIB,
         utilisation=None if load is None else int(load),
-        temperature=None if heat is None else int(heat),
         uuid=_text(_try(lambda: nvml.nvmlDeviceGetUUID(handle))),
         processes=tuple(sorted({int(process.pid) for process in processes})),
     )

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 import msgspec
+import platformdirs
 
 from lrtui import __version__
 from lrtui.metrics.line import MOST_NAMES
@@ -92,12 +93,6 @@ class Sidecar:
         return hashlib.sha256(repr(what).encode("utf-8", "backslashreplace")).hexdigest()[:24]
 
 
-def _base() -> str:
-    """Return the user's folder for caches; a relative XDG_CACHE_HOME counts as none, as its specification says."""
-    base = os.environ.get("XDG_CACHE_HOME") or ""
-    return base if os.path.isabs(base) else os.path.expanduser("~/.cache")
-
-
 @contextlib.contextmanager
 def _folder(*, make: bool = False) -> Iterator[int]:
     """Give a descriptor of the folder of entries.
@@ -106,7 +101,7 @@ def _folder(*, make: bool = False) -> Iterator[int]:
         OSError: there is none, or it is not ours alone: a link, somebody else's, open to others' writing.
 
     """
-    base = _base()
+    base = platformdirs.user_cache_dir()
     if make:
         os.makedirs(base, mode=0o700, exist_ok=True)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

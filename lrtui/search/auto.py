@@ -102,14 +102,6 @@ class Auto:
         return tuple(rate for rate in rates if rate <= ceiling), ceiling
 
 
-def bracket_count(auto: Auto, space: Space) -> int:
-    """Return how many LRs the first rung of a group has at most."""
-    bounded = auto.from_ is not None
-    if bounded or space.can_range_test:
-        return auto.auto
-    return round(2 * USUAL_DECADES / STEP_DECADES) + 1
-
-
 def _beyond(
     sweep: Sweep, cell: Setting, best: Run, tried: tuple[float, ...], ceiling: float
 ) -> tuple[float, ...]:

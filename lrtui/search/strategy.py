@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -153,10 +153,6 @@ class Strategy(Protocol):
     def describe(self) -> str:
         """Return in words how the LRs are chosen."""
         ...
-
-
-RatesOf = Callable[[str], tuple[float, ...]]
-"""The LRs to try with an optimizer."""
 
 
 def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:

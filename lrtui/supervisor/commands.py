@@ -53,8 +53,6 @@ def _events(command: AnyCommand, sweep: Sweep) -> list[AnyEvent]:
             return [brake, *halt_runs(sweep, command.why)]
         case ev.ReopenSweep():
             return _reopen(sweep)
-        case ev.Ping():
-            return []
         case _:
             assert_never(command)
 
@@ -83,8 +81,6 @@ def settled(command: AnyCommand, sweep: Sweep) -> Answer | None:
             return Answer(ok=True, answer="the sweep is stopped")
         case ev.ReopenSweep():
             return Answer(ok=True, answer=f"continuing: {count(len(sweep.queued()), 'run')} queued")
-        case ev.Ping():
-            return Answer(ok=True, answer="alive")
         case _:
             assert_never(command)
 

@@ -61,7 +61,6 @@ class Preparation:
         self._launcher = launcher
         self._begun = 0
         """The attempt that this supervisor has launched."""
-        self._pending = 0
         self.failure: PreparationFailed | None = None
 
     def tick(self, sweep: Sweep) -> list[AnyEvent]:

@@ -76,8 +76,6 @@ def refusal(command: AnyCommand, sweep: Sweep, named: Namer = id_and_lr) -> Refu
             return None
         case ev.ReopenSweep():
             return _of_reopening(sweep)
-        case ev.Ping():
-            return None
         case _:
             assert_never(command)
 

@@ -117,11 +117,6 @@ class SweepOpened(Event, frozen=True, kw_only=True):
     pid: int = 0
 
 
-class ExperimentChanged(Event, frozen=True, kw_only=True):
-    file: str
-    what: str
-
-
 class DataPreparing(Event, frozen=True, kw_only=True):
     """The preparation of the data is about to be started, as an attempt of "data"."""
 
@@ -373,7 +368,6 @@ class SweepClosed(Event, frozen=True, kw_only=True):
 
 AnyEvent = (
     SweepOpened
-    | ExperimentChanged
     | DataPreparing
     | DataPrepared
     | RunQueued
@@ -466,10 +460,6 @@ class ReopenSweep(Command, frozen=True, kw_only=True):
     """Go on after a stop: what is not finished is queued again; lifts the brake."""
 
 
-class Ping(Command, frozen=True, kw_only=True):
-    pass
-
-
 AnyCommand = (
     AddRun
     | KillRun
@@ -480,7 +470,6 @@ AnyCommand = (
     | SetParallel
     | StopSweep
     | ReopenSweep
-    | Ping
 )
 
 

@@ -67,8 +67,6 @@ class Player(threading.Thread):
         if not self._events:
             raise UserError("nothing was recorded here yet", str(recorded))
         self._ended = threading.Event()
-        self.played = 0
-        """Pieces written so far."""
         for name in ("format", "experiment.toml", "origin.json"):
             _copy(recorded / name, into / name)
 
@@ -143,7 +141,6 @@ class Player(threading.Thread):
             _copy(self._recorded / run, self._into / run)
         with whole.open("ab") as file:
             file.write(data)
-        self.played += 1
 
     def _beat(self, last: float) -> float:
         """Touch the beat now and then: whoever looks sees a sweep that lives."""

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
 from textual.keys import _character_to_key
 
 from lrtui.errors import UserError
@@ -41,8 +42,7 @@ def path() -> Path:
     told = os.environ.get("LRTUI_KEYS")
     if told is not None:
         return Path(told)
-    base = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
-    return Path(base, "lrtui", "keys.toml")
+    return platformdirs.user_config_path("lrtui") / "keys.toml"
 
 
 def changed(usual: tuple[Key, ...]) -> tuple[Key, ...]:

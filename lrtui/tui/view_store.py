@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import platformdirs
 from msgspec import Meta, Struct
 
 from lrtui.sweep.files import read_untrusted, write_atomic
@@ -118,9 +119,8 @@ class ViewStore:
 
 
 def folder() -> Path:
-    """Return where the user's state stands; a relative XDG_STATE_HOME counts as none, as its specification says."""
-    base = Path(os.environ.get("XDG_STATE_HOME") or "")
-    return (base if base.is_absolute() else Path("~/.local/state").expanduser()) / "lrtui"
+    """Return where the user's state is kept."""
+    return platformdirs.user_state_path("lrtui")
 
 
 def _read(file: Path, kind: Any) -> Any:

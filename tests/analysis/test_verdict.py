@@ -577,10 +577,15 @@ def test_a_studys_overall_verdict_is_that_of_its_base():
 # ---------------------------------------------------------------- words
 
 
-def test_the_sentence_holds_all_of_it_in_one_line():
-    text = halved().verdict.sentence(plan())
+def said(found, about):
+    """All that a verdict says in words."""
+    return "; ".join([found.headline(about), *found.reasons, *found.not_tested])
+
+
+def test_a_verdict_says_what_it_rests_on():
+    text = said(halved().verdict, plan())
     for words in ("use lr = 3.2e-03 (90 %: ", "equal within 0.005", "1 seed: noise unknown", "78 of 162 epochs",
-                  "not tested: < 1e-04, > 3.2e-02"):  # fmt: skip
+                  "< 1e-04; > 3.2e-02"):  # fmt: skip
         assert words in text
     assert "\n" not in text
 
@@ -646,7 +651,7 @@ def test_no_answer_has_nothing_to_paste():
 def test_names_from_outside_reach_no_terminal():
     story = grid(metric="val_acc\x1b[31m")
     story.add(ev.BudgetReached(spent=1, why="\x1b]52;c;aGk=\x07"))
-    assert "\x1b" not in story.verdict.sentence(story.sweep.plan)
+    assert "\x1b" not in said(story.verdict, story.sweep.plan)
     assert not any("\x1b" in reason for reason in story.verdict.reasons)
 
 
@@ -720,7 +725,7 @@ def test_no_journal_of_a_stranger_makes_it_raise_and_no_pick_is_beyond_its_own_i
             )
         sweep = fold(story.told)
         for found in (verdict(sweep), *verdicts(sweep)):
-            assert found.sentence(sweep.plan).isprintable()
+            assert said(found, sweep.plan).isprintable()
             assert found.lr is None or 1e-30 <= found.lr <= 1e30
             if found.lr is None:
                 assert found.reasons

@@ -61,8 +61,8 @@ def measure(prepared: str, precision: str, steps: int, base: float) -> None:
 
     from lrtui.train import step as stepping
     from lrtui.train.data import draw_order
-    from lrtui.train.multiplex.runs import Turns
     from lrtui.train.run_state import set_up
+    from tests.train.round_robin import RoundRobin
 
     def show(what: str, rate: float) -> None:
         print(f"{precision} {what:28} {rate:12,.0f} images/s {rate / base:8.1f} x", flush=True)
@@ -74,7 +74,7 @@ def measure(prepared: str, precision: str, steps: int, base: float) -> None:
     torch.use_deterministic_algorithms(False)
     together = 0.0
     for count in COUNTS:
-        group = Turns([options_of(prepared, precision, 1e-3 / 2**n) for n in range(count)])
+        group = RoundRobin([options_of(prepared, precision, 1e-3 / 2**n) for n in range(count)])
         together = count * BATCH * windows(group.step, steps)
         show(f"graph, {count} together" if count > 1 else "graph (= sequential, any)", together)
     for count in COUNTS:

@@ -361,7 +361,7 @@ def test_the_real_torch_answers():
 
 
 def test_what_torch_answers_is_judged():
-    gpus = (Gpu(0, "H100", 0, 80_000, 0, 40, "GPU-0", ()),)
+    gpus = (Gpu(0, "H100", 0, 80_000, 0, "GPU-0", ()),)
     good = Answer(
         version="2.15", cuda="12.8", available=True, kernels=["sm_80", "sm_90"], torchvision="0.30",
         devices=[

@@ -51,7 +51,7 @@ LETTERS = [
         ev.AddRun(lr=1e-3),
         ev.SetParallel(parallel=3),
         ev.StopSweep(),
-        ev.Ping(),
+        ev.ReopenSweep(),
     )
 ]
 EVENTS = [

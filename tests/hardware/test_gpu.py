@@ -24,7 +24,6 @@ def nvmlDeviceGetMemoryInfo(h): return O(used=3 << 30, total=24 << 30)
 def nvmlDeviceGetUtilizationRates(h):
     if h == 2: raise NVMLError("Not Supported")
     return O(gpu=93, memory=20)
-def nvmlDeviceGetTemperature(h, s): return 65
 def nvmlDeviceGetComputeRunningProcesses(h): return [O(pid=42), O(pid=7)]
 def nvmlDeviceGetName(h): return b"Tesla \\x1b[31mX" if h else "NVIDIA H100"
 def nvmlDeviceGetUUID(h): return f"GPU-{{h}}"
@@ -33,7 +32,7 @@ ASK = """
 import ctypes, sys
 ctypes.CDLL = lambda name: None
 from lrtui.hardware import gpu
-for g in gpu.read(): print(g.index, g.name, g.memory_used_mib, g.memory_total_mib, g.utilisation, g.temperature, g.uuid, g.processes)
+for g in gpu.read(): print(g.index, g.name, g.memory_used_mib, g.memory_total_mib, g.utilisation, g.uuid, g.processes)
 print(len(gpu.read()), "torch" in sys.modules, "numpy" in sys.modules)
 """
 
@@ -50,8 +49,8 @@ def ask(tmp_path, **fake) -> list[str]:
 
 def test_gpus_are_read_and_a_lost_one_is_left_out(tmp_path):
     assert ask(tmp_path) == [
-        "0 NVIDIA H100 3072 24576 93 65 GPU-0 (7, 42)",
-        "2 Tesla [31mX 3072 24576 None 65 GPU-2 (7, 42)",
+        "0 NVIDIA H100 3072 24576 93 GPU-0 (7, 42)",
+        "2 Tesla [31mX 3072 24576 None GPU-2 (7, 42)",
         "2 False False",
     ]
 

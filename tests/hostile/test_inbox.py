@@ -16,7 +16,7 @@ from lrtui.sweep.events import Answer
 from lrtui.sweep.inbox import Inbox
 from lrtui.sweep.layout import Layout
 
-ORDER = ev.encode(ev.Ping(v=1))
+ORDER = ev.encode(ev.ReopenSweep(v=1))
 """What would be obeyed if it lay there as a file of ours."""
 NAME = "00000000000000000001-aaaaaaaa.json"
 
@@ -61,9 +61,9 @@ THINGS: dict[str, Callable[[Path, Path], object]] = {
     "a file of a terabyte": _sparse,
     "an empty file": lambda at, _: at.touch(),
     "nested too deep": lambda at, _: at.write_bytes(b"[" * 60_000),
-    "no object": lambda at, _: at.write_bytes(b'"Ping"'),
+    "no object": lambda at, _: at.write_bytes(b'"ReopenSweep"'),
     "an unknown order": lambda at, _: at.write_bytes(b'{"command":"Shell","v":1,"argv":["id"]}'),
-    "an order of another format": lambda at, _: at.write_bytes(b'{"command":"Ping","v":99}'),
+    "an order of another format": lambda at, _: at.write_bytes(b'{"command":"ReopenSweep","v":99}'),
     "UTF-16": lambda at, _: at.write_bytes(ORDER.decode().encode("utf-16")),
 }
 FOLDERS: dict[str, Callable[[Path, Path], object]] = {

@@ -22,7 +22,6 @@ def gpu(index: int, used: int = 0) -> Gpu:
         memory_used_mib=used,
         memory_total_mib=80_000,
         utilisation=0,
-        temperature=30,
         uuid=f"GPU-{index}abc",
         processes=(),
     )

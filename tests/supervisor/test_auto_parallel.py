@@ -13,7 +13,7 @@ from tests.sweep.test_state import PLAN, numbered, queued
 
 
 def gpu(index=0, used=4_000):
-    return Gpu(index, "H100", used, 80_000, 0, 30, f"GPU-{index}", ())
+    return Gpu(index, "H100", used, 80_000, 0, f"GPU-{index}", ())
 
 
 class Machine:

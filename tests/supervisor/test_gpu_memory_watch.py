@@ -11,7 +11,7 @@ TOTAL = 80_000
 
 
 def gpu(used: float, index: int = 0) -> Gpu:
-    return Gpu(index, "H100", int(used * TOTAL), TOTAL, 90, 60, f"GPU-{index}", ())
+    return Gpu(index, "H100", int(used * TOTAL), TOTAL, 90, f"GPU-{index}", ())
 
 
 def sweep_of(devices: list[int], warnings: tuple[str, ...] = ()) -> Sweep:
@@ -66,6 +66,6 @@ def test_another_gpu_is_told_of_by_itself_and_one_without_our_runs_is_not() -> N
 
 def test_no_gpu_and_no_memory_known_say_nothing() -> None:
     shortage, sweep = GpuMemoryWatch(), sweep_of([0])
-    blind = Gpu(0, "?", 0, 0, None, None, "GPU-0", ())
+    blind = Gpu(0, "?", 0, 0, None, "GPU-0", ())
     assert [e for _ in range(10) for e in shortage.tick(sweep, [blind])] == []
     assert shortage.tick(sweep, []) == []

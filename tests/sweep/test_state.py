@@ -64,7 +64,7 @@ ANY = st.one_of(
     st.builds(ev.BrakeSet, on=st.booleans(), why=st.text(), by=st.none() | st.just("c1")),
     st.builds(
         ev.CommandDone,
-        command=st.just("Ping"),
+        command=st.just("StopSweep"),
         ok=st.booleans(),
         answer=st.text(),
         by=st.just("c1"),

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from lrtui.train import loop, step
-from lrtui.train.multiplex.runs import MultiplexedRuns, RoundRobin
+from lrtui.train.multiplex.runs import MultiplexedRuns
 from lrtui.train.options import parse
 from lrtui.train.run_state import set_up
+from tests.train.round_robin import RoundRobin
 
 RATES = ("1e-1", "1e-2", "1e-3", "6.25e-5")
 SETTINGS = [

@@ -14,7 +14,7 @@ from tests.tui.conftest import settled, text_of
 
 
 def card(index: int, load: int | None, used: int) -> Gpu:
-    return Gpu(index, "H100", used, 81920, load, 60, f"GPU-{index}", ())
+    return Gpu(index, "H100", used, 81920, load, f"GPU-{index}", ())
 
 
 def recorded(count: int, gpus: int = 0, every: float = 2.0):

@@ -59,11 +59,3 @@ class Verdict:
         else:
             about = f"{clean(plan.metric)} {number(self.value)}"
         return f"{so_far}use lr = {lr_text(self.lr)} ({about})"
-
-    def sentence(self, plan: Plan) -> str:
-        """Return all of it in one line: interval, equal range, seeds, cost, reasons, what was not tested."""
-        first = [reason for reason in self.reasons if reason.startswith("equal within")]
-        parts = [self.headline(plan), *first, *(r for r in self.reasons if r not in first)]
-        if self.not_tested:
-            parts.append(f"not tested: {', '.join(self.not_tested)}")
-        return clean("; ".join(parts))

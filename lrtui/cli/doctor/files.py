@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lrtui.cli.doctor.finding import Check, Finding, fail, ok, sized, warn
+from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
 from lrtui.sweep import locks
+from lrtui.text.format import size
 from lrtui.workers import keeper
 
 RUNS = Path("runs")
@@ -30,7 +31,7 @@ def space() -> list[Finding]:
     shared = Path("/dev/shm")  # noqa: S108  # looked at, not written to
     found = [free(RUNS, "runs"), free(DATA, "data"), free(Path(tempfile.gettempdir()), "temporary")]
     if not shared.is_dir() or _room(shared) < _SMALL_SHM:
-        what = f"{shared} has less than {sized(_SMALL_SHM)}: data loaders with workers die there"
+        what = f"{shared} has less than {size(_SMALL_SHM)}: data loaders with workers die there"
         found.append(warn(what, "in a container: --shm-size=2g", str(shared)))
     return found
 
@@ -39,7 +40,7 @@ def free(place: Path, what: str) -> Finding:
     """Say how much room a place has."""
     folder = _existing(place)
     room = _room(folder)
-    text = f"{what}: {sized(room)} free in {folder}"
+    text = f"{what}: {size(room)} free in {folder}"
     if room < _FULL:
         hint = "delete or move what you no longer need: du -xh --max-depth=2 | sort -h"
         return fail(f"{text}: the disk is full", hint, str(folder))

@@ -9,8 +9,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from lrtui.cli.doctor.finding import Check, Finding, fail, listed, ok, sized, warn
+from lrtui.cli.doctor.finding import Check, Finding, fail, listed, ok, warn
 from lrtui.hardware import gpu
+from lrtui.text.format import size
 from lrtui.workers import keeper
 
 _GIB = 1 << 30
@@ -58,11 +59,11 @@ def memory() -> list[Finding]:
     import psutil
 
     free = psutil.virtual_memory().available
-    what = f"{sized(free)} available"
+    what = f"{size(free)} available"
     limits = [int(text) for text in map(_read, map(Path, _CGROUP_LIMITS)) if text.isdigit()]
     if limits and min(limits) < free:
         free = min(limits)
-        what += f", {sized(free)} granted by the cgroup"
+        what += f", {size(free)} granted by the cgroup"
     if free < _GIB // 2:
         return [fail(f"{what}: too little for one run", "end other programs")]
     if free < 2 * _GIB:

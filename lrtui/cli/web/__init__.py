@@ -15,8 +15,6 @@ from pathlib import Path
 
 from lrtui.errors import MachineError, UserError
 
-LOOPBACK = "127.0.0.1"
-
 
 def require() -> None:
     """See that what `serve` needs is installed.

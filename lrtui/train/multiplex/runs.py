@@ -10,7 +10,6 @@ comes leaves the others as they are. `server.py` lets the runs of a sweep take t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -18,10 +17,10 @@ from torch import Tensor
 
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.run_state import Training, set_up
-from lrtui.train.step import Stepper, next_batch
+from lrtui.train.step import next_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from lrtui.train.options import Options
 
@@ -101,29 +100,3 @@ class _Generators:
         torch.set_rng_state(self._cpu)
         if self._cuda is not None:
             torch.cuda.set_rng_state(self._cuda)
-
-
-class RoundRobin:
-    """Runs that take their steps in turns, without lines or evaluations: what is compared and timed."""
-
-    def __init__(self, runs: Sequence[Options]) -> None:
-        """Set them up.
-
-        Raises:
-            UsageError: as `training.set_up`.
-
-        """
-        self._runs = MultiplexedRuns()
-        self._members = [self._runs.set_up(options) for options in runs]
-        self._steppers = [Stepper(member.training) for member in self._members]
-
-    @property
-    def trainings(self) -> list[Training]:
-        """The runs, in the order that they came in."""
-        return [member.training for member in self._members]
-
-    def step(self) -> None:
-        """Take one step of each."""
-        for member, stepper in zip(self._members, self._steppers, strict=True):
-            batch = self._runs.batch(member.training)
-            member.turn(partial(stepper.step, batch), batch)
