@@ -11,7 +11,7 @@ from pathlib import Path
 STALE_SECONDS = 60.0
 """A temporary file lives for milliseconds; one older than this was abandoned."""
 _TEMPORARY = re.compile(r".+\.(\d{1,9})\.tmp|\.\d{20}-[0-9a-f]{8}")
-"""NAME.PID.tmp, as `keeper.write_whole` names it; .ID, a message that `sweep.mailbox` had not yet renamed."""
+"""NAME.PID.tmp, as `sweep.files.write_atomic` names it; .ID, a message that `sweep.mailbox` had not yet renamed."""
 _DEPTH = 2
 """Of an attempt's folder: what a worker keeps below that is its own."""
 

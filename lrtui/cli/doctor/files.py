@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
 from lrtui.sweep import locks
+from lrtui.sweep.files import write_atomic
 from lrtui.text.format import size
-from lrtui.workers import keeper
 
 RUNS = Path("runs")
 """Where experiment directories lie unless --dir says otherwise."""
@@ -88,9 +88,9 @@ def _lock(folder: Path) -> list[Finding]:
 def _rename(folder: Path) -> list[Finding]:
     """Replace a file that is open: a reader must have the old one or the new one, whole."""
     target = folder / "file.json"
-    keeper.write_whole(str(target), b"old")
+    write_atomic(target, b"old")
     with target.open("rb") as reader:
-        keeper.write_whole(str(target), b"new")
+        write_atomic(target, b"new")
         whole = reader.read() == b"old" and target.read_bytes() == b"new"
     if not whole:
         return [fail("a renamed file does not replace the old one whole", _LOCAL)]
