@@ -42,7 +42,7 @@ def existing(directory: Path) -> Path:
 
     """
     if not Layout(directory).experiment.is_file():
-        what = "is no experiment directory" if directory.is_dir() else "does not exist"
+        what = "is not an experiment directory" if directory.is_dir() else "does not exist"
         raise UserError(what, str(directory), "see which experiments there are: lrtui ls")
     return directory
 
@@ -51,7 +51,7 @@ def ours(directory: Path) -> Path:
     """Return an experiment directory whose runs may be commanded from here.
 
     Raises:
-        UserError: it is no experiment directory.
+        UserError: it is not an experiment directory.
         OwnedElsewhereError: it is a copy, or of another host or user.
 
     """
@@ -70,7 +70,7 @@ def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str
 
     """
     sweep = fold(JournalTail(Layout(directory).journal).rest())
-    why = "you asked only to look" if view else foreign(directory, sweep)
+    why = "opened with --view" if view else foreign(directory, sweep)
     if why and not (takeover and not view):
         if resume:
             raise OwnedElsewhereError(why, str(directory), "own it from here: --takeover")
@@ -150,6 +150,6 @@ def farewell(directory: Path) -> str:
         return f"the sweep has ended: {clean(sweep.closed.why)}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
     alive, queued = len(sweep.alive()), len(sweep.queued())
     return (
-        f"detached; {alive} run(s) go on, {queued} wait\n"
-        f"  come back:     lrtui {directory}\n  one look:      lrtui status {directory}\n  stop them all: lrtui stop {directory}"
+        f"detached; {alive} running, {queued} queued; the runs continue\n"
+        f"  attach again:  lrtui {directory}\n  print state:   lrtui status {directory}\n  stop them all: lrtui stop {directory}"
     )

@@ -29,13 +29,13 @@ def why(sweep: Sweep, run: Run) -> str:
     if run.state is State.WAITING:
         return clean(_why_waiting(sweep, run))
     words = {
-        State.STARTING: "its process is being started",
-        State.RUNNING: "it runs",
-        State.FROZEN: "frozen; its memory stays in use; resume it to go on",
-        State.PAUSING: "it writes its checkpoint and ends",
-        State.PAUSED: "paused with its checkpoint; resume it to go on",
-        State.STOPPING: "it is being stopped",
-        State.LOST: "nobody knows how it ended",
+        State.STARTING: "its process is starting",
+        State.RUNNING: "running",
+        State.FROZEN: "frozen; its memory stays in use; resume it to continue",
+        State.PAUSING: "writing its checkpoint; then it exits",
+        State.PAUSED: "paused with its checkpoint; resume it to continue",
+        State.STOPPING: "being stopped",
+        State.LOST: "how it ended is not known",
     }
     known = words.get(run.state, str(run.state))
     return clean(f"{known} ({run.why})" if run.why else known)
@@ -56,15 +56,15 @@ def awaited(sweep: Sweep, run: Run) -> list[Run]:
 def _why_waiting(sweep: Sweep, run: Run) -> str:
     at = f"{sweep.plan.unit if sweep.plan else 'rung'} {amount(run.until)}"
     late = ", ".join(f"{other.id} ({lr_text(other.setting.lr)})" for other in awaited(sweep, run))
-    return f"it has reached {at}, a rung, and waits there for {late or 'the decision'}"
+    return f"reached {at}, a rung; waiting for {late or 'the decision'}"
 
 
 def _why_queued(sweep: Sweep, run: Run) -> str:
     if sweep.closed is not None or sweep.stopping:
-        return "queued; the sweep was stopped: --resume goes on"
+        return "queued; the sweep was stopped; continue it with --resume"
     if sweep.brake is not None:
         return f"queued; nothing is launched: {sweep.brake}"
     place = [other.id for other in sweep.queued()].index(run.id) + 1
-    taken = f"{len(sweep.alive())} of {sweep.parallel} places are taken"
+    taken = f"{len(sweep.alive())} of {sweep.parallel} slots are occupied"
     again = f"; {run.why}" if run.why else ""
-    return f"number {place} in the queue; {taken}{again}"
+    return f"position {place} in the queue; {taken}{again}"

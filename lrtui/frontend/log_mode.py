@@ -63,7 +63,7 @@ def run(
     try:
         return _follow(directory, log, heed, follow=follow, start=start)
     except KeyboardInterrupt:
-        back = f"detached; the runs go on. Come back: lrtui {directory}   stop them: lrtui stop {directory}"
+        back = f"detached; the runs continue. Attach again: lrtui {directory}   stop them: lrtui stop {directory}"
         print(f"\n{back}", file=sys.stderr if json else out)
         return DETACHED
     except BrokenPipeError:

@@ -65,9 +65,9 @@ def _test(word: str) -> Test | str:
         name, sign, given = compared.groups()
         number = read_lr(given) if name == "lr" else _number(given)
         if name not in _NUMBERS:
-            return f"{name} is none of {', '.join(_NUMBERS)}"
+            return f"{name} is not one of {', '.join(_NUMBERS)}"
         if isinstance(number, str):
-            return number if name == "lr" else f"{given} is no number"
+            return number if name == "lr" else f"{given} is not a number"
         read, holds = _NUMBERS[name], _OPERATORS[sign]
         return lambda s: (value := read(s)) is not None and holds(value, number)
     name, colon, part = word.partition(":")

@@ -52,8 +52,8 @@ class Auto:
     def describe(self) -> str:
         """Return the search in words."""
         if self.from_ is not None and self.to is not None:
-            return f"auto: {self.auto} from {lr_text(self.from_)} to {lr_text(self.to)}, then the best go on"
-        return f"auto: {self.auto} around the valley of a range test, then the best go on"
+            return f"auto: {self.auto} from {lr_text(self.from_)} to {lr_text(self.to)}, then the best continue"
+        return f"auto: {self.auto} around the valley of a range test, then the best continue"
 
     def _decide_group(self, sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
         bounded = self.from_ is not None and self.to is not None

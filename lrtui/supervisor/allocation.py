@@ -43,7 +43,7 @@ def allocate(experiment: Experiment) -> Allocation:
         raise MachineError(
             f"a run asks for {experiment.gpus} GPUs and {len(devices)} are free",
             experiment.path,
-            "lower `gpus`, name other `devices`, or wait until the others are done",
+            "lower `gpus`, name other `devices`, or wait until the other processes end",
         )
     room = len(devices) // gpus if gpus else min(cores, _runs_at_first(experiment))
     parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
@@ -66,7 +66,7 @@ def _devices(experiment: Experiment) -> tuple[tuple[int, ...], tuple[str, ...]]:
             raise MachineError(
                 f"there is no GPU {missing[0]} (found: {sorted(found) or 'none'})",
                 experiment.path,
-                "leave out `devices` to take what there is, or to train on the CPU",
+                "leave out `devices` to use the GPUs that exist, or the CPU",
             )
         return experiment.devices, ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -78,9 +78,9 @@ def _devices(experiment: Experiment) -> tuple[tuple[int, ...], tuple[str, ...]]:
 
 def _note(busy: gpu.Gpu, *, alone: bool) -> str:
     used, total = gib(busy.memory_used_mib), gib(busy.memory_total_mib)
-    left = "it is left to them" + (", the runs train on the CPU" if alone else "")
+    instead = "training on the CPU instead" if alone else "it is not used"
     return (
-        f"others use GPU {busy.index} ({used} of {total} GiB): {left}; "
+        f"GPU {busy.index} is in use by other processes ({used} of {total} GiB); {instead}; "
         f"devices = [{busy.index}] in the experiment file shares it"
     )
 

@@ -230,7 +230,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             gc.enable()
         runs = snapshot.sweep.runs
         marks = self._marks.of((run.id, run.setting.lr) for run in snapshot.sweep.trained())
-        why = snapshot.view_only or ("you asked only to look" if self._looked_only else "")
+        why = snapshot.view_only or ("opened with --view" if self._looked_only else "")
         model = replace(
             self.model, snapshot=snapshot, verdicts=message.verdicts, marks=marks, view_only=why
         )

@@ -124,9 +124,9 @@ def test_a_directory_that_can_only_be_viewed_takes_no_orders(lab) -> None:
     lab.running()
     spoken = Spoken(lab, str(lab.directory), "--view")
     spoken.type("kill A")
-    spoken.hears("This can only be viewed: you asked only to look.")
+    spoken.hears("This can only be viewed: opened with --view.")
     spoken.type("explain A")
-    spoken.hears("it runs")
+    spoken.hears("running")
     spoken.type("quit")
     assert spoken.child.wait(10) == 0
 

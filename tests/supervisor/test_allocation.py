@@ -64,7 +64,7 @@ def test_gpus_that_others_keep_busy_are_left_alone(gpus):
     gpus(gpu(0, used=40_000), gpu(1))
     assert lent().devices == (1,)
     assert lent().notes == (
-        "others use GPU 0 (39 of 78 GiB): it is left to them; devices = [0] in the experiment file shares it",
+        "GPU 0 is in use by other processes (39.1 of 78.1 GiB); it is not used; devices = [0] in the experiment file shares it",
     )
 
 
@@ -72,7 +72,7 @@ def test_it_is_said_when_runs_train_on_the_cpu_because_others_use_the_gpus(gpus)
     gpus(gpu(0, used=79_000))
     assert lent().devices == ()
     (note,) = lent().notes
-    assert "it is left to them, the runs train on the CPU; devices = [0]" in note
+    assert "training on the CPU instead; devices = [0]" in note
     assert resolve(parse(FILE, "x.toml"), "x.toml").notes == (note,)
     assert lent("devices = [0]\n") == allocation.Allocation((0,), 1, parallel=1, threads=16)
 

@@ -14,11 +14,11 @@ async def test_it_follows_the_cursor_and_e_again_leads_back(monitor, size) -> No
         await settled(pilot)
         await pilot.press("E")
         await settled(pilot)
-        assert "r04 3e-03: it runs" in text_of(monitor)
+        assert "r04 3e-03: running" in text_of(monitor)
         assert "attempt 1; its output: runs/cifar100/r04-lr3e-03/a1/output.log" in text_of(monitor)
         await pilot.press("j")
         await settled(pilot)
-        assert "r03 1e-03: it runs" in text_of(monitor)
+        assert "r03 1e-03: running" in text_of(monitor)
         await pilot.press("E")
         assert monitor.model.view.pane == "charts"
 
@@ -38,4 +38,4 @@ async def test_every_run_of_a_sweep_is_explained_in_the_pane(monitor) -> None:
 def test_a_run_at_a_rung_names_those_that_it_waits_for() -> None:
     sweep = fold(recordings.search())
     told = why(sweep, sweep.runs["r04"])
-    assert told == "it has reached epoch 12, a rung, and waits there for r03 (1e-03), r05 (1e-02)"
+    assert told == "reached epoch 12, a rung; waiting for r03 (1e-03), r05 (1e-02)"

@@ -139,7 +139,7 @@ async def test_the_runs_go_on_without_page_and_server(lab) -> None:
         before = lab.told("r01")
         await eventually(lambda: lab.told("r01") > before + 3)
         assert server.end() == 130
-        assert "detached; 2 run(s) go on" in server.said.read_text()
+        assert "detached; 2 running" in server.said.read_text()
     before = lab.told("r02")
     await eventually(lambda: lab.told("r02") > before + 3)
     assert len(lab.run("r01").attempts) == 1

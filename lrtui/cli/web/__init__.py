@@ -45,16 +45,16 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host or "::", port, type=socket.SOCK_STREAM)[0]
         if ipaddress.ip_address(address[0]).is_unspecified:
             raise UserError(
-                "is every address of this machine, and only one that is named can be told from a forged one",
+                "means every address of this machine; a forged Host can be refused only if one is named",
                 f"--host {host}",
-                "name the address, or the name, that the browser is to ask for",
+                "name the address, or the host name, that the browser will use",
             )
         return socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError) as error:
         raise MachineError(
             f"cannot listen there: {getattr(error, 'strerror', None) or error}",
             f"{host}:{port}",
-            "leave --port away for a free one, and --host for 127.0.0.1",
+            "leave out --port for a free one, and --host for 127.0.0.1",
         ) from error
 
 

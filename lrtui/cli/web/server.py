@@ -92,6 +92,6 @@ def _advice(port: int) -> str:
 
 def _warning(host: str) -> str:
     return (
-        f"lrtui: warning: whoever reaches {clean(host)} and learns the address below steers your runs, and nothing is encrypted\n"
-        "  safer: leave --host away, and let ssh bring the page to you: ssh -N -L PORT:127.0.0.1:PORT HOST"
+        f"lrtui: warning: anyone who can reach {clean(host)} and learns the address below can steer your runs, and nothing is encrypted\n"
+        "  safer: leave out --host, and forward the port with ssh: ssh -N -L PORT:127.0.0.1:PORT HOST"
     )
