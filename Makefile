@@ -25,5 +25,5 @@ bench:  ## how fast and how quiet the monitor is, and what a training costs
 	python -m tests.benchmarks.start
 
 docs:  ## the documentation site in site/; a broken link is an error
-	.venv/bin/pip install --quiet --disable-pip-version-check mkdocs-material
+	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[docs]'
 	mkdocs build --strict
