@@ -103,8 +103,10 @@ class Progress:
         capture = self._log.capture
         if self.lines and self.lacks_metric and likely(self._plan.metric, capture.names):
             return self.unread()
-        several = any(miss.times >= _SEVERAL for miss in capture.misses.state())
-        return "; ".join(self.misses) if several else None
+        if not self.lines:  # a script may print settings before its first measurement
+            return None
+        told = [miss for miss in capture.misses.state() if "no number" in miss.why]
+        return "; ".join(self.misses) if any(m.times >= _SEVERAL for m in told) else None
 
     def unread(self) -> str:
         """Return in words why there is no value of the deciding metric, with what was read and what was passed over."""
