@@ -33,7 +33,7 @@ LOOKS: dict[str, StateStyle] = {
     "waiting": StateStyle("◔", "waits at rung", "waits", HELD, "waiting"),
     "queued": StateStyle("○", "queued", "queued", REST, "queued"),
     "finished": StateStyle("✓", "finished", "finished", OK, "finished"),
-    "pruned": StateStyle("▽", "stopped by rule", "by rule", CUT, "by rule"),
+    "pruned": StateStyle("▽", "pruned", "pruned", CUT, "pruned"),
     "killed": StateStyle("x", "killed by you", "killed", REST, "killed"),
     "diverged": StateStyle("∞", "diverged", "diverged", BAD, "diverged"),
     "failed": StateStyle("!", "failed", "failed", BAD, "failed"),

@@ -1,4 +1,4 @@
-"""The monitor: a window on an experiment directory, in the terminal. `run` is the way in; the only part that imports textual.
+"""The monitor: shows an experiment directory in the terminal. `run` is the entry point; only this package imports textual.
 
 reader (thread) → SnapshotTaken → app: ViewModel → panels          keys → intents → lrtui.sweep.mailbox.send → events → reader
 """
@@ -23,12 +23,12 @@ def run(
     remembered_as: Path | None = None,
     browser: tuple[int, int] | None = None,
 ) -> int:
-    """Open the monitor and return when the user leaves it; it prints nothing, the caller says how to come back.
+    """Open the monitor and return when the user leaves it. It prints nothing; the caller prints how to reopen it.
 
-    The view is as it was left (`view_store`), by default in that directory. Of its own accord it never sends more than `most_bytes` in a second; 0 for no limit.
-    With `browser`, columns and rows, it is drawn for a tab of `lrtui serve`, on pipes.
+    The view is restored from the last visit (`view_store`), by default of that directory. The monitor sends at most `most_bytes` per second; 0 for no limit.
+    With `browser` (columns, rows), it is drawn on pipes for a tab of `lrtui serve`.
 
-    Returns 0 for leaving, 4 where the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs go on in
+    Returns 0 after quitting, 4 if the sweep was stopped, 130 for Ctrl-C, 143 and 129 for SIGTERM and SIGHUP. The runs continue in
     all cases but 4.
 
     Raises:
@@ -39,7 +39,7 @@ def run(
         raise _no_terminal(directory)
     if browser is None:
         _forget_exported_size()
-    gc.disable()  # until the first snapshot: what is made until then stays, and looking through it costs 30 ms
+    gc.disable()  # until the first snapshot: objects made before it stay alive, and scanning them costs 30 ms
     from lrtui.tui.app import Monitor  # textual costs 150 ms
     from lrtui.tui.view_store import ViewStore
 
@@ -60,10 +60,10 @@ def run(
 
 
 def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
-    """Play a recorded sweep in the monitor, `speed` times as fast as it was; return as `run` does.
+    """Replay a recorded sweep in the monitor at `speed` times the original speed; return as `run` does.
 
     Raises:
-        UserError: nothing was recorded there, or there is no terminal to draw on.
+        UserError: the directory has no recording, or there is no terminal to draw on.
 
     """
     import tempfile
@@ -74,7 +74,9 @@ def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
         player = Player(directory, Path(name), speed)
         player.start()
         try:
-            notice = f"replay of {directory}, {speed:g} times as fast; nothing is launched"
+            notice = (
+                f"replay of {directory}, {speed:g} times the original speed; nothing is launched"
+            )
             return run(
                 Path(name),
                 view_only=True,
@@ -92,7 +94,7 @@ def _on_terminal() -> bool:
 
 
 def _forget_exported_size() -> None:
-    """Have the terminal asked for its size: Textual believes COLUMNS and LINES first, which nobody changes on a resize."""
+    """Make Textual ask the terminal for its size: it prefers COLUMNS and LINES, which do not change on a resize."""
     with contextlib.suppress(OSError):
         if all(os.get_terminal_size()):  # a serial line does not know it
             for name in ("COLUMNS", "LINES"):
@@ -101,6 +103,6 @@ def _forget_exported_size() -> None:
 
 def _no_terminal(directory: Path) -> UserError:
     return UserError(
-        "the monitor draws on stderr and reads keys from stdin; one of them is no terminal",
+        "the monitor draws on stderr and reads keys from stdin; one of them is not a terminal",
         hint=f"use the log mode: lrtui {directory} --headless",
     )

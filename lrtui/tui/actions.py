@@ -1,5 +1,5 @@
-# ruff: noqa: D102  # what each action does stands in the one table of keys
-"""What the keys do: each `action_...` changes the view, or asks for a command after the question that it needs."""
+# ruff: noqa: D102  # the table of keys says what each action does
+"""What the keys do: each `action_...` changes the view or sends a command, after a question if one is needed."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived", "hardware")
-"""Panes with nothing to scroll: there the keys that scroll move the cursor."""
+"""Panes without text: there the scroll keys move the cursor."""
 STEPS = 60
-"""So many steps of the cursor lead across a chart."""
+"""The number of cursor steps across a chart."""
 LEAST_WINDOW = 1 / 256
 FROM_END: tuple[Pane, ...] = ("output", "journal")
-"""Panes that stand at their end."""
+"""Panes that follow their end."""
 
 
 class Actions:
-    """The actions of the app, apart from its wiring."""
+    """The actions of the app, as a mixin."""
 
     model: ViewModel
     directory: Path
@@ -72,7 +72,7 @@ class Actions:
     # ------------------------------------------------ runs
 
     def _target(self) -> Run | None:
-        """Return the run that acting keys mean; None, said aloud, where none can be meant."""
+        """Return the run that command keys apply to; None after a message if there is none."""
         model: ViewModel = self.model
         why = self._cannot_act()
         if why:
@@ -83,7 +83,7 @@ class Actions:
         if test is not None and (model.view.pane == "range" or not rows):
             return test
         if model.snapshot is None or not rows:
-            self.say("there is no run yet", bad=True)
+            self.say("no runs yet", bad=True)
             return None
         row = rows[row_of(rows, model.view.selected)]
         run: Run | None = model.snapshot.sweep.runs.get(shown_run(model, row))
@@ -94,10 +94,10 @@ class Actions:
         if model.snapshot is None:
             return "still reading"
         if model.view_only:
-            return f"this can only be viewed: {model.view_only}"
+            return f"view only: {model.view_only}"
         closed = model.snapshot.sweep.closed
         if closed is not None and model.snapshot.sweep.stopping:
-            return f"the sweep was stopped; to go on: lrtui {self.directory} --resume"
+            return f"the sweep was stopped; to continue: lrtui {self.directory} --resume"
         return ""
 
     def _named(self, run: Run) -> str:
@@ -121,7 +121,7 @@ class Actions:
         if isinstance(asked, Refusal):
             self.say(str(asked), bad=True)
             return
-        from lrtui.tui.screens.confirm import yes_or_no  # needed seldom
+        from lrtui.tui.screens.confirm import yes_or_no  # rarely needed
 
         commands = asked if isinstance(asked, tuple) else (asked,)
 
@@ -135,7 +135,7 @@ class Actions:
         run, snapshot = self._target(), self.model.snapshot
         if run and snapshot:
             name = self._named(run)
-            note = "Its checkpoint and its curve stay; R starts it again."
+            note = "Its checkpoint and curve are kept; R restarts it."
             asked = requests.kill(snapshot.sweep, run, self._named)
             self._confirm(f"Kill {name}?", asked, f"killing {name}", note)
 
@@ -145,7 +145,7 @@ class Actions:
             return
         name = self._named(run)
         if run.alive:
-            note = "It is killed first; the new attempt begins from scratch."
+            note = "The run is killed first; the new attempt starts from scratch."
             asked = requests.kill_and_restart(snapshot.sweep, run, self._named)
             self._confirm(f"Restart {name}?", asked, f"restarting {name}", note)
         else:
@@ -204,15 +204,15 @@ class Actions:
         self._ask(requests.parallel(snapshot.sweep, wanted), f"{wanted} at a time")
 
     def action_undo(self) -> None:
-        """Undo what was done last here; what ends a run is asked first."""
+        """Undo the last action of this monitor; ask first if that ends a run."""
         why, snapshot = self._cannot_act(), self.model.snapshot
         if why or snapshot is None:
             self.say(why, bad=True)
             return
         if not self.deeds:
-            self.say("nothing was done in this monitor that could be undone", bad=True)
+            self.say("nothing to undo in this monitor", bad=True)
             return
-        from lrtui.frontend.undo import NotYet, undoing  # needed seldom
+        from lrtui.frontend.undo import NotYet, undoing  # rarely needed
 
         found = undoing(self.deeds[-1], snapshot.sweep, self._named)
         if not isinstance(found, NotYet):
@@ -252,11 +252,11 @@ class Actions:
         self.change_view(hidden=frozenset(), filter="")
 
     def action_filter(self) -> None:
-        """Narrow the runs down; in the output look for a text."""
+        """Filter the runs; in the output pane, search for a text."""
         if self.model.view.pane == "output":
             self._find()
             return
-        from lrtui.frontend.run_filter import matcher  # needed seldom
+        from lrtui.frontend.run_filter import matcher  # rarely needed
         from lrtui.tui.screens.text_prompt import Ask
 
         def checked(text: str) -> tuple[bool, str]:
@@ -273,14 +273,14 @@ class Actions:
         )
 
     def _find(self) -> None:
-        """Ask what to look for, and go to where it stands next above."""
-        from lrtui.tui.screens.text_prompt import Ask  # needed seldom
+        """Ask for a text, and go to its next occurrence above."""
+        from lrtui.tui.screens.text_prompt import Ask  # rarely needed
 
         def answered(text: str | None) -> None:
             if text is not None:
                 self._go_to(text)
 
-        note = "the next one above; once more: /, Enter; empty: nothing"
+        note = "next match above; again: /, Enter; empty: clear"
         ask = Ask("Find", self.model.view.find, note, lambda _: (True, ""))
         self.push_screen(ask, answered)
 
@@ -294,17 +294,17 @@ class Actions:
         above = [up for up in found if up > again]
         up = next(iter(above or found), view.scroll)
         self.change_view(find=text, scroll=min(up, max(0, len(lines) - self.pane_rows)))
-        place = f", {found.index(up) + 1} of {len(found)} from below" if found else ""
-        self.say(f"{text}{place or ' is not there'}", bad=not found)
+        place = f", match {found.index(up) + 1} of {len(found)} from the end" if found else ""
+        self.say(f"{text}{place or ' not found'}", bad=not found)
 
     def _narrow(self, text: str) -> None:
-        """Narrow the runs down; the cursor stays with its run where that is still there."""
+        """Filter the runs; the cursor stays on its run if that is still listed."""
         self.change_view(filter=text)
         rows = ordered(self.model)
         if rows and not any(self.model.view.selected in row.runs for row in rows):
             self.change_view(selected=rows[0].runs[0], moved=True)
         if text:
-            self.say(f"{len(rows)} of them; Esc shows all")
+            self.say(f"{len(rows)} shown; Esc shows all")
 
     def action_pin(self) -> None:
         view = self.model.view
@@ -319,8 +319,8 @@ class Actions:
         self.change_view(metric=ring[(at + 1) % len(ring)], pane="charts")
 
     def action_metrics(self) -> None:
-        """Offer all metrics in a list."""
-        from lrtui.tui.screens.picker import Entry, Pick  # needed seldom
+        """Show all metrics in a list."""
+        from lrtui.tui.screens.picker import Entry, Pick  # rarely needed
 
         def picked(name: str | None) -> None:
             if name is not None:
@@ -355,7 +355,7 @@ class Actions:
         self.change_view(smooth=weight > 0, weight=weight)
 
     def action_cursor(self) -> None:
-        """Show a cursor in the charts; then the values beside it; then none."""
+        """Turn the charts' cursor on, then show its values, then turn it off."""
         view = self.model.view
         if view.cursor is None:
             self.change_view(cursor=sum(view.window) / 2, pane="charts")
@@ -365,7 +365,7 @@ class Actions:
             self.change_view(cursor=None, pane="charts")
 
     def action_across(self, steps: int) -> None:
-        """Move the cursor; without one, what the charts show."""
+        """Move the cursor; without a cursor, move the zoomed window."""
         view = self.model.view
         low, high = view.window
         step = (high - low) / STEPS * steps
@@ -395,7 +395,7 @@ class Actions:
     # ------------------------------------------------ panes
 
     def _turn_to(self, pane: Pane) -> None:
-        """Show a pane in the place of the charts, or the charts again."""
+        """Show a pane instead of the charts, or the charts again."""
         self.change_view(pane="charts" if self.model.view.pane == pane else pane, scroll=0)
 
     def action_output(self) -> None:
@@ -423,7 +423,7 @@ class Actions:
         self._turn_to("search")
 
     def action_range(self) -> None:
-        """Show the range test behind the run; then those after it; then the charts."""
+        """Show the range test of the run, then the following ones, then the charts."""
         tests = [run.id for run in self.model.tests]
         if not tests:
             self.say("this sweep has no range test", bad=True)
@@ -435,7 +435,7 @@ class Actions:
         self.change_view(pane="range" if rest else "charts", test=rest[0] if rest else "")
 
     def action_charts_back(self) -> None:
-        """Go back to the charts; from there to all runs."""
+        """Go back to the charts; from there, clear the filter."""
         if self.model.view.pane == "charts" and self.model.view.filter:
             self.change_view(filter="")
         else:
@@ -471,7 +471,7 @@ class Actions:
         )
 
     def text_lines(self, pane: str, width: int) -> int:
-        """Return how many lines of text a pane has that is `width` cells wide; 0 for a picture."""
+        """Return the number of text lines of a pane that is `width` cells wide; 0 for a chart."""
         pages = self.model.pages
         if pane == "search":
             return lines_of(self.model, width)
@@ -483,13 +483,13 @@ class Actions:
     # ------------------------------------------------ monitor
 
     def action_help(self) -> None:
-        from lrtui.tui.screens.help import Help  # needed seldom
+        from lrtui.tui.screens.help import Help  # rarely needed
 
         self.push_screen(Help())
 
     def action_theme(self) -> None:
-        """Offer the themes in a list."""
-        from lrtui.tui.screens.picker import Entry, Pick  # needed seldom
+        """Show the themes in a list."""
+        from lrtui.tui.screens.picker import Entry, Pick  # rarely needed
         from lrtui.tui.themes import THEMES
 
         def picked(name: str | None) -> None:
@@ -501,16 +501,16 @@ class Actions:
         self.push_screen(Pick("Theme", entries, self.theme), picked)
 
     def action_export(self) -> None:
-        """Write what is seen; the picture of the charts takes a second or two, so all of it is done in a thread."""
+        """Export the view in a thread, because drawing the charts takes a second or two."""
         text = "\n".join(self.screen_lines()) + "\n"
-        self.say("writing what is seen ...")
+        self.say("exporting the view ...")
         work = partial(self._export, self.model, text, self.export_screenshot(), self.charts_seen())
         self.run_worker(work, thread=True, exit_on_error=False)
 
     def _export(
         self, model: ViewModel, text: str, screen: str, charts: Sequence[ChartPanel]
     ) -> None:
-        from lrtui.tui.export import write  # needed seldom
+        from lrtui.tui.export import write  # rarely needed
         from lrtui.tui.panels import Chart
         from lrtui.tui.themes import DARK, THEMES
 
@@ -522,7 +522,7 @@ class Actions:
         try:
             written = write(self.directory, model, (text, screen), pictures, theme)
         except OSError as error:
-            self.call_from_thread(self.say, f"cannot be written: {error.strerror}", bad=True)
+            self.call_from_thread(self.say, f"cannot export: {error.strerror}", bad=True)
         else:
             self.call_from_thread(self.say, str(written), bad=bool(written.missing))
 
@@ -534,7 +534,7 @@ class Actions:
         self.exit(130)
 
     def action_leave(self) -> None:
-        """Leave; while runs live, ask whether they should go on."""
+        """Quit; if runs are live, ask whether to stop them."""
         model: ViewModel = self.model
         sweep = model.snapshot.sweep if model.snapshot else None
         live = 0
@@ -543,7 +543,7 @@ class Actions:
         if not live:
             self.exit(0)
             return
-        from lrtui.tui.screens.confirm import leave  # needed seldom
+        from lrtui.tui.screens.confirm import leave  # rarely needed
 
         def answered(result: str | None) -> None:
             if result == "detach":

@@ -58,20 +58,20 @@ if TYPE_CHECKING:
     from lrtui.tui.view_store import ViewStore
 
 CHARTS = 4
-HINT = "?: help   K: kill the run (asks)   q: detach, runs go on"
-"""What somebody who sees the monitor for the first time needs to know."""
+HINT = "?: help   K: kill the run (asks)   q: detach, runs continue"
+"""The hint for the first use of the monitor."""
 ANSWER_SECONDS = 8.0
-"""How long an answer stays at least before the next event may replace it."""
+"""The minimum time that an answer is shown before an event may replace it."""
 
 
 class Main(Screen[None], inherit_bindings=False):
-    """The only lasting screen; Textual's own keys (Tab, Ctrl-C, ...) are not bound on it."""
+    """The main screen; Textual's own keys (Tab, Ctrl-C, ...) are not bound on it."""
 
     AUTO_FOCUS = ""
 
 
 class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=False):
-    """Shows one experiment directory until the user leaves."""
+    """Shows one experiment directory until the user quits."""
 
     CSS_PATH = "lrtui.tcss"
     AUTO_FOCUS = ""
@@ -81,7 +81,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         for key in KEYMAP
         if key.action == "interrupt"
     ]
-    """What holds in questions too; `turns` takes the other keys."""
+    """The keys that also work in dialogs; `key_queue` delivers the other keys."""
 
     theme: reactive[str] = reactive(themes.DARK.name, init=False)
     model: reactive[ViewModel] = reactive(
@@ -99,15 +99,15 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         keeps_series: bool = True,
         in_browser: bool = False,
     ) -> None:
-        """Show `directory`; with a view_store the view is as it was left, and is kept on leaving."""
+        """Show `directory`; with a view store, restore the view and store it on exit."""
         super().__init__(driver_class=_driver_of_browser() if in_browser else None)
         self.most_bytes = most_bytes
         self.animation_level = "none"
         self.directory = directory
         self.bug: BaseException | None = None
-        """What ended the app although the user did not ask for it."""
+        """The internal error that ended the app."""
         self.deeds: deque[UndoEntry] = deque(maxlen=MOST_DEEDS)
-        """What was done in this monitor, the latest last."""
+        """The undoable actions of this monitor, the latest last."""
         self._looked_only = view_only
         self._said_at = time.monotonic()
         self._marks = RunColors()
@@ -149,26 +149,26 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     @property
     @override
     def available_themes(self) -> dict[str, Theme]:
-        """The looks that there are; Textual's own are none, since no chart is made for them."""
+        """The available themes, without Textual's own, for which the charts have no colours."""
         return themes.textual()
 
     # ------------------------------------------------ life
 
     def on_mount(self) -> None:
-        """Paint first; read, import and start everything else afterwards."""
+        """Paint first; read and start everything else afterwards."""
         self._catch_signals()
         self._lay_out()
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.call_after_refresh(self._reader.start)
 
     def on_unmount(self) -> None:
-        """End the reader, and remember what was looked at."""
+        """Stop the reader and store the view."""
         self._reader.end()
         if self._view_store is not None:
             self._view_store.keep(self.model.view, self.theme)
 
     def wait(self) -> None:
-        """Give the reader a second to keep what it read; the terminal is the user's again by then."""
+        """Give the reader a second to write its cache; the terminal is restored by then."""
         if self._reader.is_alive():
             self._reader.join(1.0)
 
@@ -179,7 +179,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         await super().on_event(event)
 
     def _end_hint(self) -> None:
-        """Wipe the first-use hint, for ever."""
+        """Remove the first-use hint permanently."""
         self._hinting = False
         self.model = replace(self.model, notice=Notice())
         if self._view_store is not None:
@@ -193,7 +193,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
                 loop.add_signal_handler(number, self._leave, 128 + number)
 
     def _leave(self, code: int) -> None:
-        """Leave with the terminal restored; when even that hangs (its other end is gone), leave without."""
+        """Exit with the terminal restored; if that hangs (its other end is gone), exit without."""
 
         def give_up() -> None:
             if isinstance(self._driver, TerminalDriver):
@@ -206,19 +206,19 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         self.exit(code, return_code=code)
 
     def on_hung_up(self, _: HungUp) -> None:
-        """Leave as at SIGHUP, which does not always come."""
+        """Exit as on SIGHUP, which is not always sent."""
         self._leave(128 + signal.SIGHUP)
 
     @override
     def _handle_exception(self, error: Exception) -> None:
-        """Keep a bug for the caller, who names its log; Textual would print it over the terminal."""
+        """Keep an internal error for the caller, which logs it; Textual would print it over the terminal."""
         if self.is_headless:
             super()._handle_exception(error)
             return
         self.bug = self.bug or error
         self.exit(3, return_code=3)
 
-    # ------------------------------------------------ what the reader tells
+    # ------------------------------------------------ messages of the reader
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Show the directory as it is now."""
@@ -252,20 +252,20 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         self.model = replace(self.model, pages=message.pages)
 
     def on_machine_read(self, message: MachineRead) -> None:
-        """Show what the machine does."""
+        """Show the load of the machine."""
         self.model = replace(self.model, history=message.history)
 
     def on_alarmed(self, _: Alarmed) -> None:
-        """Ring: something happened that calls for somebody."""
+        """Ring the bell."""
         self.bell()
 
     def on_reader_failed(self, message: ReaderFailed) -> None:
-        """End with the reader's bug: a monitor that shows nothing new would lie."""
+        """Exit with the reader's error: a monitor without updates would mislead."""
         self.bug = message.error
         self.exit(3, return_code=3)
 
     def watch_model(self, model: ViewModel) -> None:
-        """Keep sizes and the reader in step with what is shown."""
+        """Update the layout and the reader after a change of the model."""
         self._lay_out()
         self._reader.watched = model.view.pane == "hardware"
         standings = model.snapshot.standings if model.snapshot else []
@@ -280,7 +280,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Give every panel its height; nothing happens while the arrangement is the same."""
+        """Set the height of every panel if the arrangement has changed."""
         if not self.is_running or not self.screen_stack:
             return
         view, snapshot = self.model.view, self.model.snapshot
@@ -319,22 +319,22 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     @property
     @override
     def pane_rows(self) -> int:
-        """How many lines of text the large area shows."""
+        """The number of text lines in the large area."""
         return max(1, self.screen_stack[0].query_one("#main").size.height - 1)
 
     @property
     @override
     def charts_shown(self) -> int:
-        """How many charts share the screen."""
+        """The number of charts on the screen."""
         return self.screen_stack[0].query_one("#chart0", Chart).shown
 
     def screen_lines(self) -> list[str]:
-        """Return what the screen shows, as text."""
+        """Return the content of the screen as text."""
         strips = self.screen._compositor.render_strips()  # noqa: SLF001  # as Textual's own export does
         return [strip.text.rstrip() for strip in strips]
 
     def charts_seen(self) -> list[ChartPanel]:
-        """Return what is drawn in the large area, and the charts, which stand behind where that is text."""
+        """Return the chart panel in the large area, if any, and the charts."""
         main = self.screen_stack[0]
         large = main.query(f"#large-{self.model.view.pane}").results(ChartPanel)
         return [*large, *(chart for chart in main.query(Chart) if chart.slot < chart.shown)]
@@ -342,12 +342,12 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     # ------------------------------------------------ the supervisor
 
     def change_view(self, **changes: Any) -> None:
-        """Change what the user looks at; what was answered before is wiped."""
+        """Change the view and remove the last answer."""
         self.model = replace(self.model, view=replace(self.model.view, **changes), notice=Notice())
         self._reader.look_now()
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Show one line, until a key or, after a while, an event replaces it."""
+        """Show one line until a key or, after a while, an event replaces it."""
         self._said_at = time.monotonic()
         self.model = replace(self.model, notice=Notice(text, bad=bad))
 
@@ -358,7 +358,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         then_leave: int | None = None,
         remember: bool = True,
     ) -> None:
-        """Send commands in a thread, each after the one before was done; the last answer is shown in the line of answers."""
+        """Send commands in a thread, each after the previous one was done; show the last answer in the message line."""
         self.say(f"{doing} ...")
         deed = None
         if remember and self.model.snapshot is not None:
@@ -369,7 +369,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     def _send(
         self, commands: Sequence[AnyCommand], deed: UndoEntry | None, then_leave: int | None
     ) -> None:
-        from lrtui.sweep.mailbox import send  # off the way to the first paint
+        from lrtui.sweep.mailbox import send  # not needed for the first paint
 
         try:
             for command in commands:
@@ -380,9 +380,9 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
             return
         except OSError as error:
-            self.call_from_thread(self.say, f"cannot ask: {error}", bad=True)
+            self.call_from_thread(self.say, f"cannot send the command: {error}", bad=True)
             return
-        self._reader.catch_up()  # an answer and its undoing are about what is seen
+        self._reader.catch_up()  # the answer and its undo must match the screen
         hint = f"; {answer.hint}" if answer.hint else ""
         if answer.ok and deed is not None:
             self.deeds.append(deed)
@@ -392,7 +392,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             self.call_from_thread(self.say, answer.answer + hint, bad=not answer.ok)
 
     def _wake_supervisor(self) -> None:
-        from lrtui.sweep.mailbox import ensure_supervisor  # off the way to the first paint
+        from lrtui.sweep.mailbox import ensure_supervisor  # not needed for the first paint
 
         try:
             ensure_supervisor(self.directory)
@@ -401,7 +401,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
 
     @override
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Return the command palette's entries: the one table of keys."""
+        """Return the command palette's entries, from the table of keys."""
         for key in KEYMAP:
             yield SystemCommand(
                 f"{key.help} ({key.shown})", key.group, partial(self.run_action, key.action)

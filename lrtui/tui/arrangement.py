@@ -1,4 +1,4 @@
-"""Where the panels stand at each size: pure arithmetic, so that it can be tested without a screen."""
+"""The layout of the panels at each size: pure arithmetic, so that it can be tested without a screen."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import Pane, ViewModel
 
 SMALL = (60, 16)
-"""Below this the leaderboard stands alone, with the line of answers."""
+"""Below this width only the leaderboard and the message line are shown."""
 LARGE = (120, 30)
-"""From here on two charts stand side by side, and further panes below the leaderboard."""
+"""From this width on there are two charts side by side, and panes below the leaderboard."""
 WIDE = 150
-"""From here on three panes stand there."""
+"""From this width on there are three panes below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Heights in rows; 0: not there."""
+    """Heights in rows; 0: not shown."""
 
     status: int
     main: int
-    """Charts, or what replaces them."""
+    """The charts, or the pane shown instead."""
     leaderboard: int
     below: int
-    """The panes that `beside` names."""
+    """The panes that `beside` returns."""
     alert: int
     keys: int
     charts: int
-    """How many charts share the main area."""
+    """The number of charts in the main area."""
 
 
 def arrange(width: int, height: int, rows: int, charts: int) -> Arrangement:
@@ -48,7 +48,7 @@ def arrange(width: int, height: int, rows: int, charts: int) -> Arrangement:
 
 
 def beside(model: ViewModel, width: int) -> tuple[Pane, ...]:
-    """Return the panes below the leaderboard: the first two or three that have something to say."""
+    """Return the panes below the leaderboard: the first two or three that have content."""
     from lrtui.tui.charts.sensitivity_chart import has_points
 
     chart: list[Pane] = ["sensitivity"] if has_points(model) else ["range"] if model.tests else []

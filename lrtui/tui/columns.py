@@ -1,4 +1,4 @@
-"""The columns of the leaderboard: what each says, how wide it is, and which give way on a narrow screen.
+"""The columns of the leaderboard: their content, width, and which are dropped on a narrow screen.
 
 To add a column: one line in the table.
 """
@@ -25,7 +25,7 @@ Text = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One standing, with what its cells need."""
+    """One standing with the data for its cells."""
 
     model: ViewModel
     standing: Standing
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; those with the highest `rank` give way first."""
+    """One column; those with the highest `rank` are dropped first."""
 
     title: Callable[[ViewModel], str]
     cell: Callable[[Row], Text]
@@ -52,7 +52,7 @@ class Column:
     rank: int
     right: bool = False
     wants: Callable[[Sequence[Standing]], bool] = lambda _: True
-    """Whether the rows have anything to say here."""
+    """Whether any row has a value for the column."""
     grows: bool = False
 
 
@@ -92,7 +92,7 @@ def _state_short(row: Row) -> Text:
 
 
 def _rung(row: Row) -> str:
-    """Return the length at which a waiting run stands; "" for any other."""
+    """Return the rung at which a run waits; "" for any other run."""
     runs = row.model.snapshot.sweep.runs if row.model.snapshot else {}
     waits = row.standing.state == "waiting" and row.run in runs
     return amount_short(runs[row.run].until) if waits else ""
@@ -203,7 +203,7 @@ _NARROW = (
 
 
 def columns_for(rows: Sequence[Standing], width: int) -> list[Column]:
-    """Return the columns that fit, the least important left out."""
+    """Return the columns that fit, without the least important."""
     chosen = [c for c in (_WIDE if width >= 110 else _NARROW) if c.wants(rows)]
     while len(chosen) > 5 and _total(chosen) > width:
         chosen.remove(max(chosen, key=lambda c: c.rank))
@@ -211,7 +211,7 @@ def columns_for(rows: Sequence[Standing], width: int) -> list[Column]:
 
 
 def spread(columns: Sequence[Column], width: int) -> list[int]:
-    """Return the width of each column; what is left over goes to the one that grows."""
+    """Return the width of each column; the remaining width goes to the column that grows."""
     spare = max(0, width - _total(columns))
     return [c.width + (spare if c.grows else 0) for c in columns]
 

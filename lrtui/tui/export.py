@@ -1,7 +1,7 @@
-"""What `w` writes: the charts as PNG, the screen as SVG and as text, and the runs that are listed as a table.
+"""What `w` exports: the charts as PNG, the screen as SVG and text, and the listed runs as CSV.
 
-Into `exports/` of the experiment directory; where that cannot be written, below the present folder. Called in a thread. The PNG
-is drawn by a process of its own, because matplotlib is not for the monitor (`lrtui/report/figures/seen.py`).
+The files go to `exports/` in the experiment directory or, if that is not writable, below the current folder. Called in a thread. The PNG
+is drawn by a separate process, to keep matplotlib out of the monitor (`lrtui/report/figures/screen_charts.py`).
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("rank", "runs", "lr", "optimizer", "schedule", "values", "state", "level")
 DRAW_SECONDS = 60.0
-"""A drawing that takes longer is given up; usual is one or two."""
+"""Timeout of the drawing, which usually takes one or two seconds."""
 _MEASURED = ("value", "value_at", "se", "best", "best_at", "val_loss", "latest", "why")
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written."""
+    """The result of an export."""
 
     folder: Path
     missing: str = ""
-    """Why there is no PNG of the charts; "" where there is one."""
+    """Why there is no PNG of the charts; "" if there is one."""
 
     def __str__(self) -> str:
         shown = min(str(self.folder), os.path.relpath(self.folder), key=len)
         if self.missing:
-            return f"written: {shown}/screen.svg; no PNG: {self.missing}"
-        return f"written: {shown}/charts.png, beside it SVG, text, CSV"
+            return f"exported: {shown}/screen.svg; no PNG: {self.missing}"
+        return f"exported: {shown}/charts.png, and SVG, text, CSV beside it"
 
 
 def write(
@@ -59,10 +59,10 @@ def write(
     pictures: Sequence[Picture],
     theme: Theme,
 ) -> Written:
-    """Write all of it into a new folder: the screen as (text, SVG), the pictures as one PNG, the runs.
+    """Write the screen as (text, SVG), the pictures as one PNG, and the runs into a new folder.
 
     Raises:
-        OSError: neither place can be written.
+        OSError: neither place is writable.
 
     """
     folder = _folder(directory)
@@ -77,7 +77,7 @@ def write(
 
 
 def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple[bytes, str]:
-    """Return the charts as PNG, or b"" and why not."""
+    """Return the charts as PNG, or b"" and the reason."""
     names = {"ink": styled_text.TEXT, "faint": styled_text.FAINT, "rule": styled_text.RULE}
     seen = {
         "title": _title(model),
@@ -95,9 +95,9 @@ def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple
         return b"", clean(str(error), 200)
     if done.returncode == 0 and done.stdout:
         return done.stdout, ""
-    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
+    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without output"]
     if "No module named 'matplotlib" in lines[-1]:
-        return b"", "matplotlib is not installed here; pip install matplotlib"
+        return b"", "matplotlib is not installed; run: pip install matplotlib"
     return b"", clean(lines[-1], 200)
 
 
@@ -125,7 +125,7 @@ def _worn(picture: Any, theme: Theme) -> Any:
 
 
 def table(model: ViewModel) -> str:
-    """Return the runs that the leaderboard lists, in its order, as CSV."""
+    """Return the runs of the leaderboard as CSV, in its order."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*_COLUMNS, *_MEASURED])

@@ -1,4 +1,4 @@
-"""The one table of keys: it feeds dispatch, the footer, the help screen and the command palette.
+"""The table of keys, used by dispatch, the footer, the help screen and the command palette.
 
 To add a key: one line here and one `action_...` in `lrtui.tui.app`.
 """
@@ -15,23 +15,23 @@ Group = Literal["Runs", "Leaderboard", "Charts", "Panes", "Monitor"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing that the user can ask for."""
+    """One action of the user and its keys."""
 
     keys: str
     """Textual's names, comma separated."""
     action: str
     """Name of the app's action."""
     shown: str
-    """How the key is written for people."""
+    """The key as it is displayed."""
     label: str
-    """The footer's word."""
+    """The label in the footer."""
     help: str
-    """What it does, for the help screen and the command palette."""
+    """What the key does, for the help screen and the command palette."""
     group: Group
     footer: int = 0
-    """Importance in the footer, 1 first; 0: not there."""
+    """Importance in the footer, 1 first; 0: not in the footer."""
     acts: bool = False
-    """Whether it asks something of the supervisor."""
+    """Whether it sends a command to the supervisor."""
 
 
 USUAL: tuple[Key, ...] = (
@@ -56,13 +56,13 @@ USUAL: tuple[Key, ...] = (
         5,
         acts=True,
     ),
-    Key("n", "new", "n", "new", "Add a run with an LR of your own", "Runs", 6, acts=True),
+    Key("n", "new", "n", "new", "Add a run with an LR that you type", "Runs", 6, acts=True),
     Key(
         "z",
         "pause",
         "z",
         "pause",
-        "Pause the run by a checkpoint; again: go on",
+        "Pause the run at a checkpoint; again: resume",
         "Runs",
         7,
         acts=True,
@@ -81,7 +81,7 @@ USUAL: tuple[Key, ...] = (
         "parallel(1)",
         ">",
         "more",
-        "One more run at a time",
+        "Run one more at a time",
         "Runs",
         acts=True,
     ),
@@ -90,7 +90,7 @@ USUAL: tuple[Key, ...] = (
         "parallel(-1)",
         "<",
         "fewer",
-        "One run less at a time",
+        "Run one fewer at a time",
         "Runs",
         acts=True,
     ),
@@ -99,7 +99,7 @@ USUAL: tuple[Key, ...] = (
         "undo",
         "U",
         "undo",
-        "Undo what you did last here; says what it does",
+        "Undo your last action in this monitor",
         "Runs",
         acts=True,
     ),
@@ -113,7 +113,7 @@ USUAL: tuple[Key, ...] = (
         "filter",
         "/",
         "filter",
-        "Only some runs: lr>=1e-3 adam; in the log: find",
+        "Filter runs (lr>=1e-3 adam); in the log: find",
         "Leaderboard",
         16,
     ),
@@ -125,24 +125,24 @@ USUAL: tuple[Key, ...] = (
     Key("s", "smooth", "s", "smooth", "Smoothing on or off", "Charts", 13),
     Key("plus,equals_sign", "weight(1)", "+", "smoother", "More smoothing", "Charts"),
     Key("minus", "weight(-1)", "-", "rougher", "Less smoothing", "Charts"),
-    Key("0", "weight(0)", "0", "usual", "The usual smoothing, 0.6", "Charts"),
+    Key("0", "weight(0)", "0", "usual", "Default smoothing, 0.6", "Charts"),
     Key("a", "axis", "a", "axis", "x axis: epoch, step or time", "Charts", 17),
     Key(
         "c",
         "cursor",
         "c",
         "cursor",
-        "A cursor in the charts; again: its values; off",
+        "Cursor in the charts; again: its values; off",
         "Charts",
         20,
     ),
-    Key("right", "across(1)", "→", "right", "Cursor to the right, or the zoomed chart", "Charts"),
-    Key("left", "across(-1)", "←", "left", "Cursor to the left, or the zoomed chart", "Charts"),
-    Key("shift+right", "across(10)", "⇧→", "far right", "Ten times as far to the right", "Charts"),
-    Key("shift+left", "across(-10)", "⇧←", "far left", "Ten times as far to the left", "Charts"),
-    Key("i", "zoom(1)", "i", "zoom in", "Zoom in, around the cursor", "Charts"),
+    Key("right", "across(1)", "→", "right", "Move the cursor or the zoomed chart right", "Charts"),
+    Key("left", "across(-1)", "←", "left", "Move the cursor or the zoomed chart left", "Charts"),
+    Key("shift+right", "across(10)", "⇧→", "far right", "Move ten times as far right", "Charts"),
+    Key("shift+left", "across(-10)", "⇧←", "far left", "Move ten times as far left", "Charts"),
+    Key("i", "zoom(1)", "i", "zoom in", "Zoom in around the cursor", "Charts"),
     Key("u", "zoom(-1)", "u", "zoom out", "Zoom out", "Charts"),
-    Key("x", "zoom(0)", "x", "whole", "The whole x axis", "Charts"),
+    Key("x", "zoom(0)", "x", "whole", "Show the whole x axis", "Charts"),
     Key("1", "charts(1)", "1", "one", "One wide chart", "Charts"),
     Key("2", "charts(2)", "2", "two", "Two charts", "Charts"),
     Key("4", "charts(4)", "4", "four", "Four charts", "Charts"),
@@ -156,10 +156,10 @@ USUAL: tuple[Key, ...] = (
         10,
     ),
     Key("r", "search", "r", "rungs", "The search: verdict, rungs, budget, reasons", "Panes", 11),
-    Key("t", "range", "t", "range", "Curve of the range test; again: the next one", "Panes", 12),
-    Key("l", "output", "l", "log", "Output of the run; again: the charts", "Panes", 8),
-    Key("v", "derived", "v", "derived", "Train/test gap, unsteadiness, time to a target", "Panes"),
-    Key("J", "journal", "J", "journal", "Journal: what happened when, and by whom", "Panes"),
+    Key("t", "range", "t", "range", "Range test curve; again: the next one", "Panes", 12),
+    Key("l", "output", "l", "log", "Output of the run; again: charts", "Panes", 8),
+    Key("v", "derived", "v", "derived", "Train/test gap, unsteadiness, time to target", "Panes"),
+    Key("J", "journal", "J", "journal", "Journal: all events, with time and origin", "Panes"),
     Key("H", "hardware", "H", "hardware", "Hardware: CPU, GPUs and memory over time", "Panes"),
     Key("enter", "settings", "Enter", "settings", "Settings of the run", "Panes", 18),
     Key("E", "explain", "E", "explain", "Explain why the run waits, runs or ended", "Panes"),
@@ -178,22 +178,22 @@ USUAL: tuple[Key, ...] = (
         "export",
         "w",
         "export",
-        "Write what is seen: PNG, SVG, text, CSV",
+        "Export the view: PNG, SVG, text, CSV",
         "Monitor",
     ),
-    Key("M", "mouse", "M", "mouse", "Mouse on or off: select, zoom, scroll by it", "Monitor"),
+    Key("M", "mouse", "M", "mouse", "Mouse on or off (select, zoom, scroll)", "Monitor"),
     Key("T", "theme", "T", "theme", "Theme: dark, light, high contrast", "Monitor"),
     Key("question_mark", "help", "?", "help", "This help", "Monitor", 1),
-    Key("q,ctrl+q", "leave", "q", "quit", "Leave: detach, or stop all", "Monitor", 2),
-    Key("ctrl+l", "redraw", "Ctrl-L", "redraw", "Draw the screen anew", "Monitor"),
-    Key("ctrl+c", "interrupt", "Ctrl-C", "detach", "Detach; the runs go on", "Monitor"),
+    Key("q,ctrl+q", "leave", "q", "quit", "Quit: detach or stop all runs", "Monitor", 2),
+    Key("ctrl+l", "redraw", "Ctrl-L", "redraw", "Redraw the screen", "Monitor"),
+    Key("ctrl+c", "interrupt", "Ctrl-C", "detach", "Detach; the runs continue", "Monitor"),
 )
 
 KEYMAP = changed(USUAL)
-"""The table as the user's own file changes it."""
+"""The table with the changes from the user's key file."""
 
 ACTIONS: dict[str, str] = {
     "ctrl+p": "command_palette",
     **{name: key.action for key in KEYMAP for name in key.keys.split(",")},
 }
-"""What each key does in the monitor itself, by Textual's names of keys."""
+"""The action of each key on the main screen, by Textual's key names."""

@@ -1,7 +1,7 @@
-"""What the mouse does while it is switched on (`M`): never anything that no key does.
+"""What the mouse does while it is on (`M`); every mouse action also has a key.
 
 A click selects a row or sets the charts' cursor; the wheel zooms a chart around the pointer, moves through the leaderboard and
-scrolls text. Only presses and the wheel are reported (no movements), so nothing is sent while the mouse is merely moved.
+scrolls text. Only presses and the wheel are reported (no movements), so moving the mouse sends nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _NOTCH = 0.8
-"""How much of what a chart shows is left after one notch of the wheel."""
+"""The share of the x axis that remains after one notch of the wheel."""
 _LINES = 3
-"""Lines of text that one notch scrolls."""
+"""Lines of text scrolled by one notch."""
 
 
 def zoomed(window: tuple[float, float], centre: float, factor: float) -> tuple[float, float]:
-    """Return the part of the x axis that is `factor` times as wide, what stands at `centre` staying where it is."""
+    """Return the window scaled by `factor` around `centre`."""
     low, high = window
     size = max(LEAST_WINDOW, min((high - low) * factor, 1.0))
     if size >= 1:
@@ -38,7 +38,7 @@ def zoomed(window: tuple[float, float], centre: float, factor: float) -> tuple[f
 
 
 class Mouse:
-    """Mix into the app: where the mouse points at, and what follows."""
+    """The mouse handling of the app, as a mixin."""
 
     model: ViewModel
     change_view: Callable[..., None]
@@ -49,18 +49,20 @@ class Mouse:
     _driver: Any
 
     def action_mouse(self) -> None:
-        """Take the mouse from the terminal, or give it back."""
+        """Turn mouse reporting on or off."""
         capture = getattr(self._driver, "capture", None)
         if capture is None:
-            self.say("whether the mouse is ours is not decided here (LRTUI_PLAIN)", bad=True)
+            self.say("the mouse cannot be switched in this mode (LRTUI_PLAIN)", bad=True)
             return
         on = not self.model.view.mouse
         capture(on=on)
         self.change_view(mouse=on)
-        self.say("mouse on; M: off again, for copying" if on else "mouse off: copy with it")
+        self.say(
+            "mouse on; M turns it off for copying" if on else "mouse off; select text to copy it"
+        )
 
     def on_mouse_down(self, event: MouseDown) -> None:
-        """Select the row, or set the cursor where a chart was clicked."""
+        """Select the clicked row, or set the cursor in the clicked chart."""
         panel, x, y = self._under(event)
         if isinstance(panel, Leaderboard):
             run = panel.run_at(y)
@@ -72,7 +74,7 @@ class Mouse:
                 self.change_view(cursor=place)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
-        """Go down, or see more of the x axis."""
+        """Go down, or zoom out."""
         self._wheel(event, 1)
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
@@ -80,7 +82,7 @@ class Mouse:
         self._wheel(event, -1)
 
     def _under(self, event: MouseEvent) -> tuple[Widget, int, int]:
-        """Return the widget under the pointer and where in it that is; a terminal's events name none."""
+        """Return the widget under the pointer and the position in it; the terminal's events name no widget."""
         widget, region = self.screen.get_widget_at(event.screen_x, event.screen_y)
         return widget, event.screen_x - region.x, event.screen_y - region.y
 
@@ -97,7 +99,7 @@ class Mouse:
             self._scroll((panel.id or "").removeprefix("large-"), step, panel.size)
 
     def _scroll(self, pane: str, step: int, size: Size) -> None:
-        """Scroll the large pane or a small one; those with nothing to scroll stay."""
+        """Scroll the large pane or a small one."""
         most = max(0, self.text_lines(pane, size.width) - size.height + 1)
         change = _LINES * (-step if pane in FROM_END else step)
         now = max(0, min(min(self.model.view.scroll_of(pane), most) + change, most))

@@ -1,4 +1,4 @@
-"""Plays a recorded sweep again, at its own pace or faster, in the same monitor; `lrtui replay` opens it.
+"""Replays a recorded sweep in the monitor at its original speed or faster, for `lrtui replay`.
 
 A directory of its own is made and filled as the recorded one was: journal lines at their times, each metric line at its attempt's
 start plus its `time`, a run's output evenly over its attempt. The recorded directory is only read, and nothing is launched.
@@ -29,13 +29,13 @@ from lrtui.sweep.state import Sweep, fold
 TICK_SECONDS = 0.1
 BEAT_SECONDS = 2.0
 _LONGEST = 1 << 20
-"""Bytes of the longest line that is played."""
+"""The longest line that is replayed, in bytes."""
 _SMALL = 1 << 20
-"""Bytes of the largest file that is copied as it is."""
+"""The largest file that is copied unchanged, in bytes."""
 
 
 class Due(NamedTuple):
-    """Bytes that were appended to a file, by its place in the directory, at a time."""
+    """Bytes appended to a file, given by its path in the directory, at a time."""
 
     at: float
     path: Path
@@ -43,7 +43,7 @@ class Due(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """When one process of a run began and ended."""
+    """The start and the end of one attempt."""
 
     folder: Path
     began: float
@@ -51,7 +51,7 @@ class Attempt(NamedTuple):
 
 
 class Player(threading.Thread):
-    """Fills a directory as the recorded one was filled, `speed` times as fast.
+    """Fills a directory in the order of the recorded one, `speed` times as fast.
 
     Raises:
         UserError: nothing was recorded there, or the speed is not above 0.
@@ -61,25 +61,25 @@ class Player(threading.Thread):
     def __init__(self, recorded: Path, into: Path, speed: float) -> None:
         super().__init__(daemon=True, name="lrtui-replay")
         if not 0 < speed < float("inf"):
-            raise UserError(f"cannot play at speed {speed}", hint="for example: --speed 20")
+            raise UserError(f"cannot replay at speed {speed}", hint="for example: --speed 20")
         self._recorded, self._into, self._speed = recorded, into, speed
         self._events = list(JournalTail(Layout(recorded).journal).rest())
         if not self._events:
-            raise UserError("nothing was recorded here yet", str(recorded))
+            raise UserError("the directory has no recording", str(recorded))
         self._ended = threading.Event()
         for name in ("format", "experiment.toml", "origin.json"):
             _copy(recorded / name, into / name)
 
     def stop(self) -> None:
-        """Play no more."""
+        """Stop replaying."""
         self._ended.set()
         if self.is_alive():
             self.join(2)
 
     @override
     def run(self) -> None:
-        """Play to the end of the recording."""
-        with suppress(FileNotFoundError):  # the monitor was left, its directory is gone
+        """Replay to the end of the recording."""
+        with suppress(FileNotFoundError):  # the monitor was closed and its directory removed
             self._play()
 
     def _play(self) -> None:
@@ -98,7 +98,7 @@ class Player(threading.Thread):
             beat = self._beat(beat)
 
     def pieces(self) -> Iterator[Due]:
-        """Yield everything that was written, in the order of its time; a line at a time is held in memory."""
+        """Yield everything that was written, ordered by time; only one line per file is held in memory."""
         sweep = fold(self._events)
         files = [self._journal()]
         for attempt in _attempts(sweep, self._events[-1].at):
@@ -143,7 +143,7 @@ class Player(threading.Thread):
             file.write(data)
 
     def _beat(self, last: float) -> float:
-        """Touch the beat now and then: whoever looks sees a sweep that lives."""
+        """Touch the heartbeat now and then, so that readers see a live sweep."""
         now = time.monotonic()
         if now - last < BEAT_SECONDS:
             return last
@@ -154,7 +154,7 @@ class Player(threading.Thread):
 def _attempts(sweep: Sweep, end: float) -> Iterator[Attempt]:
     for run in sweep.runs.values():
         if Path(run.folder).name != run.folder or run.folder in {"", ".", ".."}:
-            continue  # a stranger's journal must not lead out of its directory
+            continue  # a journal from elsewhere must not lead out of its directory
         for attempt in run.attempts:
             began = attempt.started_at or attempt.launched_at
             ended = attempt.ended_at if attempt.ended_at is not None else end
@@ -162,7 +162,7 @@ def _attempts(sweep: Sweep, end: float) -> Iterator[Attempt]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (where it ends, size of the file, line) of each whole line of a file; none where it cannot be read."""
+    """Yield (offset of its end, size of the file, line) for each complete line of a file; nothing if it cannot be read."""
     try:
         fd = open_regular(path)
     except OSError:
@@ -182,7 +182,7 @@ _timed = msgspec.json.Decoder(_Timed)
 
 
 def _seconds(line: bytes) -> float | None:
-    """Return when in its attempt a metric line was written; None where it does not say."""
+    """Return the time of a metric line within its attempt; None if the line has none."""
     try:
         seconds = _timed.decode(line).time
     except (ValueError, RecursionError):

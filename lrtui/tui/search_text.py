@@ -1,6 +1,6 @@
-"""The search in words: verdict, range tests, rungs with who went on or was stopped, what came later, and the budget.
+"""The search as text: verdict, range tests, rungs with the kept and the pruned runs, later runs, and the budget.
 
-Pure functions of the model. A row is text in colours; `wrap` breaks it where the pane ends.
+Pure functions of the model. A row is coloured text; `wrap` breaks it at the width of the pane.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 
 class Word(NamedTuple):
-    """A piece that is not broken unless it is longer than a line."""
+    """A piece of text that is only broken if it is longer than a line."""
 
     text: str
     colour: str = TEXT
 
 
 class Row(NamedTuple):
-    """What is said about one thing."""
+    """A label and the words after it."""
 
     label: str
     words: tuple[Word, ...]
 
 
 def rows(model: ViewModel) -> list[Row]:
-    """Return what there is to tell, the answer first, then the steps that led to it."""
+    """Return all rows, the verdict first, then the steps that led to it."""
     snapshot = model.snapshot
     plan = snapshot.sweep.plan if snapshot else None
     if snapshot is None or plan is None:
@@ -65,7 +65,7 @@ def rows(model: ViewModel) -> list[Row]:
 
 
 def headline(model: ViewModel) -> str:
-    """Return the verdict so far in one line; "" where there is none."""
+    """Return the verdict so far in one line; "" if there is none."""
     snapshot, found = model.snapshot, model.verdicts.overall
     if snapshot is None or snapshot.sweep.plan is None or found is None or found.lr is None:
         return ""
@@ -76,7 +76,7 @@ def headline(model: ViewModel) -> str:
 
 
 def budget(snapshot: Snapshot) -> str:
-    """Return what is spent, living attempts included, and what is left."""
+    """Return what is spent, including live attempts, and what is left."""
     plan = snapshot.sweep.plan
     if plan is None:
         return ""
@@ -100,7 +100,7 @@ def _tenths(value: float) -> float:
 
 
 def _running(snapshot: Snapshot, run: Run) -> float:
-    """Return what a living attempt has cost so far: a run that goes on is charged from where it goes on."""
+    """Return the cost of a live attempt so far; a resumed attempt counts from where it resumed."""
     series = snapshot.series.get(run.id)
     if series is None or not run.attempts:
         return 0.0
@@ -131,7 +131,7 @@ def _verdict(model: ViewModel, plan: Plan) -> list[Row]:
 
 
 def _tested(model: ViewModel, run: Run) -> Row:
-    """Return what a range test said, or how far it is."""
+    """Return the result of a range test, or its progress."""
     label = f"range {run.id}"
     tested = model.snapshot.sweep.ranges.get(run.id) if model.snapshot else None
     if run.alive:
@@ -142,13 +142,15 @@ def _tested(model: ViewModel, run: Run) -> Row:
         Word(f"{rule} {lr_rounded(lr)}", colour) for rule, lr, _, colour in suggestions(tested)
     ]
     turned = (
-        f"turned at {lr_rounded(tested.diverged)}" if tested.diverged else "the loss never turned"
+        f"diverged at {lr_rounded(tested.diverged)}"
+        if tested.diverged
+        else "the loss never diverged"
     )
     return Row(label, (*words, Word(tested.why or turned, FAINT)))
 
 
 def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
-    """Yield a row for each length at which the group is compared: who is there, who went on, who was stopped, and why."""
+    """Yield a row for each rung of the group: the runs at it, the kept runs, the pruned runs, and the reason."""
     runs = _of(sweep, group)
     first = min((run.seed for run in runs), default=0)
     runs = [run for run in runs if run.seed == first and run.origin == "strategy"]
@@ -167,22 +169,22 @@ def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: str) -> Iterable[R
 
 
 def _decided(model: ViewModel, sweep: Sweep, closed: RungClosed) -> list[Word]:
-    words = [Word("go on", OK)]
+    words = [Word("kept", OK)]
     words += [_valued(model, sweep, run, closed.level) for run in closed.kept]
     if closed.pruned:
-        words.append(Word("stopped", WARN))
+        words.append(Word("pruned", WARN))
         words += [_valued(model, sweep, run, closed.level) for run in closed.pruned]
     cut = "" if closed.cut is None else f"cut {number(closed.cut)}: "
     return [*words, Word(clean(f"({cut}{closed.why})"), FAINT)]
 
 
 def _under_way(model: ViewModel, runs: Sequence[Run], closed: RungClosed | None) -> list[Word]:
-    """Return those that wait at a rung, train towards it, or ended there otherwise; whom it decided on is told already."""
-    told = {*closed.kept, *closed.pruned} if closed else set()
+    """Return the runs that wait at a rung, train towards it, or ended there; those that it kept or pruned are left out."""
+    decided = {*closed.kept, *closed.pruned} if closed else set()
     return [
         Word(f"{style_of(shown_state(run)).symbol} {_short(model, run)}", model.mark(run.id).colour)
         for run in runs
-        if run.id not in told and (run.ending is None or run.ending.kind != "finished")
+        if run.id not in decided and (run.ending is None or run.ending.kind != "finished")
     ]
 
 
@@ -193,19 +195,21 @@ def _finished(model: ViewModel, runs: Sequence[Run]) -> list[Word]:
 
 
 def _later(model: ViewModel, sweep: Sweep, group: str) -> Iterable[Row]:
-    """Yield which LRs joined after the first rung, and which runs are further seeds."""
+    """Yield the LRs that joined after the first rung, the runs with more seeds, and the user's runs."""
     runs = _of(sweep, group)
     closed = next((rung for rung in sweep.rungs if rung.group == group), None)
     first = min((run.seed for run in runs), default=0)
-    own = [run for run in runs if run.origin == "strategy"]
-    late = [run for run in own if closed and run.seed == first and _joined_after(run, closed.at)]
-    seeds = [run for run in own if run.seed != first]
+    planned = [run for run in runs if run.origin == "strategy"]
+    late = [
+        run for run in planned if closed and run.seed == first and _joined_after(run, closed.at)
+    ]
+    seeds = [run for run in planned if run.seed != first]
     if late:
         words = [
             Word(f"{_short(model, run)} {lr_text(run.setting.lr)}", model.mark(run.id).colour)
             for run in late
         ]
-        yield Row("wider", (*words, Word("(the best lay at the edge)", FAINT)))
+        yield Row("wider", (*words, Word("(the best was at the edge)", FAINT)))
     if seeds:
         yield Row(
             "seeds",
@@ -232,7 +236,7 @@ def _later(model: ViewModel, sweep: Sweep, group: str) -> Iterable[Row]:
 
 
 def _other_groups(model: ViewModel, plan: Plan, group: str) -> Iterable[Row]:
-    """Yield the verdict of every group where there are several, the best first."""
+    """Yield the verdict of every group if there are several, the best first."""
     groups = model.verdicts.groups
     if len(groups) < 2:
         return
@@ -264,7 +268,7 @@ def _of(sweep: Sweep, group: str) -> list[Run]:
 
 
 def _valued(model: ViewModel, sweep: Sweep, run_id: str, level: float) -> Word:
-    """Return a run with the value that it was judged by: D .8075."""
+    """Return a run with the value that decided at a rung: D 0.8075."""
     mark, run = model.mark(run_id), sweep.runs.get(run_id)
     value = None
     if run is not None:
@@ -275,7 +279,7 @@ def _valued(model: ViewModel, sweep: Sweep, run_id: str, level: float) -> Word:
 
 
 def _short(model: ViewModel, run: Run) -> str:
-    """Return a run's letter with its latest value: E .9575."""
+    """Return a run's letter with its latest value: E 0.9575."""
     value = run.reached[-1].value if run.reached else None
     letter = model.mark(run.id).letter
     return letter if value is None else f"{letter} {number(value)}"
@@ -291,7 +295,7 @@ _LABEL = 10
 
 
 def wrap(row: Row, width: int) -> list[list[Word]]:
-    """Return the row in lines of at most `width` cells: its label, then as many words as fit."""
+    """Return the row in lines of at most `width` cells: the label, then as many words as fit."""
     label = Word(clean(row.label)[: _LABEL - 1].ljust(_LABEL), FAINT)
     lines, left = [[label]], width - _LABEL
     for word in row.words:
@@ -306,7 +310,7 @@ def wrap(row: Row, width: int) -> list[list[Word]]:
 
 
 def _pieces(word: Word, width: int) -> list[Word]:
-    """Return a word that is longer than a line in pieces, broken at blanks where it has any."""
+    """Return a word that is longer than a line in pieces, broken at spaces if it has any."""
     text, pieces = word.text, []
     while width_of(text) > width:
         cut = text.rfind(" ", 0, width + 1)

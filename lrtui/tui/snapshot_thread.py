@@ -1,4 +1,4 @@
-"""The thread that looks at the experiment directory and tells the app what has changed.
+"""The thread that reads the experiment directory and notifies the app of changes.
 
 It alone reads files, and writes one thing: what it read of long runs, to the user's cache. One message for each look that brought something new, none while nothing happens: an idle monitor
 writes no byte. A message replaces an older one that the app has not read yet.
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from lrtui.sweep.state import Sweep
 
 LIVE, QUIET = 0.25, 1.0
-"""Seconds between two looks while something happens and the user is there, and after a while without the one or the other."""
+"""Seconds between two reads while the sweep and the user are active, and after a while without activity of either."""
 _AWAY_SECONDS = 15.0
-"""Without a key for so long, nobody needs more than one picture a second: a quarter of the bytes and of the work."""
+"""After this time without a key, one picture per second is enough: a quarter of the bytes and of the work."""
 JOURNAL_LINES = 5000
-"""So much of the journal can be scrolled through."""
+"""The part of the journal that can be scrolled through."""
 OUTPUT_LINES = 2000
 _PATIENCE = 40
-"""Looks without news before the pace drops."""
+"""The number of reads without changes before the pace drops."""
 
 
 class SnapshotTaken(Message, bubble=False):
-    """The directory as it is now, and what it says about learning rates."""
+    """A new snapshot of the directory with its verdicts."""
 
     def __init__(self, snapshot: Snapshot, verdicts: VerdictView) -> None:
         self.snapshot = snapshot
@@ -55,7 +55,7 @@ class SnapshotTaken(Message, bubble=False):
 
 
 class PagesRead(Message, bubble=False):
-    """The output and the settings of the run under the cursor."""
+    """New output and settings of the run under the cursor."""
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
@@ -67,7 +67,7 @@ class PagesRead(Message, bubble=False):
 
 
 class MachineRead(Message, bubble=False):
-    """What the machine did so far; told while it is looked at."""
+    """New samples of the machine; sent while the hardware pane is shown."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -79,11 +79,11 @@ class MachineRead(Message, bubble=False):
 
 
 class Alarmed(Message, bubble=False):
-    """Something new calls for somebody: what [alerts] would tell of, or a supervisor that fell silent."""
+    """An event that needs attention: one that [alerts] would report, or a silent supervisor."""
 
 
 class ReaderFailed(Message, bubble=False):
-    """The reader met a bug; the app ends with it."""
+    """The reader failed with a bug; the app exits with it."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -91,31 +91,31 @@ class ReaderFailed(Message, bubble=False):
 
 
 class Reader(threading.Thread):
-    """Looks about four times a second; the app owns it."""
+    """Reads the directory about four times a second; owned by the app."""
 
     def __init__(self, directory: Path, post: Callable[[Message], bool]) -> None:
         super().__init__(name="lrtui-reader", daemon=True)
         self._directory = directory
         self._post = post
         self.keeps = True
-        """Whether what was read of long runs is kept in the user's cache; the app sets it."""
+        """Whether the series of long runs are kept in the user's cache; set by the app."""
         self._wake = threading.Event()
         self._awaited: deque[threading.Event] = deque()
-        """Each set after the next look."""
+        """Each is set after the next read."""
         self._ended = False
         self._wanted = ("", "")
-        """Runs whose pages are shown: the one under the cursor and the leader."""
+        """The runs whose pages are shown: the one under the cursor and the leader."""
         self._told: tuple[object, ...] = ()
         self._judged: Sweep | None = None
-        """The sweep that the verdicts is of."""
+        """The sweep that the verdicts belong to."""
         self._verdicts = VerdictView()
         self._pages = Pages()
         self._calm = 0
         self._asked_at = time.monotonic()
         self.watched = False
-        """Whether somebody looks at the machine; the app sets it."""
+        """Whether the hardware pane is shown; set by the app."""
         self.rings = False
-        """Whether the app wants to hear of alarms; it sets it."""
+        """Whether the app receives alarms; set by the app."""
         self._began = time.time()
         self._supervisor = ""
         self._meter: Meter | None = None
@@ -125,34 +125,34 @@ class Reader(threading.Thread):
         self._journal_read: tuple[str, ...] = ()
 
     def show(self, run: str, leader: str) -> None:
-        """Fetch the pages of another run from now on."""
+        """Fetch the pages of these runs from now on."""
         if self._wanted != (run, leader):
             self._wanted = (run, leader)
             self.look_now()
 
     def look_now(self) -> None:
-        """Look at once: a key was pressed, or something was asked of the supervisor."""
+        """Read now, because a key was pressed or a command was sent."""
         self._calm = 0
         self._asked_at = time.monotonic()
         self._wake.set()
 
     def catch_up(self, most_seconds: float = 2.0) -> None:
-        """Look at once, and return when what was there has been told; called from other threads than the app's."""
+        """Read now, and return when the app has been notified; must not be called in the app's thread."""
         told = threading.Event()
         self._awaited.append(told)
         self.look_now()
         told.wait(most_seconds)
 
     def end(self) -> None:
-        """Stop after the present look."""
+        """Stop after the current read."""
         self._ended = True
         self._wake.set()
 
     @override
     def run(self) -> None:
-        """Look until the app ends."""
+        """Read until the app ends."""
         try:
-            from lrtui.frontend.snapshot import DirectoryReader  # off the way to the first paint
+            from lrtui.frontend.snapshot import DirectoryReader  # not needed for the first paint
 
             watcher = DirectoryReader(self._directory)
             while not self._ended:
@@ -165,11 +165,11 @@ class Reader(threading.Thread):
                 self._wait(reading)
             if self.keeps:
                 watcher.keep(last=True)
-        except Exception as error:  # noqa: BLE001  # a thread's error would vanish; the app raises it
+        except Exception as error:  # noqa: BLE001  # an error in a thread would be lost; the app raises it
             self._post(ReaderFailed(error))
 
     def _look(self, watcher: DirectoryReader) -> bool:
-        """Tell what has changed; return whether there is more to read at once."""
+        """Post what has changed; return whether there is more to read immediately."""
         snapshot = watcher.snapshot()
         told = _gist(snapshot)
         self._narrate(snapshot)
@@ -190,7 +190,7 @@ class Reader(threading.Thread):
         return bool(snapshot.reading)
 
     def _measure(self, watcher: DirectoryReader, snapshot: Snapshot) -> None:
-        """Sample the machine while runs live or somebody looks; told only in the latter case: nobody else sees a difference."""
+        """Sample the machine while runs are live or the hardware pane is shown; post only if it is shown."""
         lives = any(run.alive for run in snapshot.sweep.runs.values())
         if not (lives or self.watched) or snapshot.reading:
             return
@@ -198,7 +198,7 @@ class Reader(threading.Thread):
             self._tell_machine()
             return
         if self._meter is None:
-            from lrtui.hardware.cpu import Meter  # off the way to the first paint
+            from lrtui.hardware.cpu import Meter  # not needed for the first paint
 
             self._meter = Meter()
         gpus = snapshot.gpus if lives else ()
@@ -213,10 +213,10 @@ class Reader(threading.Thread):
             self._post(MachineRead(history))
 
     def _narrate(self, snapshot: Snapshot) -> None:
-        """Put the events that came with this look into words."""
+        """Add the new events to the journal page."""
         if not snapshot.events:
             return
-        from lrtui.frontend.narration import event_text  # off the way to the first paint
+        from lrtui.frontend.narration import event_text  # not needed for the first paint
 
         for event in snapshot.events:
             text = event_text(event, snapshot.sweep)
@@ -226,11 +226,11 @@ class Reader(threading.Thread):
         self._journal_read = tuple(self._journal)
 
     def _alarm(self, snapshot: Snapshot) -> None:
-        """Tell once of what calls for somebody; what happened before the monitor was opened does not."""
+        """Post one alarm for new events that need attention; events before the monitor was opened are ignored."""
         before, self._supervisor = self._supervisor, snapshot.supervisor
         if not self.rings:
             return
-        from lrtui.frontend.narration import alert_kind  # off the way to the first paint
+        from lrtui.frontend.narration import alert_kind  # not needed for the first paint
 
         over = snapshot.sweep.closed is not None
         silent = before == "alive" and snapshot.supervisor == "silent" and not over
@@ -238,7 +238,7 @@ class Reader(threading.Thread):
             self._post(Alarmed())
 
     def _judge(self, snapshot: Snapshot) -> None:
-        """Tell what follows from the sweep where it has changed: behind the snapshot, which need not wait for it."""
+        """Post the verdicts if the sweep has changed; after the snapshot, which need not wait for them."""
         if snapshot.sweep is self._judged:
             return
         self._judged = snapshot.sweep
@@ -273,7 +273,7 @@ class Reader(threading.Thread):
 
 
 def _gist(snapshot: Snapshot) -> tuple[object, ...]:
-    """Return what a user could see a difference in; the load of the GPUs only while something runs."""
+    """Return everything whose change is visible; the load of the GPUs only while a run is live."""
     sweep = snapshot.sweep
     gpus = tuple((g.utilisation, g.memory_used_mib // 100) for g in snapshot.gpus)
     return (

@@ -1,4 +1,4 @@
-"""Segments, strips and figures: what every panel writes with.
+"""Segments, strips and number formats for all panels.
 
 `ink` is the door: text that came from outside is cleaned there, so no panel can forget to. Nothing here is ever markup.
 """
@@ -19,7 +19,7 @@ TEXT, FAINT, RULE, ACCENT = "#d0d7de", "#8b98a5", "#4b5560", "#79c0ff"
 
 @lru_cache(maxsize=512)
 def style(colour: str = "", *, bold: bool = False, reverse: bool = False, back: str = "") -> Style:
-    """Return a style; always one, since NO_COLOR crashes on segments without."""
+    """Return a style; never None, because segments without a style crash under NO_COLOR."""
     return Style(color=colour or None, bgcolor=back or None, bold=bold, reverse=reverse)
 
 
@@ -34,12 +34,12 @@ def line(*segments: Segment) -> Strip:
 
 
 def width_of(text: str) -> int:
-    """Return how many cells a text takes."""
+    """Return the width of a text in cells."""
     return cell_len(text)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Return `text` in exactly `width` cells; what is cut off leaves an ellipsis."""
+    """Return `text` in exactly `width` cells, with an ellipsis if it is cut off."""
     text = clean(text)
     length = cell_len(text)
     if length > width:

@@ -1,4 +1,4 @@
-"""How the monitor looks: dark, light, or with high contrast. Panels draw in the dark theme's colours and know of no other.
+"""The themes of the monitor: dark, light, high contrast. Panels draw in the dark theme's colours and know no others.
 
 On the way to the screen `worn` puts a theme's colours in their place, so that a change of theme draws nothing anew. Runs keep
 their place on the scale from cold to hot. Every scale holds for people with any of the three colour-vision deficiencies and is
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """One look."""
+    """One theme."""
 
     name: str
     what: str
     ground: str
     raised: str
-    """The ground of what lies over the monitor."""
+    """The background of dialogs."""
     light: bool = False
     colours: Mapping[str, str] = field(default_factory=dict)
-    """By the dark theme's."""
+    """By the dark theme's colours."""
     stops: Sequence[Stop] = STOPS
     """The runs' colours, cold to hot."""
 
     def colour(self, dark: str) -> str:
-        """Return what stands for one of the dark theme's colours."""
+        """Return this theme's colour for one of the dark theme's colours."""
         known = self.colours.get(dark)
         if known is not None:
             return known
@@ -80,7 +80,7 @@ LIGHT = Theme(
 )
 CONTRAST = Theme(
     "contrast",
-    "white on black, nothing faint",
+    "white on black, no faint text",
     "#000000",
     "#101010",
     colours={
@@ -120,7 +120,7 @@ def _hex(colour: Color | None) -> str:
 
 @lru_cache(maxsize=1)
 def textual() -> dict[str, TextualTheme]:
-    """Return what Textual's own widgets (the field of a question, the command palette) and the style sheet take from the themes.
+    """Return the themes for Textual's own widgets (text fields, the command palette) and the style sheet.
 
     Textual asks for them at every look at the style sheet's variables, so they are made once.
     """

@@ -1,4 +1,4 @@
-"""What the sweep says about learning rates so far: verdicts and the points of the sensitivity chart.
+"""The results of the sweep so far: verdicts and the points of the sensitivity chart.
 
 Made once for each change of the sweep, by the reader's thread (10 ms for seven LRs); panels only read it.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 _LEAST, _MOST = 1e-30, 1e30
-"""LRs beyond are no LRs, but a journal may come from a stranger, and the logarithm of 0 would end the monitor."""
+"""The valid range of LRs: a journal from elsewhere may hold others, and the logarithm of 0 would end the monitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class VerdictView:
     """The verdicts at one moment."""
 
     overall: Verdict | None = None
-    """None before anything was judged."""
+    """None before there is a verdict."""
     groups: Mapping[str, Verdict] = field(default_factory=lambda: MappingProxyType({}))
-    """By what their settings share besides the LR; the best first."""
+    """By group (the settings besides the LR); the best first."""
     points: Mapping[str, tuple[Point, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By group: what became of each LR, the lowest first."""
+    """By group: the result of each LR, the lowest first."""
 
 
 def judge(sweep: Sweep) -> VerdictView:
-    """Return what is known now; of a sweep that has ended, what its journal says."""
+    """Return the current verdicts; for an ended sweep, the verdict in its journal."""
     from lrtui.analysis.verdict import sensitivity, verdict, verdicts  # not before the first paint
 
     sound = {run.id: run for run in sweep.runs.values() if _LEAST < run.setting.lr < _MOST}

@@ -1,8 +1,8 @@
-"""Everything that the panels draw from: one frozen value, replaced as a whole.
+"""The view model: one frozen value that the panels draw from, replaced as a whole.
 
     Snapshot (files) + View (what the user chose) + marks (letters, colours) + pages (output, settings) + notice → ViewModel
 
-The app alone makes view models; panels only read them.
+Only the app creates view models; panels only read them.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
 LONGEST_ID = 6
-"""Letters of an id that stands for a run in charts and tables: ours have three, a stranger's journal says anything."""
+"""The longest id shown for a run in charts and tables: lrtui's have three letters, but a journal from elsewhere may hold anything."""
 UNMARKED = RunMark("·", "#d0d7de")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the user chose to look at."""
+    """The part of the data that the user chose to see."""
 
     selected: str = ""
-    """Run under the leaderboard's cursor; "" before there is one."""
+    """The run under the leaderboard's cursor; "" before there is one."""
     moved: bool = False
-    """Whether the user moved the cursor; until all is read it stands on the leader else."""
+    """Whether the user moved the cursor; otherwise it is on the leader until everything is read."""
     metric: str = ""
-    """The metric of the first chart; "" for the usual one."""
+    """The metric of the first chart; "" for the default."""
     axis: int = 0
-    """How far `a` has turned the x axes."""
+    """The number of times that `a` has switched the x axis."""
     smooth: bool = False
     weight: float = USUAL_WEIGHT
     log_y: bool = False
@@ -65,27 +65,27 @@ class View:
     hidden: frozenset[str] = frozenset()
     pinned: str = ""
     pane: Pane = "charts"
-    """What stands in the large area."""
+    """The pane in the large area."""
     charts: int = 2
     scroll: int = 0
-    """Lines from the end of the output or the journal, or from the top of the settings or the search."""
+    """Lines from the end of the output or the journal, or from the top of any other text."""
     window: tuple[float, float] = (0.0, 1.0)
     """The share of the x axis that the charts show."""
     cursor: float | None = None
-    """Where on the x axis the charts' cursor stands, 0 to 1 of the whole; None: there is none."""
+    """The charts' cursor on the x axis, 0 to 1 of the whole; None: off."""
     filter: str = ""
-    """What the leaderboard and the charts are narrowed to (`filtering`)."""
+    """The filter of the leaderboard and the charts (`frontend.run_filter`)."""
     find: str = ""
-    """What is looked for in the output."""
+    """The text to find in the output."""
     below: tuple[str, int] = ("", 0)
-    """The small pane that the wheel has scrolled, and how far: as `scroll` is for the large one."""
+    """The small pane that the wheel has scrolled, and its scroll offset."""
     test: str = ""
-    """The range test that `t` has turned to; "" for that of the run under the cursor."""
+    """The range test chosen with `t`; "" for that of the run under the cursor."""
     mouse: bool = False
-    """Whether clicks and the wheel come to us instead of to the terminal."""
+    """Whether lrtui, not the terminal, receives clicks and the wheel."""
 
     def scroll_of(self, pane: str) -> int:
-        """Return how far a pane of text is scrolled, the large one or a small one."""
+        """Return the scroll offset of a text pane, large or small."""
         if self.pane == pane:
             return self.scroll
         return self.below[1] if self.below[0] == pane else 0
@@ -93,7 +93,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Text about one run, and the journal's, fetched by the reader."""
+    """The text of one run and of the journal, fetched by the reader."""
 
     run: str = ""
     output: tuple[str, ...] = ()
@@ -101,12 +101,12 @@ class Pages:
     leader: str = ""
     leader_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     journal: tuple[str, ...] = ()
-    """What happened, oldest first."""
+    """The events, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line about what was just asked for."""
+    """One line about the last command."""
 
     text: str = ""
     bad: bool = False
@@ -114,7 +114,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ViewModel:
-    """What the screen shows."""
+    """Everything that the screen shows."""
 
     snapshot: Snapshot | None = None
     view: View = View()
@@ -124,10 +124,10 @@ class ViewModel:
     history: History = field(default_factory=History)
     notice: Notice = Notice()
     view_only: str = ""
-    """Why nothing can be asked of the supervisor; "" where it can."""
+    """Why no command can be sent; "" if commands are possible."""
 
     def mark(self, run: str) -> RunMark:
-        """Return a run's letter and colour; a range test goes by its id."""
+        """Return a run's letter and colour; a range test is shown by its id."""
         known = self.marks.get(run)
         if known is None and self.snapshot and run in self.snapshot.sweep.runs:
             return RunMark(clean(run, LONGEST_ID), UNMARKED.colour)
@@ -135,7 +135,7 @@ class ViewModel:
 
     @property
     def run(self) -> Run | None:
-        """The run under the cursor; the range test while it is looked at, or while there is nothing else."""
+        """The run under the cursor; the range test in its pane, or if there is no other run."""
         under = self.snapshot.sweep.runs.get(self.view.selected) if self.snapshot else None
         return self.test or under if self.view.pane == "range" else under or self.test
 
@@ -147,7 +147,7 @@ class ViewModel:
 
     @property
     def test(self) -> Run | None:
-        """The range test that is looked at: the one chosen, the one behind the run under the cursor, else the latest."""
+        """The range test to show: the chosen one, else that of the run under the cursor, else the latest."""
         tests = self.tests
         chosen = [run for run in tests if run.id == self.view.test]
         under = self.snapshot.sweep.runs.get(self.view.selected) if self.snapshot else None
@@ -157,7 +157,7 @@ class ViewModel:
 
     @property
     def group(self) -> str:
-        """What the settings that are compared with the run under the cursor share besides their LR."""
+        """The group (settings besides the LR) of the run under the cursor."""
         runs = self.snapshot.sweep.runs if self.snapshot else {}
         if self.view.selected in runs:
             return group_of(runs[self.view.selected].setting)
@@ -165,17 +165,17 @@ class ViewModel:
 
     @property
     def is_search(self) -> bool:
-        """Whether the sweep decides as it goes, so that there is something to tell about it."""
+        """Whether the sweep decides as it goes, so that the search pane has content."""
         sweep = self.snapshot.sweep if self.snapshot else None
         return sweep is not None and bool((sweep.plan and sweep.plan.rungs) or self.tests)
 
     @property
     def panes(self) -> list[Pane]:
-        """The panes that have something to show, in the order of the key Tab."""
+        """The panes that have content, in the order of Tab."""
         without = {"range": not self.tests, "search": not self.is_search}
         return [pane for pane in PANES if not without.get(pane)]
 
 
 def _shares(test: Setting, setting: Setting) -> bool:
-    """Tell whether a range test stands for a setting: schedules share one."""
+    """Return whether a range test applies to a setting: schedules share one."""
     return (test.optimizer, test.values) == (setting.optimizer, setting.values)

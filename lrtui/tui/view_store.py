@@ -1,4 +1,4 @@
-"""What the monitor remembers from one time to the next: the view of each experiment, and what its user prefers anywhere.
+"""Stores what the monitor remembers between visits: the view of each experiment, and the user's preferences.
 
 It stands under $XDG_STATE_HOME/lrtui (usually ~/.local/state/lrtui), never in the experiment directory, which may be somebody
 else's. Files are small, few and ours alone (0600); one that cannot be read, or holds what cannot be, is as good as none, and a
@@ -23,18 +23,18 @@ from lrtui.sweep.layout import Layout
 from lrtui.tui.view_model import View
 
 MOST_VIEWS = 200
-"""Of more experiments the views that were left longest ago are forgotten."""
+"""The number of stored views; the oldest are deleted."""
 _OF_RUNS = ("hidden", "pinned", "filter", "pane")
-"""What makes sense only for the same runs: a directory that was made anew has others."""
+"""The fields that only apply to the same runs; a recreated directory has different ones."""
 _Name = Annotated[str, Meta(max_length=200)]
 _Run = Annotated[str, Meta(max_length=40)]
 
 
 class Kept(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The view of one experiment; the names are those of `View`."""
+    """The view of one experiment; the field names are those of `View`."""
 
     born: int
-    """When the experiment was made, by its frozen file: nanoseconds since 1970."""
+    """The creation time of the experiment's frozen file: nanoseconds since 1970."""
     theme: _Name = ""
     metric: _Name = ""
     axis: Annotated[int, Meta(ge=0, le=1000)] = 0
@@ -53,16 +53,16 @@ class Kept(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class Preferences(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What holds for every experiment."""
+    """The preferences for all experiments."""
 
     hinted: bool = False
-    """Whether the first-use hint was seen."""
+    """Whether the first-use hint was shown."""
     theme: _Name = ""
-    """The theme chosen last: that of experiments that were never looked at."""
+    """The last chosen theme, used for experiments without a stored view."""
 
 
 class ViewStore:
-    """What is remembered about one experiment."""
+    """The stored view and preferences for one experiment."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -72,7 +72,7 @@ class ViewStore:
         self.preferences: Preferences = _read(self._preferences_file, Preferences) or Preferences()
 
     def view(self) -> tuple[View, str]:
-        """Return the view as it was left, and the theme; the usual ones where nothing is remembered."""
+        """Return the stored view and theme; the defaults if nothing is stored."""
         kept: Kept | None = _read(self._file, Kept)
         if kept is None:
             return View(), self.preferences.theme
@@ -86,7 +86,7 @@ class ViewStore:
         return View(**found), kept.theme
 
     def keep(self, view: View, theme: str) -> None:
-        """Remember a view; what the rules of `Kept` do not allow (a filter of pages, say) is left out."""
+        """Store a view without the fields that `Kept` does not allow (such as a very long filter)."""
         kept: dict[str, Any] = {"born": self._born(), "theme": theme}
         for name in Kept.__struct_fields__[2:]:
             value = getattr(view, name)
@@ -101,7 +101,7 @@ class ViewStore:
         self._forget()
 
     def prefer(self, **changes: Any) -> None:
-        """Remember a preference."""
+        """Store a preference."""
         self.preferences = msgspec.structs.replace(self.preferences, **changes)
         _write(self._preferences_file, msgspec.json.encode(self.preferences))
 

@@ -82,7 +82,7 @@ def test_the_bell_rings_once_for_what_is_new_and_never_for_what_was(
         happens(living, ev.RunFlagged(run="r01", attempt=1, rule="stalled", why="no line for 99 s"))
         terminal.until(lambda: rings(terminal) > 0)
         happens(living, ev.ParallelSet(parallel=3))  # no alert
-        terminal.shows("3 at a time")
+        terminal.shows("parallel 3")
         assert rings(terminal) == 1
         happens(living, ev.Warned(text="memory of GPU 0 is nearly full"))
         terminal.until(lambda: rings(terminal) == 2)
@@ -113,7 +113,7 @@ def test_a_supervisor_that_falls_silent_is_told_with_a_remedy_and_rings(
         assert "supervisor silent" in header
         assert ("lrtui doctor" in header) == (width == 160)
         assert "no supervisor since" in terminal.text
-        assert "nothing new starts; lrtui doctor" in terminal.text
+        assert "none starts; lrtui doctor" in terminal.text
         terminal.until(lambda: rings(terminal) == 1)
         beating(sweep)
         terminal.until(lambda: "silent" not in terminal.text and "since" not in terminal.text)

@@ -73,7 +73,7 @@ def test_every_segment_has_a_style() -> None:
 
 FUZZ = """
 import itertools, math
-from lrtui.tui import axes, charts
+from lrtui.tui.charts import axes, plot as charts
 from lrtui.tui.charts.axes import Limits
 bad = [math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300, -1e300, 5e-324, 1.0]
 series = [[]] + [list(p) for n in (1, 2, 3) for p in itertools.product(bad, repeat=n)]

@@ -167,7 +167,7 @@ async def test_where_nothing_can_be_asked_acting_keys_say_why(
         await pilot.press(key)
         await settled(pilot)
         told_why = monitor.model.notice.text
-        assert ("--resume" if why == "stopped" else "only be viewed") in told_why
+        assert ("--resume" if why == "stopped" else "view only") in told_why
         assert told_why[:40] in text_of(monitor)
         assert sent == []
 

@@ -238,4 +238,4 @@ async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:
             assert f">line {wanted} needle" in text_of(recorded)
         await pilot.press("slash", *"absent", "enter")
         await settled(pilot)
-        assert "is not there" in text_of(recorded)
+        assert "not found" in text_of(recorded)

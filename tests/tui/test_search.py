@@ -188,12 +188,13 @@ async def test_a_range_test_that_is_looked_at_can_be_killed(monitor, told, sent)
 def test_the_search_tells_who_went_on_who_was_stopped_and_who_is_under_way() -> None:
     told = words(model())
     assert (
-        "range t01 valley 3.0e-03  steep 2.0e-02  minimum 1.0e-02  slide 1.0e-01  turned at 2.0e+00"
+        "range t01 valley 3.0e-03  steep 2.0e-02  minimum 1.0e-02  slide 1.0e-01  diverged at 2.0e+00"
         in told
     )
-    first = "epoch 4   go on  D 0.5500  E 0.5200  C 0.4800  stopped  B 0.3400  A 0.2100  F 0.1200"
+    first = "epoch 4   kept  D 0.5500  E 0.5200  C 0.4800  pruned  B 0.3400  A 0.2100  F 0.1200"
     assert first in told
-    assert "(cut 0.4800: 3 of 7)  ∞ G" in told
+    assert "(cut 0.4800: 3 of 7)" in told
+    assert "∞ G" in told
     assert "epoch 12  ○ C 0.4800  ◔ D 0.6100  ● E 0.5200" in told
     assert "epoch 36  not yet" in told
     assert "so far: use lr = " in told
@@ -207,7 +208,7 @@ def test_lrs_beyond_an_edge_and_further_seeds_have_their_rows() -> None:
         run="r10", setting=edge, seed=1, until=4.0, n=1000, at=at + 2, origin="user"
     )
     told = words(model([*events, late, user]))
-    assert "wider     I 3e-01  (the best lay at the edge)" in told
+    assert "wider     I 3e-01  (the best was at the edge)" in told
     assert "seeds     ✓ H 0.6200" in told
     assert "yours     ○ J" in told
 
@@ -308,7 +309,7 @@ async def test_the_latest_step_of_the_search_stands_in_the_last_line(monitor, to
         await settled(pilot)
         news = text_of(monitor).splitlines()[-2]
         assert "so far: use lr = " in news
-        assert "epoch 4: D E C go on (3 of 7)" in news
+        assert "epoch 4: D E C continue (3 of 7)" in news
 
 
 # ---------------------------------------------------------------- idleness

@@ -54,10 +54,10 @@ def test_numpy_and_plotext_come_after_the_first_paint_and_torch_never(recorded: 
     [
         ("Tlight\r", "theme light"),
         ("jjTcontrast\r", "theme contrast"),
-        ("/lr<1e-3\r", "2 of them; Esc shows all"),
-        ("/\x1b[200~lr<1e-3\x1b[201~\r", "2 of them; Esc shows all"),
+        ("/lr<1e-3\r", "2 shown; Esc shows all"),
+        ("/\x1b[200~lr<1e-3\x1b[201~\r", "2 shown; Esc shows all"),
         ("/lr<1e-3\rTlight\rTcontrast\r", "theme contrast"),
-        ("KnTlight\r/lr<1e-3\r", "2 of them; Esc shows all"),
+        ("KnTlight\r/lr<1e-3\r", "2 shown; Esc shows all"),
     ],
 )
 def test_keys_that_come_at_once_reach_the_question_that_the_first_of_them_asks(

@@ -147,7 +147,7 @@ async def test_without_a_deed_there_is_nothing_to_undo(monitor, sent) -> None:
         await settled(pilot)
         await pilot.press("U")
         await settled(pilot)
-        assert "nothing was done in this monitor" in text_of(monitor)
+        assert "nothing to undo in this monitor" in text_of(monitor)
         assert sent == []
 
 
@@ -171,7 +171,7 @@ def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
 
         terminal.press(">")
         terminal.until(lambda: lab.sweep.parallel == 3)
-        terminal.shows("3 at a time")
+        terminal.shows("parallel 3")
         terminal.press("n")
         terminal.shows("type a learning rate")
         terminal.press("2e-3")

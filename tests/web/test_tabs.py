@@ -33,7 +33,7 @@ async def test_keys_and_sizes_reach_the_monitor(server) -> None:
     async with opened(server) as page:
         await page.shows(*LEADERBOARD)
         await page.press("?")
-        await page.shows("Draw the screen anew")
+        await page.shows("Redraw the screen")
         await page.press("\x1b")
         await page.socket.send_str('["resize", {"width": 80, "height": 24}]')
         page.screen.resize(24, 80)
@@ -76,7 +76,7 @@ async def test_what_is_no_message_of_the_page_does_nothing(server) -> None:
         await page.until(lambda: page.pongs == ["still here"])
         await page.socket.send_str('["resize", {"width": 160, "height": 45}]')
         await page.press("?")
-        await page.shows("Draw the screen anew")
+        await page.shows("Redraw the screen")
         assert len(server.tabs()) == 1
 
 
@@ -89,7 +89,7 @@ async def test_leaving_a_page_ends_its_monitor_and_no_other(server) -> None:
             assert len(server.tabs()) == 2
         await eventually(lambda: server.tabs() == first)
         await stays.press("?")
-        await stays.shows("Draw the screen anew")
+        await stays.shows("Redraw the screen")
 
 
 async def test_a_monitor_that_is_left_or_dies_closes_its_page(server) -> None:
@@ -152,7 +152,7 @@ async def test_a_key_of_the_browser_kills_a_run(lab) -> None:
         async with opened(server) as page:
             await page.shows("1e-03", "running")
             await page.press("K")
-            await page.shows("Kill", "Its checkpoint and its curve stay")
+            await page.shows("Kill", "Its checkpoint and curve are kept")
             await page.press("y")
             await eventually(lambda: lab.run("r01").ending is not None)
     assert lab.run("r01").ending.kind == "killed"

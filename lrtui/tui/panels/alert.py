@@ -1,4 +1,4 @@
-"""One line: the answer to what was just asked, else the latest trouble, else the verdict."""
+"""One line: the answer to the last command, else the latest problem, else the verdict."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Alert(Lines):
 
 
 def message(model: ViewModel) -> tuple[str, str, str]:
-    """Return (symbol, text, colour) of what the user should know now."""
+    """Return (symbol, text, colour) of the most important message."""
     snapshot = model.snapshot
     if model.notice.text:
         colour = BAD if model.notice.bad else TEXT
@@ -47,7 +47,7 @@ def message(model: ViewModel) -> tuple[str, str, str]:
     if snapshot.supervisor == "silent" and sweep.closed is None and not snapshot.view_only:
         return ("!", _silence(snapshot), BAD)
     if sweep.brake:
-        return ("!", f"no run is launched: {sweep.brake}", WARN)
+        return ("!", f"launching is paused: {sweep.brake}", WARN)
     if sweep.closed is not None:
         return ("·", f"the sweep has ended: {sweep.closed.why}", FAINT)
     if snapshot.view_only:
@@ -59,7 +59,7 @@ def message(model: ViewModel) -> tuple[str, str, str]:
 
 def _silence(snapshot: Snapshot) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(snapshot.heard_at))
-    return f"no supervisor since {since}: runs go on, nothing new starts; lrtui doctor {snapshot.directory} says why"
+    return f"no supervisor since {since}: runs continue, no new run starts; find the cause: lrtui doctor {snapshot.directory}"
 
 
 def verdict_words(model: ViewModel) -> list[str]:
@@ -75,7 +75,7 @@ def verdict_words(model: ViewModel) -> list[str]:
 
 
 def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]]]:
-    """Return what the search did last, with the verdict so far."""
+    """Return the last step of the search, with the verdict so far."""
     steps: list[tuple[float, str]] = [
         (tested.at, f"range test: {tested.why or f'valley {lr_rounded(tested.valley)}'}")
         for tested in list(sweep.ranges.values())[-1:]
@@ -84,7 +84,9 @@ def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, 
     unit = sweep.plan.unit if sweep.plan else "rung"
     for rung in sweep.rungs[-1:]:
         letters = " ".join(model.mark(run).letter for run in rung.kept)
-        steps.append((rung.at, f"{unit} {amount_short(rung.level)}: {letters} go on ({rung.why})"))
+        steps.append(
+            (rung.at, f"{unit} {amount_short(rung.level)}: {letters} continue ({rung.why})")
+        )
     finished = [r.ending.at for r in sweep.trained() if r.ending and r.ending.kind == "finished"]
     so_far = headline(model)
     if so_far and finished:
@@ -96,7 +98,7 @@ def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, 
 
 
 def _latest(model: ViewModel) -> tuple[str, str, str]:
-    """Return the latest of warnings, flags, runs that ended badly, and steps of the search."""
+    """Return the latest of warnings, flags, failed runs, and steps of the search."""
     if model.snapshot is None:
         return (" ", "", FAINT)
     sweep = model.snapshot.sweep

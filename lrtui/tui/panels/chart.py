@@ -1,4 +1,4 @@
-"""A chart of one metric with every run on it."""
+"""A chart of one metric with all runs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class Chart(ChartPanel):
-    """One of up to four charts; its slot decides what it shows."""
+    """One of up to four charts; its slot decides which metric it shows."""
 
     def __init__(self, slot: int) -> None:
         super().__init__(id=f"chart{slot}")
         self.slot = slot
         self.shown = 1
-        """How many charts share the screen."""
+        """The number of charts on the screen."""
         self._framing = Framing()
         self._canvas = range(0)
-        """The columns of the panel between the left end of the x axis and its right one."""
+        """The first and the last column of the x axis in the panel."""
 
     def place_at(self, x: int) -> float | None:
-        """Return where on the whole x axis a column stands, 0 to 1; None where there is no chart."""
+        """Return the position of a column on the whole x axis, 0 to 1; None if there is no chart."""
         if len(self._canvas) < 2:
             return None
         low, high = self.model.view.window
@@ -42,7 +42,7 @@ class Chart(ChartPanel):
 
     @override
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
-        from lrtui.tui.charts import plot  # numpy and plotext come with the first chart
+        from lrtui.tui.charts import plot  # numpy and plotext are imported with the first chart
 
         shown = self._picture(model, width, height, self._framing)
         self._canvas = plot.canvas_columns(shown, width)

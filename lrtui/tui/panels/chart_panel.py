@@ -1,4 +1,4 @@
-"""The base of the panels that are charts: drawn in a thread, and only when what they show has changed."""
+"""The base of the chart panels: drawn in a thread, and only when their inputs have changed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _REST_SECONDS = 0.5
-"""Between two drawings of one chart while a directory is being read; the last look always draws."""
+"""The time between two drawings of a chart while a directory is being read; the last snapshot is always drawn."""
 
 
 class ChartPanel(Lines):
-    """A chart: `inputs` says what it depends on, `paint` draws it."""
+    """A chart: `inputs` returns what it depends on, `paint` draws it."""
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
@@ -30,7 +30,7 @@ class ChartPanel(Lines):
         self._rests_until = 0.0
 
     def inputs(self, model: ViewModel) -> tuple[object, ...]:
-        """Return what the picture depends on besides its size: while it is equal, nothing is drawn."""
+        """Return what the picture depends on besides its size; it is only redrawn when this changes."""
         raise NotImplementedError
 
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
@@ -38,12 +38,12 @@ class ChartPanel(Lines):
         raise NotImplementedError
 
     def pictures(self, model: ViewModel) -> list[Picture]:  # noqa: ARG002  # of panels that draw
-        """Return what belongs into a file, with more points than cells show; [] where it is text. Called in a thread."""
+        """Return the pictures for an export, with more points than cells show; [] for text panels. Called in a thread."""
         return []
 
     @override
     def redraw(self) -> None:
-        """Begin to draw if the picture would differ; what changes meanwhile is drawn afterwards."""
+        """Start drawing if the picture has changed; changes meanwhile are drawn afterwards."""
         width, height = self.size
         model, snapshot = self.model, self.model.snapshot
         if self._busy or not (width and height and self.display) or snapshot is None:

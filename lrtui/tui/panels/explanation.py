@@ -1,4 +1,4 @@
-"""Why the run under the cursor waits, runs, was stopped or ended: the words of `lrtui explain`."""
+"""Why the run under the cursor waits, runs, was pruned or ended: the text of `lrtui explain`."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Explain(Lines):
 
 
 def sentences(model: ViewModel, width: int) -> list[str]:
-    """Return the explanation in lines that fit."""
+    """Return the explanation, wrapped to the width."""
     run, snapshot = model.run, model.snapshot
     if run is None or snapshot is None:
         return []
-    told = explanation(snapshot.sweep, run, snapshot.directory)
+    texts = explanation(snapshot.sweep, run, snapshot.directory)
     room = max(20, width - 2)
-    return [part for text in told for part in textwrap.wrap(text, room, subsequent_indent="  ")]
+    return [part for text in texts for part in textwrap.wrap(text, room, subsequent_indent="  ")]

@@ -1,4 +1,4 @@
-"""The footer: the keys that matter most, as many as fit; from the one table of keys."""
+"""The footer: the most important keys that fit, from the table of keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Keys(Lines):
-    """One row of keys; those that cannot act here are faint."""
+    """One row of keys; keys that are disabled here are faint."""
 
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:

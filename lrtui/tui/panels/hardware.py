@@ -1,4 +1,4 @@
-"""What the machine does: load and memory of its processors and GPUs over time, and what each living run takes of it."""
+"""Load and memory of the CPU and the GPUs over time, and the usage of each live run."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _COLOURS = ("#ffd566", "#ff6e4a", "#a5e3e8", "#e83f6f", "#c792ea", "#9ece6a", "#f2f2c8", "#5b8ff9")
-"""Colours of the GPUs; the ninth begins anew, its label tells it from the first."""
+"""Colours of the GPUs; they repeat from the ninth, which its label distinguishes."""
 _LEAST_CHART = 7
-"""Rows of a chart in which something can be seen."""
+"""The minimum height of a useful chart, in rows."""
 _ROOMY = 60
-"""Cells from which on a chart has room for words."""
+"""The minimum width of a chart with text labels, in cells."""
 _SPAN_SECONDS = 60.0
-"""The charts show at least so much."""
+"""The minimum time span of the charts."""
 _SPANS = (60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
-"""Round lengths of the time axis: it moves by steps, a cell at a time would send the whole chart."""
+"""Lengths of the time axis: it grows in steps, because growing by one cell at a time would resend the whole chart."""
 
 
 class Hardware(ChartPanel):
-    """Two charts, load and memory in percent; where there is room for it, a row for each living run."""
+    """Two charts, load and memory in percent, and, if there is room, a row for each live run."""
 
     @override
     def inputs(self, model: ViewModel) -> tuple[object, ...]:
@@ -47,7 +47,7 @@ class Hardware(ChartPanel):
 
     @override
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
-        from lrtui.tui.charts import plot  # numpy comes with the first chart
+        from lrtui.tui.charts import plot  # numpy is imported with the first chart
 
         history = model.history
         if not history.samples:
@@ -102,7 +102,7 @@ def _cards(history: History, which: int) -> list[Curve]:
 
 
 def _card(index: int, which: int) -> Callable[[Sample], float | None]:
-    """Return what reads a GPU's utilisation (1) or memory (2) out of a sample."""
+    """Return a function that reads a GPU's utilisation (1) or memory (2) from a sample."""
 
     def value(sample: Sample) -> float | None:
         found = next((card for card in sample.gpus if card[0] == index), None)
@@ -148,7 +148,7 @@ def _picture(
 
 
 def _table(model: ViewModel, width: int, most: int) -> list[Strip]:
-    """Return a head and a row for each run that a process lives of, at most so many rows."""
+    """Return a heading and a row for each run with a live process, at most `most` rows."""
     usage, snapshot = model.history.usage, model.snapshot
     if usage is None or snapshot is None or most < 2:
         return []

@@ -1,4 +1,4 @@
-"""What happened, when, and whether a person asked for it; following its end unless scrolled."""
+"""The events, with their time and whether a person caused them; follows the end unless scrolled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _WHEN = 17
-"""Cells of the date, the time and the space behind them."""
+"""The width of date, time and the space after them, in cells."""
 
 
 class Journal(Lines):

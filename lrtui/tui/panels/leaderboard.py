@@ -1,4 +1,4 @@
-"""The honest leaderboard: standings as `lrtui.analysis.ranking` ordered them; values at unequal lengths are never compared.
+"""The leaderboard: standings as `lrtui.analysis.ranking` orders them; values at unequal lengths are never compared.
 
 The column of the metric holds the value that ranks and where it was measured; `now` is the latest one, faint, since it may
 stand at another length.
@@ -29,7 +29,7 @@ _ORDER = ("running", "starting", "stopping", "pausing", "frozen", "paused", "wai
 
 
 def ordered(model: ViewModel) -> list[Standing]:
-    """Return the standings as the user narrowed them down and sorted them; ranks stay what they are."""
+    """Return the standings with the user's filter and sort order; ranks do not change."""
     if model.snapshot is None:
         return []
     rows = list(model.snapshot.standings)
@@ -47,12 +47,12 @@ def ordered(model: ViewModel) -> list[Standing]:
 
 
 def row_of(rows: Sequence[Standing], run: str) -> int:
-    """Return the row in which a run stands; the first where it stands in none."""
+    """Return the row of a run; the first row if it is not listed."""
     return next((index for index, row in enumerate(rows) if run in row.runs), 0)
 
 
 class Leaderboard(Lines):
-    """A table with a cursor that stays with its run."""
+    """A table with a cursor that stays on its run."""
 
     def __init__(self) -> None:
         super().__init__(id="leaderboard")
@@ -60,13 +60,13 @@ class Leaderboard(Lines):
         self._trends: dict[str, tuple[int, str]] = {}
 
     def run_at(self, y: int) -> str:
-        """Return the run that stands in a line; "" for none."""
+        """Return the run in a line; "" for none."""
         rows, at = ordered(self.model), self._first + y - 1
         return rows[at].runs[0] if y >= 1 and at < len(rows) else ""
 
     @property
     def notch(self) -> int:
-        """How many rows one notch of the wheel moves the cursor: one, more where not all of them fit."""
+        """The rows that one notch of the wheel moves the cursor: one, more if not all rows fit."""
         body = self.size.height - 1
         return 1 if len(ordered(self.model)) <= body else max(1, body // 4)
 
@@ -79,7 +79,7 @@ class Leaderboard(Lines):
                 waiting = f"no run matches {model.view.filter} (/: change it, Esc: all)"
                 return [line(ink(f" {waiting}", FAINT))]
             if model.tests:
-                waiting = "no runs yet: a range test comes first (t: its curve)"
+                waiting = "no runs yet: the range test runs first (t: curve)"
             return [line(ink(f" {waiting}", FAINT))]
         columns = columns_for(rows, width)
         widths = spread(columns, width)
@@ -105,7 +105,7 @@ class Leaderboard(Lines):
         return strips
 
     def _trend(self, model: ViewModel, run: str) -> str:
-        """Return a small curve of the objective; kept until the run measures more."""
+        """Return a small curve of the objective, cached until the run measures more."""
         series = model.snapshot.series.get(run) if model.snapshot else None
         plan = model.snapshot.sweep.plan if model.snapshot else None
         if series is None or plan is None:
@@ -118,7 +118,7 @@ class Leaderboard(Lines):
 
 
 def spark(values: Sequence[float], cells: int) -> str:
-    """Return the values as `cells` bars; a blank where a value is not finite."""
+    """Return the values as `cells` bars; a blank for a value that is not finite."""
     if not len(values):
         return ""
     count = min(cells, len(values))
@@ -135,13 +135,13 @@ def spark(values: Sequence[float], cells: int) -> str:
 
 
 def _window(first: int, cursor: int, body: int, rows: int) -> int:
-    """Return the first row shown: moved as little as keeps the cursor on the screen."""
+    """Return the first visible row, moved just enough to keep the cursor on the screen."""
     first = min(max(first, cursor - body + 1), cursor)
     return max(0, min(first, rows - body))
 
 
 def _more(head: str, first: int, body: int, rows: int, width: int) -> str:
-    """Return the header with what is out of sight told at its right end."""
+    """Return the header, with the number of hidden rows at its right end."""
     below = rows - first - body
     note = (f"↑{first} " if first else "") + (f"↓{below}" if below > 0 else "")
     return fit(head, width - len(note) - 1) + " " + note if note else fit(head, width)
@@ -157,13 +157,13 @@ def _line(cells: list[tuple[str, str]], *, cursor: bool, faint: bool) -> Strip:
 
 
 def shown_run(model: ViewModel, standing: Standing) -> str:
-    """Return the run of a row that keys act on: one that lives, else the first."""
+    """Return the run of a row that keys act on: a live one, else the first."""
     runs = model.snapshot.sweep.runs if model.snapshot else {}
     return next((r for r in standing.runs if r in runs and runs[r].alive), standing.runs[0])
 
 
 def title_of(model: ViewModel, run: str) -> str:
-    """Return how a run is named in questions: C 3.0e-03, epoch 14/30."""
+    """Return the name of a run in questions: C 3.0e-03, epoch 14/30."""
     from lrtui.text.format import amount_short
 
     snapshot = model.snapshot

@@ -1,4 +1,4 @@
-"""The base of all panels: lines of styled text, of which only the changed ones are painted again."""
+"""The base of all panels: lines of styled text; only changed lines are repainted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Lines(Widget, can_focus=False):
         raise NotImplementedError
 
     def watch_model(self) -> None:
-        """Draw anew what the model changed."""
+        """Redraw after a change of the model."""
         self.redraw()
 
     def on_resize(self, _event: Resize) -> None:
@@ -44,17 +44,17 @@ class Lines(Widget, can_focus=False):
         self.redraw()
 
     def on_show(self, _event: Show) -> None:
-        """Draw what was hidden."""
+        """Draw the panel when it becomes visible."""
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the lines now, if there is room for any."""
+        """Draw the lines now, if the panel has any room."""
         width, height = self.size
         if width and height and self.display:
             self.put(self.draw(self.model, width, height))
 
     def put(self, strips: list[Strip]) -> None:
-        """Replace the lines; only those that differ are painted."""
+        """Replace the lines; only those that differ are repainted."""
         width, height = self.size
         old = self._strips
         self._strips = strips
@@ -66,14 +66,14 @@ class Lines(Widget, can_focus=False):
 
     @override
     def render_line(self, y: int) -> Strip:
-        """Return one line, in the panel's colours and exactly as wide as it is."""
+        """Return one line in the panel's colours, exactly as wide as the panel."""
         strip = self._strips[y] if y < len(self._strips) else Strip([ink(" ")])
         strip = worn(strip.adjust_cell_length(self.size.width, style(TEXT)), self.app.theme)
         return strip.apply_style(self.rich_style)
 
 
 def rule(title: str, width: int, note: str = "", colour: str = TEXT) -> Strip:
-    """Return the line above a pane: a rule with its title and, at the right, a note."""
+    """Return the line above a pane: a rule with a title and, at the right, a note."""
     from lrtui.tui.styled_text import FAINT, RULE, fit, width_of
 
     note = f" {note} " if note else ""
@@ -85,7 +85,7 @@ def rule(title: str, width: int, note: str = "", colour: str = TEXT) -> Strip:
 
 
 def window_at_end(lines: Sequence[str], up: int, height: int) -> tuple[Sequence[str], int]:
-    """Return the `height` lines that stand `up` lines above the end, and how many are below them."""
+    """Return the `height` lines that end `up` lines above the end, and the number of lines below them."""
     up = max(0, min(up, len(lines) - height))
     end = len(lines) - up
     return lines[max(0, end - height) : end], up

@@ -1,4 +1,4 @@
-"""The curve of a range test, with its suggestions."""
+"""The curve of a range test with its suggestions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RangeTest(ChartPanel):
-    """The test behind the run under the cursor, or the one that `t` has turned to."""
+    """The range test of the run under the cursor, or the one chosen with `t`."""
 
     @override
     def inputs(self, model: ViewModel) -> tuple[object, ...]:
@@ -25,7 +25,7 @@ class RangeTest(ChartPanel):
 
     @override
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
-        from lrtui.tui.charts import plot  # numpy comes with the first chart
+        from lrtui.tui.charts import plot  # numpy is imported with the first chart
 
         return plot.draw(picture(model, width, height), width, height, quick=True)
 

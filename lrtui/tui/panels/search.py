@@ -1,4 +1,4 @@
-"""The search as it happens: verdict, range tests, rungs, budget."""
+"""The progress of the search: verdict, range tests, rungs, budget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Search(Lines):
-    """A titled pane; what does not fit is reached by PgDn while it is the large one."""
+    """A titled pane; in the large area, PgDn scrolls to the lines that do not fit."""
 
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
@@ -38,5 +38,5 @@ class Search(Lines):
 
 
 def lines_of(model: ViewModel, width: int) -> int:
-    """Return how many lines there are to scroll through."""
+    """Return the total number of lines."""
     return sum(len(wrap(row, width - 2)) for row in rows(model))

@@ -1,4 +1,4 @@
-"""The sensitivity chart: what the learning rate does to the final metric."""
+"""The sensitivity chart: the final metric against the learning rate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Sensitivity(ChartPanel):
 
     @override
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
-        from lrtui.tui.charts import plot  # numpy comes with the first chart
+        from lrtui.tui.charts import plot  # numpy is imported with the first chart
 
         return plot.draw(picture(model, width, height), width, height, quick=True)
 

@@ -1,4 +1,4 @@
-"""The settings of the run under the cursor; what differs from the first of the leaderboard is marked."""
+"""The settings of the run under the cursor; differences from the leader are marked."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Settings(Lines):
 
 
 _NAMES = 24
-"""Cells that names take at most."""
+"""The maximum width of names, in cells."""
 
 Row = tuple[str, str, str]
-"""(name, value, the leader's value where it differs)"""
+"""(name, value, the leader's value if it differs)"""
 
 
 def _rows(model: ViewModel, run: Run) -> list[Row]:
@@ -59,8 +59,8 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
         rows.append(("why", run.why, ""))
     rows.extend((f"flag {rule}", why, "") for rule, why in run.flags)
     if run.attempt:
-        told = f"{run.attempt.number}" + (f", pid {run.attempt.pid}" if run.attempt.pid else "")
-        rows.append(("attempt", told, ""))
+        number = f"{run.attempt.number}" + (f", pid {run.attempt.pid}" if run.attempt.pid else "")
+        rows.append(("attempt", number, ""))
     pages = model.pages
     if pages.run != run.id:
         return rows
@@ -73,7 +73,7 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
 
 
 def _broken(row: Row, width: int) -> list[Row]:
-    """Return a reason in as many rows as it needs; anything else as it is."""
+    """Return a reason wrapped to several rows; any other row unchanged."""
     name, value, theirs = row
     if name != "why" and not name.startswith("flag "):
         return [row]
@@ -82,7 +82,7 @@ def _broken(row: Row, width: int) -> list[Row]:
 
 
 def _canonical(name: str, value: str) -> str:
-    """Return an LR as it is written everywhere else; other values as they are."""
+    """Return an LR in the usual notation; other values unchanged."""
     try:
         return lr_text(float(value)) if name == "lr" else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""The line at the top: what the sweep is doing, and how the charts are set."""
+"""The status line at the top: the state of the sweep and the settings of the charts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Part = tuple[int, str, str]
 
 
 class Status(Lines):
-    """One row; what matters least gives way first."""
+    """One row; the least important parts are dropped first."""
 
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
@@ -63,7 +63,7 @@ def _parts(model: ViewModel, width: int) -> list[Part]:
         parts.append(trouble)
     if snapshot.sweep.closed is None and snapshot.gpus:
         parts.append((7, gpu_text(snapshot), FAINT))
-    parts.append((6, f"{snapshot.sweep.parallel} at a time", FAINT))
+    parts.append((6, f"parallel {snapshot.sweep.parallel}", FAINT))
     if model.is_search:
         parts.append((4, f"spent {budget(snapshot)}", FAINT))
     eta = finish_time(remaining(snapshot), snapshot.read_at)
@@ -90,7 +90,7 @@ def _trouble(model: ViewModel, snapshot: Snapshot, *, short: bool) -> Part | Non
 
 
 def counts(snapshot: Snapshot, *, short: bool = False) -> str:
-    """Return how many runs do what: 3 running · 2 queued · 1 diverged; or by their symbols."""
+    """Return the number of runs in each state: 3 running · 2 queued · 1 diverged; or by their symbols."""
     count = Counter(style_of(state_of(run)).count for run in snapshot.sweep.trained())
     if short:
         symbols = {entry.count: entry.symbol for entry in reversed(LOOKS.values())}
@@ -102,7 +102,7 @@ def counts(snapshot: Snapshot, *, short: bool = False) -> str:
 
 
 def state_of(run: Run) -> str:
-    """Return a run's state, or what it ended as."""
+    """Return a run's state, or the kind of its ending."""
     return run.ending.kind if run.state is State.ENDED and run.ending else str(run.state)
 
 
@@ -118,7 +118,7 @@ def gpu_text(snapshot: Snapshot) -> str:
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Return about how many seconds the sweep still takes: what is left of every run, shared by those that run at once."""
+    """Return the estimated remaining seconds of the sweep: the rest of every run, divided by the runs in parallel."""
     plan = snapshot.sweep.plan
     rates = [s.rate for s in snapshot.standings if s.rate]
     if plan is None or not rates or snapshot.sweep.closed is not None:

@@ -1,4 +1,4 @@
-"""Every run's values at the chart's cursor: raw, smoothed, and where that was measured. Without a cursor the latest."""
+"""Every run's values at the chart's cursor: raw, smoothed, and the place of the measurement. Without a cursor, the latest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CELL = 9
 
 
 class Values(ChartPanel):
-    """A titled table: one row per run, in the order of the LRs."""
+    """A titled table: one row per run, ordered by LR."""
 
     @override
     def inputs(self, model: ViewModel) -> tuple[object, ...]:

@@ -1,1 +1,1 @@
-"""What lies over the monitor: questions, the field for an LR, the help."""
+"""Dialogs over the monitor: questions, the text field, the list, the help."""

@@ -1,4 +1,4 @@
-"""A question that names its victim and takes a single key."""
+"""A question about a named run, answered by a single key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Choice:
     """One answer."""
 
     keys: tuple[str, ...]
-    """The first is the one that is shown."""
+    """Textual's names of the keys that give this answer."""
     shown: str
     label: str
     result: str
@@ -39,7 +39,7 @@ class Text(Lines):
         self.lines = lines
 
     def on_mount(self) -> None:
-        """Set up what needs a running app."""
+        """Set the size."""
         self.styles.height = max(1, len(self.lines))
         self.styles.width = max((width_of(text) for text, _ in self.lines), default=1)
 
@@ -54,14 +54,14 @@ class Text(Lines):
 
 
 class Choices(Lines):
-    """The answers, in one row."""
+    """The answers in one row."""
 
     def __init__(self, choices: tuple[Choice, ...]) -> None:
         super().__init__()
         self.choices = choices
 
     def on_mount(self) -> None:
-        """Set up what needs a running app."""
+        """Set the size."""
         self.styles.width = sum(width_of(f"{c.shown} {c.label}   ") for c in self.choices)
 
     @override
@@ -73,7 +73,7 @@ class Choices(Lines):
 
 
 class Question(ModalScreen[str]):
-    """Returns the result of the answer; "" for none."""
+    """Returns the result of the answer; "" for no."""
 
     def __init__(self, title: str, lines: tuple[str, ...], choices: tuple[Choice, ...]) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Question(ModalScreen[str]):
             yield Choices(self.choices)
 
     def on_key(self, event: Key) -> None:
-        """Answer by the key; others do nothing."""
+        """Answer if the key is one of the choices; ignore other keys."""
         event.stop()
         event.prevent_default()
         for choice in self.choices:
@@ -101,16 +101,16 @@ NO = Choice(("n", "N", "escape", "c", "q"), "n", "no", "")
 
 
 def yes_or_no(title: str, *lines: str) -> Question:
-    """Return a question that y or Enter affirms."""
+    """Return a question that y or Enter confirms."""
     return Question(title, lines, (Choice(("y", "Y", "enter"), "y", "yes", "yes"), NO))
 
 
 def leave(live: int) -> Question:
-    """Return the question asked on leaving while runs live."""
-    runs = "1 run goes on" if live == 1 else f"{live} runs go on"
+    """Return the question asked on quitting while runs are live."""
+    runs = "1 run continues" if live == 1 else f"{live} runs continue"
     return Question(
-        "Leave the monitor?",
-        (f"Detached, {runs} without this terminal.",),
+        "Quit the monitor?",
+        (f"If you detach, {runs} without this terminal.",),
         (
             Choice(("d", "enter", "y", "q"), "d", "detach (Enter)", "detach"),
             Choice(("s",), "s", "stop all", "stop"),

@@ -1,4 +1,4 @@
-"""The help: every key, from the one table."""
+"""The help: every key, from the table of keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMN = 58
 
 
 def _entries() -> list[list[Segment]]:
-    """Return a line per key, headed by the groups."""
+    """Return one line per key under the headings of the groups."""
     lines: list[list[Segment]] = []
     for group, keys in groupby(KEYMAP, key=lambda key: key.group):
         lines.append([ink(fit(group, _COLUMN), TEXT, bold=True)])
@@ -43,7 +43,7 @@ def _entries() -> list[list[Segment]]:
 
 
 class Sheet(Lines):
-    """The keys in as many columns as fit."""
+    """The keys, in as many columns as fit."""
 
     top = 0
 
@@ -62,7 +62,7 @@ class Sheet(Lines):
 
 
 class Help(ModalScreen[None]):
-    """Any key that does not scroll closes it."""
+    """The help screen; any key that does not scroll closes it."""
 
     @override
     def compose(self) -> ComposeResult:
@@ -70,7 +70,7 @@ class Help(ModalScreen[None]):
             yield Sheet(id="sheet")
 
     def on_mount(self) -> None:
-        """Set up what needs a running app."""
+        """Set the size."""
         self._fit()
 
     def on_resize(self) -> None:
@@ -86,7 +86,7 @@ class Help(ModalScreen[None]):
         sheet.styles.height = min(rows + 1, max(2, height - 4))
 
     def on_key(self, event: Key) -> None:
-        """Answer to the key."""
+        """Scroll or close."""
         event.stop()
         event.prevent_default()
         sheet = self.query_one("#sheet", Sheet)

@@ -1,4 +1,4 @@
-"""A list to choose from: typing narrows it down, the arrows move, Enter takes the line under the cursor."""
+"""A list to choose from: typing filters it, the arrows move, Enter chooses the line under the cursor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 
 class Choices(Lines):
-    """The entries that match what was typed, one of them under the cursor."""
+    """The entries that match the typed text, one of them under the cursor."""
 
     def __init__(self, entries: Sequence[Entry], current: str) -> None:
         super().__init__(id="choices")
@@ -46,11 +46,11 @@ class Choices(Lines):
 
     @property
     def chosen(self) -> str | None:
-        """The value under the cursor; None where nothing matches."""
+        """The value under the cursor; None if nothing matches."""
         return self.shown[self.at].value if self.shown else None
 
     def narrow(self, text: str) -> None:
-        """Show only the entries that have every word of a text."""
+        """Show only the entries that contain every word of a text."""
         words = text.lower().split()
         before = self.chosen
         self.shown = [e for e in self.entries if all(word in e.text.lower() for word in words)]
@@ -66,7 +66,7 @@ class Choices(Lines):
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         if not self.shown:
-            return [line(ink(fit(" none of that name", width), FAINT))]
+            return [line(ink(fit(" no match", width), FAINT))]
         self.first = max(min(self.first, self.at), self.at - height + 1)
         strips = []
         for index, entry in enumerate(self.shown[self.first : self.first + height], self.first):
@@ -78,7 +78,7 @@ class Choices(Lines):
 
 
 class Pick(ModalScreen[str | None]):
-    """Returns the value of the line that was taken, or None."""
+    """Returns the chosen value, or None if cancelled."""
 
     AUTO_FOCUS = "Input"
 
@@ -89,16 +89,16 @@ class Pick(ModalScreen[str | None]):
 
     @override
     def compose(self) -> ComposeResult:
-        field = Input(id="answer", placeholder="type to narrow the list down")
+        field = Input(id="answer", placeholder="type to filter")
         field.cursor_blink = False
         with Vertical(classes="dialog"):
             yield Text([(self.title_text.ljust(50), TEXT)])
             yield field
             yield self.choices
-            yield Text([("↑ ↓ move   Enter take   Esc cancel".ljust(50), FAINT)])
+            yield Text([("↑ ↓ move   Enter choose   Esc cancel".ljust(50), FAINT)])
 
     def on_mount(self) -> None:
-        """Set up what needs a running app."""
+        """Set the size."""
         self._fit()
 
     def on_resize(self) -> None:
@@ -112,16 +112,16 @@ class Pick(ModalScreen[str | None]):
         self.choices.styles.height = max(1, min(len(entries), self.app.size.height - 8))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the list down."""
+        """Filter the list."""
         self.choices.narrow(event.value)
 
     def on_input_submitted(self) -> None:
-        """Take the line under the cursor, if there is one."""
+        """Choose the line under the cursor, if there is one."""
         if self.choices.chosen is not None:
             self.dismiss(self.choices.chosen)
 
     def on_key(self, event: Key) -> None:
-        """Answer to the key."""
+        """Move the cursor or cancel."""
         if event.key == "escape":
             event.stop()
             self.dismiss(None)
@@ -131,7 +131,7 @@ class Pick(ModalScreen[str | None]):
             self.choices.move(_STEPS[event.key])
 
     def on_mouse_down(self, event: MouseDown) -> None:
-        """Take the line that was clicked."""
+        """Choose the clicked line."""
         widget, region = self.get_widget_at(event.screen_x, event.screen_y)
         at = self.choices.first + event.screen_y - region.y
         if widget is self.choices and at < len(self.choices.shown):

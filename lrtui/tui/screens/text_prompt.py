@@ -1,4 +1,4 @@
-"""A question that is answered by typing: what was typed is checked, and echoed as it is understood."""
+"""A question answered by typing; the text is checked and its interpretation echoed at each key."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Ask(ModalScreen[str | None]):
-    """Returns the text, which was found good, or None where the user thought better of it."""
+    """Returns the valid text, or None if cancelled."""
 
     AUTO_FOCUS = "Input"
 
     def __init__(
         self, title: str, value: str, note: str, check: Callable[[str], tuple[bool, str]]
     ) -> None:
-        """Ask; `check` tells whether a text is good, and what to say about it."""
+        """Create the prompt; `check` returns whether a text is valid, and a message about it."""
         super().__init__()
         self.title_text = title
         self.value = value
@@ -47,20 +47,20 @@ class Ask(ModalScreen[str | None]):
             yield Text([("Enter accept   Esc cancel".ljust(width), FAINT)])
 
     def on_mount(self) -> None:
-        """Set up what needs a running app."""
+        """Show the message for the initial text."""
         self._echo(self.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Echo what was typed."""
+        """Show the message for the typed text."""
         self._echo(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Return a good text; a bad one stays."""
+        """Close with a valid text; keep the prompt open otherwise."""
         if self.check(event.value)[0]:
             self.dismiss(event.value)
 
     def on_key(self, event: Key) -> None:
-        """Answer to the key."""
+        """Cancel on Escape."""
         if event.key == "escape":
             event.stop()
             self.dismiss(None)

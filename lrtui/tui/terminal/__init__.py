@@ -1,1 +1,1 @@
-"""The way to the terminal: drivers, the diff renderer, keys in order, ASCII fallback."""
+"""Terminal input and output: drivers, pacing, the diff renderer, the key queue, the ASCII fallback."""

@@ -1,6 +1,6 @@
-"""One ASCII character for each that lrtui draws with, where the terminal's encoding or font has no others."""
+"""An ASCII character for each one that lrtui draws with, for terminals whose encoding or font has no others."""
 
-# ruff: noqa: RUF001  # characters that look like others are what this table is about
+# ruff: noqa: RUF001  # this table is about characters that look alike
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SIGNS = {
     "↑": "^", "↓": "v", "←": "<", "→": ">", "⇧": "^", "⏎": "<", "▌": ">", "▐": "<", "─": "-", "━": "=", "│": "|", "┃": "|",
     "‖": "|", "═": "=", "║": "|", "—": "-", "–": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "µ": "u", "η": "n", "α": "a",
 }  # fmt: skip
-"""Characters with a look-alike; other box-drawing ones become a plus."""
+"""Characters with an ASCII look-alike; other box-drawing characters become a plus."""
 
 
 def wanted() -> bool:
-    """Tell whether this process should draw in ASCII: LRTUI_ASCII says so, the locale is not UTF-8, or it is the Linux console.
+    """Return whether to draw in ASCII: LRTUI_ASCII is set, the locale is not UTF-8, or the terminal is the Linux console.
 
     The console's font has no braille, which the curves are drawn with.
     """
@@ -33,7 +33,7 @@ def wanted() -> bool:
 
 @lru_cache(maxsize=4096)
 def plain(char: str) -> str:
-    """Return as many ASCII characters as the given one has cells."""
+    """Return ASCII characters as wide as the given one."""
     if char < "\x7f":
         return char
     if "\u2800" <= char <= "\u28ff":
@@ -45,7 +45,7 @@ def plain(char: str) -> str:
 
 
 def _dots(bits: int) -> str:
-    """Return a sign for a cell of braille dots: where it is filled, and how much."""
+    """Return an ASCII character for a cell of braille dots, by which dots are set and how many."""
     top, middle, bottom = bits & 0x09, bits & 0x36, bits & 0xC0
     many = bits.bit_count()
     if not bits:

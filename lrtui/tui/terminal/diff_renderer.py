@@ -1,4 +1,4 @@
-"""Sends the terminal only the cells that changed, and never more frames than it takes.
+"""Sends the terminal only the changed cells, and never more frames than it can take.
 
 Textual writes whole spans: 14 KB for an update in which a few hundred bytes change, and behind a slow link its queue fills and
 then blocks the keys (measured with 8.2.8). Here a grid remembers what was sent. An update is painted into a second grid; the
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from textual.driver import Driver
 
 Cell = tuple[str, "Style | None"]
-"""What stands in a cell; "" to the right of a wide character."""
+"""The content of a cell; "" to the right of a wide character."""
 _NOTHING: Cell = ("\0", None)
-"""Differs from every cell: what the terminal shows here is not known."""
+"""Differs from every cell: the terminal's content here is unknown."""
 _SHORT_GAP = 4
-"""Unchanged cells that cost less to write again than to jump over."""
+"""The number of unchanged cells that are cheaper to rewrite than to skip."""
 _ALL = 1 << 30
 _RESIZE_SECONDS = 0.1
-"""Between two layouts while the terminal is being resized."""
+"""The time between two layouts while the terminal is being resized."""
 _SYNCED = 200
-"""Bytes from which on a frame is worth the 16 that make the terminal show it at once."""
+"""The size in bytes from which a frame is worth the 16 bytes that make the terminal show it at once."""
 _MOST_IN_CELL = 8
-"""Characters: a letter and its combining ones."""
+"""The longest cell in characters: a letter and its combining characters."""
 _NO_COLOUR = bool(os.environ.get("NO_COLOR"))
 
 
 class Grid:
-    """What the terminal shows, and what it should show. Painted in one thread, sent in another."""
+    """The actual and the wanted content of the terminal. Painted in one thread, sent in another."""
 
     def __init__(self, width: int, height: int, *, plain: bool = False) -> None:
         self.width = width
@@ -56,7 +56,7 @@ class Grid:
         self._sent: list[list[Cell]] = [[_NOTHING] * width for _ in range(height)]
         self._wanted: list[list[Cell]] = [[_NOTHING] * width for _ in range(height)]
         self._waits: dict[int, int] = {}
-        """Rows that may differ, and how many frames went out without them."""
+        """Rows that may differ, and the number of frames sent without them."""
         self._lock = threading.Lock()
 
     def put(self, x: int, y: int, segments: Iterable[Segment]) -> None:
@@ -100,7 +100,7 @@ class Grid:
         return x + size
 
     def difference(self, colours: ColorSystem | None, room: int = _ALL) -> str:
-        """Return what brings the terminal closer to what it should show, in about `room` bytes; "" where it is there.
+        """Return about `room` bytes that bring the terminal closer to the wanted content; "" if there is no difference.
 
         Where not all fits, the rows that cost least come first, and those that wait for long: a key's answer is a row
         or two, a chart is many.
@@ -123,7 +123,7 @@ class Grid:
             return f"{text}\x1b[0m" if text else ""
 
     def _order(self, room: int) -> list[int]:
-        """Return the rows that differ, in the order in which they are sent; forget those that do not."""
+        """Return the rows that differ, in sending order; drop those that do not."""
         changes = {}
         for y in sorted(self._waits):
             sent, wanted = self._sent[y], self._wanted[y]
@@ -136,7 +136,7 @@ class Grid:
         return sorted(changes, key=lambda y: changes[y] / (1 + self._waits[y]))
 
     def _row(self, y: int, pen: _Pen, room: int) -> str:
-        """Return what changes in one row, up to `room` bytes; take it as sent."""
+        """Return the changes of one row, up to `room` bytes, and record them as sent."""
         sent, wanted = self._sent[y], self._wanted[y]
         out: list[str] = []
         length = 0
@@ -155,20 +155,20 @@ class Grid:
                 look = pen.take(style)
                 out.append(look + char)
                 length += len(look) + len(char)
-                # How wide a terminal takes what is not plain is its own affair: then it is told where to go on.
+                # Terminals disagree on the width of unusual characters, so the cursor is set again after them.
                 sure = len(char) == 1 and _is_narrow(char)
                 sent[x] = wanted[x]
         return "".join(out)
 
     def forget(self) -> None:
-        """Take the terminal's content as unknown: everything is sent again."""
+        """Mark the terminal's content as unknown, so that everything is sent again."""
         with self._lock:
             self._sent = [[_NOTHING] * self.width for _ in range(self.height)]
             self._waits = dict.fromkeys(range(self.height), 0)
 
 
 def _is_narrow(char: str) -> bool:
-    """Tell without a look at tables whether a character takes one cell: ASCII, boxes and blocks, braille do."""
+    """Return without a table lookup whether a character takes one cell: ASCII, boxes, blocks and braille do."""
     return " " <= char < "\x7f" or "\u2500" <= char < "\u25a0" or "\u2800" <= char < "\u2900"
 
 
@@ -181,7 +181,7 @@ def _combine(row: list[Cell], x: int, char: str) -> None:
 
 
 def _stretches(sent: list[Cell], wanted: list[Cell]) -> Iterable[tuple[int, int]]:
-    """Yield (start, end) of what to write in one row; never beginning in the right half of a wide character."""
+    """Yield (start, end) of the parts of a row to write; none starts in the right half of a wide character."""
     start = end = -1
     for x, cell in enumerate(wanted):
         if cell == sent[x] or cell is _NOTHING:
@@ -199,10 +199,10 @@ def _stretches(sent: list[Cell], wanted: list[Cell]) -> Iterable[tuple[int, int]
 
 
 class _CellStyle(NamedTuple):
-    """A style as the numbers of escape sequences; "" for what is as usual."""
+    """A style as the numbers of escape sequences; "" for the default."""
 
     manner: str
-    """Bold, reverse and the like."""
+    """Attributes such as bold and reverse."""
     front: str
     back: str
 
@@ -212,14 +212,14 @@ _cell_styles: dict[tuple[Style, ColorSystem], _CellStyle] = {}
 
 
 class _Pen:
-    """Knows which style the terminal writes in."""
+    """Tracks the current style of the terminal."""
 
     def __init__(self, colours: ColorSystem | None) -> None:
         self._colours = colours
         self._cell_style: _CellStyle | None = None
 
     def take(self, style: Style | None) -> str:
-        """Return what turns a style on; "" where it is on, the colours alone where only they differ."""
+        """Return the escape sequence that switches to a style; "" if it is active, only colours if only they differ."""
         look = _cell_style(style, self._colours)
         before, self._cell_style = self._cell_style, look
         if look == before:
@@ -254,17 +254,17 @@ def _numbers(colour: Color | None, colours: ColorSystem, *, front: bool) -> str:
 
 
 class DiffRenderer:
-    """Mix into an App, before it: replaces how updates reach the terminal."""
+    """A mixin before App that replaces how updates reach the terminal."""
 
     most_bytes = 0
-    """What may be sent in a second; 0 for no limit."""
+    """The bytes that may be sent per second; 0 for no limit."""
     _grid: Grid | None = None
     _resized_at = 0.0
     _plain = bool(os.environ.get("LRTUI_PLAIN"))
 
     @override
     def get_driver_class(self) -> type[Driver]:  # type: ignore[misc]
-        if self._plain or constants.DRIVER:  # textual-serve names a driver of its own
+        if self._plain or constants.DRIVER:  # textual-serve sets its own driver
             return super().get_driver_class()  # type: ignore[misc,no-any-return]
         return TerminalDriver
 
@@ -280,7 +280,7 @@ class DiffRenderer:
             app.post_display_hook()
 
     def _paint(self, app: Any, update: Any) -> bool:
-        """Paint an update into the grid; return False where Textual should write it itself."""
+        """Paint an update into the grid; return False if Textual should write it itself."""
         if update is None or app._batch_count or not app._running or app._closed:  # noqa: SLF001
             return False
         if not isinstance(update, (ChopsUpdate, LayoutUpdate)):
@@ -307,7 +307,7 @@ class DiffRenderer:
         return True
 
     def _send_frame(self, app: Any) -> None:
-        """Have what has changed sent when the line is free; a driver without a writer takes it at once."""
+        """Send the changes when the line is free; a driver without a writer sends them at once."""
         driver = app._driver  # noqa: SLF001
         if driver is None:
             return
@@ -320,7 +320,7 @@ class DiffRenderer:
             driver.flush()
 
     def _next_frame(self, room: int) -> str:
-        """Return about so many bytes of what the terminal does not show yet."""
+        """Return about `room` bytes of the pending changes."""
         app: Any = self
         if self._grid is None:
             return ""
@@ -330,7 +330,7 @@ class DiffRenderer:
 
     @override
     def _check_resize(self) -> None:  # type: ignore[misc]
-        """Lay out for a new size, but not for every one of those on the way to it."""
+        """Lay out for a new size, but not for every intermediate one."""
         app: Any = self
         rest = self._resized_at + _RESIZE_SECONDS - time.monotonic()
         if app._resize_timer is not None:  # noqa: SLF001

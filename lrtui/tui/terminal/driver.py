@@ -1,4 +1,4 @@
-"""The way to the terminal: a thread that writes, so that the app never waits for a line that is slow, cut or not read.
+"""Writes to the terminal in a thread, so that the app never waits for a connection that is slow, cut or not read.
 
 Two things go over it: Textual's own control sequences (few, kept in order, never dropped) and frames, which are not queued at
 all: when the line has taken the last one, the next is asked for, so it shows the newest state. How much is sent at once follows
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     Source = Callable[[int], str]
-    """Returns the next part of what the terminal should show in about so many bytes; "" while nothing is left."""
+    """Returns the next part of the terminal's content in about the given number of bytes; "" while nothing is pending."""
 
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 MOUSE_ON, MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
-"""Presses, releases and the wheel, but no movements: those would fill a thin line."""
+"""Presses, releases and the wheel, but no movements, which would fill a slow connection."""
 PROBE = "\x1b[6n"
-"""Asks where the cursor is: the answer says that all before has been taken in."""
+"""Asks for the cursor position: the answer shows that everything before it was processed."""
 _FAREWELL_SECONDS = 0.7
-"""So long the last words may take before what lies on the line is thrown away for them."""
+"""The time that the final output may take before pending output is discarded for it."""
 
 
 class TerminalWriter(threading.Thread):
-    """Writes to a terminal; stands in for Textual's writer thread, which lets the app wait when 30 writes wait."""
+    """Writes to a terminal; replaces Textual's writer thread, which blocks the app when 30 writes are pending."""
 
     def __init__(self, file: IO[str], most_bytes: int = 0) -> None:
         super().__init__(daemon=True, name="lrtui-writer")
         self.source: Source = _nothing
-        """Where frames come from; called in this thread."""
+        """The source of frames; called in this thread."""
         self.dead = False
         """Whether the terminal is gone."""
         self._fd, self._own = _descriptor(file)
@@ -60,31 +60,31 @@ class TerminalWriter(threading.Thread):
         self._closed = False
         """Whether no more frames are sent."""
         self._ending = 0.0
-        """When to throw away what is not taken; 0 while the writer is in use."""
+        """The time at which to discard pending output; 0 while the writer is in use."""
         self._pace = Pace(most_bytes)
 
-    # ------------------------------------------------ the app's side: none of it waits
+    # ------------------------------------------------ the app's side: never blocks
 
     def write(self, text: str) -> None:
-        """Send a text as it is, before the next frame."""
+        """Send a text unchanged, before the next frame."""
         with self._news:
             self._texts.append(text.encode("utf-8", "replace"))
             self._news.notify()
 
     def wake(self) -> None:
-        """Ask the source for a frame as soon as the line is free."""
+        """Request a frame from the source as soon as the connection is free."""
         with self._news:
             self._wanted = True
             self._news.notify()
 
     def answered(self) -> None:
-        """Note that the terminal answered a probe."""
+        """Record that the terminal answered a probe."""
         with self._news:
             self._pace.answered(time.monotonic())
             self._news.notify_all()
 
     def settle(self, seconds: float) -> None:
-        """Send no more frames and wait for answers under way: those that come later would be typed into the user's shell."""
+        """Send no more frames and wait for pending answers, because later ones would be typed into the user's shell."""
         with self._news:
             self._closed = True
             self._news.wait_for(self._all_answered, seconds)
@@ -93,7 +93,7 @@ class TerminalWriter(threading.Thread):
         return self.dead or not self._pace.awaits
 
     def stop(self) -> None:
-        """Send what was written, no more frames, and end within about a second even where nobody reads."""
+        """Send the pending texts but no more frames, and end within about a second even if nothing is read."""
         with self._news:
             self._closed = True
             self._ending = time.monotonic() + _FAREWELL_SECONDS
@@ -150,10 +150,10 @@ class TerminalWriter(threading.Thread):
             ready = select.select((), (self._fd,), (), 0.1)[1]
             if ready:
                 with contextlib.suppress(BlockingIOError):
-                    # A descriptor that is not our own blocks: in small bites it does so only here, not in select.
+                    # A shared descriptor blocks; with small writes it blocks only here, not in select.
                     view = view[os.write(self._fd, view if self._own else view[:256]) :]
             elif self._ending and time.monotonic() > self._ending:
-                # Nobody reads. The line is emptied, so that the last words (the usual screen, the cursor) fit in.
+                # Nothing is read: discard pending output, so that the final output (main screen, cursor) fits.
                 termios.tcflush(self._fd, termios.TCOFLUSH)
                 self._ending = time.monotonic() + _FAREWELL_SECONDS
                 with self._news:
@@ -164,17 +164,17 @@ class TerminalWriter(threading.Thread):
 
 
 class HungUp(Message):
-    """The terminal is gone: nobody sees the screen, nobody will type."""
+    """The terminal is gone: no more output is seen and no more input will come."""
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver with our way to the terminal, and back."""
+    """Textual's driver with lrtui's writer and input thread."""
 
     writer: TerminalWriter | None = None
 
     @override
     def run_input_thread(self) -> None:
-        """Read what is typed until the end.
+        """Read input until the end.
 
         In Textual's own loop a byte that is no UTF-8 ends the app, and a terminal that is gone, which may go without SIGHUP
         (nohup, a lost race at the start), is read for ever at full speed.
@@ -204,7 +204,7 @@ class TerminalDriver(LinuxDriver):
 
     @_writer_thread.setter
     def _writer_thread(self, given: object) -> None:
-        """Take Textual's writer thread for the wish to have one."""
+        """Create a `TerminalWriter` when Textual sets its writer thread."""
         if given is None or self._file is None:
             self.writer = None
         else:
@@ -217,7 +217,7 @@ class TerminalDriver(LinuxDriver):
         super().stop_application_mode()
 
     def capture(self, *, on: bool) -> None:
-        """Have presses and the wheel reported, or leave the mouse to the terminal."""
+        """Turn the reporting of presses and the wheel on, or leave the mouse to the terminal."""
         if not on:
             self._disable_mouse_support()
         self._mouse = on
@@ -235,7 +235,7 @@ class TerminalDriver(LinuxDriver):
 
     @override
     def _enable_mouse_pixels(self) -> None:
-        """Cells are exact enough."""
+        """Do nothing: positions in cells are exact enough."""
 
     @override
     def process_message(self, message: Message) -> None:
@@ -246,7 +246,7 @@ class TerminalDriver(LinuxDriver):
         super().process_message(message)
 
     def rescue(self) -> None:
-        """Restore the terminal where the app hangs: called by whoever ends the process."""
+        """Restore the terminal when the app hangs; called before the process is ended."""
         if self.attrs_before is not None:
             with contextlib.suppress(termios.error, OSError):
                 termios.tcflush(self.fileno, termios.TCOFLUSH)
@@ -259,7 +259,7 @@ class TerminalDriver(LinuxDriver):
 
 
 def _descriptor(file: IO[str]) -> tuple[int, bool]:
-    """Return a descriptor to write to and whether it is ours; not-blocking only then: others share the terminal's own."""
+    """Return a descriptor to write to, and whether it is private; only a private one is non-blocking, the terminal's is shared."""
     fd = file.fileno()
     with contextlib.suppress(OSError):
         own = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Takes one key after the other: each is for the screen that the key before it leaves, also when several come at once.
+"""Delivers key presses one at a time, so that keys typed ahead reach the screen that the previous key opened.
 
 Over a slow link, and when somebody types ahead, a terminal hands over many keys in one piece. Textual gives all of them to the widget
 that has the focus when they come: those after `/` would never reach its field, and those after an answer would be lost with the
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
 _PATIENCE = 0.2
-"""Seconds that a widget has for a key before the next is given to whoever has the focus; one that is closing never answers."""
+"""Seconds that a widget has for a key before the next one goes to the focused widget; a closing widget never answers."""
 
 
 class KeyQueue(App[int], inherit_bindings=False):
-    """The order of keys, apart from what they mean."""
+    """A mixin of App that orders keys and does not interpret them."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._keys: deque[Key | Paste] = deque()
-        """What was typed and waits for its turn."""
+        """The typed keys that are not delivered yet."""
         self._settling: asyncio.Task[None] | None = None
-        """Ends when the last key has had its effect."""
+        """Set when the last key has taken effect."""
         self._opening: Awaitable[None] | None = None
-        """Done when the question that was asked last is on the screen."""
+        """Done when the last dialog is on the screen."""
 
     @override
     async def on_event(self, event: Event) -> None:
@@ -53,7 +53,7 @@ class KeyQueue(App[int], inherit_bindings=False):
         return self._opening
 
     async def _take_turns(self) -> None:
-        """Take the keys that wait, until one is given to a widget, which has to be done with it first, or the app leaves."""
+        """Deliver the queued keys until one goes to a widget, which must finish it first, or the app exits."""
         while self._keys and self._settling is None and not self._exit:
             await self._opened()
             event = self._keys.popleft()
@@ -65,7 +65,7 @@ class KeyQueue(App[int], inherit_bindings=False):
             self._settling = asyncio.create_task(self._settle(takers))
 
     async def _settle(self, takers: Sequence[MessagePump]) -> None:
-        """Wait until a key has bubbled up from its taker to the app, and so has what the taker says in turn (`Submitted`)."""
+        """Wait until a key, and the messages that its widget posts in turn (`Submitted`), have bubbled up to the app."""
         for taker in (*takers, *takers):
             done = asyncio.Event()
             if taker.call_later(done.set):
@@ -77,7 +77,7 @@ class KeyQueue(App[int], inherit_bindings=False):
         self.call_later(self._take_turns)
 
     async def _opened(self) -> None:
-        """Wait until the question that was asked last can be answered."""
+        """Wait until the last dialog accepts keys."""
         opening, self._opening = self._opening, None
         if opening is None:
             return

@@ -1,48 +1,48 @@
-"""How many bytes may be sent to the terminal now, learned from how fast it takes them."""
+"""Decides how many bytes may be sent to the terminal now, from how fast it takes them."""
 
 from __future__ import annotations
 
 from collections import deque
 
 _LEAST, _MOST = 1024, 4096
-"""Bytes that may be under way on a slow line and on a quick one; the latter are half a second where it turns slow (9,600/s)."""
+"""Bytes in flight on a slow connection and on a fast one; the latter take half a second if it becomes slow (9,600 bytes/s)."""
 _FAR_BYTES = 1 << 15
-"""Bytes more that may be under way for each second that the way itself takes: a far line is filled, too."""
+"""Additional bytes in flight per second of latency, so that a distant connection is filled too."""
 _PART = 2048
-"""A frame goes out in parts of at most so many bytes, so that a line that stops taking them holds one old part, not a screen."""
+"""The largest part of a frame in bytes: a connection that stalls then holds one outdated part, not a whole screen."""
 _LAG_SECONDS = 0.25
-"""What lies on the line may take so long to get through."""
+"""The time that the bytes in flight may take."""
 _FAR_SECONDS = 0.7
-"""The way itself is taken to be no longer than that; what comes on top is a queue."""
+"""The longest latency assumed; anything above it is queueing."""
 _ANSWER_SECONDS = 3.0
-"""Without an answer for so long the terminal is taken to give none, or the answer to be lost."""
+"""After this time without an answer, the terminal is assumed not to answer, or the answer to be lost."""
 
 
 class Pace:
-    """How many bytes may be sent now: a window as TCP has one, and the user's cap."""
+    """The bytes that may be sent now: a congestion window as in TCP, and the user's limit."""
 
     def __init__(self, most_bytes: int = 0) -> None:
         self.probes = True
-        """Whether the terminal is asked for answers."""
+        """Whether probes are sent."""
         self._most = most_bytes
         self._burst = most_bytes / 10
         self._tokens = self._burst
         self._at = 0.0
         self._window = _MOST
         self._under_way: deque[tuple[float, int]] = deque()
-        """When a frame was sent and how long it was, of those that were not answered."""
+        """(time sent, size) of the frames without an answer so far."""
         self._quickest = 0.05
-        """The shortest time to an answer of late, in seconds: what the way takes even when it is empty."""
+        """The shortest recent time to an answer in seconds: the latency of an idle connection."""
         self._ever = False
-        """Whether the terminal ever answered."""
+        """Whether the terminal has ever answered."""
 
     @property
     def awaits(self) -> bool:
-        """Whether an answer is under way."""
+        """Whether an answer is pending."""
         return self._ever and bool(self._under_way)
 
     def room(self, now: float) -> tuple[int, float]:
-        """Return how many bytes may go now and, where none, after how many seconds to ask again."""
+        """Return the bytes that may be sent now and, if 0, the seconds after which to ask again."""
         room, seconds = self._window, 1.0
         if self._under_way:
             since = now - self._under_way[0][0]
@@ -64,13 +64,13 @@ class Pace:
         return min(room, _PART), seconds
 
     def sends(self, size: int, now: float) -> None:
-        """Note that a frame is sent."""
+        """Record that a frame is sent."""
         if self.probes:
             self._under_way.append((now, size))
         self._tokens -= size
 
     def wrote(self, size: int, seconds: float) -> None:
-        """Learn from how long writing took where the terminal does not answer."""
+        """Learn from the duration of a write if the terminal does not answer."""
         if not self._ever:
             self._learn(size, seconds)
 

@@ -1,4 +1,4 @@
-"""The way to a tab of a browser (`lrtui serve`): packets on pipes instead of a terminal.
+"""The driver for a browser tab (`lrtui serve`): packets on pipes instead of a terminal.
 
 Stands in for `link`, whose shaping it does without: the line is local, and what is behind it asks for no pace. What changed on
 the screen is found by `frames` here as well.
@@ -17,10 +17,10 @@ from lrtui.tui.terminal.driver import MOUSE_OFF, MOUSE_ON
 
 
 class BrowserDriver(WebDriver):
-    """Textual's driver for the web, that ends with its server and leaves the mouse's movements alone."""
+    """Textual's web driver; it ends with its server and does not report mouse movements."""
 
     _gone = False
-    """Whether nobody reads any more."""
+    """Whether the pipe has no reader any more."""
 
     @override
     def start_application_mode(self) -> None:
@@ -29,18 +29,18 @@ class BrowserDriver(WebDriver):
         self.capture(on=self._mouse)
 
     def capture(self, *, on: bool) -> None:
-        """Have presses and the wheel reported, or leave the mouse to the browser, for selecting text."""
+        """Turn the reporting of presses and the wheel on, or leave the mouse to the browser for selecting text."""
         self._mouse = on
-        self.write("\x1b[?1003l")  # Textual asks for movements, too
+        self.write("\x1b[?1003l")  # Textual also requests movements
         self.write(MOUSE_ON if on else MOUSE_OFF)
 
     @override
     def run_input_thread(self) -> None:
         super().run_input_thread()
-        self._leave()  # no more input: the server is gone, however it ended
+        self._leave()  # end of input: the server is gone
 
     def _put(self, data: bytes) -> int:
-        """Write all of it, as os.write need not; nothing where nobody reads any more."""
+        """Write all bytes, which os.write alone does not guarantee; do nothing if the pipe has no reader."""
         rest = memoryview(data)
         while rest and not self._gone:
             try:
