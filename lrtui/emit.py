@@ -26,7 +26,7 @@ UNITS = ("epoch", "step", "tokens")
 _BEGAN = time.monotonic()
 _NAME = re.compile(r"[A-Za-z0-9_./-]+")
 _NAMES: set[str] = set()
-"""Those that were found good."""
+"""The names that passed the check."""
 _in_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -39,8 +39,8 @@ def emit(**metrics: object) -> None:
             since this process imported lrtui, unless given.
 
     Raises:
-        TypeError: a value that is no number, or a tensor of several.
-        ValueError: none of `epoch`, `step`, `tokens`; a name with other characters than letters, digits and `_./-`.
+        TypeError: a value is not a number, or is a tensor of several numbers.
+        ValueError: `epoch`, `step` and `tokens` are all missing; a name has characters other than letters, digits and `_./-`.
 
     """
     if os.environ.get("RANK", "0") not in {"", "0"}:
@@ -53,18 +53,18 @@ def emit(**metrics: object) -> None:
 
 
 def restart_clock() -> None:
-    """Count `time` from now: for a process that was forked after the import."""
+    """Count `time` from now, in a process that was forked after the import."""
     global _BEGAN  # noqa: PLW0603
     _BEGAN = time.monotonic()
 
 
 def dropped() -> int:
-    """Return how many lines this process could not write."""
+    """Return the number of lines that this process could not write."""
     return _OUTPUT.dropped
 
 
 def _number(name: str, value: object) -> int | float | str | None:
-    """Return `value` as JSON can say it; non-finite floats as "NaN", "Infinity", "-Infinity"."""
+    """Return `value` as JSON can hold it; non-finite floats as "NaN", "Infinity", "-Infinity"."""
     if name not in _NAMES:
         if not _NAME.fullmatch(name):
             raise ValueError(f"a metric's name has letters, digits and _./- only (found {name!r})")
@@ -90,7 +90,7 @@ def _number(name: str, value: object) -> int | float | str | None:
 
 
 class _Output:
-    """Where the lines go; opened at the first line, opened again after trouble."""
+    """The metric file; opened at the first line, reopened after an error."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -99,7 +99,7 @@ class _Output:
         self._torn = False
 
     def write(self, line: str) -> None:
-        """Write one line or drop it; no trouble with disk or terminal is raised."""
+        """Write one line or drop it; errors of disk or terminal are not raised."""
         path = os.environ.get("LRTUI_METRICS", "")
         try:
             if path:
@@ -124,7 +124,7 @@ class _Output:
             os.fsync(self._fd)
 
     def _open(self, path: str) -> None:
-        """Open for appending; a half line that an earlier process left is ended by the next line."""
+        """Open for appending; a partial line of an earlier process is terminated by the next line."""
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if self._fd >= 0:
             os.close(self._fd)
@@ -133,7 +133,7 @@ class _Output:
         self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
 
     def _cut_off(self, written: int) -> None:
-        """Take back the part of a line that reached the file, if it is still the file's end."""
+        """Remove the part of a line that reached the file, if it is still the end of the file."""
         end = os.lseek(self._fd, 0, os.SEEK_CUR)
         self._torn = True
         if end == os.fstat(self._fd).st_size:

@@ -37,7 +37,7 @@ class UserError(Exception):
 
 
 class MachineError(UserError):
-    """The machine lacks something: space, data, a GPU, the right to write."""
+    """The machine lacks something: disk space, data, a GPU, write permission."""
 
     exit_code = 5
 
@@ -49,20 +49,20 @@ class OwnedElsewhereError(UserError):
 
 
 class Fault(NamedTuple):
-    """One fault of an experiment file, at a place in its text."""
+    """One fault of an experiment file, with its position in the text."""
 
     line: int
-    """1-based; 0 where the fault has no place (a missing key)."""
+    """1-based; 0 if the fault has no position (a missing key)."""
     column: int
     """1-based, in characters."""
     length: int
-    """How many characters the caret line underlines; at least 1."""
+    """The number of characters that the carets underline; at least 1."""
     what: str
     """What was expected and what was found."""
     hint: str
     """How to fix it."""
     source: str
-    """The line as it stands in the file, without its newline."""
+    """The line of the file, without its newline."""
 
     def text(self, path: str) -> str:
         """Return the fault as the lines a user sees."""

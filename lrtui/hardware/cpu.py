@@ -1,4 +1,4 @@
-"""What this machine's processors and memory do, and what each worker takes of them: readings of /proc.
+"""The load of CPU and memory, in total and of each worker, read from /proc.
 
 The monitor's reader asks; nothing is decided by it. A share of time is measured between two readings, so the first has none.
 Where /proc cannot be read a value is missing, never an error.
@@ -16,17 +16,17 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MIB = 1 << 20
 _MOST_PROCESSES = 64
-"""Of one worker's tree; a script with more is shown with less than it takes."""
+"""The most processes counted per worker; a script with more shows less than it uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one worker and its children take."""
+    """The usage of one worker and its children."""
 
     cpu: float | None
-    """Percent of one core since the reading before; None at the first."""
+    """Percent of one core since the previous reading; None at the first."""
     memory_mib: int
-    """Resident; pages that processes share count for each."""
+    """Resident memory; shared pages count for each process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,15 @@ class Usage:
     at: float
     """By the monotonic clock, in seconds."""
     cpu: float | None = None
-    """Percent of all cores since the reading before; None where unknown."""
+    """Percent of all cores since the previous reading; None if unknown."""
     memory_used_mib: int = 0
     memory_total_mib: int = 0
-    """0 where unknown."""
+    """0 if unknown."""
     workers: Mapping[str, Taken] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Meter:
-    """Reads the machine again and again; remembers the counters of the last time."""
+    """Reads the machine repeatedly and keeps the counters of the last reading."""
 
     def __init__(self) -> None:
         self._machine: tuple[int, int] | None = None
@@ -92,7 +92,7 @@ def _machine_ticks() -> tuple[int, int] | None:
 
 
 def _memory_mib() -> tuple[int, int]:
-    """Return (used, total); what the kernel would give back at once is not used."""
+    """Return (used, total); memory that the kernel can reclaim immediately counts as free."""
     found: dict[bytes, int] = {}
     try:
         with open("/proc/meminfo", "rb") as file:
@@ -107,7 +107,7 @@ def _memory_mib() -> tuple[int, int]:
 
 
 def _tree(pid: int, start: int) -> tuple[float, int] | None:
-    """Return (CPU seconds, resident MiB) of a process and its living descendants; None where the pid is another's now."""
+    """Return (CPU seconds, resident MiB) of a process and its live descendants; None if the pid now belongs to another process."""
     root = _stat(pid)
     if root is None or root[19] != start:
         return None

@@ -22,15 +22,15 @@ class Gpu:
     """One GPU at one moment."""
 
     index: int
-    """As NVML and nvidia-smi count, by PCI bus."""
+    """The index used by NVML and nvidia-smi, by PCI bus."""
     name: str
     memory_used_mib: int
     memory_total_mib: int
     utilisation: int | None
-    """Percent; None where the driver does not say (MIG, some laptops)."""
+    """Percent; None if the driver does not report it (MIG, some laptops)."""
     uuid: str
     processes: tuple[int, ...]
-    """Pids of those that compute on it, in this pid namespace; an unprivileged container may not see others'."""
+    """The pids of processes that compute on it, in this pid namespace; an unprivileged container may not see those of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class DriverVersion:
     version: str
     """580.65.06"""
     cuda: tuple[int, int]
-    """The newest CUDA that it offers, major and minor; (0, 0) where it does not say."""
+    """The newest CUDA version that it supports, major and minor; (0, 0) if unknown."""
 
     @property
     def cuda_text(self) -> str:
-        """The same for people: 12.4."""
+        """The CUDA version as text: 12.4."""
         return f"{self.cuda[0]}.{self.cuda[1]}"
 
 
 def driver() -> DriverVersion | None:
-    """Return the driver's version; None where there is none. Never raises."""
+    """Return the driver's version; None if there is no driver. Never raises."""
     nvml = _Driver.get()
     if nvml is None:
         return None
@@ -59,13 +59,13 @@ def driver() -> DriverVersion | None:
 
 
 def read() -> tuple[Gpu, ...]:
-    """Return all GPUs; () where there is no driver. Takes about 50 ms at first, a few ms later; never raises."""
+    """Return all GPUs; () if there is no driver. The first call takes about 50 ms, later ones a few ms; never raises."""
     nvml = _Driver.get()
     if nvml is None:
         return ()
     try:
         gpus = [_one(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
-    except Exception:  # noqa: BLE001  # a driver that was reloaded under us: the next reading starts it anew
+    except Exception:  # noqa: BLE001  # the driver was reloaded: the next reading initialises it again
         _Driver.forget()
         return ()
     return tuple(gpu for gpu in gpus if gpu is not None)
@@ -96,7 +96,7 @@ class _Driver:
 
 
 def _one(nvml: Any, index: int) -> Gpu | None:
-    """Return one GPU; None where it does not answer (fallen off the bus)."""
+    """Return one GPU; None if it does not answer (fallen off the bus)."""
     handle = _try(lambda: nvml.nvmlDeviceGetHandleByIndex(index))
     memory = _try(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
     if handle is None or memory is None:
@@ -115,7 +115,7 @@ def _one(nvml: Any, index: int) -> Gpu | None:
 
 
 def _try(ask: Callable[[], Any]) -> Any:
-    """Return an answer of NVML; None where this GPU or driver has none."""
+    """Return the result of an NVML call; None if this GPU or driver does not support it."""
     try:
         return ask()
     except Exception:  # noqa: BLE001  # NVMLError, and what old versions raise instead
@@ -123,6 +123,6 @@ def _try(ask: Callable[[], Any]) -> Any:
 
 
 def _text(text: object) -> str:
-    """Return a name, printable ASCII only; old versions of pynvml give bytes."""
+    """Return a name as printable ASCII; old versions of pynvml return bytes."""
     name = text.decode("ascii", "replace") if isinstance(text, bytes) else str(text or "")
     return "".join(char for char in name[:100] if " " <= char <= "~")

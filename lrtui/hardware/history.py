@@ -1,4 +1,4 @@
-"""What the machine did while the monitor was open, in bounded memory: the reader samples, the pane draws.
+"""The load of the machine while the monitor is open, in bounded memory: the reader samples, the pane draws.
 
 Every two seconds at first. When the history is full, neighbours become one by their mean and the pace halves, so a day takes
 as little memory as an hour.
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from lrtui.hardware.gpu import Gpu
 
 MOST = 600
-"""Samples kept at most."""
+"""The most samples kept."""
 EVERY_SECONDS = 2.0
 _AT_FIRST_SECONDS = 0.5
-"""Until the second reading: a load is measured between two."""
+"""The time until the second reading; a load is measured between two readings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Shares in percent at one moment; None where unknown."""
+    """Percentages at one moment; None if unknown."""
 
     at: float
     """By the monotonic clock, in seconds."""
@@ -34,7 +34,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The samples so far, oldest first, and the last readings they were made of."""
+    """The samples so far, oldest first, and the latest readings."""
 
     samples: tuple[Sample, ...] = ()
     usage: Usage | None = None
@@ -42,23 +42,23 @@ class History:
 
 
 class Recorder:
-    """Collects samples; the reader owns it."""
+    """Collects samples; owned by the reader."""
 
     def __init__(self) -> None:
         self.history = History()
         self._every = EVERY_SECONDS
         self._group: list[Sample] = []
-        """What will become the next sample."""
+        """The readings for the next sample."""
 
     @property
     def due_at(self) -> float:
-        """When the machine is to be read again, by the monotonic clock."""
+        """The time of the next reading, by the monotonic clock."""
         usage = self.history.usage
         rest = EVERY_SECONDS if self.history.samples else _AT_FIRST_SECONDS
         return usage.at + rest if usage else 0.0
 
     def add(self, usage: Usage, gpus: tuple[Gpu, ...]) -> History:
-        """Take in a reading; return the history with it."""
+        """Add a reading and return the history."""
         samples = self.history.samples
         if self.history.usage is not None or usage.cpu is not None:
             self._group.append(sample(usage, gpus))
@@ -73,7 +73,7 @@ class Recorder:
 
 
 def sample(usage: Usage, gpus: tuple[Gpu, ...]) -> Sample:
-    """Return a reading as shares."""
+    """Return a reading as percentages."""
     total = usage.memory_total_mib
     memory = 100.0 * usage.memory_used_mib / total if total else None
     cards = tuple(
@@ -88,7 +88,7 @@ def sample(usage: Usage, gpus: tuple[Gpu, ...]) -> Sample:
 
 
 def mean(samples: list[Sample] | tuple[Sample, ...]) -> Sample:
-    """Return one sample for several, at the time of the last."""
+    """Merge several samples into one, at the time of the last."""
     last = samples[-1]
     if len(samples) == 1:
         return last
@@ -102,7 +102,7 @@ def mean(samples: list[Sample] | tuple[Sample, ...]) -> Sample:
 
 
 def thinned(samples: tuple[Sample, ...], most: int) -> tuple[Sample, ...]:
-    """Return at most `most` samples, each the mean of its neighbours: a load that flickers would fill its chart."""
+    """Return at most `most` samples, each the mean of its neighbours, because a flickering load would fill the chart."""
     size = -(-len(samples) // max(1, most))
     return tuple(mean(samples[at : at + size]) for at in range(0, len(samples), max(1, size)))
 

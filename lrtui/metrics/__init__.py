@@ -1,4 +1,4 @@
-"""What the training processes measured: metric lines read from an attempt's files, kept as columns of one run.
+"""The measurements of the training processes: metric lines read from an attempt's files, kept as columns of one run.
 
 The supervisor follows living attempts with a `MetricLog` each; the watcher fills a `RunSeries` per run, from which ranking,
 charts and report read. Reading never raises and never holds more than a few MiB: the files are a worker's, and a worker may

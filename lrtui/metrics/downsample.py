@@ -1,4 +1,4 @@
-"""The few points of a series that a chart of some width can show."""
+"""Reduces a series to the points that a chart of a given width can show."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lrtui.metrics.series import Series
 
 
 def thin(series: Series, columns: int, lo: float | None = None, hi: float | None = None) -> Series:
-    """Return the points that a chart of `columns` columns needs: the lowest and the highest of each, in order of x.
+    """Return the points that a chart of `columns` columns needs: the lowest and the highest per column, in order of x.
 
     Non-finite values come out as one nan per gap. lo and hi bound x; the default is all of it. At most three points a
     column are returned. Costs about 1 ms for 100,000 points.
     """
-    import numpy as np  # 50 ms and 15 MB that supervisor and first paint do without
+    import numpy as np  # 50 ms and 15 MB, not needed by the supervisor and the first paint
 
     x = np.frombuffer(series.x, dtype=np.float64) if len(series.x) else np.empty(0)
     y = np.frombuffer(series.y, dtype=np.float64) if len(series.y) else np.empty(0)
@@ -27,7 +27,7 @@ def thin(series: Series, columns: int, lo: float | None = None, hi: float | None
         kept = _extremes(x, y, max(1, columns), bounds)
         x, y, finite = x[kept], y[kept], finite[kept]
     shown = finite.copy()
-    shown[1:] |= finite[:-1]  # of several missing in a row the first stays
+    shown[1:] |= finite[:-1]  # the first of several consecutive missing points is kept
     if len(shown) and not finite[0]:
         shown[0] = True
     out = np.where(finite, y, np.nan)[shown]

@@ -1,4 +1,4 @@
-"""All that one run measured, as columns: what ranking, charts and report read."""
+"""The measurements of one run as columns, read by ranking, charts and report."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import msgspec
 from lrtui.metrics.line import MOST_NAMES, Measurement
 
 MOST_ROWS = 3 << 13
-"""A run with more lines in memory is coarsened to about a third."""
+"""The most lines of a run in memory; above it, the run is coarsened to about a third."""
 _FEW = 3 << 11
-"""A metric with at most so many values keeps them all; two with more keep the extremes of 2,048 parts each, many of fewer."""
+"""A metric with at most this many values keeps them all; two longer metrics keep the extremes of 2,048 parts each, more metrics those of fewer parts."""
 
 _ALIKE = 16
-"""So many lines of the same fields in a row are added by column."""
+"""The number of consecutive lines with the same fields from which they are added by column."""
 
 Axis = Literal["level", "step", "epoch", "tokens", "time"]
 Goal = Literal["max", "min"]
@@ -41,7 +41,7 @@ class Series:
 
 
 class _Column:
-    """One metric of a run: values, and the rows they stand in as segments of consecutive rows (8 bytes each)."""
+    """One metric of a run: its values, and their rows as segments of consecutive rows (8 bytes each)."""
 
     __slots__ = (
         "best",
@@ -60,11 +60,11 @@ class _Column:
         self.segment_at = array("I")
         self.next_row = -1
         self.top = -math.inf
-        """Highest level so far."""
+        """The highest level so far."""
         self.messy = False
-        """Whether a value came below `top`: settled when it is next read."""
+        """Whether a value was added below `top`; it is sorted at the next read."""
         self.scanned = 0
-        """How many values `best` covers."""
+        """The number of values that `best` covers."""
         self.best: dict[Goal, int] = {}
         """Position of the best finite value, by goal."""
 
@@ -76,7 +76,7 @@ class _Column:
         self.values.append(value)
 
     def extend(self, row: int, values: list[float]) -> None:
-        """Append values that stand in `row` and the rows behind it."""
+        """Append values in `row` and the following rows."""
         self.append(row, values[0])
         self.next_row += len(values) - 1
         self.values.extend(values[1:])
@@ -91,7 +91,7 @@ class _Column:
             self.messy = True
 
     def row(self, position: int) -> int:
-        """Return the row in which a value stands."""
+        """Return the row of a value."""
         segment = bisect.bisect_right(self.segment_at, position) - 1
         return self.segment_row[segment] + position - self.segment_at[segment]
 
@@ -103,7 +103,7 @@ class _Column:
         return rows
 
     def segments(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (first position, its row, position behind the last)."""
+        """Yield (first position, its row, position after the last)."""
         ends = [*self.segment_at, len(self.values)][1:]
         yield from zip(self.segment_at, self.segment_row, ends, strict=True)
 
@@ -120,7 +120,7 @@ class _Column:
 
     @classmethod
     def of(cls, state: ColumnState) -> _Column:
-        """Return the column that a state is of; ValueError where there can be none."""
+        """Return the column of a state; raise ValueError if the state is invalid."""
         column = cls()
         column.values = array("d", state.values)
         column.segment_row = array("I", state.segment_row)
@@ -142,7 +142,7 @@ class _Column:
         )
 
     def keep(self, kept: list[int]) -> _Column:
-        """Return the column of a run of which only these rows (ascending) are left, numbered anew."""
+        """Return the column reduced to these rows (ascending), renumbered."""
         column = _Column()
         for begin, row, end in self.segments():
             first = bisect.bisect_left(kept, row)
@@ -192,7 +192,7 @@ class SeriesState(msgspec.Struct, array_like=True):
 
 
 class RunSeries:
-    """All that one run measured, its attempts merged; lines of a later attempt hide earlier ones from its first step on.
+    """The measurements of one run with its attempts merged; a later attempt hides earlier lines from its first step on.
 
     One thread extends, others read: every reader gets copies. A line takes 16 bytes and 8 for each metric; beyond MOST_ROWS
     lines are coarsened, so that memory stays bounded: metrics with few values, such as evaluations, keep all of them, those with many
@@ -203,24 +203,24 @@ class RunSeries:
         self.version = 0
         """Grows with every change."""
         self.level = 0.0
-        """How far the run has come; 0 where nothing was measured."""
+        """The highest level of the run; 0 if nothing was measured."""
         self.bad = 0
-        """Lines that could not be read; whoever extends sets it."""
+        """The number of unreadable lines; set by the caller of `extend`."""
         self._lock = threading.Lock()
         self._most_rows = MOST_ROWS
         self._levels = array("d")
         self._axes: dict[str, array[float]] = {}
         self._aliases: set[str] = set()
-        """Axes that have equalled the level in every line: no array of their own."""
+        """Axes that equal the level in every line and need no array."""
         self._unsorted: set[str] = set()
-        """Axes that went back at some point."""
+        """Axes that decreased at some point."""
         self._columns: dict[str, _Column] = {}
         self._firsts: dict[int, float] = {}
         """The level of each attempt's first line."""
         self._attempt = 0
         self._attempt_row = 0
         self._time_base = 0.0
-        """Training time of the attempts before; `time` begins anew in each."""
+        """The training time of the previous attempts; `time` starts at 0 in each."""
 
     def __len__(self) -> int:
         return len(self._levels)
@@ -228,7 +228,7 @@ class RunSeries:
     # ------------------------------------------------ keeping
 
     def state(self) -> SeriesState:
-        """Return all of this, to `restore` another time."""
+        """Return the whole state, for `restore`."""
         with self._lock:
             return SeriesState(
                 level=self.level,
@@ -245,7 +245,7 @@ class RunSeries:
             )
 
     def restore(self, state: SeriesState) -> None:
-        """Become what another series was.
+        """Restore the state of another series.
 
         Raises:
             ValueError: no series can have been so; nothing has changed then.
@@ -266,7 +266,7 @@ class RunSeries:
     # ------------------------------------------------ writing
 
     def extend(self, attempt: int, measurements: list[Measurement]) -> None:
-        """Append what an attempt measured. A reader waits at most for 2,000 lines (about 2 ms) or one coarsening (about 5 ms).
+        """Append measurements of an attempt. A reader waits for at most 2,000 lines (about 2 ms) or one coarsening (about 5 ms).
 
         What is kept does not depend on how the lines were divided among calls.
         """
@@ -293,7 +293,7 @@ class RunSeries:
                     self._add(measurement)
 
     def _begin(self, attempt: int, level: float) -> None:
-        """Note an attempt's first line; a later attempt's hides what stands at or above it."""
+        """Record an attempt's first line; that of a later attempt hides lines at or above it."""
         self._firsts[attempt] = level
         if attempt < self._attempt:
             return
@@ -330,7 +330,7 @@ class RunSeries:
                 column.put(row, level, value)
 
     def _add_alike(self, lines: list[Measurement]) -> bool:
-        """Add lines that go on upwards and have the same fields, which takes a third of the time; False where they do not."""
+        """Add lines with ascending levels and the same fields, in a third of the time; return False if they differ."""
         levels = [m.level for m in lines]
         if (self._levels and levels[0] <= self.level) or not _ascending(levels):
             return False
@@ -367,7 +367,7 @@ class RunSeries:
         return True
 
     def _put_axes(self, name: str, row: int, values: list[float]) -> None:
-        """Put the values of an axis at `row` and those behind it."""
+        """Write the values of an axis to `row` and the following rows."""
         if name == "time":
             values = [value + self._time_base for value in values]
         axis = self._axes.get(name)
@@ -403,11 +403,11 @@ class RunSeries:
         return axis
 
     def _hide(self, level: float) -> None:
-        """Forget every row at or above `level`."""
+        """Remove every row at or above `level`."""
         self._keep([row for row, at in enumerate(self._levels) if at < level])
 
     def _coarsen(self) -> None:
-        """Forget rows in which no metric has an extreme of its part of the run."""
+        """Remove rows in which no metric has an extreme of its part of the run."""
         kept = {0, len(self._levels) - 1}
         columns = [c for name in list(self._columns) if (c := self._column(name)) is not None]
         many = [column for column in columns if len(column.values) > _FEW]
@@ -425,7 +425,7 @@ class RunSeries:
         self._most_rows = max(MOST_ROWS, 2 * len(kept))  # never again at every line
 
     def _keep(self, kept: list[int]) -> None:
-        """Forget every row but these, ascending."""
+        """Remove every row except these (ascending)."""
         self._columns = {name: self._settled(c).keep(kept) for name, c in self._columns.items()}
         for name, axis in self._axes.items():
             within = kept[: bisect.bisect_left(kept, len(axis))]
@@ -437,7 +437,7 @@ class RunSeries:
             column.top = self._levels[column.row(last)] if last >= 0 else -math.inf
 
     def _settled(self, column: _Column) -> _Column:
-        """Return the column in order of level; of several values at one level the last written stays."""
+        """Return the column ordered by level; of several values at one level the last written is kept."""
         if not column.messy:
             return column
         latest: dict[float, tuple[int, float]] = {}
@@ -459,7 +459,7 @@ class RunSeries:
             return [name for name in known if name in self._axes or name in self._aliases]
 
     def get(self, name: str, axis: Axis = "level") -> Series:
-        """Return a metric's points, ascending along the axis; empty where there are none."""
+        """Return a metric's points, ascending along the axis; empty if there are none."""
         with self._lock:
             column = self._column(name)
             if column is None:
@@ -510,7 +510,7 @@ class RunSeries:
             return self._levels[column.row(position)], column.values[position]
 
     def rate(self, window: float = 60.0) -> float | None:
-        """Return levels per second over the last `window` seconds of the current attempt; None where unknown.
+        """Return levels per second over the last `window` seconds of the current attempt; None if unknown.
 
         `time` is the worker's own: a run that stands still keeps the rate it had.
         """
@@ -537,7 +537,7 @@ class RunSeries:
         return column
 
     def _position(self, column: _Column, upto: float) -> int:
-        """Return how many values of a settled column stand at or before a level."""
+        """Return the number of values of a sorted column at or before a level."""
         count = len(column.values)
         if upto >= column.top:
             return count

@@ -14,30 +14,30 @@ import msgspec
 from lrtui.sweep.files import open_regular
 
 LONGEST = 1 << 20
-"""Bytes of the longest line that is read; longer ones are passed over."""
+"""The longest line that is read, in bytes; longer ones are skipped."""
 _ENDS = re.compile(rb"[\r\n]")
 _CHUNK = 1 << 18
 _SAMPLE = 1 << 12
 NULS = b"\0" * 512
-"""So many NULs in a row are a capped log's missing middle, not text."""
+"""This many consecutive NULs are the missing middle of a capped log, not text."""
 
 
 class Hole(msgspec.Struct, frozen=True):
-    """A missing range of a file: a line begins at `line` and breaks off at the hole; data goes on at `end`."""
+    """A missing range of a file: a line starts at `line` and is cut off at the hole; data continues at `end`."""
 
     line: int
     end: int
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """How far a file was read, and what it was: enough to tell whether one may go on from there another time."""
+    """The position in a file and the file's identity: enough to decide whether reading may continue from there later."""
 
     device: int = 0
     inode: int = 0
-    """0 where no file was seen."""
+    """0 if there was no file."""
     size: int = 0
     changed: int = 0
-    """Its ctime in nanoseconds: no program can set it."""
+    """Its ctime in nanoseconds, which programs cannot set."""
     offset: int = 0
     skipping: bool = False
     long: int = 0
@@ -46,25 +46,25 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Tail:
-    """Follows one growing file by whole lines. What it returned is never returned again."""
+    """Follows one growing file by whole lines; each line is returned once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = 0
-        """Where the next unread line begins (or goes on, while `skipping`)."""
+        """The offset of the next unread line (or of its rest, while `skipping`)."""
         self.skipping = False
         """Whether everything up to the next end of a line is passed over."""
         self.long = 0
-        """Lines that were longer than LONGEST."""
+        """The number of lines longer than LONGEST."""
         self.hole: Hole | None = None
-        """Set while the file cannot be read on: the caller moves on with `jump`."""
+        """Set while a hole blocks reading; the caller skips it with `jump`."""
         self.more = False
-        """Whether the last read stopped for its budget, not for the end of the file."""
+        """Whether the last read stopped at its budget, not at the end of the file."""
         self._seen: tuple[int, int] = (-1, -1)
-        """(inode, size) up to which there is nothing more to read."""
+        """(inode, size) up to which everything is read."""
         self._inode = 0
         self._opened: tuple[int, int] = (-1, -1)
-        """(size, ctime) when it was opened last."""
+        """(size, ctime) when the file was last opened."""
 
     def blocks(self, budget: int) -> Iterator[bytes]:
         """Yield blocks of whole lines, about `budget` bytes in all."""
@@ -83,7 +83,7 @@ class Tail:
             os.close(fd)
 
     def jump(self, offset: int, *, skipping: bool) -> None:
-        """Go on behind a hole."""
+        """Continue after a hole."""
         self.offset = offset
         self.skipping = skipping
         self.hole = None
@@ -107,7 +107,7 @@ class Tail:
         return data if len(data) <= LONGEST and NULS not in data else b""
 
     def _open(self) -> int | None:
-        """Return a descriptor where there may be something new; a file put in the place of ours is read anew."""
+        """Return a descriptor if there may be new data; a replaced file is read from its start."""
         status = os.lstat(self.path)
         if not stat.S_ISREG(status.st_mode) or (status.st_ino, status.st_size) == self._seen:
             return None
@@ -123,7 +123,7 @@ class Tail:
         return fd
 
     def mark(self) -> Mark | None:
-        """Return how far the file was read; None where it is not (only) the file that was read, or while it has a hole."""
+        """Return the position in the file; None if the file was replaced, or while a hole blocks reading."""
         if not self._inode:
             return Mark()
         try:
@@ -154,7 +154,7 @@ class Tail:
         )
 
     def resume(self, mark: Mark, *, whole: bool) -> bool:
-        """Go on where a mark was made, if the file is still that one; a `whole` one must not have grown either."""
+        """Continue at a mark, if the file is still the same; with `whole`, it must not have grown either."""
         if not mark.inode:
             return True
         try:
@@ -223,8 +223,8 @@ class Tail:
 
 
 def _samples(fd: int, end: int) -> bytes:
-    """Return a digest of eight parts of what stands before `end`, the first and the last among them."""
-    import hashlib  # OpenSSL, which the supervisor does without
+    """Return a digest of eight parts of the content before `end`, including the first and the last."""
+    import hashlib  # loads OpenSSL, which the supervisor does not need
 
     digest = hashlib.blake2b(digest_size=16)
     last = max(0, end - _SAMPLE)
@@ -234,14 +234,14 @@ def _samples(fd: int, end: int) -> bytes:
 
 
 def _end_of_hole(fd: int, at: int) -> int:
-    """Return where data goes on behind the NULs that begin at `at`, whether punched out or (in a copy) written."""
+    """Return the offset after the NULs at `at`, whether they are a hole or (in a copy) written."""
     size = os.fstat(fd).st_size
     most = at + (1 << 26)
     while at < size:
         try:
             data = os.lseek(fd, at, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but hole up to the end
+            if error.errno == errno.ENXIO:  # a hole up to the end of the file
                 return size
             data = at
         if data > at:

@@ -1,7 +1,7 @@
 """The built-in trainer: a command like anyone's script, started as `python -m lrtui.train`.
 
 It reads arrays that `python -m lrtui.train.prepare` wrote once, trains one model at one learning rate, appends
-metric lines through `lrtui.emit` and keeps a checkpoint from which it goes on bit-identically. It knows of lrtui
+metric lines through `lrtui.emit` and keeps a checkpoint from which it resumes bit-identically. It knows of lrtui
 only `emit`, and it is the only part of lrtui that imports torch.
 
     options.py      the command line, read without torch
@@ -12,8 +12,8 @@ only `emit`, and it is the only part of lrtui that imports torch.
     convolution.py  small convolutions on the CPU, as products of matrices
     stepping.py     one optimizer step; on CUDA as one graph
     loop.py         the training: lines, evaluations, checkpoints
-    together.py     several runs in one process, in turns, each bit-equal to a run of its own
-    host.py guest.py     that process in a sweep, and the worker of each of its runs
+    multiplex/      several runs in one process, in turns, each bit-equal to a run in its own process:
+        runs, server (that process in a sweep), client (the worker of each of its runs)
     stop.py faults.py    how a training is asked to end, and what its end means
     precision.py    fp32 or bf16, whichever is faster here: `precision = "auto"`
     range_test.py   instead of it: the LR raised step by step until the loss turns
@@ -33,4 +33,4 @@ Every optimizer of torch imports `torch._dynamo` when it is constructed.
 HOST = "lrtui.train.multiplex.server"
 """The module that trains several runs in one process."""
 ABANDONED = 75
-"""Exit code of a worker whose host ended (EX_TEMPFAIL of sysexits.h: it can be tried again)."""
+"""Exit code of a worker whose server ended (EX_TEMPFAIL of sysexits.h: it can be retried)."""

@@ -4,7 +4,7 @@ Where `lrtui.workers.forkserver` gave this worker a link to a host (LRTUI_HOST_F
 (`guest.py`); without one, or where the host cannot begin, it trains here.
 
 Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written (a range test writes none); 1 the
-checkpoint could not be read or written; 2 usage; 5 the memory does not hold the model and a batch; 75 the host ended; 130 Ctrl-C.
+checkpoint could not be read or written; 2 usage; 5 the memory does not hold the model and a batch; 75 the server ended; 130 Ctrl-C.
 
 torch is imported only after the options are found good: it takes over a second. Until the training begins a SIGTERM
 ends the process at once: there is nothing to save.

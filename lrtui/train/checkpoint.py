@@ -1,10 +1,10 @@
-"""What a run keeps so that it can go on: written whole or not at all, the one before kept beside it.
+"""The checkpoint of a run: written completely or not at all, with the previous one kept as a backup.
 
     PATH            the newest
     PATH.previous   the one before
 
 A checkpoint is a plain `torch.save` file of tensors, numbers and strings, read with `weights_only=True`: nothing in
-it is executed. It is a zip archive, so its CRCs tell a damaged file from a good one. It carries the settings under
+it is executed. It is a zip archive, so its CRCs detect a damaged file. It carries the settings under
 which it was made; a run with other settings refuses it.
 """
 
@@ -68,7 +68,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def _why_full(folder: Path) -> str:
-    """Return why nothing can be written in a folder, "" where something can."""
+    """Return why a folder is not writable; "" if it is."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(1 << 16))
@@ -108,12 +108,12 @@ def load(path: Path, settings: dict[str, Any]) -> tuple[dict[str, Any], str] | N
 
 
 def previous(path: Path) -> Path:
-    """Return where the checkpoint before the newest lies."""
+    """Return the path of the previous checkpoint."""
     return path.with_name(path.name + ".previous")
 
 
 class _DamagedError(Exception):
-    """A file is no whole checkpoint."""
+    """A file is not a complete checkpoint."""
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Prepared arrays -> batches on the device, by one gather each.
 
 The images stay uint8 as they were prepared: mapped pages that all runs of a machine share, or a copy on the GPU. A
-batch is gathered, fitted to the model's size, cropped and mirrored where asked, and normalised: 290 thousand 32x32
+batch is gathered, fitted to the model's size, cropped and mirrored if requested, and normalised: 290 thousand 32x32
 images a second on one core without augmentation, 38 thousand with it (measured), where PIL transforms reach 5 to 10.
 
 The order of an epoch and its crops come from (seed, epoch) alone, so a resumed run needs only (epoch, index).
@@ -54,7 +54,7 @@ class Fit:
     size: int
     """Height and width that result."""
     crop: int
-    """Augmentation shifts by up to this many pixels; 0 where off."""
+    """The largest shift of augmentation in pixels; 0 if it is off."""
     flip: bool
 
 
@@ -152,7 +152,7 @@ def load(
 
 
 def draw_order(data: Data, seed: int, epoch: int, *, augment: bool) -> EpochOrder:
-    """Return the order of an epoch (from 0), a function of (seed, epoch, n) alone."""
+    """Return the order of an epoch (from 0), which depends only on (seed, epoch, n)."""
     generator = torch.Generator().manual_seed(_mix(seed, epoch))
     count = len(data.members)
     index = data.members[torch.randperm(count, generator=generator)]
@@ -192,7 +192,7 @@ def _fit(about: About, size: int | None, *, augment: bool) -> Fit:
 
 
 def _crop(images: Tensor, crop: int, shifts: Tensor, flips: Tensor) -> Tensor:
-    """Return each image shifted (black comes in) and mirrored where `flips` says so, by one gather."""
+    """Return each image shifted (filled with black) and mirrored if `flips` is set, by one gather."""
     size = images.shape[-1]
     padded = functional.pad(images, [crop] * 4)
     place = torch.arange(size, device=images.device)

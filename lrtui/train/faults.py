@@ -1,4 +1,4 @@
-"""What an exception that ends a training means to its user: a text and an exit code; asked by `__main__` and `host`."""
+"""Maps an exception that ends a training to a message and an exit code, for `__main__` and `multiplex.server`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from lrtui.train.options import Options
 
 _NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "std::bad_alloc")
-"""What torch says where an allocation fails: on a GPU, in cuBLAS or cuDNN there, on a CPU."""
+"""torch's messages of a failed allocation: on a GPU, in cuBLAS or cuDNN, on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An end that is no bug of ours."""
+    """A failure that is not a bug of lrtui."""
 
     code: int
     text: str
 
 
 def explained(error: Exception, options: Options) -> Fault | None:
-    """Return what to say of it, and the exit code; None where it is a bug, whose traceback is wanted."""
+    """Return the message and the exit code; None for a bug, whose traceback should be printed."""
     if isinstance(error, UsageError):
         return Fault(2, str(error))
     if isinstance(error, CheckpointError):

@@ -1,16 +1,16 @@
-"""The training: steps, metric lines, evaluations, checkpoints; called by `__main__` for one run, by `host` for several in turns.
+"""The training loop: steps, metric lines, evaluations, checkpoints; called by `__main__` for one run, by `multiplex.server` for several in turns.
 
     until the end is reached:
         at the end of an epoch (and at --until): evaluate, a metric line, a checkpoint
         one step
-        a metric line where a window ends
+        a metric line at the end of a window
     and then, also on SIGTERM: a checkpoint
 
-Every value in a metric line, but `time` and `images_per_second`, is a function of the options and the data alone:
-where lines and evaluations fall depends on counts of steps, never on a clock, and what a window has summed up is
-kept in the checkpoint. So a run that was stopped anywhere goes on as if nothing had been.
+Every value in a metric line except `time` and `images_per_second` depends only on the options and the data:
+lines and evaluations are placed by step counts, never by a clock, and the sums of a window are
+kept in the checkpoint. So a run that was stopped anywhere resumes as if it had not been stopped.
 
-A loss that is no longer finite is data like any other. What to do about it is for whoever watches.
+A loss that is not finite is emitted like any other; the supervisor decides what to do about it.
 """
 
 from __future__ import annotations
@@ -40,36 +40,36 @@ if TYPE_CHECKING:
 
 Batch = tuple[Tensor, Tensor]
 EVALUATION_BATCH = 250
-"""Small enough that SIGTERM is heard within half a second while cnn7 is evaluated on one core."""
+"""Small enough to react to SIGTERM within half a second while cnn7 is evaluated on one core."""
 LONGEST_LOSS_SECONDS = 120.0
-"""A crash loses at most about this much work, also where an epoch takes longer."""
+"""A crash loses at most about this much work, even if an epoch takes longer."""
 SHORTEST_CHECKPOINT_SECONDS = 1.0
 """Epochs of milliseconds do not each wait for the disk."""
 
 
 class Reporter(Protocol):
-    """Where a run's metric lines and its words go."""
+    """The destination of a run's metric lines and messages."""
 
     def emit(self, **metrics: float) -> None:
         """Write a metric line, as `lrtui.emit` does."""
 
     def say(self, text: str) -> None:
-        """Print lines for people who read the log."""
+        """Print lines for the log."""
 
     def complain(self, text: str) -> None:
-        """Print what went wrong, on stderr."""
+        """Print an error on stderr."""
 
 
 class StopFlag(Protocol):
-    """Whether the run is to stop; looked at between two steps, and in evaluations between two batches."""
+    """Whether the run should stop; checked between two steps, and in evaluations between two batches."""
 
     @property
     def asked(self) -> bool:
-        """Whether somebody wants it to end."""
+        """Whether a stop was requested."""
 
 
 class ConsoleReporter:
-    """The reporter of a run that has this process to itself."""
+    """The reporter of a run that is alone in its process."""
 
     def emit(self, **metrics: float) -> None:
         """Append a metric line."""
@@ -104,17 +104,17 @@ def train(options: Options) -> int:
 
 
 def settle(options: Options) -> None:
-    """Set what holds for the whole process."""
+    """Set the options of the whole process."""
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     # Adam's moments of a dead network sink to denormals: 108 ms a step for 5 million, flushed 3 ms
     torch.set_flush_denormal(True)
 
 
 class TrainingLoop:
-    """One run on its way, from its checkpoint where there is one: `further` until it is over, then `end`."""
+    """One run, resumed from its checkpoint if there is one: call `step` until it returns False, then `end`."""
 
     def __init__(self, training: Training, stop: StopFlag, reporter: Reporter) -> None:
-        """Resume, and say what runs.
+        """Resume, and report what runs.
 
         Raises:
             UsageError: a checkpoint of other settings.
@@ -123,19 +123,19 @@ class TrainingLoop:
         """
         self.training = training
         self.reached = False
-        """Whether the end was reached, and not a signal."""
+        """Whether the run reached its end, rather than a signal."""
         self._stop, self._reporter = stop, reporter
         self._every = _line_steps(training)
         self._stepper = Stepper(training)
         self._pending: list[_Line] = []
-        """Metric lines whose numbers are on their way from the device, oldest first."""
+        """Metric lines whose numbers are still being copied from the device, oldest first."""
         reporter.say(introduction(training, resume(training)))
         if training.step >= training.until:
-            training.evaluated = 0  # its last line is said again: a run without one has failed
+            training.evaluated = 0  # emit the last line again: a run without one has failed
         training.window.since = time.monotonic()
 
     def step(self, batch: Batch | None = None) -> bool:
-        """Do what is due here and take a step, on `batch` if it is given; False where the run is over."""
+        """Do what is due and take a step, on `batch` if given; return False if the run is over."""
         training = self.training
         if _evaluation_due(training) and not self._evaluate_and_emit():
             return False
@@ -145,7 +145,7 @@ class TrainingLoop:
             return False
         self._stepper.step(batch)
         if _line_due(training, self._every):
-            if _evaluation_due(training):  # one line says both
+            if _evaluation_due(training):  # one line for both
                 due = _norm_due(training, self._every)
                 training.grad_norm = float(_grad_norm(training).item()) if due else None
             else:
@@ -155,7 +155,7 @@ class TrainingLoop:
         return True
 
     def end(self) -> None:
-        """Write the last checkpoint, and say how it ended.
+        """Write the last checkpoint, and report how the run ended.
 
         Raises:
             CheckpointError: it cannot be written.
@@ -169,13 +169,13 @@ class TrainingLoop:
         self._reporter.say("done" if self.reached else f"stopped at step {self.training.step}")
 
     def _emit_pending(self, *, wait: bool = False) -> None:
-        """Write the lines whose numbers have come; with `wait` all."""
+        """Emit the lines whose numbers have arrived; with `wait`, all lines."""
         while self._pending and (wait or self._pending[0].arrived()):
             line = self._pending.pop(0)
             self._reporter.emit(**line.place, **line.metrics())
 
     def _evaluate_and_emit(self) -> bool:
-        """Measure on validation and test data and write the line; False where a signal came in between."""
+        """Evaluate on validation and test data and emit the line; return False if a signal interrupted it."""
         training = self.training
         trained = _trained(training) if _line_due(training, self._every) else {}
         began = time.monotonic()
@@ -203,7 +203,7 @@ class TrainingLoop:
         return True
 
     def _save_if_due(self) -> None:
-        """Keep a checkpoint at ends of epochs, and in long epochs now and then; trouble with the disk is said."""
+        """Save a checkpoint at the end of epochs and regularly in long epochs; report disk errors."""
         training = self.training
         age = time.monotonic() - training.saved_at
         epoch_end = training.step % training.epoch_steps == 0
@@ -220,7 +220,7 @@ class TrainingLoop:
 
 
 def _evaluate(training: Training, part: data.Part, stop: StopFlag) -> tuple[float, float] | None:
-    """Return (mean loss, accuracy) on a part; None where a signal came."""
+    """Return (mean loss, accuracy) on a part; None if a signal interrupted it."""
     loss = torch.zeros((), dtype=torch.float64, device=training.device)
     correct = torch.zeros((), dtype=torch.int64, device=training.device)
     training.model.eval()
@@ -235,7 +235,7 @@ def _evaluate(training: Training, part: data.Part, stop: StopFlag) -> tuple[floa
 
 
 def _evaluation_due(training: Training) -> bool:
-    """Whether this step wants an evaluation whose line has not been written."""
+    """Return whether an evaluation is due at this step and not emitted yet."""
     step = training.step
     if step in {0, training.evaluated}:
         return False
@@ -243,7 +243,7 @@ def _evaluation_due(training: Training) -> bool:
 
 
 def _is_regular(training: Training) -> bool:
-    """Whether an evaluation falls on this step wherever the process stops."""
+    """Return whether this step has an evaluation regardless of where the process stops."""
     options, every = training.options, training.epoch_steps
     if options.val_every is not None:
         unit = training.epoch_steps if options.unit == "epochs" else 1
@@ -252,15 +252,15 @@ def _is_regular(training: Training) -> bool:
 
 
 def _line_due(training: Training, every: int) -> bool:
-    """Whether a window ends here: at the very first step, each `every` of an epoch, and its end."""
+    """Return whether a window ends here: at the first step, every `every` steps of an epoch, and at its end."""
     index = training.step % training.epoch_steps
     return training.window.images > 0 and (training.step == 1 or index % every == 0)
 
 
 def _norm_due(training: Training, every: int) -> bool:
-    """Whether the line at this end of an epoch has the gradient's norm: not at each where epochs are shorter than a window.
+    """Return whether the line at the end of this epoch has the gradient's norm: not every one if epochs are shorter than a window.
 
-    It is half of what a line of `linear` costs, whose epochs take 7 ms.
+    It is half of the cost of a line of `linear`, whose epochs take 7 ms.
     """
     epochs = max(1, every // training.epoch_steps)
     return training.step % (epochs * training.epoch_steps) == 0 or every < training.epoch_steps
@@ -269,7 +269,7 @@ def _norm_due(training: Training, every: int) -> bool:
 def _line_steps(training: Training) -> int:
     """Return the steps per metric line: 2 s of work or a 20th of an epoch, but at most 10 lines a second.
 
-    Reckoned from a table of rough speeds, not measured, so that the same steps are written every time.
+    Computed from a table of rough speeds, not measured, so that the same steps are emitted every time.
     """
     rate = entry_of(training.options.model.name).cpu_rate
     if training.device.type == "cuda":
@@ -280,7 +280,7 @@ def _line_steps(training: Training) -> int:
 
 
 class _Line:
-    """A metric line of a window that has ended; on a GPU its numbers are on their way, and nothing waits for them."""
+    """The metric line of a finished window; on a GPU its numbers are copied without blocking."""
 
     def __init__(self, training: Training) -> None:
         window = training.window
@@ -303,7 +303,7 @@ class _Line:
         return self._event is None or bool(self._event.query())
 
     def metrics(self) -> dict[str, float]:
-        """Return its numbers, once they have come."""
+        """Return its numbers; wait for them if necessary."""
         if self._event is not None:
             self._event.synchronize()
             self._sums = self._coming.tolist()
@@ -312,7 +312,7 @@ class _Line:
 
 
 def _trained(training: Training) -> dict[str, float]:
-    """Return the means over the window and, where it was taken, the gradient's norm at its last step."""
+    """Return the means over the window and, if it was computed, the gradient's norm at its last step."""
     window = training.window
     loss, correct = window.loss.item(), window.correct.item()
     return _means(loss, correct, window.images, training.grad_norm) | _speed(training)
@@ -332,7 +332,7 @@ def _speed(training: Training) -> dict[str, float]:
 
 
 def _place(training: Training) -> dict[str, float]:
-    """Return where the run stands; `lr` is that of the last step."""
+    """Return the position of the run; `lr` is that of the last step."""
     epoch = round(training.step / training.epoch_steps, 6)
     return {"step": training.step, "epoch": epoch, "lr": training.lr}
 
@@ -341,7 +341,7 @@ def _grad_norm(training: Training) -> Tensor:
     """Return the norm of the whole gradient, () on the device."""
     gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
     whole: Tensor
-    if training.device.type == "cpu":  # the same, without what torch asks about each first
+    if training.device.type == "cpu":  # the same, without torch's checks of each tensor
         whole = torch.linalg.vector_norm(torch.stack([*map(torch.linalg.vector_norm, gradients)]))
     else:
         whole = torch.nn.utils.get_total_norm(gradients)
@@ -349,7 +349,7 @@ def _grad_norm(training: Training) -> Tensor:
 
 
 def introduction(training: Training, note: str) -> str:
-    """Return what runs, in words for the log."""
+    """Return a description of the run for the log."""
     options, about = training.options, training.data.about
     parameters = sum(parameter.numel() for parameter in training.model.parameters())
     where = (
@@ -371,7 +371,7 @@ def introduction(training: Training, note: str) -> str:
 
 
 def side_stream(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Return what a run's work is done in: on CUDA a stream that is not the default one, which no graph can be captured on."""
+    """Return the context of a run's work: on CUDA a stream other than the default, on which no graph can be captured."""
     if device.type == "cpu":
         return contextlib.nullcontext()
     return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]

@@ -29,7 +29,7 @@ LEAST_TEST_STEPS = 10
 
 
 class UsageError(Exception):
-    """Something on the command line, or in the files it names, that the user can mend: exit code 2."""
+    """An error on the command line, or in the files it names, that the user can fix: exit code 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RangeTest:
     to: float
     """The LR of the last step."""
     steps: int
-    """At most so many optimizer steps."""
+    """The most optimizer steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Options:
     val_every: float | None
     """None: at each end of an epoch."""
     beside: Path = Path()
-    """The experiment file's folder: a model of the user's own is imported from there."""
+    """The experiment file's folder, from which a custom model is imported."""
     test: RangeTest | None = None
     """What to do instead of training; `until`, `schedule`, `checkpoint` and `val_every` then mean nothing."""
 

@@ -2,10 +2,10 @@
 
     step 1 uses --lr, step --lr-steps uses --lr-to, between them each step's LR is the last one's times the same factor
     a metric line for each step, with that step's LR and the loss of its batch
-    the end comes early where the loss has turned
+    the test ends early if the loss diverges
 
 It shows where learning begins and where it breaks, for a few seconds' work. The schedule, --until and --checkpoint have no
-part in it: nothing is evaluated, and what was learnt is thrown away. What the curve means is for whoever reads it.
+part in it: nothing is evaluated, and the trained weights are discarded. The supervisor interprets the curve.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SMOOTHING = 0.98
 """The share of the old in each new mean; this and the next are fastai's."""
 TURNED = 4.0
-"""The test is over where the smoothed loss is more than this many times its lowest."""
+"""The test ends when the smoothed loss is more than this many times its lowest."""
 
 
 def raise_lr(options: Options, test: RangeTest) -> int:
@@ -48,7 +48,7 @@ def raise_lr(options: Options, test: RangeTest) -> int:
 
 
 def _climb(training: Training, test: RangeTest, stop: Stop) -> str:
-    """Take the steps; return how it ended in words, "" where a signal came first."""
+    """Take the steps; return how the test ended as text, "" if a signal came first."""
     smoothed = Smoothed()
     for step in range(1, test.steps + 1):
         if stop.asked:

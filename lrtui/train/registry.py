@@ -1,4 +1,4 @@
-"""What stands in the tables of data sets, models, optimizers and schedules.
+"""The entries of the tables of data sets, models, optimizers and schedules.
 
 The tables import neither torch nor numpy, so that an experiment file is checked in milliseconds by a process that
 never trains. Each entry names its code as "module:attribute"; only the trainer follows that name.
@@ -54,7 +54,7 @@ class Range:
     below: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Tell whether the value lies in the range."""
+        """Return whether the value is in the range."""
         return (
             (self.least is None or value >= self.least)
             and (self.most is None or value <= self.most)
@@ -86,13 +86,13 @@ class Entry:
     what: str
     """One line for people."""
     fields: dict[str, tuple[type, ...]] = field(default_factory=dict)
-    """Options by name, each with the types that it may have. A bool is no number here."""
+    """Options by name, each with its allowed types. A bool is not a number here."""
     ranges: dict[str, Range] = field(default_factory=dict)
-    """What an option's numbers may be, where that is less than everything."""
+    """The ranges of an option's numbers, if restricted."""
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """What an option's string may be, where it is one of a few."""
+    """The allowed strings of an option, if restricted."""
     together: Callable[[dict[str, Any]], tuple[str, str] | None] | None = None
-    """Returns (option, what is wrong) where options that are each good do not go together."""
+    """Returns (option, what is wrong) if individually valid options are not valid in combination."""
     principal: str | None = None
     """The option that `{ NAME = value }` sets."""
     needs: tuple[str, ...] = ()
@@ -174,7 +174,7 @@ class Fault:
     what: str
     """The rest of a sentence that begins with the option's name."""
     unknown: bool = False
-    """Whether there is no such option."""
+    """Whether the option does not exist."""
 
 
 def faults(entry: Entry, options: dict[str, Any]) -> list[Fault]:
@@ -231,7 +231,7 @@ def _fits(value: Any, types: tuple[type, ...]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether it is a number that torch and JSON can hold."""
+    """Return whether it is a number that torch and JSON can hold."""
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)

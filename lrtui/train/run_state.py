@@ -51,7 +51,7 @@ class Window:
     """Seconds since `since` that were spent on other things than training."""
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Reset the window."""
         self.loss.zero_()
         self.correct.zero_()
         self.images = self.timed_images = 0
@@ -65,7 +65,7 @@ class Window:
 
 @dataclass(slots=True)
 class Training:
-    """One run: what it consists of, and where it stands."""
+    """One run: its parts and its position."""
 
     options: Options
     device: torch.device
@@ -236,7 +236,7 @@ def _restore(training: Training, state: dict[str, Any]) -> None:
 
 
 def _settings(training: Training) -> dict[str, Any]:
-    """Return what must agree between a checkpoint and the run that goes on from it."""
+    """Return the settings that must be equal in a checkpoint and the run that resumes from it."""
     options = training.options
     return {
         "data checksum": training.data.about.checksum,

@@ -45,7 +45,7 @@ def take_step(training: Training, batch: tuple[Tensor, Tensor] | None = None) ->
 
 
 def next_batch(training: Training) -> tuple[Tensor, Tensor]:
-    """Return inputs and labels of the step that follows; a function of the options and the step alone."""
+    """Return inputs and labels of the next step; they depend only on the options and the step."""
     epoch, index = divmod(training.step, training.epoch_steps)
     options = training.options
     if training.order is None or training.order[0] != epoch:
@@ -138,7 +138,7 @@ class Stepper:
         _count(training, len(labels))
 
     def _capture(self, inputs: Tensor, labels: Tensor) -> None:
-        """Try once; what cannot be captured goes on kernel by kernel, to the same numbers."""
+        """Try to capture once; a step that cannot be captured runs kernel by kernel, with the same results."""
         assert self._rates is not None, "made by the first step"  # noqa: S101
         try:
             self._captured = _CapturedStep(self._training, self._rates, inputs, labels)

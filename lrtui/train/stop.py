@@ -14,7 +14,7 @@ class Stop:
     """While entered, a SIGTERM or SIGINT sets `asked` instead of ending the process."""
 
     def __init__(self, tell: Callable[[], object] = lambda: None) -> None:
-        """`tell` is called when a signal comes, inside its handler."""
+        """Create the flag; `tell` is called inside the signal handler."""
         self._tell = tell
         self.asked = False
         self.exit_code = 0

@@ -395,7 +395,10 @@ def test_the_files_table_reaches_the_preparation_in_one_spelling(line, text):
         ('dataset = { zip = "a" }', "unknown dataset zip"),
         ('dataset = ["digits"]', "dataset must be one data set"),
         ("dataset = 7", "dataset must be a name or a table"),
-        ('dataset = "digits"\nbatch_size = 2000', "more than the 1,000 training images of digits"),
+        (
+            'dataset = "digits"\nbatch_size = 2000',
+            "larger than the 1,000 training images of digits",
+        ),
         ('dataset = "digits"\ndata = 0.05', "more than the 50 training images of digits with data"),
     ],
 )

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 VAL, TEST = 0.1, 0.2
-"""The shares held out where the user says nothing."""
+"""The default shares held out."""
 SHOWN = 3
-"""Of many faulty files or classes so many are named."""
+"""The most faulty files or classes named in a message."""
 
 Part = tuple[Images, Labels]
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How much of all images is drawn for validation and for test, where they are not set apart."""
+    """The shares of the images drawn for validation and test if they are not separate."""
 
     val: float = VAL
     test: float = TEST
@@ -158,7 +158,7 @@ def listed(names: Sequence[object]) -> str:
 
 
 def _free_memory() -> float:
-    """Return how many bytes can be had without swapping; infinity where the kernel does not say."""
+    """Return the bytes available without swapping; infinity if the kernel does not report it."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         fields = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEST = 397
-"""Held out for test, stratified; the set has no split of its own."""
+"""The share held out for test, stratified; the set has no predefined split."""
 
 
 def digits(data_dir: Path) -> Source:

@@ -1,4 +1,4 @@
-"""A folder of images of the user's own, one sub-folder per class.
+"""A folder of the user's images, one sub-folder per class.
 
     images/cat/*.jpg  images/dog/*.jpg                          validation and test images are drawn from each class
     images/train/cat/*.jpg ..  [images/val/..]  [images/test/..]   parts set apart; one that is missing is drawn
@@ -147,7 +147,7 @@ def _read_all(files: Files, size: int, *, grey: bool, stated: str) -> Images:
                 custom_data.say(f"reading images: {number + 1:,} of {len(files):,}")
     if faults:
         raise UsageError(
-            f"{stated}: {len(faults):,} of {len(files):,} images cannot be read: {custom_data.listed(faults)}; mend or remove them"
+            f"{stated}: {len(faults):,} of {len(files):,} images cannot be read: {custom_data.listed(faults)}; fix or remove them"
         )
     return images
 

@@ -1,4 +1,4 @@
-"""Arrays of the user's own in one .npz file, as `numpy.savez` writes it.
+"""The user's arrays in one .npz file, as `numpy.savez` writes it.
 
     train_images (or images, x_train)   (N, H, H), (N, H, H, C) or (N, C, H, H), whole numbers 0..255
     train_labels (or labels, y_train)   (N,) or (N, 1), whole numbers from 0 to classes - 1
@@ -81,7 +81,7 @@ def _read(path: Path, stated: str) -> dict[str, tuple[tuple[str, str], _Array, _
 
 
 def _choose(part: str, present: list[str], stated: str) -> tuple[str, str] | None:
-    """Return the names that a part has in the file; None where it has none."""
+    """Return the names of a part's arrays in the file; None if it has none."""
     for images, labels in KEYS[part]:
         if images in present and labels in present:
             return images, labels

@@ -1,6 +1,6 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 through `torchvision.datasets`: download, checksum, unpickling.
 
-Called in the preparation's own process alone. The addresses, the MD5 sums and the reading are torchvision's; the
+Called only in the preparation's process. The addresses, the MD5 sums and the reading are torchvision's; the
 download is `download.py`, which goes on where it was cut off. torchvision checks the archives' md5 before it unpickles;
 nothing is unpickled elsewhere. Whether the servers answer is tried first, with a deadline, so that a machine without
 network gets an answer in seconds. Unpacked files that cannot be read are unpacked again from an archive that is whole.
@@ -36,7 +36,7 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 
 class NoDataError(Exception):
-    """A data set is neither here nor to be had; the text says which file to put where."""
+    """A data set is neither present nor downloadable; the text says which file to put where."""
 
 
 def mnist(data_dir: Path) -> Source:
@@ -98,7 +98,7 @@ def _colour(name: str, data_dir: Path) -> Source:
 
 
 class _Remote:
-    """Where a data set's files lie on the network and where they belong on the disk."""
+    """The addresses of a data set's files and their paths on disk."""
 
     def __init__(self, mirrors: list[str], files: list[tuple[str, str]], folder: Path) -> None:
         self.mirrors, self.files, self.folder = mirrors, files, folder
@@ -171,7 +171,7 @@ def _bring(remote: _Remote) -> None:
 
 
 def _answering(remote: _Remote, file: str) -> list[str]:
-    """Return the mirrors that answer in time; name resolution has no timeout of its own.
+    """Return the mirrors that answer in time; name resolution itself has no timeout.
 
     Raises:
         DownloadError: none does.

@@ -85,19 +85,19 @@ OWN_RATE = 1_000
 
 
 def is_custom(name: str) -> bool:
-    """Tell whether a model's name means a function of the user's own."""
+    """Return whether a model's name refers to the user's own function."""
     return ":" in name
 
 
 def entry_of(name: str) -> Model:
-    """Return what is known of a model; of the user's own nothing but where it is."""
+    """Return the entry of a model; for a custom model only its location is known."""
     if is_custom(name):
         return Model(where=name, what="your own", cpu_rate=OWN_RATE)
     return MODELS[name]
 
 
 def module_file(folder: Path, module: str) -> Path | None:
-    """Return the file of a module of the user's own, None where there is none."""
+    """Return the file of a custom module; None if there is none."""
     base = folder.joinpath(*module.split("."))
     for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
         if file.is_file():

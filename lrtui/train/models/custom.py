@@ -1,4 +1,4 @@
-"""A model of the user's own: `module:function` in a file beside the experiment file. Only a worker imports it.
+"""Custom models: `module:function` in a file beside the experiment file. Only a worker imports it.
 
 The function is called as `build(channels, size, classes, **options)`, like the models here, and returns a
 `torch.nn.Module` that maps (N, channels, size, size) float32 to (N, classes) logits. Before the training begins the
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 IMAGES = 2
-"""On so many a model is tried: with one, normalisation over a batch has nothing to normalise."""
+"""The number of images for the trial: batch normalisation needs more than one."""
 
 
 def build(choice: Choice, folder: Path, shape: tuple[int, int, int]) -> nn.Module:
@@ -132,7 +132,7 @@ def _blame(name: str, error: BaseException, folder: Path, images: Tensor | None 
 
 
 def _place(error: BaseException, folder: Path) -> str:
-    """Return "file:line in function: " of the innermost line that is the user's, "" where none is."""
+    """Return "file:line in function: " of the innermost line in the user's code; "" if there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno or 1}: "
     root = folder.resolve()

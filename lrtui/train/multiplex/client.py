@@ -1,11 +1,11 @@
-"""The worker of a run that a host trains: it writes the metric lines, hears the signals, and ends as the run ends.
+"""The worker of a run that a server trains: it writes the metric lines, receives the signals, and ends with the run's result.
 
-So a run that shares a process is one process to everybody else: killing it ends the run, SIGTERM lets it write its
-checkpoint, SIGSTOP holds it (a host never runs more than a line ahead of what was written), its output is its own. No torch is
+To the outside, a run that shares a process is therefore one process: killing it ends the run, SIGTERM lets it write its
+checkpoint, SIGSTOP holds it (the server is never more than one line ahead), and it has its own output. No torch is
 used here. The link is a pair of sockets that `lrtui.workers.forkserver` made; each message is a JSON object:
 
-    worker to host    {"argv": [..]} once; {"wrote": n} after n lines; {"stop": true}
-    host to worker    {"begun": true} once; {"emit": {..}}; {"say": text}; {"complain": text}; {"exit": code, "reached": bool}
+    client to server  {"argv": [..]} once; {"wrote": n} after n lines; {"stop": true}
+    server to client  {"begun": true} once; {"emit": {..}}; {"say": text}; {"complain": text}; {"exit": code, "reached": bool}
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST = 1 << 17
 
 
 def train_remotely(argv: list[str]) -> int | None:
-    """Let the host train as the command line says; return the exit code, None where the run must be trained here."""
+    """Let the server train by the command line; return the exit code, or None if the run must be trained in this process."""
     number = os.environ.pop(LINK, "")
     if not number.isdigit():
         return None
@@ -50,12 +50,12 @@ def train_remotely(argv: list[str]) -> int | None:
 
 
 def _has_begun(link: socket.socket) -> bool:
-    """Wait for the host's first words; False where it cannot train this run, or is gone."""
+    """Wait for the server's first message; return False if it cannot train this run, or is gone."""
     return "begun" in (receive(link) or {})
 
 
 def _relay(link: socket.socket) -> dict[str, Any] | None:
-    """Write what comes until the run is over; return the host's last words on it, None where the host is gone."""
+    """Write what arrives until the run is over; return the server's last message, None if the server is gone."""
     while (message := receive(link)) is not None:
         if "emit" in message:
             emit(**message["emit"])
@@ -70,7 +70,7 @@ def _relay(link: socket.socket) -> dict[str, Any] | None:
 
 
 def send(link: socket.socket, message: dict[str, Any]) -> bool:
-    """Send a message; return False where nobody is left to read it, or nobody reads."""
+    """Send a message; return False if the other end is gone or does not read."""
     with contextlib.suppress(OSError):
         link.send(json.dumps(message).encode())
         return True
@@ -81,7 +81,7 @@ def receive(link: socket.socket) -> dict[str, Any] | None:
     """Return the next message, None at the end of the link.
 
     Raises:
-        BlockingIOError: there is none yet; where the link does not block.
+        BlockingIOError: there is no message yet, on a non-blocking link.
 
     """
     try:

@@ -1,11 +1,11 @@
-"""Several runs in one process, in turns, each bit-equal to a run of its own.
+"""Several runs in one process, in turns, each bit-equal to a run in its own process.
 
     CPU    one after the other
-    CUDA   each on a stream of its own, so that small kernels of several runs share the GPU
+    CUDA   each on its own stream, so that small kernels of several runs share the GPU
 
-Every run keeps its own weights, optimizer, schedule, window and generators. What is shared does not depend on who uses it: the
-arrays, and the batch where two runs are about to learn from the same one. So none can change another, and one that goes or
-comes leaves the others as they are. `server.py` lets the runs of a sweep take turns so.
+Every run keeps its own weights, optimizer, schedule, window and generators. Shared are only read-only data: the
+arrays, and the batch if two runs are about to use the same one. So no run can change another, and a run that leaves or
+joins does not affect the others. `server.py` lets the runs of a sweep take turns so.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class MultiplexedRuns:
-    """What runs in one process share: the arrays, and the latest batch of each kind."""
+    """The data that runs in one process share: the arrays, and the latest batch of each kind."""
 
     def __init__(self) -> None:
         self._arrays: dict[object, Any] = {}
         self._batches: dict[object, tuple[int, tuple[Tensor, Tensor]]] = {}
 
     def set_up(self, options: Options) -> Member:
-        """Return a run at its beginning.
+        """Return a new run.
 
         Raises:
             UsageError: as `training.set_up`.
@@ -51,7 +51,7 @@ class MultiplexedRuns:
         return member
 
     def batch(self, training: Training) -> tuple[Tensor, Tensor]:
-        """Return the next batch of a run, the very tensors that the last run of its kind got, where it is the same batch."""
+        """Return the next batch of a run; if it is the same batch, the same tensors that the previous run received."""
         options = training.options
         key = (id(training.data), options.seed, options.batch_size)
         step, batch = self._batches.get(key, (-1, None))
@@ -62,18 +62,18 @@ class MultiplexedRuns:
 
 
 class Member:
-    """One run among others: whatever it does, it does in its `turn`."""
+    """One run among others; all its work is done in its `turn`."""
 
     def __init__(self, training: Training) -> None:
         self.training = training
         self.stream: Any = None
-        """Of its own, on CUDA."""
+        """Its own stream, on CUDA."""
         self._generators = _Generators()
         if training.device.type == "cuda":
             self.stream = torch.cuda.Stream(training.device)  # type: ignore[no-untyped-call]
 
     def turn(self, work: Callable[[], T], batch: tuple[Tensor, Tensor] | None = None) -> T:
-        """Return what `work` returns, done with this run's generators and on its stream, on which it may read `batch`."""
+        """Return the result of `work`, run with this run's generators and on its stream, where it may read `batch`."""
         others = _Generators()
         self._generators.restore()
         try:
@@ -90,7 +90,7 @@ class Member:
 
 
 class _Generators:
-    """The states of torch's generators, which all runs of a process would share. On CUDA it is a number or two on the CPU."""
+    """The states of torch's generators, which all runs of a process would share. On CUDA they are one or two numbers on the CPU."""
 
     def __init__(self) -> None:
         self._cpu = torch.get_rng_state()

@@ -1,15 +1,15 @@
-"""`python -m lrtui.train.multiplex.server CONTROL_FD`: one process that trains several runs of a sweep, each for a worker of its own.
+"""`python -m lrtui.train.multiplex.server CONTROL_FD`: one process that trains several runs of a sweep, each for its own worker.
 
 `lrtui.workers.forkserver` forks it when the first run comes that may share its GPU, and hands it a link to each worker (`client.py`). The
-runs take their steps in turns (`together.py`), each as if it were alone: one that comes or goes changes no bit of another.
+runs take their steps in turns (`runs.py`), each as if it were alone: a run that joins or leaves changes no bit of another.
 
     a worker is killed       its end of the link closes: its run is dropped here, without a checkpoint
     SIGTERM to a worker      it says stop: its run writes a checkpoint and leaves
     a worker is frozen       it acknowledges no line: its run waits
-    a run fails              it alone ends, with the words and the exit code that it would have ended with alone
-    the GPU itself fails     nothing can go on in this process: it ends, and each run goes on in a process of its own
+    a run fails              only this run ends, with the message and the exit code of a run in its own process
+    the GPU itself fails     the process ends, and each run continues in its own process
 
-It lives as long as it has runs, and IDLE_SECONDS longer while somebody may send more; then the GPU's memory is free again.
+It lives as long as it has runs, and IDLE_SECONDS longer while more may be sent; then it frees the GPU's memory.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 20.0
 AHEAD = 1
-"""Lines that a run may be ahead of what its worker has written."""
+"""The number of lines that a run may be ahead of its worker."""
 _GPU_FAILED = 70
 """Exit code: EX_SOFTWARE of sysexits.h."""
 
 
 def main(control_fd: int) -> None:
-    """Train what comes until nobody is left."""
+    """Train all runs that arrive until none is left."""
     with socket.socket(fileno=control_fd) as control:
         control.setblocking(False)
         server = Server(control)
@@ -51,7 +51,7 @@ def main(control_fd: int) -> None:
 
 
 class Server:
-    """The runs of one process, and the socket over which more of them come."""
+    """The runs of one process, and the socket over which more arrive."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control: socket.socket | None = control
@@ -60,7 +60,7 @@ class Server:
         self._busy_at = time.monotonic()
 
     def step(self) -> bool:
-        """Let those in who have come, and give each run a turn; False where nobody is left to wait for."""
+        """Accept new runs and give each run a turn; return False if there is nothing left to wait for."""
         self._let_in()
         for client in list(self._clients):
             if client.step(self._runs):
@@ -74,7 +74,7 @@ class Server:
         return True
 
     def _let_in(self) -> None:
-        """Take the links of the runs that have come since the last look."""
+        """Accept the links of newly arrived runs."""
         while self._control is not None:
             try:
                 said, fds, _, _ = socket.recv_fds(self._control, 1, 1)
@@ -89,7 +89,7 @@ class Server:
                 self._control = None
 
     def _wait(self) -> bool:
-        """Wait until there may be something to do; False where nobody is here and nobody comes."""
+        """Wait until there may be something to do; return False if there are no runs and none will come."""
         idle = time.monotonic() - self._busy_at
         if not self._clients and (self._control is None or idle > IDLE_SECONDS):
             return False
@@ -99,20 +99,20 @@ class Server:
 
 
 class Client:
-    """One run in this process: its `loop.Outlet`, and what `loop.Asked` asks."""
+    """One run in this process: its `loop.Reporter` and its `loop.StopFlag`."""
 
     def __init__(self, link: socket.socket, beside: int) -> None:
         link.setblocking(False)
         self.link = link
         self._beside = beside
-        """How many others are here as it comes."""
+        """The number of other runs when it joined."""
         self._stop = self._over = self._gone = False
         self._unwritten = 0
         self._options: Options | None = None
         self._member: Member | None = None
         self._loop: TrainingLoop | None = None
 
-    # ── what loop.py asks of it ───────────────────────────────────────────────────────────────────
+    # ── Reporter and StopFlag, for loop.py ─────────────────────────────────────────────────────────────────
 
     @property
     def asked(self) -> bool:
@@ -121,50 +121,50 @@ class Client:
         return self._stop or self._gone
 
     def emit(self, **metrics: float) -> None:
-        """Have a metric line written."""
+        """Send a metric line to the worker."""
         self._unwritten += 1
         self._send(emit=metrics)
 
     def say(self, text: str) -> None:
-        """Have something printed."""
+        """Send text for stdout."""
         self._send(say=text[: LONGEST // 8])
 
     def complain(self, text: str) -> None:
-        """Have something printed on stderr."""
+        """Send text for stderr."""
         self._send(complain=text[-LONGEST // 8 :])
 
-    # ── what the host asks of it ──────────────────────────────────────────────────────────────────
+    # ── for the server ───────────────────────────────────────────────────────────────────────────
 
     def is_ready(self) -> bool:
-        """Whether there is anything to do: its worker has written, but for one line, all that it was told."""
+        """Return whether there is anything to do: its worker is at most one line behind."""
         if self._gone:
             return True
         return self._options is not None and self._unwritten <= AHEAD and not self._over
 
     def step(self, runs: MultiplexedRuns) -> bool:
-        """Take a turn; False where its worker is gone, or must train it alone."""
+        """Take a turn; return False if its worker is gone, or must train it itself."""
         self._receive_all()
         if self._gone or not self.is_ready():
             return not self._gone
         try:
             return self._begin(runs) if self._loop is None else self._step(runs)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it ends this run alone
+        except Exception as error:  # noqa: BLE001  # any error ends only this run
             self._fail(error)
             return True
 
     def leave(self) -> None:
-        """Close the link: not before the worker has, or it would not read the last that was said."""
+        """Close the link, after the worker has, so that it reads the last message."""
         self.link.close()
         self._forget()
 
     def _forget(self) -> None:
-        """Give back the memory."""
+        """Release the memory."""
         self._loop = self._member = None
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()
 
     def _begin(self, runs: MultiplexedRuns) -> bool:
-        """Set the run up once its command line has come; where that is no fault of its own, the worker tries it alone."""
+        """Set the run up once its command line has arrived; if that fails through no fault of the run, its worker trains it."""
         if self._options is None:
             return True
         settle(self._options)
@@ -193,13 +193,13 @@ class Client:
         return True
 
     def _end(self, code: int, *, reached: bool = False) -> None:
-        """Tell the worker that its run is over."""
+        """Notify the worker that its run is over."""
         self._send(exit=code, reached=reached)
         self._over = True
         self._forget()
 
     def _fail(self, error: Exception) -> None:
-        """Say how the run ended; where the GPU itself has failed, end the process: nobody knows whose fault it is."""
+        """Report how the run ended; if the GPU itself has failed, end the process, because the cause is unknown."""
         fault = explained(error, self._options) if self._options else Fault(2, str(error))
         if fault is None:
             _require_gpu()
@@ -212,7 +212,7 @@ class Client:
         self._end(fault.code)
 
     def _receive_all(self) -> None:
-        """Take in what the worker has said."""
+        """Handle all messages of the worker."""
         while not self._gone:
             try:
                 message = receive(self.link)
@@ -227,7 +227,7 @@ class Client:
                 self._take(message["argv"])
 
     def _take(self, argv: list[str]) -> None:
-        """Read its command line, which the worker has found good."""
+        """Parse its command line, which the worker has already checked."""
         try:
             self._options = parse(argv)
         except (UsageError, SystemExit):
