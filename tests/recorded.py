@@ -54,7 +54,9 @@ class Recording:
     def add(self, event: ev.AnyEvent, seconds: float = 1.0) -> None:
         self.at += seconds
         filled = {f: getattr(event, f) for f in event.__struct_fields__}
-        numbered = type(event)(**filled | {"v": 1, "n": len(self.lines) + 1, "at": self.at})
+        numbered = type(event)(
+            **filled | {"v": ev.VERSION, "n": len(self.lines) + 1, "at": self.at}
+        )
         self.lines.append(ev.encode(numbered) + b"\n")
         self.sweep = apply(self.sweep, numbered)
         assert self.sweep.strange == 0, f"{event} does not fit"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from lrtui.analysis.chance import Chance, learns
-from lrtui.sweep.events import EndingKind, Plan
+from lrtui.sweep.events import EndingKind, Plan, Rule
 from lrtui.text.format import amount_about, duration, number
 
 NAN_IN_A_ROW = 3
@@ -48,7 +48,7 @@ SILENT_SECONDS = 60.0
 class Finding:
     """What a rule says of a run."""
 
-    rule: str
+    rule: Rule
     why: str
     kind: EndingKind | None = None
     """What the run ends as, if the rule may stop it; None where it only warns."""

@@ -68,8 +68,9 @@ def _print_text(directory: Path, snapshot: Snapshot) -> None:
     print(f"{name}: {counts_text(sweep) or 'no run yet'}; supervisor: {snapshot.supervisor}")
     if sweep.brake:
         print(f"  no run is launched: {clean(sweep.brake)}")
-    for _, run, text in sweep.warnings[-3:]:
-        print(f"  warning: {clean(f'{run}: {text}' if run else text)}")
+    for warned in sweep.warnings[-3:]:
+        about = f"{warned.run}: " if warned.run else ""
+        print(f"  warning: {clean(about + warned.text)}")
     if plan:
         for line in log_mode.leaderboard_text(snapshot.standings, plan, 100):
             print(line)

@@ -18,7 +18,7 @@ import msgspec
 from lrtui.config import Experiment, load, override, same_experiment
 from lrtui.errors import MachineError, UserError
 from lrtui.sweep.files import read_untrusted, write_atomic
-from lrtui.sweep.layout import FORMAT, Layout
+from lrtui.sweep.layout import FORMAT, READABLE, Layout
 from lrtui.sweep.state import level_text
 
 
@@ -89,9 +89,9 @@ def read_experiment(directory: Path) -> Experiment:
             "list the experiment directories: lrtui ls",
         )
     found = read_untrusted(layout.format).decode(errors="replace").strip() or FORMAT
-    if found != FORMAT:
+    if found not in READABLE:
         raise UserError(
-            f"has format {found[:20]!r}; this lrtui reads format {FORMAT}",
+            f"has format {found[:20]!r}; this lrtui reads formats 1 to {FORMAT}",
             str(directory),
             "open it with the lrtui that made it",
         )

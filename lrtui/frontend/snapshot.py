@@ -26,7 +26,7 @@ from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
 from lrtui.sweep.files import read_end
 from lrtui.sweep.journal import PER_POLL, JournalTail
-from lrtui.sweep.layout import FORMAT, AttemptLayout, Layout
+from lrtui.sweep.layout import FORMAT, READABLE, AttemptLayout, Layout
 from lrtui.sweep.state import Run, State, Sweep, fold
 from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import lr_text
@@ -261,8 +261,8 @@ class DirectoryReader:
         if not os.path.isdir(self.directory):
             return "the experiment directory is gone"
         version = _read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
-        if version not in {"", FORMAT}:
-            return clean(f"format {version[:20]!r}; this lrtui reads format {FORMAT}")
+        if version not in {"", *READABLE}:
+            return clean(f"format {version[:20]!r}; this lrtui reads formats 1 to {FORMAT}")
         if self._journal.bad:
             many = f"{self._journal.bad} journal line{'s' * (self._journal.bad > 1)}"
             return clean(f"{many} could not be read: {self._journal.bad_why}", 300)

@@ -80,7 +80,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
         "closed": None
         if sweep.closed is None
         else {"code": sweep.closed.code, "why": sweep.closed.why},
-        "warnings": [text for _, _, text in sweep.warnings[-20:]],
+        "warnings": [warned.text for warned in sweep.warnings[-20:]],
         "versions": _versions(),
         "ran_with": _ran_with(snapshot),
         "experiment_file": _experiment_file(snapshot.directory),
@@ -211,7 +211,7 @@ def _beside(closed: RungClosed, run: Run) -> list[dict[str, Any]]:
         return [_judged(run, closed.level, "kept", "joined late, above the cut")]
     if run.ending is None:
         return []
-    died = run.ending.kind != "pruned" or not run.ending.why.startswith("beaten")
+    died = run.ending.kind != "pruned" or run.ending.rule != "beaten"
     return [_judged(run, closed.level, run.ending.kind if died else "pruned", run.ending.why)]
 
 

@@ -307,7 +307,7 @@ def _prune(sweep: Sweep, run: Run, closed: RungClosed | Close, place: str) -> Pr
     reached = value_at(run, closed.level)
     where = f"at {unit} {amount(closed.level)}"
     if reached is None or reached.value is None:
-        return Prune(run.id, f"nan: {metric} was not finite {where}", "diverged")
+        return Prune(run.id, f"nan: {metric} was not finite {where}", "diverged", "nan")
     cut = "" if closed.cut is None else f", cut {number(closed.cut)}"
     return Prune(run.id, f"beaten: {place} {where} ({metric} {number(reached.value)}{cut})")
 

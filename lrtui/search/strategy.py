@@ -18,7 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from lrtui.sweep.events import EndingKind, Scalar, Setting
+from lrtui.sweep.events import EndingKind, Rule, Scalar, Setting
 from lrtui.sweep.state import Run, Sweep
 
 
@@ -133,6 +133,7 @@ class Prune:
     run: str
     why: str
     kind: EndingKind = "pruned"
+    rule: Rule = "beaten"
 
 
 Decision = Start | Close | Promote | Prune

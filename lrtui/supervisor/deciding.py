@@ -41,7 +41,7 @@ def events_of(decisions: list[Decision], sweep: Sweep) -> list[AnyEvent]:
                 )
             case Promote(run=run, until=until):
                 made.append(ev.RunPromoted(run=run, until=until))
-            case Prune(run=run, why=why, kind=kind):
+            case Prune(run=run, why=why, kind=kind, rule=rule):
                 number = len(sweep.runs[run].attempts)
-                made.append(ev.RunEnded(run=run, attempt=number, kind=kind, why=why))
+                made.append(ev.RunEnded(run=run, attempt=number, kind=kind, why=why, rule=rule))
     return made

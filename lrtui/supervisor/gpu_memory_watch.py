@@ -38,18 +38,16 @@ class GpuMemoryWatch:
             if runs[gpu.index] and gpu.memory_used_mib >= FULL * gpu.memory_total_mib > 0
         }
         return [
-            ev.Warned(text=_text(gpu, runs[gpu.index], sweep.parallel))
+            ev.Warned(
+                text=_text(gpu, runs[gpu.index], sweep.parallel), kind="gpu memory", gpu=gpu.index
+            )
             for gpu in gpus
             if self._full.get(gpu.index) == IN_A_ROW and not _was_said(sweep, gpu)
         ]
 
 
 def _was_said(sweep: Sweep, gpu: Gpu) -> bool:
-    return any(text.startswith(_head(gpu)) for _, _, text in sweep.warnings)
-
-
-def _head(gpu: Gpu) -> str:
-    return f"memory of GPU {gpu.index} is nearly full"
+    return any(warned.kind == "gpu memory" and warned.gpu == gpu.index for warned in sweep.warnings)
 
 
 def _text(gpu: Gpu, runs: int, parallel: int) -> str:
@@ -58,4 +56,4 @@ def _text(gpu: Gpu, runs: int, parallel: int) -> str:
         hint = f"lower parallel ({parallel} now): the key <, or lrtui parallel DIR {parallel - 1}"
     else:
         hint = "one run alone fills it: a smaller batch_size or model leaves room"
-    return f"{_head(gpu)} ({used} of {total} GiB, {IN_A_ROW} readings in a row); {hint}"
+    return f"memory of GPU {gpu.index} is nearly full ({used} of {total} GiB, {IN_A_ROW} readings in a row); {hint}"

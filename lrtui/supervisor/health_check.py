@@ -33,7 +33,9 @@ def judged(sweep: Sweep, run: Run, signs: Mapping[str, Signs], now: float) -> li
         events.append(ev.RunFlagged(run=run.id, attempt=number, rule=finding.rule, why=finding.why))
         if _may_stop(plan, run, finding) and finding.kind is not None:
             why = f"{finding.rule}: {finding.why}" if finding.rule != "nan" else finding.why
-            stopping = ev.RunStopping(run=run.id, attempt=number, kind=finding.kind, why=why)
+            stopping = ev.RunStopping(
+                run=run.id, attempt=number, kind=finding.kind, why=why, rule=finding.rule
+            )
             return [*events, stopping]
     return events
 

@@ -45,14 +45,23 @@ def conclude(
     complete = progress.complete >= attempt.until * (1 - 1e-9)
     events: list[AnyEvent] = [*_reached(run, progress), _charged(run, progress)]
 
-    def ended(kind: ev.EndingKind, why: str = "") -> list[AnyEvent]:
+    def ended(
+        kind: ev.EndingKind, why: str = "", *, rule: ev.Rule | None = None, early: bool = False
+    ) -> list[AnyEvent]:
         ending = ev.RunEnded(
-            run=run.id, attempt=attempt.number, kind=kind, why=why, code=code, signal=number
+            run=run.id,
+            attempt=attempt.number,
+            kind=kind,
+            why=why,
+            rule=rule,
+            early=early,
+            code=code,
+            signal=number,
         )
         return [*events, ending]
 
     if run.state is State.STOPPING and attempt.stop_kind is not None:
-        return ended(attempt.stop_kind, attempt.stop_why)
+        return ended(attempt.stop_kind, attempt.stop_why, rule=attempt.stop_rule)
     if run.is_range_test:
         return _range_tested(run, condition, progress, files, events)
     at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
@@ -81,10 +90,8 @@ def conclude(
         why = f"out of memory beside {count(beside, 'other run')}"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
     if code == 0 and progress.lines:
-        return ended(
-            "finished",
-            f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}",
-        )
+        why = f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}"
+        return ended("finished", why, early=True)
     if code == 0:
         return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
     return ended("failed", failure(condition, files))

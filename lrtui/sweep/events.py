@@ -13,12 +13,29 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
+"""Of a journal's lines. Lines of version 1 are read through `format1`."""
+COMMAND_VERSION = 1
+"""Of commands: what they say has not changed since journals of version 1, so either lrtui understands the other's."""
 
 Scalar = bool | int | float | str
 EndingKind = Literal["finished", "pruned", "killed", "failed", "diverged", "lost"]
 Origin = Literal["strategy", "user"]
 Unit = Literal["epoch", "step", "tokens"]
+Rule = Literal[
+    "nan",
+    "not finite",
+    "diverged",
+    "collapsed",
+    "chance",
+    "slow",
+    "stalled",
+    "resume",
+    "output",
+    "beaten",
+]
+"""The health rules (`analysis.health`), what a resumed run and unread output are flagged for, and a rung's cut."""
+WarningKind = Literal["gpu memory"]
 
 
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -229,6 +246,8 @@ class RunStopping(Event, frozen=True, kw_only=True):
     attempt: int
     kind: EndingKind
     why: str
+    rule: Rule | None = None
+    """The rule that stops it; None where something else does."""
     with_sweep: bool = False
 
 
@@ -238,6 +257,11 @@ class RunEnded(Event, frozen=True, kw_only=True):
     """0 where the run never had a process."""
     kind: EndingKind
     why: str = ""
+    """For people; no decision reads it."""
+    rule: Rule | None = None
+    """The rule that ended it; None where something else did."""
+    early: bool = False
+    """Whether a finished run's script ended by itself before the length that it was started for."""
     code: int | None = None
     signal: int | None = None
 
@@ -263,7 +287,7 @@ class RunFlagged(Event, frozen=True, kw_only=True):
 
     run: str
     attempt: int
-    rule: str
+    rule: Rule
     why: str
 
 
@@ -335,6 +359,10 @@ class ParallelSet(Event, frozen=True, kw_only=True):
 class Warned(Event, frozen=True, kw_only=True):
     text: str
     run: str | None = None
+    kind: WarningKind | None = None
+    """Set where a decision depends on whether this warning was given before."""
+    gpu: int | None = None
+    """The GPU that it is about."""
 
 
 class Alerted(Event, frozen=True, kw_only=True):
@@ -404,7 +432,7 @@ class Command(
 ):
     """A request in the inbox; its file's name is its ID."""
 
-    v: int = VERSION
+    v: int = COMMAND_VERSION
     sent: float = 0.0
     """Wall-clock time of sending, seconds since 1970."""
     expires: float = 60.0
@@ -522,6 +550,6 @@ def decode_command(text: bytes) -> AnyCommand:
         raise ValueError("nested too deeply") from error
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from error
-    if command.v != VERSION:
-        raise ValueError(f"command version {command.v}; this lrtui reads version {VERSION}")
+    if command.v != COMMAND_VERSION:
+        raise ValueError(f"command version {command.v}; this lrtui reads version {COMMAND_VERSION}")
     return command

@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from lrtui.sweep.events import AnyEvent, decode_event
+from lrtui.sweep.events import AnyEvent
 from lrtui.sweep.files import open_regular
+from lrtui.sweep.format1 import EventReader
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 20
@@ -26,6 +27,7 @@ class JournalTail:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._reader = EventReader()
         self.offset = 0
         """Where the next unread line begins."""
         self.bad = 0
@@ -76,7 +78,7 @@ class JournalTail:
             if not line.strip():
                 continue
             try:
-                events.append(decode_event(line))
+                events.append(self._reader.event(line))
             except ValueError as error:
                 self._bad(str(error), self.lines)
         return events

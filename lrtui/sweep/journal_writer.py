@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from lrtui.sweep.events import VERSION, AnyEvent, encode
+from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.layout import FORMAT, Layout
 from lrtui.sweep.state import Sweep, fold
 
 
@@ -37,6 +39,8 @@ class Journal:
         self.sweep: Sweep = fold(tail.rest())
         self.fresh: list[AnyEvent] = []
         """What was appended since the loop last told of it; the loop clears it each tick."""
+        self._format = Layout(path.parent).format
+        self._marked = False
         self.bad = tail.bad
         self.bad_why = tail.bad_why
 
@@ -53,6 +57,7 @@ class Journal:
             msgspec.structs.replace(event, v=VERSION, n=n, at=time.time())
             for n, event in enumerate(events, self.sweep.n + 1)
         ]
+        self._mark_format()
         line = b"".join(encode(event) + b"\n" for event in full)
         try:
             written = 0
@@ -66,6 +71,12 @@ class Journal:
         self.sweep = fold(full, self.sweep)
         self.fresh += full
         return self.sweep
+
+    def _mark_format(self) -> None:
+        """Say in `format` which lines this journal holds from here on, so that an lrtui that cannot read them refuses the directory."""
+        if not self._marked and read_untrusted(self._format).strip() != FORMAT.encode():
+            write_atomic(self._format, f"{FORMAT}\n".encode())
+        self._marked = True
 
     def _cut_torn_tail(self) -> int:
         size = os.fstat(self._fd).st_size

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FORMAT = "1"
+FORMAT = "2"
+"""What a supervisor of this lrtui writes."""
+READABLE = frozenset({"1", FORMAT})
+"""The formats that this lrtui opens; a supervisor brings a directory to FORMAT."""
 
 
 class Layout:

@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from lrtui.errors import MachineError
-from lrtui.sweep.events import VERSION, Answer, AnyCommand, encode
+from lrtui.sweep.events import COMMAND_VERSION, Answer, AnyCommand, encode
 from lrtui.sweep.files import read_untrusted, write_atomic
+from lrtui.sweep.format1 import decode_answer
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
 
@@ -39,7 +40,7 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
     while time.monotonic() - began < timeout:
         try:
             if answer_file.exists():
-                return msgspec.json.decode(read_untrusted(answer_file), type=Answer)
+                return decode_answer(read_untrusted(answer_file))
         except (OSError, RecursionError, msgspec.MsgspecError) as error:
             return Answer(ok=False, answer=f"unreadable answer {answer_file}: {error}")
         if not revived and not _beats(layout):
@@ -98,7 +99,7 @@ def ensure_supervisor(directory: Path, *, takeover: bool = False) -> None:
 def _drop(layout: Layout, command: AnyCommand) -> str:
     """Put a command into the inbox, whole; return its ID: unique, and sortable by the time of sending."""
     message_id = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-    message = msgspec.structs.replace(command, v=VERSION, sent=time.time())
+    message = msgspec.structs.replace(command, v=COMMAND_VERSION, sent=time.time())
     try:
         temporary = layout.inbox / f".{message_id}"
         write_atomic(temporary, encode(message))

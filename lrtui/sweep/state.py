@@ -17,7 +17,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from lrtui.sweep import events as ev
-from lrtui.sweep.events import AnyEvent, EndingKind, Event, Origin, Plan, Scalar, Setting
+from lrtui.sweep.events import AnyEvent, EndingKind, Event, Origin, Plan, Rule, Scalar, Setting
 from lrtui.text.format import lr_text
 
 
@@ -52,6 +52,10 @@ class Ending:
     signal: int | None
     at: float
     why: str
+    rule: Rule | None = None
+    """The rule that ended it; None where something else did."""
+    early: bool = False
+    """Whether its script ended by itself before the length that it was started for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Attempt:
     stop_kind: EndingKind | None = None
     """Set while it is being stopped: what it will have ended as."""
     stop_why: str = ""
+    stop_rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Run:
     """Whether the next attempt goes on from a checkpoint."""
     attempts: tuple[Attempt, ...] = ()
     reached: tuple[Reached, ...] = ()
-    flags: tuple[tuple[str, str], ...] = ()
+    flags: tuple[tuple[Rule, str], ...] = ()
     """(rule, why) of the health rules that spoke in the current attempt."""
     ending: Ending | None = None
     why: str = ""
@@ -218,8 +223,8 @@ class Sweep:
     data_token: str = ""
     data_wanted: str = ""
     """Which data set that attempt prepares."""
-    warnings: tuple[tuple[float, str | None, str], ...] = ()
-    """(at, run, text), the latest 200."""
+    warnings: tuple[ev.Warned, ...] = ()
+    """The latest 200."""
     commands: Mapping[str, ev.CommandDone | None] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -473,14 +478,14 @@ def _stopping(sweep: Sweep, e: ev.RunStopping) -> Sweep | None:
     if run is None:
         return None
     run = replace(run, state=State.STOPPING, why=e.why, with_sweep=e.with_sweep)
-    return _with(sweep, _attempt(run, stop_kind=e.kind, stop_why=e.why))
+    return _with(sweep, _attempt(run, stop_kind=e.kind, stop_why=e.why, stop_rule=e.rule))
 
 
 def _ended(sweep: Sweep, e: ev.RunEnded) -> Sweep | None:
     run = sweep.runs.get(e.run)
     if run is None or run.state is State.ENDED or e.attempt != len(run.attempts):
         return None
-    ending = Ending(e.kind, e.code, e.signal, e.at, e.why)
+    ending = Ending(e.kind, e.code, e.signal, e.at, e.why, e.rule, e.early)
     run = replace(run, state=State.ENDED, ending=ending, why=e.why)
     return _with(sweep, _attempt(run, ended_at=e.at) if run.attempts else run)
 
@@ -527,7 +532,7 @@ def _budget_reached(sweep: Sweep, e: ev.BudgetReached) -> Sweep:
 
 
 def _warned(sweep: Sweep, e: ev.Warned) -> Sweep:
-    return replace(sweep, warnings=(*sweep.warnings[-199:], (e.at, e.run, e.text)))
+    return replace(sweep, warnings=(*sweep.warnings[-199:], e))
 
 
 def _done(sweep: Sweep, e: ev.CommandDone) -> Sweep:

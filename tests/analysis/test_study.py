@@ -274,7 +274,7 @@ def test_an_exponents_interval_excludes_what_lies_outside_it():
 def test_what_is_noise_is_a_matter_of_a_levels_own_data_set():
     groups = [group(1e-2), group(1e-2, values={"dataset": "mnist"})]
     sweep = sweep_of([("dataset", "digits")], *groups)
-    few = ev.DataPrepared(dataset="mnist", val=100, classes=10, v=1, n=sweep.n + 1)
+    few = ev.DataPrepared(dataset="mnist", val=100, classes=10, n=sweep.n + 1)
     own, other = only(fold([few], sweep)).levels
     assert (own.text, other.text) == ("digits", "mnist")
     assert other.high / other.low > 2 * own.high / own.low

@@ -49,7 +49,7 @@ class Story:
         self.count = 0
 
     def run(
-        self, lr, *values, seed=0, kind="finished", why="", losses=(), flags=(), rungs=None,
+        self, lr, *values, seed=0, kind="finished", why="", rule=None, early=False, losses=(), flags=(), rungs=None,
         level=None, name=None, **setting,
     ):  # fmt: skip
         """A run with a value at each of `rungs` (default: the horizon alone); kind None: it goes on."""
@@ -66,8 +66,8 @@ class Story:
                 ev.RunLaunched(run=name, attempt=i + 1, token="t", until=until),
                 ev.RunStarted(run=name, attempt=i + 1, pid=1),
             ]
-            for rule in flags:
-                self.told.append(ev.RunFlagged(run=name, attempt=i + 1, rule=rule, why="flagged"))
+            for flag in flags:
+                self.told.append(ev.RunFlagged(run=name, attempt=i + 1, rule=flag, why="flagged"))
             if values:
                 finite = value is not None and math.isfinite(value)
                 self.told += [
@@ -80,7 +80,9 @@ class Story:
                 spent = until
         number = min(len(rungs), max(1, len(values)))
         if kind:
-            self.told.append(ev.RunEnded(run=name, attempt=number, kind=kind, why=why))
+            self.told.append(
+                ev.RunEnded(run=name, attempt=number, kind=kind, why=why, rule=rule, early=early)
+            )
         elif values:
             self.told.append(ev.RunWaiting(run=name))
         return self
@@ -222,7 +224,7 @@ def test_an_lr_of_which_a_seed_died_is_not_recommended_and_bounds_the_interval()
     story = Story(IMAGES)
     for lr, value in {1e-3: 0.95, 3e-3: 0.96, 1e-2: 0.985}.items():
         story.run(lr, value).run(lr, value - 0.002, seed=1)
-    story.run(1e-2, 0.5, seed=2, kind="diverged", why="nan: train_loss was nan")
+    story.run(1e-2, 0.5, seed=2, kind="diverged", rule="nan")
     found = story.verdict
     assert found.lr == 3e-3
     assert found.high == pytest.approx(math.sqrt(3e-3 * 1e-2), rel=0.01)
@@ -234,10 +236,10 @@ def test_an_lr_of_which_a_seed_died_is_not_recommended_and_bounds_the_interval()
     ("run", "dead", "bounds"),
     [
         ({"kind": "diverged"}, "diverged", True),
-        ({"kind": "pruned", "why": "collapsed: val_acc lost most of its rise"}, "collapsed", True),
-        ({"kind": "pruned", "why": "chance: as good as guessing"}, "chance", True),
+        ({"kind": "pruned", "rule": "collapsed"}, "collapsed", True),
+        ({"kind": "pruned", "rule": "chance"}, "chance", True),
         ({"kind": "failed", "why": "exit code 1"}, "failed", False),
-        ({"kind": "pruned", "why": "beaten: 5th of 6"}, "", False),
+        ({"kind": "pruned", "rule": "beaten"}, "", False),
         ({"kind": "killed", "why": "killed by you"}, "", False),
     ],
 )
@@ -384,7 +386,7 @@ def halved(curve=None, data=IMAGES, **changes) -> Story:
     names = {lr: f"r{i:02}" for i, lr in enumerate(curve or HALVED, 1)}
     for lr, values in (curve or HALVED).items():
         kind = "finished" if len(values) == 3 else "pruned"
-        story.run(lr, *values, rungs=rungs, kind=kind, why="beaten: 3rd", name=names[lr])
+        story.run(lr, *values, rungs=rungs, kind=kind, rule="beaten", name=names[lr])
     for i, rung in enumerate(rungs[:-1]):
         kept = [name for lr, name in names.items() if len((curve or HALVED)[lr]) > i + 1]
         cut = [name for lr, name in names.items() if len((curve or HALVED)[lr]) == i + 1]
@@ -457,7 +459,7 @@ def test_a_run_that_was_evaluated_too_early_does_not_count_at_its_rung():
 def test_scripts_that_end_by_themselves_are_compared_and_it_is_said():
     story = Story(IMAGES)
     for lr, value in {1e-3: 0.9, 3e-3: 0.95, 1e-2: 0.93}.items():
-        story.run(lr, value, level=12.0, why="ended by itself at 12 of 27")
+        story.run(lr, value, level=12.0, early=True)
     found = story.verdict
     assert (found.lr, found.value_at) == (3e-3, 12.0)
     assert says(found, "provisional at epoch 12 of 27")

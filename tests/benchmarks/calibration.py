@@ -237,7 +237,10 @@ def run(truth: Truth, name: str, lr: float, seed: int, rng: random.Random) -> li
         ev.RunStarted(run=name, attempt=1, pid=1),
     ]
     if rng.random() < at.dead:
-        return [*told, ev.RunEnded(run=name, attempt=1, kind="diverged", why="diverged: simulated")]
+        return [
+            *told,
+            ev.RunEnded(run=name, attempt=1, kind="diverged", why="simulated", rule="diverged"),
+        ]
     off, loss_off = rng.choice(at.residuals or ((rng.gauss(0, at.sd), 0.0),))
     value = at.mean + off
     if truth.goal == "max":
@@ -288,7 +291,9 @@ def halve(truth: Truth, xs: Sequence[float], rng: random.Random) -> Sweep:
             gone = tuple(racing)
         for name in gone:
             kind: ev.EndingKind = "diverged" if values[name] is None else ended
-            told.append(ev.RunEnded(run=name, attempt=number, kind=kind, why="beaten: simulated"))
+            told.append(
+                ev.RunEnded(run=name, attempt=number, kind=kind, why="simulated", rule="beaten")
+            )
         racing = list(kept)
     return fold(told)
 

@@ -64,7 +64,8 @@ def record(root: Path, points: int, runs: int = 8, *, ended: bool = True) -> Pat
     with (root / "journal.jsonl").open("wb") as file:
         for n, event in enumerate(lines, 1):
             file.write(
-                ev.encode(ev.msgspec.structs.replace(event, v=1, n=n, at=1.79e9 + n)) + b"\n"
+                ev.encode(ev.msgspec.structs.replace(event, v=ev.VERSION, n=n, at=1.79e9 + n))
+                + b"\n"
             )
     return root
 

@@ -123,7 +123,7 @@ def test_damaged_lines_are_named_by_number(recorded):
 
 def test_a_line_number_stays_right_across_blocks_and_looks(tmp_path):
     path = tmp_path / "journal.jsonl"
-    good = ev.encode(ev.Warned(v=1, n=1, text="x" * 1000)) + b"\n"
+    good = ev.encode(ev.Warned(v=ev.VERSION, n=1, text="x" * 1000)) + b"\n"
     path.write_bytes(good * 3000)
     tail = JournalTail(path)
     assert len(tail.poll()) == tail.lines == 3000
@@ -170,7 +170,7 @@ def test_prepared_data_that_went_away_are_red(tmp_path):
     directory = make(tmp_path / "sweep", ["queued"])
     journal = Layout(directory).journal
     prepared = ev.DataPrepared(
-        v=1, n=3, at=1.0, path=str(tmp_path / "no/prepared/x"), dataset="digits"
+        v=ev.VERSION, n=3, at=1.0, path=str(tmp_path / "no/prepared/x"), dataset="digits"
     )
     journal.write_bytes(journal.read_bytes() + ev.encode(prepared) + b"\n")
     assert fold(JournalTail(journal).poll()).strange == 0

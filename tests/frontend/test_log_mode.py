@@ -28,7 +28,10 @@ def log(directory, **kwargs) -> list[str]:
 
 
 def append(directory, event) -> None:
-    fields = {f: getattr(event, f) for f in event.__struct_fields__} | {"v": 1, "at": CLOCK}
+    fields = {f: getattr(event, f) for f in event.__struct_fields__} | {
+        "v": ev.VERSION,
+        "at": CLOCK,
+    }
     with open(directory / "journal.jsonl", "ab") as file:
         file.write(ev.encode(type(event)(**fields)) + b"\n")
 

@@ -27,7 +27,7 @@ def complete(watcher: DirectoryReader) -> Snapshot:
 def append(directory, *events: ev.AnyEvent) -> None:
     with open(directory / "journal.jsonl", "ab") as file:
         for event in events:
-            fields = {f: getattr(event, f) for f in event.__struct_fields__} | {"v": 1}
+            fields = {f: getattr(event, f) for f in event.__struct_fields__} | {"v": ev.VERSION}
             file.write(ev.encode(type(event)(**fields)) + b"\n")
 
 
@@ -184,8 +184,8 @@ def test_a_vanished_an_empty_and_a_strange_directory(tmp_path):
     assert watcher.snapshot().problem == "the experiment directory is gone"
     assert watcher.output("r01") == []
     newer = make(tmp_path / "newer", ["running"])
-    (newer / "format").write_text("2\n")
-    assert "format '2'" in DirectoryReader(newer).snapshot().problem
+    (newer / "format").write_text("7\n")
+    assert "format '7'" in DirectoryReader(newer).snapshot().problem
 
 
 def test_a_journal_leads_nowhere_else(tmp_path):

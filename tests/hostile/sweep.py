@@ -31,7 +31,7 @@ def _journal(journal: Path) -> None:
         for event in _events():
             n += 1
             fields = {name: getattr(event, name) for name in event.__struct_fields__}
-            numbered = type(event)(**fields | {"v": 1, "n": n, "at": recorded.CLOCK + n})
+            numbered = type(event)(**fields | {"v": ev.VERSION, "n": n, "at": recorded.CLOCK + n})
             line = ev.encode(numbered).replace(STAND_IN.encode(), rb"\ud800")
             file.write(line + b"\n")
 
@@ -45,7 +45,7 @@ def _events() -> list[ev.AnyEvent]:
         run, test = f"x{place}{text[:300]}", f"t{place}{text[:300]}"
         found += [
             ev.RunQueued(run=run, setting=own, seed=place, until=20.0, why=text),
-            ev.RunFlagged(run="r01", attempt=1, rule=text, why=text),
+            ev.RunFlagged(run="r01", attempt=1, rule="stalled", why=text),
             ev.RunEnded(run=run, attempt=0, kind="killed", why=text),
             ev.RunQueued(run=test, setting=own, seed=1, until=20.0, lr_to=10.0, lr_steps=9),
             ev.RangeTested(run=test, valley=1e-3, points=9, why=text),

@@ -38,7 +38,7 @@ def make(directory, states, **kwargs):
     lines = []
     for n, event in enumerate(told, 1):
         fields = {name: getattr(event, name) for name in event.__struct_fields__}
-        lines.append(ev.encode(type(event)(**fields | {"v": 1, "n": n})) + b"\n")
+        lines.append(ev.encode(type(event)(**fields | {"v": ev.VERSION, "n": n})) + b"\n")
     journal.write_bytes(b"".join(lines))
     return directory
 

@@ -105,7 +105,7 @@ class Simulation:
 def msg(event: ev.Event, n: int) -> ev.Event:
     import msgspec
 
-    return msgspec.structs.replace(event, v=1, n=n, at=float(n))
+    return msgspec.structs.replace(event, v=ev.VERSION, n=n, at=float(n))
 
 
 def ended(sweep: Sweep) -> dict[float, str]:

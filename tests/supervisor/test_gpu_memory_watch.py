@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from lrtui.hardware.gpu import Gpu
 from lrtui.supervisor.gpu_memory_watch import FULL, IN_A_ROW, GpuMemoryWatch
 from lrtui.sweep import events as ev
@@ -14,7 +16,7 @@ def gpu(used: float, index: int = 0) -> Gpu:
     return Gpu(index, "H100", int(used * TOTAL), TOTAL, 90, f"GPU-{index}", ())
 
 
-def sweep_of(devices: list[int], warnings: tuple[str, ...] = ()) -> Sweep:
+def sweep_of(devices: list[int], warnings: tuple[ev.Warned, ...] = ()) -> Sweep:
     """A sweep with a run on each of these GPUs."""
     plan = ev.Plan(
         name="x", source="x.toml", metric="val_acc", goal="max", loss="train_loss", unit="epoch", horizon=10.0,
@@ -28,7 +30,7 @@ def sweep_of(devices: list[int], warnings: tuple[str, ...] = ()) -> Sweep:
             ev.RunLaunched(run=run, attempt=1, token="t", until=10.0, devices=(device,)),
             ev.RunStarted(run=run, attempt=1, pid=7),
         ]
-    return fold([*events, *(ev.Warned(text=text) for text in warnings)])
+    return fold([*events, *warnings])
 
 
 def said(shortage: GpuMemoryWatch, sweep: Sweep, readings: list[float]) -> list[str]:
@@ -50,8 +52,8 @@ def test_peaks_and_less_than_that_say_nothing() -> None:
 def test_it_is_never_told_again_by_this_supervisor_or_another() -> None:
     first = sweep_of([0, 0])
     shortage = GpuMemoryWatch()
-    (text,) = said(shortage, first, [0.97] * IN_A_ROW)
-    after = sweep_of([0, 0], (text,))
+    (warned,) = [e for _ in range(IN_A_ROW) for e in shortage.tick(first, [gpu(0.97)])]
+    after = sweep_of([0, 0], (msgspec.structs.replace(warned, text="in other words"),))
     assert said(shortage, after, [0.5] + [0.97] * 50) == []
     assert said(GpuMemoryWatch(), after, [0.97] * 50) == []
 

@@ -75,7 +75,7 @@ class Sweeping:
 
     def append(self, *events) -> None:
         for event in events:
-            numbered = msgspec.structs.replace(event, v=1, n=len(self.events) + 1)
+            numbered = msgspec.structs.replace(event, v=ev.VERSION, n=len(self.events) + 1)
             self.events.append(ev.decode_event(ev.encode(numbered)))
 
     def revive(self) -> None:

@@ -26,7 +26,8 @@ ATTEMPTS = st.integers(0, 3)
 
 def numbered(events):
     return [
-        msgspec.structs.replace(event, v=1, n=n, at=float(n)) for n, event in enumerate(events, 1)
+        msgspec.structs.replace(event, v=ev.VERSION, n=n, at=float(n))
+        for n, event in enumerate(events, 1)
     ]
 
 
@@ -109,7 +110,7 @@ def test_a_garbled_line_is_a_value_error_and_nothing_else(line):
         b"[" * 200_000,
         b'{"event":"RunEnded"}',
         b'{"event":"Nonsense","v":1}',
-        b'{"event":"BrakeSet","v":2,"on":true}',
+        b'{"event":"BrakeSet","v":9,"on":true}',
         b"\xff\xfe{",
     ],
 )
@@ -209,10 +210,10 @@ def test_the_data_sets_of_a_study_are_kept_by_name_and_a_setting_finds_its_own()
 
 
 def test_a_journal_that_names_no_data_set_in_its_preparation_means_the_plans():
-    old = b'{"event":"DataPreparing","v":1,"n":2,"at":2,"attempt":1,"token":"a"}'
+    old = b'{"event":"DataPreparing","v":2,"n":2,"at":2,"attempt":1,"token":"a"}'
     sweep = fold([*numbered([ev.SweepOpened(plan=STUDIED)]), decode_event(old)])
     assert sweep.data_wanted == "digits"
-    assert not fold([ev.DataPrepared(dataset="digits", v=1, n=3, at=3.0)], sweep).preparing
+    assert not fold([ev.DataPrepared(dataset="digits", v=2, n=3, at=3.0)], sweep).preparing
 
 
 def test_a_setting_differs_from_the_base_of_a_study_in_what_it_names():

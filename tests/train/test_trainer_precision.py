@@ -71,8 +71,8 @@ def test_a_study_asks_with_its_first_data_set_alone(tmp_path):
 @pytest.mark.parametrize("answered", ["fp32", "bf16", "", "int4"])
 def test_every_run_gets_what_the_first_preparation_answered(answered):
     events = [
-        ev.DataPrepared(v=1, n=1, dataset="digits", precision=answered),
-        ev.DataPrepared(v=1, n=2, dataset="mnist", precision="bf16"),
+        ev.DataPrepared(v=ev.VERSION, n=1, dataset="digits", precision=answered),
+        ev.DataPrepared(v=ev.VERSION, n=2, dataset="mnist", precision="bf16"),
     ]
     sweep = fold([ev.decode_event(ev.encode(event)) for event in events])
     assert precision_of(parse(AUTO + FILE, "x.toml"), sweep) == (

@@ -40,7 +40,9 @@ def happens(sweep: Path, *events: ev.AnyEvent) -> None:
     with journal.open("ab") as file:
         for event in events:
             n += 1
-            file.write(ev.encode(msgspec.structs.replace(event, v=1, n=n, at=time.time())) + b"\n")
+            file.write(
+                ev.encode(msgspec.structs.replace(event, v=ev.VERSION, n=n, at=time.time())) + b"\n"
+            )
 
 
 def beating(sweep: Path) -> None:

@@ -50,7 +50,7 @@ def snapshot_of(text: str) -> Snapshot:
     end = [
         ev.RunEnded(run="r04", attempt=1, kind="failed", why=text, code=1),
         ev.Warned(text=text, run="r02"),
-        ev.RunFlagged(run="r03", attempt=1, rule=text, why=text),
+        ev.RunFlagged(run="r03", attempt=1, rule="stalled", why=text),
         ev.RunQueued(run="t01", setting=test, seed=1, until=30.0, lr_to=10.0, lr_steps=9),
         ev.RangeTested(run="t01", why=text),
         ev.RunQueued(run=text, setting=test, seed=1, until=30.0),

@@ -331,7 +331,7 @@ def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatc
     assert len(judged) == 1
     with Layout(directory).journal.open("ab") as file:
         n = watcher._sweep.n + 1
-        file.write(ev.encode(ev.Warned(v=1, n=n, at=1.0, text="something")) + b"\n")
+        file.write(ev.encode(ev.Warned(v=ev.VERSION, n=n, at=1.0, text="something")) + b"\n")
     for _ in range(3):
         follows._look(watcher)
     assert len(judged) == 2
@@ -341,7 +341,9 @@ def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
 def test_an_idle_search_writes_nothing(tmp_path: Path, env: dict[str, str]) -> None:
     directory = make(tmp_path / "search", [])
-    lines = [ev.encode(ev.msgspec.structs.replace(e, v=1)) + b"\n" for e in recordings.search()]
+    lines = [
+        ev.encode(ev.msgspec.structs.replace(e, v=ev.VERSION)) + b"\n" for e in recordings.search()
+    ]
     Layout(directory).journal.write_bytes(b"".join(lines))
     with Terminal(directory, 160, 45, **env) as terminal:
         terminal.shows("against lr")

@@ -123,8 +123,8 @@ def _death(run: Run) -> str:
         return ""
     if run.ending.kind in ("diverged", "failed"):
         return run.ending.kind
-    rule = run.ending.why.partition(":")[0]
     if run.ending.kind == "pruned":
+        rule = run.ending.rule
         return rule if rule in ("collapsed", "chance", "nan", "diverged") else ""
     final = final_of(run)
     if final is not None and (final.value is None or not math.isfinite(final.value)):

@@ -61,7 +61,7 @@ def final_of(run: Run) -> Reached | None:
 
 def _length_of(plan: Plan, run: Run, final: Reached) -> float:
     """Return the length that a final value stands for: the horizon, unless the script ended by itself before it."""
-    early = run.ending is not None and run.ending.why.startswith("ended by itself")
+    early = run.ending is not None and run.ending.early
     return final.level if early and final.level < 0.9 * plan.horizon else plan.horizon
 
 

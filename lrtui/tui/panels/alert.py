@@ -103,9 +103,9 @@ def _latest(model: ViewModel) -> tuple[str, str, str]:
         return (" ", "", FAINT)
     sweep = model.snapshot.sweep
     found: list[tuple[float, tuple[str, str, str]]] = []
-    for at, run, text in sweep.warnings[-1:]:
-        name = f"{model.mark(run).letter}: " if run else ""
-        found.append((at, ("!", name + text, WARN)))
+    for warned in sweep.warnings[-1:]:
+        name = f"{model.mark(warned.run).letter}: " if warned.run else ""
+        found.append((warned.at, ("!", name + warned.text, WARN)))
     found += _steps(model, sweep)
     for each in sweep.runs.values():
         name = f"{model.mark(each.id).letter} {lr_text(each.setting.lr)}"

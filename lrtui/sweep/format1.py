@@ -1,0 +1,114 @@
+"""Journals of format 1, read as events of today.
+
+Format 1 said in words what format 2 says in fields: which rule ended a run, that a script ended by itself, what a warning is about.
+This is the only module that reads those words. They are the wording of the last lrtui that wrote format 1, so they never change
+with the wording of today.
+
+`EventReader` is for `journal`, `decode_answer` for `mailbox`; each upgrade is a pure function from one line of format 1 to one of format 2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lrtui.sweep.events import Answer, AnyEvent, decode_event
+
+Line = dict[str, Any]
+
+
+class EventReader:
+    """Decodes the lines of one journal, in their order; they may be of format 1, of format 2, or first of the one and then of the other."""
+
+    def event(self, line: bytes) -> AnyEvent:
+        """Return the event on a line.
+
+        Raises:
+            ValueError: it is none, or of another version.
+
+        """
+        try:
+            return decode_event(line)
+        except ValueError:
+            old = _read(line)
+            if old is None:
+                raise
+        upgrade = _UPGRADES.get(str(old.get("event")))
+        try:
+            event: AnyEvent = msgspec.convert(upgrade(old) if upgrade else old, AnyEvent)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from error
+        return event
+
+
+def decode_answer(content: bytes) -> Answer:
+    """Return an answer, of this lrtui's supervisor or of one that writes format 1.
+
+    Raises:
+        msgspec.MsgspecError: it is none.
+
+    """
+    old = msgspec.json.decode(content, type=_Answer)
+    return Answer(old.ok, old.answer, old.hint or old.mend)
+
+
+class _Answer(Answer, frozen=True, omit_defaults=True):
+    mend: str = ""
+
+
+def _read(line: bytes) -> Line | None:
+    """Return a line of version 1; None for anything else."""
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("v") == 1 else None
+
+
+# ---------------------------------------------------------------- one upgrade per event that changed
+
+_RULES = frozenset({"nan", "diverged", "collapsed", "chance", "beaten"})
+_MEMORY = re.compile(r"memory of GPU (\d+) is nearly full")
+
+
+def _stopping(old: Line) -> Line:
+    return {**old, "rule": _rule(old)}
+
+
+def _ended(old: Line) -> Line:
+    early = old.get("kind") == "finished" and _why(old).startswith("ended by itself")
+    return {**old, "rule": _rule(old), "early": early}
+
+
+def _rule(old: Line) -> str | None:
+    """Return the rule that ended a run: the reason began with its name, except for the rule `nan` while the run trained."""
+    if old.get("kind") not in {"pruned", "diverged"}:
+        return None
+    word = _why(old).partition(":")[0]
+    if word in _RULES:
+        return word
+    return "nan" if old["kind"] == "diverged" else None
+
+
+def _warned(old: Line) -> Line:
+    found = _MEMORY.match(str(old.get("text")))
+    return {**old, "kind": "gpu memory", "gpu": int(found[1])} if found else old
+
+
+def _answered(old: Line) -> Line:
+    return {**old, "hint": old.get("mend", "")}
+
+
+def _why(old: Line) -> str:
+    return str(old.get("why", ""))
+
+
+_UPGRADES: dict[str, Callable[[Line], Line]] = {
+    "RunStopping": _stopping,
+    "RunEnded": _ended,
+    "Warned": _warned,
+    "CommandDone": _answered,
+}

@@ -1,0 +1,181 @@
+"""Directories of format 1 say today what they said then, and what decides is never the wording."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lrtui.analysis.ranking import rank
+from lrtui.config.directory import read_experiment
+from lrtui.frontend.explain import explanation
+from lrtui.frontend.snapshot import DirectoryReader
+from lrtui.report import content
+from lrtui.supervisor.outcome import exit_code
+from lrtui.sweep import events as ev
+from lrtui.sweep.format1 import EventReader, decode_answer
+from lrtui.sweep.journal import JournalTail
+from lrtui.sweep.journal_writer import Journal
+from lrtui.sweep.layout import FORMAT, Layout
+from lrtui.sweep.mailbox import send
+from lrtui.sweep.state import Sweep, fold
+
+RECORDED = Path(__file__).parent.parent / "data" / "format1"
+NAMES = ("killed", "range", "search", "stopped", "study")
+SENTENCES = {"headline", "said", "held", "not_tested", "paste", "settings", "version"}
+"""Keys of the report that are worded anew each time; the reasons that the journal holds are not among them."""
+
+
+@pytest.fixture(params=NAMES)
+def directory(request, tmp_path) -> Path:
+    return Path(shutil.copytree(RECORDED / request.param, tmp_path / request.param))
+
+
+def said(directory: Path) -> dict[str, Any]:
+    return json.loads((RECORDED / "said" / f"{directory.name}.json").read_text())
+
+
+def facts(value: Any, without: set[str]) -> Any:
+    """Return what a report says, without the keys in `without`."""
+    if isinstance(value, dict):
+        return {k: facts(inner, without) for k, inner in value.items() if k not in without}
+    return [facts(inner, without) for inner in value] if isinstance(value, list) else value
+
+
+def close(now: Any, then: Any) -> bool:
+    """Compare two reports; what was added since is no difference, and the last digits of a number are none."""
+    if isinstance(then, dict):
+        return isinstance(now, dict) and all(
+            key in now and close(now[key], then[key]) for key in then
+        )
+    if isinstance(then, list):
+        return isinstance(now, list) and len(now) == len(then) and all(map(close, now, then))
+    if isinstance(then, float) and isinstance(now, (int, float)):
+        return now == pytest.approx(then, rel=1e-9)
+    return now == then
+
+
+def test_states_leaderboard_and_report_are_as_then(directory):
+    then = said(directory)
+    snapshot = DirectoryReader(directory).snapshot(60.0)
+    assert snapshot.problem == ""
+    assert {run.id: str(run.state) for run in snapshot.sweep.runs.values()} == then["status"][
+        "runs"
+    ]
+    rows = json.loads(msgspec.json.encode(snapshot.standings))
+    assert close(
+        [{k: row[k] for k in row if k != "setting"} for row in rows],
+        [{k: row[k] for k in row if k != "setting"} for row in then["status"]["leaderboard"]],
+    )
+    made = json.loads(json.dumps(content(snapshot)))
+    worded = SENTENCES | {"reasons", "why", "curve"}  # drawn, not decided on
+    assert close(facts(made, worded), facts(then["report"], worded))
+
+
+def test_why_runs_ended_is_said_in_the_words_of_the_journal(directory):
+    sweep = fold(JournalTail(Layout(directory).journal).rest())
+    now = [explanation(sweep, run, Path(directory.name))[0] for run in sweep.runs.values()]
+    assert now == [line for line in said(directory)["explain"] if not line.startswith("  ")]
+
+
+def test_the_rules_of_old_endings_are_known():
+    sweep = fold(JournalTail(RECORDED / "search" / "journal.jsonl").rest())
+    rules = {run.setting.lr: run.ending.rule for run in sweep.trained()}
+    assert rules == {
+        1e-4: "beaten", 1e-3: "beaten", 1e-2: None, 3e-2: None, 0.1: "collapsed", 0.3: None, 1.0: "nan", 3.0: "chance",
+    }  # fmt: skip
+    killed = fold(JournalTail(RECORDED / "killed" / "journal.jsonl").rest())
+    assert [(run.ending.kind, run.ending.early) for run in killed.trained()] == [
+        ("finished", True),
+        ("finished", True),
+        ("killed", False),
+    ]
+
+
+def test_old_warnings_and_answers_keep_what_they_meant():
+    read = EventReader().event
+    text = "memory of GPU 3 is nearly full (75.8 of 78.1 GiB, 6 readings in a row)"
+    line = json.dumps({"event": "Warned", "v": 1, "n": 1, "text": text}).encode()
+    assert read(line) == ev.Warned(v=1, n=1, text=text, kind="gpu memory", gpu=3)
+    line = b'{"event":"CommandDone","v":1,"n":2,"command":"KillRun","ok":false,"answer":"no","mend":"so"}'
+    assert read(line).hint == "so"
+    assert decode_answer(b'{"ok":false,"answer":"no","mend":"so"}') == ev.Answer(False, "no", "so")
+    assert decode_answer(b'{"ok":false,"answer":"no","hint":"so"}') == ev.Answer(False, "no", "so")
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 200_000, b'{"v":1}', b'{"v":1,"event":"RunEnded","run":3}', b'{"v":3,"event":"Warned","text":""}']
+)  # fmt: skip
+def test_what_is_no_event_is_refused(line):
+    with pytest.raises(ValueError, match=r"\w"):
+        EventReader().event(line)
+
+
+def test_a_directory_is_of_the_new_format_before_its_first_new_line(tmp_path):
+    directory = Path(shutil.copytree(RECORDED / "stopped", tmp_path / "stopped"))
+    layout = Layout(directory)
+    before = layout.journal.read_bytes()
+    read_experiment(directory)
+    journal = Journal(layout.journal)
+    assert layout.format.read_text() == "1\n", "opening changes nothing"
+    journal.append(ev.Warned(text="x"))
+    assert layout.format.read_text() == f"{FORMAT}\n"
+    assert layout.journal.read_bytes().startswith(before)
+    again = fold(JournalTail(layout.journal).rest())
+    assert again == journal.sweep
+    assert again.strange == 0
+
+
+def test_a_command_is_understood_by_supervisors_of_either_format(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "done").mkdir()
+    (tmp_path / "beat").touch()
+    assert not send(tmp_path, ev.KillRun(run="r01", attempt=1), timeout=0.0).ok
+    (command,) = (tmp_path / "inbox").glob("*.json")
+    assert json.loads(command.read_bytes()).get("v", 1) == 1
+
+
+# ---------------------------------------------------------------- no decision reads prose
+
+
+def test_other_words_change_no_decision(directory):
+    events = list(JournalTail(Layout(directory).journal).rest())
+    own, other = fold(events), fold(reworded(event) for event in events)
+    if own.closed is not None:
+        assert own.closed.why != other.closed.why
+        assert exit_code(own).code == exit_code(other).code
+    assert decisions(directory, own) == decisions(directory, other)
+
+
+def reworded(event: ev.AnyEvent) -> ev.AnyEvent:
+    """Return an event whose sentences are in another language."""
+    changes = {
+        name: translated(getattr(event, name))
+        for name in ("why", "text", "answer", "hint")
+        if hasattr(event, name)
+    }
+    return msgspec.structs.replace(event, **changes)
+
+
+def translated(words: Any) -> Any:
+    if isinstance(words, str):
+        return words[::-1]
+    if isinstance(words, tuple):
+        return tuple(translated(each) for each in words)
+    return msgspec.structs.replace(words, text=words.text[::-1])
+
+
+def decisions(directory: Path, sweep: Sweep) -> Any:
+    """Return all that follows from a sweep: states, ranks, verdicts, the numbers of the report."""
+    snapshot = DirectoryReader(directory).snapshot(60.0)
+    rows = rank(sweep, snapshot.series)
+    snapshot = replace(snapshot, sweep=sweep, standings=rows)
+    worded = SENTENCES | {"reasons", "why", "warnings", "written"}
+    return facts(json.loads(json.dumps(content(snapshot))), worded), [
+        (row.rank, row.runs, row.state, row.value) for row in rows
+    ]
