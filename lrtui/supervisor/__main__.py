@@ -35,8 +35,6 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
 from lrtui.workers import keeper
 
-REPORT_SECONDS = 60
-"""After this long a report that is still being written is given up."""
 _LOG_BYTES = 1 << 20
 _ANOTHER_IS_ACTIVE = 75
 
@@ -90,7 +88,6 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
         )
         return 6
     closed_at: float | None = None
-    report: subprocess.Popen[bytes] | None = None
     while True:
         if not _is_there(layout, inode):
             log.error("the experiment directory was deleted; its runs go on without a supervisor")
@@ -105,9 +102,7 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
             closed_at = None
         elif closed_at is None:
             closed_at = time.monotonic()
-            report = _begin_report(layout)
-        elif report is not None and report.poll() is None:
-            _end_late_report(report, time.monotonic() - closed_at)
+            _report(layout)
         elif time.monotonic() - closed_at > TIMING.linger and not _has_letters(layout):
             return 0
         time.sleep(TIMING.tick)
@@ -197,25 +192,15 @@ def _say_who(layout: Layout) -> None:
     write_atomic(layout.root / "owner.json", msgspec.json.encode(who))
 
 
-def _begin_report(layout: Layout) -> subprocess.Popen[bytes] | None:
-    """Have the report written by a process of its own, which needs more memory than a supervisor may have.
-
-    The loop goes on meanwhile: a command that comes right after the end is handled at once.
-    """
+def _report(layout: Layout) -> None:
+    """Have the report written by a process of its own: it needs more memory than a supervisor may have."""
     command = [sys.executable, "-m", "lrtui", "report", str(layout.root)]
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    except OSError as error:
+        subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
         log.error("the report was not written: %s", error)
-        return None
-
-
-def _end_late_report(report: subprocess.Popen[bytes], seconds: float) -> None:
-    """Kill a report that takes too long, so that the supervisor can end."""
-    if seconds > REPORT_SECONDS:
-        report.kill()
-        report.wait()
-        log.error("the report was not written in %d s", REPORT_SECONDS)
 
 
 def _has_letters(layout: Layout) -> bool:
