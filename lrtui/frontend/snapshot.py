@@ -290,7 +290,7 @@ class _RunReader:
         self.done = False
         """Whether the last attempt has ended and everything is read: nothing is polled until the journal names it again."""
         self._layout = layout
-        self._reading = Reading.of(plan)
+        self._plan = plan
         self._logs: list[tuple[int, MetricLog]] = []
         self._current = 0
         self._ended = False
@@ -365,7 +365,8 @@ class _RunReader:
 
     def _log(self, run: Run, attempt: int) -> MetricLog:
         root = self._layout.attempt(run.folder, attempt)
-        return MetricLog(root, self._reading, run.attempts[attempt - 1].until)
+        reading = Reading.of(self._plan, range_test=run.is_range_test)
+        return MetricLog(root, reading, run.attempts[attempt - 1].until)
 
     def _offset(self) -> int:
         return sum(log.offset for _, log in self._logs)

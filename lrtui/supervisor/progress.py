@@ -32,7 +32,7 @@ class Progress:
     def __init__(
         self, root: Path, plan: Plan, run: Run, attempt: Attempt, chance: Chance | None
     ) -> None:
-        self._log = MetricLog(root, Reading.of(plan), attempt.until)
+        self._log = MetricLog(root, Reading.of(plan, range_test=run.is_range_test), attempt.until)
         self._plan = plan
         self.signs = Signs(plan, chance)
         self.level = 0.0

@@ -14,6 +14,7 @@ from lrtui.metrics.capture.misses import missing
 from lrtui.metrics.capture.objects import objects
 from lrtui.metrics.capture.records import records
 from lrtui.metrics.capture.values import number
+from lrtui.sweep.events import Plan
 
 
 def read(folder, output: str | bytes, reading: Reading, code: int | None = None) -> MetricLog:
@@ -29,6 +30,14 @@ def points(log: MetricLog, name: str) -> list[tuple[float, float]]:
     while log.more:
         found += log.poll()
     return [(m.level, m.values[name]) for m in found if name in m.values]
+
+
+def test_a_range_test_may_be_longer_than_the_horizon(tmp_path):
+    lines = [f'{{"step": {n}, "loss": {n}}}\n' for n in range(1, 101)]
+    (tmp_path / "metrics.jsonl").write_text("".join(lines))
+    plan = Plan(name="x", source="", metric="loss", goal="min", loss="loss", unit="step", horizon=5)
+    assert len(MetricLog(tmp_path, Reading.of(plan, range_test=True)).poll()) == 100
+    assert len(MetricLog(tmp_path, Reading.of(plan)).poll()) == 11
 
 
 STEPS = Reading("step", horizon=100, metric="val_loss", loss="loss")

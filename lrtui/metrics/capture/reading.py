@@ -32,13 +32,13 @@ class Reading(msgspec.Struct, frozen=True):
     """Whether every line says its length exactly, as the built-in trainer does: an integer epoch is its end."""
 
     @classmethod
-    def of(cls, plan: Plan) -> Reading:
-        """Return how the scripts of a plan are read."""
+    def of(cls, plan: Plan, *, range_test: bool = False) -> Reading:
+        """Return how the scripts of a plan are read; a range test has a length of its own, which no horizon bounds."""
         first = first_of(plan.parse) if plan.first is None else plan.first
         return cls(
             unit=plan.unit,
             parse=plan.parse,
-            horizon=plan.horizon,
+            horizon=math.inf if range_test else plan.horizon,
             metric=plan.metric,
             loss=plan.loss,
             position=plan.position,
