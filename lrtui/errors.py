@@ -3,6 +3,7 @@
     UserError                exit code 2: usage, a bad file, a refused command
     ├── ExperimentError      exit code 2: all faults of one experiment file, at once
     ├── MachineError         exit code 5: disk full, no data, no GPU asked for, a directory that cannot be written
+    │   └── NoAnswerError    exit code 5: the supervisor has not answered a command yet
     └── OwnedElsewhereError  exit code 6: another host or user owns the experiment
 
 `lrtui.cli.main.main` is the only place that prints them. Anything else that escapes is an internal error: exit code 3.
@@ -40,6 +41,10 @@ class MachineError(UserError):
     """The machine lacks something: disk space, data, a GPU, write permission."""
 
     exit_code = 5
+
+
+class NoAnswerError(MachineError):
+    """The supervisor has not answered a command yet: it is not refused, it may still be carried out."""
 
 
 class OwnedElsewhereError(UserError):

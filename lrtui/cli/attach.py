@@ -1,4 +1,4 @@
-"""What `lrtui FILE` and `lrtui DIR` do before anything is shown: find or make the directory, see that somebody owns the runs."""
+"""What `lrtui FILE` and `lrtui DIR` do before they show anything: find or make the directory, and have a supervisor own the runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lrtui.errors import OwnedElsewhereError, UserError
+from lrtui.errors import NoAnswerError, OwnedElsewhereError, UserError
 from lrtui.sweep.events import ReopenSweep
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
@@ -38,7 +38,7 @@ def existing(directory: Path) -> Path:
     """Return an experiment directory.
 
     Raises:
-        UserError: it is none.
+        UserError: it is not one.
 
     """
     if not Layout(directory).experiment.is_file():
@@ -57,39 +57,60 @@ def ours(directory: Path) -> Path:
     """
     why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).rest()))
     if why:
-        raise OwnedElsewhereError(why, str(directory), "own it from here: lrtui DIR --takeover")
+        raise OwnedElsewhereError(why, str(directory), _how_to_own(directory))
     return directory
 
 
 def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str:
-    """See that the runs have an owner where they need one; return why the directory can only be viewed, else "".
+    """Start a supervisor if the runs need one; return why the directory can only be viewed, "" if commands can be sent.
 
     Raises:
-        UserError: nothing is left to go on with.
-        OwnedElsewhereError: it cannot be owned from here, and going on was asked for.
+        UserError: nothing is left to continue.
+        OwnedElsewhereError: it cannot be owned from here, and --resume or --takeover was given.
 
     """
     sweep = fold(JournalTail(Layout(directory).journal).rest())
     why = "opened with --view" if view else foreign(directory, sweep)
-    if why and not (takeover and not view):
-        if resume:
-            raise OwnedElsewhereError(why, str(directory), "own it from here: --takeover")
+    takeover = takeover and not view
+    if why and not (takeover and _can_take_over(directory)):
+        if resume or takeover:
+            raise OwnedElsewhereError(why, str(directory), _how_to_own(directory))
         return why
-    from lrtui.sweep.mailbox import ensure_supervisor, send
+    from lrtui.sweep.mailbox import ensure_supervisor
 
     if sweep.closed is None or takeover:
         ensure_supervisor(directory, takeover=takeover)
     if sweep.closed is not None and (resume or sweep.closed.code == 5):
-        answer = send(directory, ReopenSweep())
-        if not answer.ok and resume:
-            raise UserError(
-                answer.answer, str(directory), answer.hint.replace("DIR", str(directory))
-            )
+        _reopen(directory, must=resume)
     return ""
 
 
+def _reopen(directory: Path, *, must: bool) -> None:
+    from lrtui.sweep.mailbox import send
+
+    try:
+        answer = send(directory, ReopenSweep())
+    except NoAnswerError:
+        if must:
+            raise
+        return
+    if not answer.ok and must:
+        raise UserError(answer.answer, str(directory), answer.hint.replace("DIR", str(directory)))
+
+
+def _can_take_over(directory: Path) -> bool:
+    """Return whether `--takeover` can make this user own a directory: another user's is never taken over."""
+    return directory.stat().st_uid == os.getuid() and os.access(directory, os.W_OK)
+
+
+def _how_to_own(directory: Path) -> str:
+    if _can_take_over(directory):
+        return f"own it from here: lrtui {directory} --takeover"
+    return f"view it: lrtui {directory}; to continue it yourself, copy it and run lrtui COPY --takeover"
+
+
 def foreign(directory: Path, sweep: Sweep) -> str:
-    """Return why this machine or user cannot own the runs of a directory, "" where it can."""
+    """Return why this machine or user cannot own the runs of a directory, "" if it can."""
     found = directory.stat()
     if found.st_uid != os.getuid():
         return f"it belongs to another user (uid {found.st_uid})"
@@ -103,7 +124,7 @@ def foreign(directory: Path, sweep: Sweep) -> str:
 
 
 def why_not_drawn() -> str:
-    """Return why this terminal cannot show the monitor, "" where it can."""
+    """Return why this terminal cannot show the monitor, "" if it can."""
     term = os.environ.get("TERM", "")
     if term in {"", "dumb", "unknown"}:
         return f"TERM={term}: this terminal cannot place a cursor" if term else "TERM is not set"
@@ -119,7 +140,7 @@ def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError(
-            "the monitor draws on stderr and reads keys from stdin; one of them is no terminal",
+            "the monitor draws on stderr and reads keys from stdin; one of them is not a terminal",
             hint=f"use the log mode: lrtui {directory} --headless",
         )
     from lrtui import tui
@@ -144,7 +165,7 @@ def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
 
 
 def farewell(directory: Path) -> str:
-    """Return what stands in the terminal after the monitor is left."""
+    """Return what the terminal shows after the monitor is left."""
     sweep = fold(JournalTail(Layout(directory).journal).rest())
     if sweep.closed is not None:
         return f"the sweep has ended: {clean(sweep.closed.why)}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"

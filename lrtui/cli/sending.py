@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lrtui.cli import attach, inspect
-from lrtui.errors import UserError
+from lrtui.errors import NoAnswerError, UserError
 from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand
 from lrtui.sweep.mailbox import send
@@ -32,10 +32,14 @@ def command_sweep(directory: Path, request: Callable[[Sweep], AnyCommand | Refus
 
 
 def _send(directory: Path, wanted: AnyCommand | Refusal) -> int:
-    """Send one command and print its answer; return 0 if it was carried out, 2 if it was refused."""
+    """Send one command and print its answer; return 0 if it was carried out, 2 if it was refused, 5 without an answer."""
     if isinstance(wanted, Refusal):
         return _refused(directory, wanted.what, wanted.hint)
-    answer = send(directory, wanted)
+    try:
+        answer = send(directory, wanted)
+    except NoAnswerError as error:  # the other runs that are named get their commands too
+        print(f"lrtui: {error}", file=sys.stderr)
+        return error.exit_code
     if not answer.ok:
         return _refused(directory, answer.answer, answer.hint)
     print(clean(answer.answer))

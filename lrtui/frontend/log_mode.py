@@ -27,7 +27,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.mailbox import ensure_supervisor
 from lrtui.sweep.state import Run, State, Sweep, besides_lr
 from lrtui.text.clean import clean
-from lrtui.text.format import amount, amount_about, duration, lr_text, number
+from lrtui.text.format import amount, amount_about, clock_time, duration, lr_text, number
 
 DETACHED = 130
 _LOOK_SECONDS = 0.25
@@ -282,7 +282,7 @@ class Words(Log):
         self._out.flush()
 
     def _line(self, at: float, text: str) -> None:
-        self._out.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {clean(text)}\n")
+        self._out.write(f"{clock_time(at)} {clean(text)}\n")
 
 
 class _Json(Log):

@@ -1,6 +1,6 @@
-"""How a front end asks for something: one file renamed into inbox/, answered in done/ when it is done.
+"""The front end's side of the inbox: sends a command as one file in inbox/ and waits for its answer in done/.
 
-A dead supervisor is revived on the way. Used by the verbs, the log mode and the monitor.
+Starts a supervisor if none is alive. Used by the verbs, the log mode, the text mode and the monitor.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.errors import MachineError
+from lrtui.errors import MachineError, NoAnswerError
 from lrtui.sweep.events import COMMAND_VERSION, Answer, AnyCommand, encode
 from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.format1 import decode_answer
@@ -25,16 +25,22 @@ BEAT_FRESH_SECONDS = 6.0
 """A supervisor touches its beat every 2 s; an older one means that it is dead, stopped or stuck."""
 
 
-def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
-    """Send a command and return its answer; where none comes in time, the command waits in the inbox until it expires.
+ANSWER_SECONDS = 30.0
+"""How long a front end waits for an answer."""
+
+
+def send(directory: Path, command: AnyCommand, timeout: float | None = None) -> Answer:
+    """Send a command and return its answer; wait `timeout` seconds for it, by default ANSWER_SECONDS.
 
     Raises:
+        NoAnswerError: none came in time; the command stays in the inbox until it is carried out or expires.
         MachineError: the directory cannot be written.
 
     """
     layout = Layout(directory)
     message_id = _drop(layout, command)
     answer_file = layout.done / f"{message_id}.json"
+    timeout = ANSWER_SECONDS if timeout is None else timeout
     began = time.monotonic()
     revived = False
     while time.monotonic() - began < timeout:
@@ -50,17 +56,24 @@ def send(directory: Path, command: AnyCommand, timeout: float = 30.0) -> Answer:
             ensure_supervisor(directory)
             time.sleep(1)
         time.sleep(TIMING.poll)
-    return Answer(
-        ok=False,
-        answer=f"no answer in {timeout:.0f} s; it is tried until it expires",
-        hint=f"see whether the supervisor lives: lrtui status {directory}",
+    queued = f"the command stays queued for {max(0.0, command.expires - timeout):.0f} s"
+    raise NoAnswerError(
+        f"no answer yet; {'the command is being carried out' if _begun(layout, message_id) else queued}",
+        hint=f"check the supervisor: lrtui status {directory}",
     )
 
 
-def ensure_supervisor(directory: Path, *, takeover: bool = False) -> None:
-    """Start a supervisor, detached from this terminal, unless one shows that it lives.
+def _begun(layout: Layout, message_id: str) -> bool:
+    from lrtui.sweep.journal import JournalTail  # needed seldom
+    from lrtui.sweep.state import fold
 
-    Two at once do no harm: the second finds the lock taken and ends. With `takeover` it may own a copied directory, or one of
+    return message_id in fold(JournalTail(layout.journal).rest()).commands
+
+
+def ensure_supervisor(directory: Path, *, takeover: bool = False) -> None:
+    """Start a supervisor, detached from this terminal, unless one is alive.
+
+    Starting two is harmless: the second finds the lock taken and ends. With `takeover` it may own a copied directory, or one of
     another host.
 
     Raises:
@@ -121,7 +134,7 @@ def _beats(layout: Layout) -> bool:
 
 def _unwritable(directory: Path, error: OSError) -> MachineError:
     return MachineError(
-        f"cannot be written ({error.strerror}), so nothing can be commanded here",
+        f"cannot be written ({error.strerror}), so no command can be sent",
         str(directory),
-        f"look at it with `lrtui {directory}`, or copy it to a place that you may write",
+        f"view it: lrtui {directory}; or copy it to a place where you can write",
     )

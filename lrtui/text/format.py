@@ -106,8 +106,15 @@ def finish_time(seconds: float | None, now: float) -> str:
     """Return when something will be over that takes `seconds` from `now`, by the local clock; with the date from a day on."""
     if seconds is None or not math.isfinite(seconds) or seconds > 1e9:
         return ""
-    at = time.localtime(now + max(0.0, seconds) + 30)
-    return time.strftime("%H:%M" if seconds < 86400 else "%d %b %H:%M", at)
+    return clock_time(now + max(0.0, seconds) + 30, "%H:%M" if seconds < 86400 else "%d %b %H:%M")
+
+
+def clock_time(at: float, form: str = "%H:%M:%S") -> str:
+    """Return a time (seconds since 1970) by the local clock; "?" if no clock shows it: a damaged journal may hold any number."""
+    try:
+        return time.strftime(form, time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "?"
 
 
 def speed(per_second: float, unit: str) -> str:

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from lrtui.hardware import gpu
 from lrtui.hardware.history import Recorder
+from lrtui.text.format import clock_time
 from lrtui.tui.verdict_view import VerdictView, judge
 from lrtui.tui.view_model import Pages
 
@@ -221,7 +222,7 @@ class Reader(threading.Thread):
         for event in snapshot.events:
             text = event_text(event, snapshot.sweep)
             if text:
-                at = time.strftime("%d %b %H:%M:%S", time.localtime(event.at))
+                at = clock_time(event.at, "%d %b %H:%M:%S")
                 self._journal.append(f"{at}  {'you  ' if event.by else '     '}{text}")
         self._journal_read = tuple(self._journal)
 

@@ -180,8 +180,8 @@ def test_a_copy_is_view_only_and_its_original_is_left_alone(lab):
     [
         (["nosuch.toml"], 2, "no such file"),
         (["check", "nosuch.toml"], 2, "no such file"),
-        (["status", "."], 2, "no experiment directory"),
-        (["kill", ".", "r01"], 2, "no experiment directory"),
+        (["status", "."], 2, "not an experiment directory"),
+        (["kill", ".", "r01"], 2, "not an experiment directory"),
         (["kill"], 2, "required"),
         (["frobnicate"], 2, "no such file"),
     ],

@@ -107,7 +107,7 @@ def test_what_is_not_understood_is_said_and_quit_leaves_the_runs_alone(lab, spok
     spoken.type("hello")
     spoken.hears("hello is not a command. The commands are: help, status")
     spoken.type("kill Z")
-    spoken.hears("There is no run Z. There are: A (1e-03), B (3e-04).")
+    spoken.hears("There is no run Z. The runs are: A (1e-03), B (3e-04).")
     spoken.type("add fast")
     spoken.hears("fast is not a number")
     spoken.type("help")

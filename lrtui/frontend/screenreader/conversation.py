@@ -1,4 +1,4 @@
-"""A conversation: what is typed, the questions before what is dangerous, and the answers of the supervisor."""
+"""A conversation: what is typed, the questions before a command that ends runs, and the answers of the supervisor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from lrtui.errors import UserError
+from lrtui.errors import NoAnswerError, UserError
 from lrtui.frontend import requests
 from lrtui.frontend.screenreader.sentences import called
 from lrtui.frontend.snapshot import Snapshot
@@ -30,7 +30,7 @@ class PendingQuestion:
 
 
 class Conversation:
-    """What is typed, what it means, and what is answered; all of it said in the thread that calls `heed`."""
+    """Reads what is typed and says what is answered; everything is said in the thread that calls `heed`."""
 
     def __init__(
         self, directory: Path, out: TextIO, do: Callable[[Conversation, Snapshot, list[str]], None]
@@ -54,12 +54,12 @@ class Conversation:
         self._out.flush()
 
     def listen(self, words: TextIO) -> None:
-        """Take in what is typed, until there is no more; runs in a thread."""
+        """Queue what is typed until the input ends; runs in a thread."""
         for line in words:
             self._typed.put(line)
 
     def heed(self, snapshot: Snapshot) -> int | None:
-        """Do what was typed and say what was answered; return an exit code where the user leaves."""
+        """Do what was typed and say what was answered; return an exit code if the user leaves."""
         while not self._answers.empty():
             text, deed = self._answers.get()
             self.say(text)
@@ -85,7 +85,7 @@ class Conversation:
         self._do(self, snapshot, words)
 
     def run_named(self, snapshot: Snapshot, words: list[str]) -> Run | None:
-        """Return the run that was named by letter, id or LR; say so where there is none."""
+        """Return the run that was named by letter, ID or LR; if there is none, say so and return None."""
         if not words:
             self.say("Which run? Say its letter, its id or its learning rate.")
             return None
@@ -95,11 +95,11 @@ class Conversation:
             if words[0].lower() in names or requests.read_lr(words[0]) == run.setting.lr:
                 return run
         known = ", ".join(called(sweep, run) for run in sweep.runs.values())
-        self.say(f"There is no run {words[0]}. There are: {known or 'none yet'}.")
+        self.say(f"There is no run {words[0]}. The runs are: {known or 'none yet'}.")
         return None
 
     def ask(self, asked: PendingQuestion, question: str) -> None:
-        """Ask before something is done."""
+        """Ask a question, and send the commands after a yes."""
         self._question = asked
         self.say(f"{question} Type yes or no.")
 
@@ -118,5 +118,7 @@ class Conversation:
                     self._answers.put((f"Refused: {answer.answer}.{hint}", None))
                     return
             self._answers.put((f"Done: {answer.answer}.", deed))
+        except NoAnswerError as error:
+            self._answers.put((f"{error.what[:1].upper()}{error.what[1:]}.", None))
         except (UserError, OSError) as error:
             self._answers.put((f"Not done: {error}", None))

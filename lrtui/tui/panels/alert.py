@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from lrtui.frontend.state_style import BAD, OK, WARN, style_of
 from lrtui.sweep.state import State
-from lrtui.text.format import amount_short, lr_rounded, lr_text
+from lrtui.text.format import amount_short, clock_time, lr_rounded, lr_text
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.search_text import headline
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
@@ -58,8 +57,8 @@ def message(model: ViewModel) -> tuple[str, str, str]:
 
 
 def _silence(snapshot: Snapshot) -> str:
-    since = time.strftime("%H:%M:%S", time.localtime(snapshot.heard_at))
-    return f"no supervisor since {since}: runs continue, no new run starts; find the cause: lrtui doctor {snapshot.directory}"
+    since = clock_time(snapshot.heard_at)
+    return f"no supervisor since {since}: runs continue, none starts; lrtui doctor {snapshot.directory} says why"
 
 
 def verdict_words(model: ViewModel) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from typing_extensions import override
 
 from lrtui.frontend.state_style import BAD, LOOKS, WARN, style_of
 from lrtui.sweep.state import State
-from lrtui.text.format import finish_time, gib
+from lrtui.text.format import clock_time, finish_time, gib
 from lrtui.tui.charts.curves import axis_for
 from lrtui.tui.charts.range_chart import steps_done
 from lrtui.tui.panels.lines import Lines
@@ -78,7 +77,7 @@ def _trouble(model: ViewModel, snapshot: Snapshot, *, short: bool) -> Part | Non
     if snapshot.sweep.closed is not None:
         return (3, "ended", FAINT)
     if snapshot.supervisor == "silent" and not snapshot.view_only:
-        since = time.strftime("%H:%M", time.localtime(snapshot.heard_at))
+        since = clock_time(snapshot.heard_at, "%H:%M")
         return (2, "supervisor silent" if short else f"supervisor silent since {since}: lrtui doctor", BAD)  # fmt: skip
     if model.view_only:
         return (2, "view only", WARN)
