@@ -170,7 +170,7 @@ def _of_state(command: RunCommand, run: Run, name: str) -> Refusal:
 
 def _of_addition(command: ev.AddRun, sweep: Sweep, named: Namer) -> Refusal | None:
     if not is_lr(command.lr):
-        limits = f"{1 / MOST_LR:.0e} to {MOST_LR:.0e}"
+        limits = f"{lr_text(1 / MOST_LR)} to {lr_text(MOST_LR)}"
         return Refusal(f"a learning rate is a positive number, {limits}, not {command.lr}")
     if command.parent is not None and command.parent not in sweep.runs:
         return _unknown(command.parent, sweep)

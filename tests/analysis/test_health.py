@@ -82,7 +82,7 @@ def test_a_loss_far_above_its_start_has_diverged():
 def test_an_objective_that_falls_back_to_chance_has_collapsed_at_the_second_evaluation():
     level, finding = fed(accs(lambda e: 0.94 if e < 17 else 0.1))["collapsed"]
     assert (level, finding.kind) == (18, "pruned")
-    assert "after 0.94 at epoch" in finding.why
+    assert "after 0.9400 at epoch" in finding.why
 
 
 def test_a_collapse_is_seen_without_knowing_chance_and_for_losses_too():

@@ -13,6 +13,7 @@ import pytest
 
 from lrtui.analysis.ranking import rank
 from lrtui.config.directory import read_experiment
+from lrtui.errors import NoAnswerError
 from lrtui.frontend.explain import explanation
 from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.report import content
@@ -139,7 +140,8 @@ def test_a_command_is_understood_by_supervisors_of_either_format(tmp_path):
     (tmp_path / "inbox").mkdir()
     (tmp_path / "done").mkdir()
     (tmp_path / "beat").touch()
-    assert not send(tmp_path, ev.KillRun(run="r01", attempt=1), timeout=0.0).ok
+    with pytest.raises(NoAnswerError):
+        send(tmp_path, ev.KillRun(run="r01", attempt=1), timeout=0.0)
     (command,) = (tmp_path / "inbox").glob("*.json")
     assert json.loads(command.read_bytes()).get("v", 1) == 1
 
