@@ -107,7 +107,7 @@ def test_damaged_lines_are_named_by_number(recorded):
     journal = recorded / "journal.jsonl"
     rows = journal.read_bytes().splitlines(keepends=True)
     rows[3] = b"\xff\x1b[2Jgarbled\x00\n"
-    rows[5] = rows[5].replace(b'"v":1', b'"v":0')
+    rows[5] = rows[5].replace(b'"v":%d' % ev.VERSION, b'"v":0')
     rows.insert(6, b"\n")
     journal.write_bytes(b"".join(rows))
     content = asked(recorded)

@@ -75,8 +75,8 @@ SIGNATURE = "def build(channels, size, classes"
     ("model", "content", "said"),
     [
         ('"my_model"', GOOD, 'unknown model "my_model"'),
-        ('"my_model:"', GOOD, 'is "module:function"'),
-        ('"../my_model:build"', GOOD, 'is "module:function"'),
+        ('"my_model:"', GOOD, 'is written "module:function"'),
+        ('"../my_model:build"', GOOD, 'is written "module:function"'),
         ('"mymodel:build"', GOOD, 'model "mymodel:build": no such module'),
         ('"my_model:built"', GOOD, "Did you mean build?"),
         ('"my_model:build"', "def build():\n  x = = 3", "my_model.py:2: invalid syntax"),

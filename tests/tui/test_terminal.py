@@ -281,4 +281,4 @@ def test_without_a_terminal_it_refuses(recorded: Path) -> None:
         check=False,
     )
     assert "UserError" in done.stderr
-    assert "is no terminal" in done.stderr
+    assert "is not a terminal" in done.stderr
