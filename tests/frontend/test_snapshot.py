@@ -172,7 +172,9 @@ def test_damage_is_told_and_survived(tmp_path):
     texts = [s.why for s in snapshot.standings] + watcher.output("r02") + [snapshot.problem]
     texts += [text for pair in watcher.settings("r02").items() for text in pair]
     assert not any(c in text for text in texts for c in "\x1b\u202e\x07\x00")
-    assert all(set(s.names()) <= {"lr", "train_loss", "val_loss", "val_acc", "test_acc"} for s in snapshot.series.values())  # fmt: skip
+    names = {name for series in snapshot.series.values() for name in series.names()}
+    assert all(name.isprintable() for name in names)
+    assert names - {"[/bold]"} <= {"lr", "train_loss", "val_loss", "val_acc", "test_acc"}
 
 
 def test_a_vanished_an_empty_and_a_strange_directory(tmp_path):

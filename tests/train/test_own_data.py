@@ -399,7 +399,10 @@ def test_the_files_table_reaches_the_preparation_in_one_spelling(line, text):
             'dataset = "digits"\nbatch_size = 2000',
             "larger than the 1,000 training images of digits",
         ),
-        ('dataset = "digits"\ndata = 0.05', "larger than the 50 training images of digits with data"),
+        (
+            'dataset = "digits"\ndata = 0.05',
+            "larger than the 50 training images of digits with data",
+        ),
     ],
 )
 def test_a_wrong_table_is_a_fault_at_its_place(line, said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from typing import Any
 
 import msgspec
@@ -87,10 +88,12 @@ def _value(text: bytes, *, literal: bool) -> Any:
             pass
     if not literal or len(text) > _LONGEST_LITERAL:
         return None
-    try:
-        return ast.literal_eval(quoted.decode("utf-8", "replace"))
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's parser warns of odd escapes on stderr
+        try:
+            return ast.literal_eval(quoted.decode("utf-8", "replace"))
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return None
 
 
 def _quote(match: re.Match[bytes]) -> bytes:
