@@ -277,9 +277,9 @@ def end(directory: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-STUBS = Workload(write_experiment, pause_seconds=0.25, seconds=60)
-TRAINER = Workload(write_training, pause_seconds=2.5, seconds=120)
-SHARED = Workload(write_shared, pause_seconds=2.5, seconds=180)
+STUBS = Workload(write_experiment, pause_seconds=0.25, seconds=240)
+TRAINER = Workload(write_training, pause_seconds=2.5, seconds=600)
+SHARED = Workload(write_shared, pause_seconds=2.5, seconds=600)
 
 
 def campaign(kills: int, seed: int, workload: Workload = STUBS) -> Outcome:

@@ -175,7 +175,9 @@ def test_a_command_with_the_same_id_is_carried_out_once(lab):
     for _ in range(2):
         done = lab.directory / "done" / "same-id.json"
         done.unlink(missing_ok=True)
-        (lab.directory / "inbox" / "same-id.json").write_text(letter)
+        whole = lab.folder / "same-id.json"
+        whole.write_text(letter)
+        whole.rename(lab.directory / "inbox" / "same-id.json")
         until(done.exists)
         assert json.loads(done.read_text())["ok"]
     assert len(lab.sweep.runs) == 2

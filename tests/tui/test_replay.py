@@ -83,7 +83,7 @@ def test_a_speed_that_is_none_is_refused(sweep: Path, tmp_path: Path, speed: flo
 
 
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nothing was recorded"):
+    with pytest.raises(UserError, match="no recording"):
         Player(tmp_path, tmp_path, 1)
 
 
