@@ -1,7 +1,9 @@
 """Files that are damaged, old, edited, replaced or deleted under a living sweep."""
 
 import json
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -131,12 +133,14 @@ def _damage(journal: Path, event: str) -> None:
 def test_what_the_supervisor_says_of_itself_is_never_believed(lab):
     """owner.json, beat and the log are information: garbage in them changes nothing."""
     lab.start(words=careful(lab), steps=40)
-    lab.running()
+    worker = lab.running().attempts[-1].pid
+    os.kill(worker, signal.SIGSTOP)  # so that it is still there to be adopted
     lab.kill_supervisor()
     layout = Layout(lab.directory)
     layout.owner.write_bytes(b"\xff{")
     layout.log.write_bytes(b"\x1b]0;pwned\x07" * 100)
     lab.revive()
-    assert lab.closed().code == 0
     until(lambda: lab.events("RunAdopted"))
+    os.kill(worker, signal.SIGCONT)
+    assert lab.closed().code == 0
     sound(lab)

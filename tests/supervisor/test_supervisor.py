@@ -237,7 +237,9 @@ def test_a_supervisor_that_dies_between_stop_and_end_is_completed_by_the_next(la
     lab.start(steps=2000, flags="--ignore-term")
     lab.running()
     letter = json.dumps({"command": "KillRun", "v": 1, "sent": time.time(), "run": "r01"})
-    (lab.directory / "inbox" / "k1.json").write_text(letter)
+    whole = lab.folder / "k1.json"
+    whole.write_text(letter)
+    whole.rename(lab.directory / "inbox" / "k1.json")
     until(lambda: lab.run().state is State.STOPPING)
     lab.kill_supervisor()
     lab.revive()
