@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
 from lrtui.train import prepared_arrays
 from tests.train.running import Trainer, timeless, tiny_source
+
+
+@pytest.fixture(autouse=True)
+def no_imports_left(monkeypatch):
+    """Take away what a model of the user's own leaves in `sys.path`: a child process gets that too."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
 
 
 @pytest.fixture(scope="session")

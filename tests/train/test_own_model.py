@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -257,7 +256,6 @@ def _set_up(prepared, folder):
 
     for name in ("my_model", "shapes"):
         sys.modules.pop(name, None)
-    sys.path[:] = [place for place in sys.path if not re.search(r"pytest-of-.*/pytest-", place)]
     words = [f"--prepared={prepared}", "--lr=1e-3", "--epochs=1", "--batch-size=16"]
     return set_up(parse_options([*words, "--model=my_model:build", f"--beside={folder}"]))
 

@@ -184,7 +184,7 @@ def test_a_training_process_imports_neither_torchvision_nor_pil_nor_sklearn(prep
     code = (
         "import sys; sys.argv[1:] = sys.argv[1:]\n"
         "from lrtui.train.__main__ import main; main()\n"
-        "print('HEAVY', *sorted({'torchvision', 'PIL', 'sklearn', 'sympy', 'textual'} & set(sys.modules)))"
+        "print('HEAVY', *sorted({'torchvision', 'PIL', 'sklearn', 'textual'} & set(sys.modules)))"
     )
     argv = [
         "--prepared",

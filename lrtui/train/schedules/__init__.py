@@ -17,7 +17,7 @@ _FEW = Range(least=1, most=1000)
 _RANGES: dict[str, Range] = {
     "warmup": Range(least=0, below=1),
     "end": SHARE,
-    **dict.fromkeys(("gamma", "every", "decay", "low"), PART),
+    **dict.fromkeys(("gamma", "decay", "low"), PART),
 }
 """What holds wherever an option of that name is."""
 
@@ -48,6 +48,7 @@ SCHEDULES: dict[str, Schedule] = {
         "step",
         "times `gamma` (0.1 unless set) after every `every` (1/3 unless set) of the horizon",
         {"gamma": NUMBER, "every": NUMBER},
+        ranges={"every": Range(least=1e-3, most=1)},
         principal="gamma",
     ),
     "multi_step": _schedule(
