@@ -1,9 +1,15 @@
 """What import-linter cannot see: which modules are really loaded when a front end or the supervisor starts."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import lrtui
+
+PACKAGE = Path(lrtui.__file__).parent
 
 
 def loaded(statement: str) -> set[str]:
@@ -26,7 +32,7 @@ def loaded(statement: str) -> set[str]:
         ("lrtui.frontend.snapshot", {"torch", "textual", "plotext", "numpy"}),
         ("lrtui.tui", {"torch", "plotext", "numpy", "textual"}),
         ("lrtui.cli.web", {"aiohttp", "textual_serve", "textual"}),
-        ("lrtui.cli.web.server", {"textual", "rich", "jinja2", "numpy", "torch"}),
+        ("lrtui.cli.web.http_server", {"textual", "rich", "jinja2", "numpy", "torch"}),
         ("lrtui.workers.keeper", {"torch", "msgspec", "subprocess"}),
     ],
 )
@@ -45,3 +51,28 @@ def test_the_keeper_starts_with_the_standard_library_alone():
         f"import runpy; runpy.run_path({keeper.__file__!r})",
     ]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("room", sorted(path.name for path in PACKAGE.iterdir()))
+def test_no_room_imports_private_names_of_another(room):
+    """A name or module with an underscore belongs to its file, or to the package that the file lies in."""
+    taken = []
+    for file in (PACKAGE / room).rglob("*.py") if (PACKAGE / room).is_dir() else ():
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lrtui"):
+                names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+                private = [name for name in names if name[0] == "_" and name[:2] != "__"]
+                if private and not (node.module or "").startswith(f"lrtui.{room}"):
+                    taken.append(f"{file}:{node.lineno} {private}")
+    assert not taken
+
+
+def test_few_file_names_occur_twice():
+    """A file is found by its name; a schedule and a model are called linear, a schedule step."""
+    names = [
+        file.name
+        for file in PACKAGE.rglob("*.py")
+        if file.name not in {"__init__.py", "__main__.py"}
+    ]
+    twice = {name for name in names if names.count(name) > 1}
+    assert twice <= {"explain.py", "linear.py", "loop.py", "range_test.py", "step.py"}

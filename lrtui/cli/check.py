@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lrtui.cli.options import add_overrides, overrides
+from lrtui.cli.arguments import add_overrides, overrides
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

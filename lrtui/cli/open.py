@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lrtui.cli.options import add_max_bytes, add_overrides, add_ownership, max_bytes, overrides
+from lrtui.cli.arguments import add_max_bytes, add_overrides, add_ownership, max_bytes, overrides
 
 INTERRUPTED_EXIT = 130
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrtui.cli.options import add_directory
+from lrtui.cli.arguments import add_directory
 from lrtui.errors import MachineError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lrtui.cli.options import add_runs
+from lrtui.cli.arguments import add_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

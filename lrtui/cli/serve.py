@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lrtui.cli.options import add_ownership
+from lrtui.cli.arguments import add_ownership
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

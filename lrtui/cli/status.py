@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrtui.cli.options import add_directory
+from lrtui.cli.arguments import add_directory
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot

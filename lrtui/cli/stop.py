@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lrtui.cli.options import add_directory
+from lrtui.cli.arguments import add_directory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,11 @@ faults with places), `check` (the table of contents), `keys`, `rates` (the forms
 like), `objective`, `settings`, `placeholders`, `override`. Imports neither torch nor numpy.
 """
 
-from lrtui.config.check import parse
 from lrtui.config.describe import describe, planned, same_experiment
 from lrtui.config.experiment import Experiment, Named, Objective
 from lrtui.config.file import load
 from lrtui.config.override import override
+from lrtui.config.validation import parse
 from lrtui.config.worker_command import argv, environment
 
 __all__ = [

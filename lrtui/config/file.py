@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from lrtui.config.check import parse
 from lrtui.config.experiment import Experiment
 from lrtui.config.override import override
+from lrtui.config.validation import parse
 from lrtui.errors import UserError
 
 MOST_BYTES = 1 << 20

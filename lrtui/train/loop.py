@@ -33,7 +33,7 @@ from lrtui.train.optimizers.build import resting
 from lrtui.train.run_state import Training, resume, save, set_up
 from lrtui.train.schedules.warmup import observe
 from lrtui.train.step import Stepper, forward
-from lrtui.train.stop import Stop
+from lrtui.train.stop_flag import Stop
 
 if TYPE_CHECKING:
     from lrtui.train.options import Options

@@ -19,7 +19,7 @@ from lrtui.train.loop import introduction, settle
 from lrtui.train.options import Choice
 from lrtui.train.run_state import Training, set_up
 from lrtui.train.step import take_step
-from lrtui.train.stop import Stop
+from lrtui.train.stop_flag import Stop
 
 if TYPE_CHECKING:
     from lrtui.train.options import Options, RangeTest

@@ -68,7 +68,7 @@ def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
     """
     import tempfile
 
-    from lrtui.tui.replay import Player
+    from lrtui.tui.playback import Player
 
     with tempfile.TemporaryDirectory(prefix="lrtui-replay-") as name:
         player = Player(directory, Path(name), speed)

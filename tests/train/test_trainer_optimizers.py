@@ -14,7 +14,7 @@ from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.optimizers.build import resting
 from lrtui.train.options import UsageError, parse
 from lrtui.train.range_test import raise_lr
-from lrtui.train.stop import Stop
+from lrtui.train.stop_flag import Stop
 
 AVERAGING = ["adamw_schedulefree", "radam_schedulefree", "sgd_schedulefree"]
 

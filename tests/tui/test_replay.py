@@ -10,7 +10,7 @@ import pytest
 
 from lrtui.errors import UserError
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.tui.replay import Player
+from lrtui.tui.playback import Player
 from tests import recorded
 from tests.tui.terminal import ROOT, Terminal
 from tests.until import PATIENCE_SECONDS

@@ -13,7 +13,7 @@ from lrtui.sweep.state import fold
 from lrtui.tui import search_text, snapshot_thread
 from lrtui.tui.charts import plot, range_chart, sensitivity_chart
 from lrtui.tui.charts.curves import metric_names
-from lrtui.tui.panels.status import counts, remaining
+from lrtui.tui.panels.status_line import counts, remaining
 from lrtui.tui.snapshot_thread import Reader, SnapshotTaken
 from lrtui.tui.verdict_view import VerdictView, judge
 from lrtui.tui.view_model import View, ViewModel

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from stat import S_ISREG
 
-from lrtui.cli.doctor.files import DATA
+from lrtui.cli.doctor.disk import DATA
 from lrtui.cli.doctor.finding import Check, Finding, listed, ok, warn
 from lrtui.train.datasets import DATASETS
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.cli.doctor import files, machine, prepared_data, pytorch, terminal
+from lrtui.cli.doctor import disk, machine, prepared_data, pytorch, terminal
 from lrtui.cli.doctor.finding import Check, Finding, Mark, fail
 from lrtui.errors import MachineError
 from lrtui.text.clean import clean
 
 CHAPTERS: dict[str, Mapping[str, Check]] = {
     "machine": machine.CHECKS,
-    "files": files.CHECKS,
+    "files": disk.CHECKS,
     "data": prepared_data.CHECKS,
     "terminal": terminal.CHECKS,
 }
@@ -106,9 +106,9 @@ def directory_visit(path: Path, *, as_json: bool) -> int:
         UserError: it is no experiment directory.
 
     """
-    from lrtui.cli.doctor import directory
+    from lrtui.cli.doctor import sweep_directory
 
-    case = directory.open_case(path)
+    case = sweep_directory.open_case(path)
     sheet = Sheet(as_json, path)
-    sheet.chapter(str(path), directory.checks(case))
+    sheet.chapter(str(path), sweep_directory.checks(case))
     return sheet.close(_RED_DIRECTORY)

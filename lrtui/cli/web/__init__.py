@@ -60,6 +60,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(directory: Path, listening: socket.socket, host: str, *, view_only: bool = False) -> int:
     """Serve the monitor of a directory until a signal; return 128 and its number. The runs go on."""
-    from lrtui.cli.web.server import serve  # aiohttp costs 200 ms
+    from lrtui.cli.web.http_server import serve  # aiohttp costs 200 ms
 
     return serve(directory, listening, host, view_only=view_only)

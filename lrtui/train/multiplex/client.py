@@ -20,7 +20,7 @@ from typing import Any
 
 from lrtui.emit import emit
 from lrtui.train import ABANDONED
-from lrtui.train.stop import Stop
+from lrtui.train.stop_flag import Stop
 
 LINK = "LRTUI_HOST_FD"
 """The environment variable with the descriptor of the link."""

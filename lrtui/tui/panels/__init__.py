@@ -7,19 +7,19 @@ have their place in `lrtui.tui.arrangement`.
 from lrtui.tui.panels.alert import Alert
 from lrtui.tui.panels.chart import Chart
 from lrtui.tui.panels.derived import Derived
+from lrtui.tui.panels.event_list import Journal
 from lrtui.tui.panels.explanation import Explain
 from lrtui.tui.panels.footer import Keys
 from lrtui.tui.panels.hardware import Hardware
-from lrtui.tui.panels.journal import Journal
 from lrtui.tui.panels.leaderboard import Leaderboard
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.panels.output import Output
 from lrtui.tui.panels.range_curve import RangeTest
+from lrtui.tui.panels.readout import Values
 from lrtui.tui.panels.search import Search
 from lrtui.tui.panels.sensitivity import Sensitivity
 from lrtui.tui.panels.settings import Settings
-from lrtui.tui.panels.status import Status
-from lrtui.tui.panels.values import Values
+from lrtui.tui.panels.status_line import Status
 from lrtui.tui.view_model import Pane
 
 LARGE: dict[Pane, type[Lines]] = {

@@ -12,7 +12,7 @@ from lrtui.sweep.state import State
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_short, lr_text
 from lrtui.tui.panels.lines import Lines, rule
-from lrtui.tui.panels.status import state_of
+from lrtui.tui.panels.status_line import state_of
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:

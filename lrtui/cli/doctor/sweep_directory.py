@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lrtui.cli.doctor.files import free
+from lrtui.cli.doctor.disk import free
 from lrtui.cli.doctor.finding import Check, Finding, fail, listed, ok, warn
 from lrtui.cli.doctor.prepared_data import examine
 from lrtui.config.directory import read_experiment, read_origin
