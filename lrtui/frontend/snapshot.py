@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import socket
 import time
@@ -46,8 +45,6 @@ _SLICE = 1 << 17
 """Bytes read of one run before the next one's turn."""
 _OUTPUT_TAIL = 1 << 16
 _GPU_SECONDS = 2.0
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
-"""A folder as we name it: a journal from a stranger must not lead us out of its directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +149,7 @@ class DirectoryReader:
         """Return what a run was started with (run.json, and argv.json of the current attempt), flat and safe to show."""
         run = self._sweep.runs.get(run_id)
         found: dict[str, str] = {}
-        if run is not None and _SAFE_NAME.fullmatch(run.folder):
+        if run is not None:
             _flatten("", _read_json(self._layout.root / run.folder / "run.json"), found)
         attempt = self._attempt_dir(run_id)
         if attempt is not None:
@@ -166,7 +163,7 @@ class DirectoryReader:
         """Return (pid, start in clock ticks since boot) of the worker of each living run of this boot of this machine."""
         known: dict[tuple[str, int], tuple[int, int] | None] = {}
         for run in self._sweep.runs.values():
-            if run.alive and run.attempt is not None and _SAFE_NAME.fullmatch(run.folder):
+            if run.alive and run.attempt is not None:
                 key = (run.id, run.attempt.number)
                 known[key] = self._workers.get(key) or self._worker(run)
         self._workers = known
@@ -207,7 +204,7 @@ class DirectoryReader:
         for run in self._sweep.runs.values():
             reader = self._readers.get(run.id)
             if reader is None:
-                if not run.attempts or not _SAFE_NAME.fullmatch(run.folder):
+                if not run.attempts:
                     continue
                 reader = self._readers[run.id] = _RunReader(self._layout, plan, self._sidecar)
                 self._series = MappingProxyType({**self._series, run.id: reader.series})
@@ -276,7 +273,7 @@ class DirectoryReader:
         if run_id == "data":
             return self._layout.attempt("data", sweep.data_attempt) if sweep.data_attempt else None
         run = sweep.runs.get(run_id)
-        if run is None or run.attempt is None or not _SAFE_NAME.fullmatch(run.folder):
+        if run is None or run.attempt is None:
             return None
         return self._layout.attempt(run.folder, run.attempt.number)
 

@@ -126,7 +126,7 @@ def _verdict(sweep: Sweep, plan: Plan, found: Verdict, points: list[Point]) -> d
         "epochs_spent": found.spent,
         "epochs_grid": found.grid,
         "provisional": found.provisional,
-        "reasons": [reason.text for reason in found.reasons],
+        "reasons": list(found.reasons),
         "not_tested": list(found.not_tested),
         "paste": {"toml": toml.splitlines(), "torch": torch.splitlines()},
     }
@@ -418,7 +418,7 @@ def _ran_with(snapshot: Snapshot) -> dict[str, str]:
     """Return what the first attempt ran with: program, git commit, hashes of script and environment."""
     layout = Layout(snapshot.directory)
     for run in snapshot.sweep.runs.values():
-        if run.attempts and os.path.basename(run.folder) == run.folder:
+        if run.attempts:
             argv = AttemptLayout(layout.attempt(run.folder, run.attempts[0].number)).argv
             told = _strings(argv)
             return {key: told[key] for key in _RAN_WITH if told.get(key)}

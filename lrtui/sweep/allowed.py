@@ -13,7 +13,7 @@ from typing import assert_never
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyCommand
-from lrtui.sweep.state import MOST_LR, Run, State, Sweep, is_lr
+from lrtui.sweep.state import MOST_LR, MOST_SEED, Run, State, Sweep, is_lr
 from lrtui.text.format import lr_text
 
 MOST_PARALLEL = 1024
@@ -172,6 +172,8 @@ def _of_addition(command: ev.AddRun, sweep: Sweep, named: Namer) -> Refusal | No
     if not is_lr(command.lr):
         limits = f"{lr_text(1 / MOST_LR)} to {lr_text(MOST_LR)}"
         return Refusal(f"a learning rate is a positive number, {limits}, not {command.lr}")
+    if command.seed is not None and not 0 <= command.seed <= MOST_SEED:
+        return Refusal(f"a seed is a number from 0 to {MOST_SEED}, not {command.seed}")
     if command.parent is not None and command.parent not in sweep.runs:
         return _unknown(command.parent, sweep)
     wanted = setting_to_add(command, sweep)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -39,6 +40,10 @@ class State(StrEnum):
 MOST_LR = 1e30
 MOST_VALUE = 1e100
 """Squares of larger values overflow."""
+MOST_SEED = 2**32 - 1
+"""Generators of random numbers take no larger ones."""
+_RUN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,63}")
+"""Run names become folders: those of a damaged or foreign journal must not lead out of the directory."""
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN, State.PAUSING, State.STOPPING})
 """States in which the run may have a process."""
 
@@ -342,7 +347,7 @@ def is_lr(lr: float) -> bool:
 
 
 def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
-    if not is_lr(e.setting.lr):
+    if not is_lr(e.setting.lr) or not _RUN_NAME.fullmatch(e.run):
         return None
     old = sweep.runs.get(e.run)
     if old is None:
@@ -509,10 +514,10 @@ def _flagged(sweep: Sweep, e: ev.RunFlagged) -> Sweep | None:
 
 def _charged(sweep: Sweep, e: ev.RunCharged) -> Sweep | None:
     run = sweep.runs.get(e.run)
-    if run is None or not e.spent >= 0:
+    if run is None or not (0 <= e.spent <= MOST_VALUE and 0 <= e.seconds <= MOST_VALUE):
         return None
     after = _with(sweep, replace(run, spent=run.spent + e.spent))
-    return replace(after, seconds=after.seconds + max(0.0, e.seconds))
+    return replace(after, seconds=after.seconds + e.seconds)
 
 
 def _range_tested(sweep: Sweep, e: ev.RangeTested) -> Sweep | None:

@@ -106,6 +106,14 @@ def test_the_number_of_runs_at_once_has_limits(number) -> None:
     )
 
 
+@pytest.mark.parametrize("seed", [-(2**63), -1, 0, 2**32 - 1, 2**32, 2**70])
+def test_seeds_are_those_that_generators_take(seed) -> None:
+    sweep = sweep_with(State.RUNNING)
+    possible = 0 <= seed < 2**32
+    assert isinstance(requests.add(sweep, 7e-4, None, seed=seed), Refusal) != possible
+    assert isinstance(effects(ev.AddRun(lr=7e-4, seed=seed), sweep), Refusal) != possible
+
+
 def test_what_exists_is_not_added_again() -> None:
     sweep = sweep_with(State.RUNNING)
     lr = sweep.runs[RUN].setting.lr

@@ -229,3 +229,26 @@ def test_a_setting_differs_from_the_base_of_a_study_in_what_it_names():
 def test_a_group_names_its_model_in_words():
     setting = Setting(1e-3, "adam", values={"model": '{"mlp":{"width":64}}', "batch_size": 8})
     assert group_of(setting) == "adam, model=mlp width=64, batch_size=8"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "/tmp/x", ".", "..", ".x", "", "a/b", "a\0", "a\n", "x" * 65],
+)
+def test_run_names_cannot_leave_the_directory(name):
+    """The supervisor makes a folder per run and launches workers there: a journal may come from a stranger."""
+    sweep = fold(numbered([queued(name), launched(name), queued("r01")]))
+    assert list(sweep.runs) == ["r01"]
+    assert sweep.strange == 2
+
+
+def test_costs_that_cannot_be_added_up_are_refused():
+    """The sum would be infinite, which no report could say."""
+    charges = [
+        ev.RunCharged(run="r01", attempt=1, spent=1.7e308, seconds=1.0),
+        ev.RunCharged(run="r01", attempt=1, spent=1.0, seconds=1.7e308),
+        ev.RunCharged(run="r01", attempt=1, spent=-1.0, seconds=1.0),
+        ev.RunCharged(run="r01", attempt=1, spent=2.0, seconds=3.0),
+    ]
+    sweep = fold(numbered([queued(), *charges, *charges]))
+    assert (sweep.spent, sweep.seconds, sweep.strange) == (4.0, 6.0, 6)
