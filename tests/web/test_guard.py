@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 from http.cookies import SimpleCookie
 
 import aiohttp
@@ -10,6 +11,7 @@ import pytest
 from lrtui.cli.main import main
 from lrtui.cli.web.guard import Guard, is_loopback
 from tests.recorded import make
+from tests.until import PATIENCE_SECONDS
 from tests.web.served import served
 
 
@@ -155,6 +157,39 @@ def test_the_token_goes_from_the_address_into_a_cookie_of_a_path_nobody_guesses(
     assert cookie["path"] == headers["Location"]
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cache-Control"] == "no-store"
+
+
+MALFORMED = (
+    "GARBAGE\r\n\r\n",
+    "GET / HTTP/9.9\r\n\r\n",
+    "GET http://[ HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "GET http://a:99999999/ HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "GET /\0 HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "GET /" + "a" * 20_000 + " HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: {host}\r\nCookie: a=\1\r\n\r\n",
+    "GET {place}ws HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\n\r\n",
+    "GET {place}ws HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: !\r\nSec-WebSocket-Version: 13\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("request_", MALFORMED, ids=lambda text: text[:40])
+def test_a_malformed_request_prints_nothing(server, request_) -> None:
+    place, cookie = server.admitted()
+    printed = server.said.read_text()
+    text = request_.format(host=server.host, place=place, cookie=cookie)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as line:
+        line.sendall(text.encode())
+        assert b" 400 " in line.recv(64)
+    assert server.said.read_text() == printed
+    assert server.tabs() == []
+
+
+def test_an_error_is_one_line(server) -> None:
+    place, cookie = server.admitted()
+    assert server.ask(f"{place}static/{'a' * 3000}", {"Cookie": cookie})[0] == 500
+    assert "Traceback" not in server.said.read_text()
+    assert "File name too long" in server.said.read_text()
 
 
 def test_the_page_asks_nobody_but_us(server) -> None:

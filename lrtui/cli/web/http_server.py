@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from string import Template
 
 import textual_serve
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from lrtui.cli.web.guard import Guard, close_up, is_loopback
 from lrtui.cli.web.tabs import Tabs
@@ -30,6 +32,7 @@ _POLICY = (
 
 def serve(directory: Path, listening: socket.socket, host: str, *, view_only: bool) -> int:
     """Serve until a signal; return 128 and its number."""
+    logging.getLogger("aiohttp.server").addFilter(_in_one_line)
     return asyncio.run(_serve(directory, listening, host, view_only=view_only))
 
 
@@ -66,6 +69,15 @@ def _application(guard: Guard, tabs: Tabs, directory: Path) -> web.Application:
     application.router.add_get(f"{guard.place}ws", tabs.answer)
     application.router.add_static(f"{guard.place}static", _STATIC)
     return application
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Drop malformed requests, which anyone who reaches the port can send, and the traceback of anything else."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        record.msg, record.args = "%s: %s", (record.getMessage(), clean(repr(error), 200))
+        record.exc_info = None
+    return not isinstance(error, HttpProcessingError)
 
 
 def _signalled() -> asyncio.Future[int]:

@@ -124,7 +124,8 @@ class Tabs:
         finally:
             await tab.stop()
             self._open.discard(tab)
-            await socket.close()
+            if socket.prepared:
+                await socket.close()
         return socket
 
     async def end(self) -> None:
