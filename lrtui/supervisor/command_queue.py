@@ -46,12 +46,14 @@ class CommandQueue:
         self._clock = clock
         self._unseen: Iterator[Message | None] | None = None
         """The rest of the inbox where the last tick ran out of time."""
+        self._can_wait: set[str] = set()
+        """IDs of the commands in that rest that were looked at and are not urgent."""
 
     def tick(self) -> None:
         """Handle the commands of the inbox in order of name, for at most `MOST_SECONDS`.
 
         The next tick goes on where this one stopped, and lists the inbox again once it has seen every file. So commands that
-        are still being carried out cannot keep later ones waiting.
+        are still being carried out cannot keep later ones waiting. In a flood, kills and stops are handled first.
         """
         deadline = self._clock() + MOST_SECONDS
         if self._unseen is None:
@@ -60,8 +62,20 @@ class CommandQueue:
             if message is not None:
                 self._handle(message)
             if self._clock() >= deadline:
+                self._handle_urgent(deadline + MOST_SECONDS)
                 return
         self._unseen = None
+        self._can_wait.clear()
+
+    def _handle_urgent(self, deadline: float) -> None:
+        """Handle the kills and stops among the commands that were not looked at yet, newest first."""
+        for message in self._inbox.newest(but=self._can_wait):
+            if message is not None and isinstance(message.command, ev.KillRun | ev.StopSweep):
+                self._handle(message)
+            elif message is not None:
+                self._can_wait.add(message.id)
+            if self._clock() >= deadline:
+                return
 
     def _handle(self, message: Message) -> None:
         known = self._journal.sweep.commands.get(message.id)

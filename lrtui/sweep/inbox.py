@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,21 @@ class Inbox:
         Yields None for each name that was dealt with without an answer, so that the caller can stop after any file. Files that
         arrive later are not seen: ask again.
         """
-        try:
-            names = sorted(os.listdir(self._inbox))
-        except OSError:
-            return
-        for name in names:
+        for name in self._names():
             yield self._take(name)
+
+    def newest(self, *, but: Collection[str]) -> Iterator[Message | None]:
+        """Yield the commands whose IDs are not in `but`, newest first; None for one that is gone."""
+        for name in reversed(self._names()):
+            match = _NAME.fullmatch(name)
+            if match and match[1] not in but:
+                yield self._read(match[1], self._inbox / name)
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self._inbox))
+        except OSError:
+            return []
 
     def answer(self, message_id: str, answer: Answer) -> None:
         """Write the answer, then remove the command.

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from lrtui.config import parse
 from lrtui.config.alerts_section import KINDS
 from lrtui.errors import ExperimentError
+from lrtui.supervisor import alerts
 from lrtui.supervisor.alerts import AT_ONCE, AlertSender
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
@@ -67,6 +69,21 @@ def test_a_command_that_cannot_be_started_harms_nothing(lab):
     lab.start(extra="[alerts]\ncommand = ['no-such-program', '{text}']\n")
     assert lab.closed().code == 0
     until(lambda: "no-such-program" in (lab.directory / "supervisor.log").read_text())
+
+
+def test_a_webhook_that_never_answers_holds_up_nothing(monkeypatch):
+    """Sending starts a process and returns; one that takes too long is ended at a later tick."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = alerting(f"webhook = 'http://127.0.0.1:{server.getsockname()[1]}/x'")
+        made.notify([{"kind": "failed", "text": "r01"}])
+        connection, _ = server.accept()
+        made.notify([])
+        ((child, _),) = made._living
+        assert child.poll() is None
+        monkeypatch.setattr(alerts, "SECONDS", -1.0)
+        made.notify([])
+        assert child.poll() is not None
+        connection.close()
 
 
 def test_a_webhook_gets_the_letter_and_its_address_stands_in_no_file(lab, monkeypatch):

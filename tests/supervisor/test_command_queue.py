@@ -15,7 +15,8 @@ from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.mailbox import _drop
 from lrtui.sweep.state import State
-from lrtui.workers.launcher import Alive
+from lrtui.workers.launcher import Alive, Exited
+from tests.until import until
 
 MANY = 3000
 
@@ -103,6 +104,22 @@ def test_a_tick_handles_a_bounded_part_of_a_full_inbox(layout, queue, name) -> N
     assert waiting(layout) == at_first[part:]
     queue.tick()
     assert len(waiting(layout)) == pytest.approx(MANY - 2 * part, abs=1)
+
+
+def test_a_flood_does_not_keep_a_kill_waiting(supervisor, launcher, monkeypatch) -> None:
+    """It is signalled in the tick after it arrived and answered once the run has ended, whatever its name sorts behind."""
+    queue, layout = supervisor.command_queue, supervisor.layout
+    queue._clock = Clock()
+    for number in range(MANY):
+        put(layout, f"{number:020d}-aaaaaaaa.json")
+    supervisor.tick()
+    kill = _drop(layout, ev.KillRun(run="r01", attempt=1))
+    supervisor.tick()
+    assert launcher.signals == [signal.SIGTERM, signal.SIGCONT]
+    monkeypatch.setattr(launcher, "condition", lambda *_: Exited(None, signal.SIGTERM))
+    supervisor._close_look = True
+    until(lambda: supervisor.tick() or (layout.done / f"{kill}.json").exists())
+    assert len(waiting(layout)) > MANY / 2
 
 
 def test_what_arrives_meanwhile_is_handled_after_what_was_there(layout, queue) -> None:
