@@ -81,7 +81,7 @@ def conclude(
         return ended("finished", "the process that trained it beside others is gone")
     if isinstance(condition, Vanished):
         if complete:
-            return ended("finished", "exit code unknown: its keeper was killed")
+            return ended("finished", "exit code unknown: its keeper is gone")
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
     if abandoned:
         why = "the process that trained it beside others is gone; on in one of its own"
@@ -239,7 +239,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
         high=found.high,
         equal=found.equal,
         provisional=found.provisional,
-        why=tuple(reason.text for reason in found.reasons),
+        why=found.reasons,
     )
 
 

@@ -105,8 +105,8 @@ class Progress:
             return self.unread()
         if not self.lines:  # a script may print settings before its first measurement
             return None
-        told = [miss for miss in capture.misses.state() if "no number" in miss.why]
-        return "; ".join(self.misses) if any(m.times >= _SEVERAL for m in told) else None
+        told = any(miss.said and miss.times >= _SEVERAL for miss in capture.misses.state())
+        return "; ".join(self.misses) if told else None
 
     def unread(self) -> str:
         """Return in words why there is no value of the deciding metric, with what was read and what was passed over."""

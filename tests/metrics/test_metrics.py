@@ -107,6 +107,23 @@ def test_a_script_cannot_flood_us_with_names(tmp_path):
     assert len(series.names()) == 256
 
 
+def test_the_deciding_metric_comes_behind_any_names(tmp_path):
+    """It and the loss are kept, and that others are not is said."""
+    reading = Reading("step", metric="val_loss", loss="loss")
+    names = {f"norm{n}": 1.0 for n in range(10_000)}
+    content = b"".join(line(step=n, **names, val_loss=n, loss=n) for n in (1, 2, 3))
+    (tmp_path / "metrics.jsonl").write_bytes(content)
+    log = MetricLog(tmp_path, reading)
+    assert [(x.values["val_loss"], x.values["loss"]) for x in log.poll()] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ]
+    assert len(log.capture.names) == 256
+    (miss,) = log.capture.misses.state()
+    assert (miss.why, miss.said) == ("have further names; a run keeps 256", True)
+
+
 def test_half_a_line_waits_for_its_end(tmp_path):
     path = tmp_path / "metrics.jsonl"
     whole = line(step=12345, a=1)

@@ -241,7 +241,8 @@ class Capture:
         if matched is None:
             return False
         for name, text in matched.refused.items():
-            self.misses.note(f"have text for {name} that is no number ({text[:40]!r})", record)
+            why = f"have text for {name} that is no number ({text[:40]!r})"
+            self.misses.note(why, record, said=True)
         if not matched.numbers:
             return bool(matched.refused)
         return self._take(self._output, matched.numbers, found, record, text=True)
@@ -265,7 +266,7 @@ class Capture:
     ) -> bool:
         """Append what named numbers measured; return whether they were taken."""
         if not self._known.issuperset(fields):
-            fields = self._learn(fields)
+            fields = self._learn(fields, record)
         if self._aliases:
             self._rename(fields)
         positions = stream.positions
@@ -316,13 +317,20 @@ class Capture:
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _learn(self, fields: Fields) -> Fields:
+    def _learn(self, fields: Fields, record: bytes) -> Fields:
         """Return the fields whose names may pass; note those that are new."""
-        return {
+        learned = {
             name: value
             for name, value in fields.items()
             if name in self._known or self._learn_name(name)
         }
+        if len(learned) < len(fields) and self._is_full():
+            why = f"have further names; a run keeps {MOST_NAMES}"
+            self.misses.note(why, record, said=True)
+        return learned
+
+    def _is_full(self) -> bool:
+        return len(self._names) >= MOST_NAMES - len(self._kept)
 
     def _learn_name(self, name: str) -> bool:
         axis = self._axis(name)
@@ -330,7 +338,7 @@ class Capture:
             self._aliases[name] = axis
         elif name in _SAYING_WHERE:
             return True
-        elif (len(self._names) < MOST_NAMES - len(self._kept) or name in self._kept) and (
+        elif (name in self._kept or not self._is_full()) and (
             0 < len(name) <= _LONGEST_NAME and name.isprintable()
         ):
             self._names[name] = None

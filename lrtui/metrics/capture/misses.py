@@ -23,6 +23,8 @@ class Miss(msgspec.Struct, array_like=True):
     times: int
     quote: str
     """The first of them, safe to show."""
+    said: bool = False
+    """Whether it is said while the run measures all that is needed."""
 
 
 class Misses:
@@ -31,13 +33,13 @@ class Misses:
     def __init__(self) -> None:
         self._by_why: dict[str, Miss] = {}
 
-    def note(self, why: str, record: bytes) -> None:
+    def note(self, why: str, record: bytes, *, said: bool = False) -> None:
         """Count a record that was passed over."""
         miss = self._by_why.get(why)
         if miss is not None:
             miss.times += 1
         elif len(self._by_why) < _KINDS:
-            self._by_why[why] = Miss(why, 1, clean(record.strip(), _QUOTED))
+            self._by_why[why] = Miss(why, 1, clean(record.strip(), _QUOTED), said)
 
     def state(self) -> list[Miss]:
         """Return all, to `resume` another time."""
