@@ -207,7 +207,7 @@ def _level(
         return replace(blank, why="nothing was trained")
     blank = replace(blank, provisional=verdict.provisional)
     if verdict.lr is None:
-        why = verdict.reasons[0] if verdict.reasons else "no learning rate to recommend"
+        why = verdict.reasons[0].text if verdict.reasons else "no learning rate to recommend"
         return replace(blank, why=why)
     return replace(
         blank,

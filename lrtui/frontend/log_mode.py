@@ -273,7 +273,7 @@ class Words(Log):
         if plan is not None:
             found = verdict(snapshot.sweep)
             lines = ["", *leaderboard_text(snapshot.standings, plan, 160), "", found.headline(plan)]
-            lines += [f"  {reason}" for reason in found.reasons]
+            lines += [f"  {reason.text}" for reason in found.reasons]
             if found.not_tested:
                 lines.append(f"  not tested: {', '.join(found.not_tested)}")
             for factor in study.study(snapshot.sweep):

@@ -126,7 +126,7 @@ def _verdict(sweep: Sweep, plan: Plan, found: Verdict, points: list[Point]) -> d
         "epochs_spent": found.spent,
         "epochs_grid": found.grid,
         "provisional": found.provisional,
-        "reasons": list(found.reasons),
+        "reasons": [reason.text for reason in found.reasons],
         "not_tested": list(found.not_tested),
         "paste": {"toml": toml.splitlines(), "torch": torch.splitlines()},
     }

@@ -239,7 +239,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
         high=found.high,
         equal=found.equal,
         provisional=found.provisional,
-        why=found.reasons,
+        why=tuple(reason.text for reason in found.reasons),
     )
 
 

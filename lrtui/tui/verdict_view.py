@@ -33,7 +33,13 @@ class VerdictView:
 
 def judge(sweep: Sweep) -> VerdictView:
     """Return the current verdicts; for an ended sweep, the verdict in its journal."""
-    from lrtui.analysis.verdict import sensitivity, verdict, verdicts  # not before the first paint
+    from lrtui.analysis.verdict import (  # not before the first paint
+        Reason,
+        Why,
+        sensitivity,
+        verdict,
+        verdicts,
+    )
 
     sound = {run.id: run for run in sweep.runs.values() if _LEAST < run.setting.lr < _MOST}
     sweep = replace(sweep, runs=MappingProxyType(sound))
@@ -51,6 +57,6 @@ def judge(sweep: Sweep) -> VerdictView:
             provisional=said.provisional,
         )
         overall = replace(groups[said.group], spent=overall.spent, grid=overall.grid)
-        overall = replace(overall, reasons=said.why)
+        overall = replace(overall, reasons=tuple(Reason(Why.RECORDED, text) for text in said.why))
     points = {group: tuple(sensitivity(sweep, group)) for group in groups}
     return VerdictView(overall, MappingProxyType(groups), MappingProxyType(points))

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 import random
 import tomllib
+from dataclasses import replace
 
 import pytest
 
 from lrtui.analysis import gaussian_process
 from lrtui.analysis.verdict import (
+    Reason,
     Verdict,
     groups,
     interval,
     paste,
+    pick,
+    reasons,
+    recommend,
     sensitivity,
+    unanswered,
     verdict,
     verdicts,
 )
@@ -118,7 +124,11 @@ def grid(curve=CURVE, data: ev.DataPrepared | None = IMAGES, **changes) -> Story
 
 
 def says(found: Verdict, words: str) -> bool:
-    return any(words in reason for reason in found.reasons)
+    return any(words in reason.text for reason in found.reasons)
+
+
+def texts(found: Verdict) -> list[str]:
+    return [reason.text for reason in found.reasons]
 
 
 # ---------------------------------------------------------------- the recommendation
@@ -137,10 +147,10 @@ def test_the_top_of_the_curve_is_recommended_with_interval_and_equal_range():
     assert not found.provisional
     assert found.headline(plan()).startswith("use lr = 3.2e-03 (90 %: ")
     assert (
-        found.reasons[0]
+        found.reasons[0].text
         == "best val_acc of 6 learning rates trained to the end: 0.9800 at epoch 27"
     )
-    assert found.reasons[1] == "next best: 1e-02 with 0.9750, behind by 0.0050 (equal within 0.005)"
+    assert says(found, "next best: 1e-02 with 0.9750, behind by 0.0050 (equal within 0.005)")
 
 
 def test_a_lucky_neighbour_of_bad_ones_does_not_win():
@@ -490,7 +500,7 @@ def test_a_metric_that_never_came():
 
 def test_failed_and_killed_runs_say_what_to_do():
     failed = Story().run(1e-3, kind="failed", why="exit code 1").verdict
-    assert says(failed, "r01 failed: exit code 1; mend that first")
+    assert says(failed, "r01 failed: exit code 1; fix that first")
     assert says(Story().run(1e-3, kind="killed").verdict, "restart a run that was killed")
 
 
@@ -539,7 +549,7 @@ def test_an_lr_about_which_nothing_was_learned_is_listed():
 
 
 def test_nothing_at_all():
-    assert verdict(Sweep()).reasons == ("nothing was started",)
+    assert says(verdict(Sweep()), "nothing was started")
     assert verdict(Story().sweep).lr is None
     assert verdicts(Sweep()) == []
     assert sensitivity(Sweep(), "") == []
@@ -565,7 +575,7 @@ def test_each_group_has_a_verdict_and_the_best_comes_first():
     assert (overall.lr, overall.group) == (3e-2, "sgd momentum=0.9")
     assert says(overall, "next best besides: 3e-03 with adam: 0.9600, behind by 0.0150")
     assert overall.grid == 7 * R
-    assert "with sgd momentum=0.9" in overall.reasons[0]
+    assert "with sgd momentum=0.9" in overall.reasons[0].text
     assert [p.lr for p in sensitivity(sweep, "sgd momentum=0.9")] == [1e-2, 3e-2, 1e-1]
 
 
@@ -581,7 +591,30 @@ def test_a_studys_overall_verdict_is_that_of_its_base():
 
 def said(found, about):
     """All that a verdict says in words."""
-    return "; ".join([found.headline(about), *found.reasons, *found.not_tested])
+    return "; ".join([found.headline(about), *texts(found), *found.not_tested])
+
+
+def test_reworded_reasons_change_no_verdict(monkeypatch):
+    """Each sentence is said backwards: the same answers, for the same reasons."""
+    curves = (CURVE, dict.fromkeys(CURVE, 1.0), dict.fromkeys(CURVE, 0.1))
+    stories = [grid(curve, data) for curve in curves for data in (IMAGES, None)]
+    stories += [halved(), halved().add(ev.BudgetReached(spent=80, why="80 of 80 epochs"))]
+    stories += [Story().run(1e-3, kind=kind) for kind in ("failed", "killed", "diverged", None)]
+    stories += [grid().run(lr, 0.9, optimizer="sgd").run(1.0, kind="diverged") for lr in (1e-2, 1)]
+    sweeps = [Sweep(), *(story.sweep for story in stories)]
+
+    def answers() -> list[Verdict]:
+        return [found for sweep in sweeps for found in (verdict(sweep), *verdicts(sweep))]
+
+    before = answers()
+    for module in (recommend, reasons, pick, unanswered):
+        monkeypatch.setattr(module, "Reason", lambda why, text: Reason(why, text[::-1]))
+    advice = unanswered._TRY_MORE
+    monkeypatch.setattr(unanswered, "_TRY_MORE", advice._replace(text=advice.text[::-1]))
+    for own, other in zip(before, answers(), strict=True):
+        assert texts(own) != texts(other)
+        assert [reason.why for reason in own.reasons] == [reason.why for reason in other.reasons]
+        assert replace(own, reasons=()) == replace(other, reasons=())
 
 
 def test_a_verdict_says_what_it_rests_on():
@@ -654,7 +687,7 @@ def test_names_from_outside_reach_no_terminal():
     story = grid(metric="val_acc\x1b[31m")
     story.add(ev.BudgetReached(spent=1, why="\x1b]52;c;aGk=\x07"))
     assert "\x1b" not in said(story.verdict, story.sweep.plan)
-    assert not any("\x1b" in reason for reason in story.verdict.reasons)
+    assert not says(story.verdict, "\x1b")
 
 
 # ---------------------------------------------------------------- speed and calibration

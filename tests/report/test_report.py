@@ -237,34 +237,38 @@ def test_a_link_in_the_reports_place_is_replaced_not_followed(tmp_path):
 # ---------------------------------------------------------------- verdict
 
 
+def texts(found):
+    return [reason.text for reason in found.reasons]
+
+
 def test_only_what_was_trained_to_the_end_is_recommended(tmp_path):
     found = judge(tmp_path, ["finished", "running", "pruned"])
     assert found.lr == 1e-05
     assert found.provisional
-    assert (
-        "nothing to compare it with: no other learning rate was trained to the end" in found.reasons
+    assert "nothing to compare it with: no other learning rate was trained to the end" in texts(
+        found
     )
-    assert "provisional: 1 run not ended" in found.reasons
+    assert "provisional: 1 run not ended" in texts(found)
     assert found.not_tested == ("< 1e-05", "> 1e-04", "3.2e-05 (running)")
 
 
 def test_an_edge_is_told_and_dead_neighbours_are_no_edge(tmp_path):
     up = judge(tmp_path / "a", ["finished", "finished"])
-    assert "best at the edge of the search: try higher than 3.2e-05" in up.reasons
+    assert "best at the edge of the search: try higher than 3.2e-05" in texts(up)
     bounded = judge(tmp_path / "b", ["finished", "finished", "diverged"])
-    assert not any("edge" in reason for reason in bounded.reasons)
-    assert "diverged, not to be recommended: 1e-04" in bounded.reasons
+    assert not any("edge" in text for text in texts(bounded))
+    assert "diverged, not to be recommended: 1e-04" in texts(bounded)
 
 
 def test_runner_up_gap_and_what_counts_as_equal(tmp_path):
     found = judge(tmp_path, ["finished", "finished"], within=0.5)
-    assert found.reasons[1] == "next best: 1e-05 with 0.2145, behind by 0.1678 (equal within 0.5)"
+    assert texts(found)[1] == "next best: 1e-05 with 0.2145, behind by 0.1678 (equal within 0.5)"
 
 
 def test_seeds_give_the_noise(tmp_path):
     found = judge(tmp_path, ["finished", "finished"], seeds=3)
-    assert any(reason.startswith("3 seeds: 0.") for reason in found.reasons)
-    assert not any("1 seed" in reason for reason in found.reasons)
+    assert any(reason.text.startswith("3 seeds: 0.") for reason in found.reasons)
+    assert not any("1 seed" in text for text in texts(found))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +278,7 @@ def test_seeds_give_the_noise(tmp_path):
             ["diverged", "diverged"],
             "every learning rate diverged: try lower than 1e-05 (1e-05 to 3.2e-05 were tried)",
         ),
-        (["failed", "failed"], "r01 failed: exit code 1; mend that first"),
+        (["failed", "failed"], "r01 failed: exit code 1; fix that first"),
         (["killed"], "restart a run that was killed"),
         (["running", "queued"], "wait: 2 runs not ended"),
     ],
@@ -282,17 +286,17 @@ def test_seeds_give_the_noise(tmp_path):
 def test_nothing_finished_says_what_to_try(tmp_path, states, said):
     found = judge(tmp_path, states)
     assert found.lr is None
-    assert said in found.reasons
+    assert said in texts(found)
 
 
 def test_a_metric_that_no_run_prints(tmp_path):
     found = judge(tmp_path, ["finished"], metric="accuracy")
-    assert "no run printed accuracy: does the script emit it?" in found.reasons
+    assert "no run printed accuracy: does the script emit it?" in texts(found)
 
 
 def test_a_test_metric_as_objective_is_marked(tmp_path):
     found = judge(tmp_path, ["finished"], metric="test_acc")
-    assert any(reason.startswith("selected on test data") for reason in found.reasons)
+    assert any(reason.text.startswith("selected on test data") for reason in found.reasons)
 
 
 def test_a_report_imports_no_torch():

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lrtui.analysis.ranking import rank
-from lrtui.analysis.verdict import Verdict, groups, sensitivity
+from lrtui.analysis.verdict import Reason, Verdict, Why, groups, sensitivity
 from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.sweep import events as ev
@@ -286,7 +286,10 @@ def search_snapshot(
 def judgement(sweep: Sweep) -> VerdictView:
     """Verdicts made by hand, so that the screens do not change with every constant of the real ones."""
     points = {group: tuple(sensitivity(sweep, group)) for group in groups(sweep)}
-    made = {group: Verdict(group=group, reasons=("no LR was compared",)) for group in points}
+    made = {
+        group: Verdict(group=group, reasons=(Reason(Why.NOTHING, "no LR was compared"),))
+        for group in points
+    }
     if "adam, cosine" in made:
         made["adam, cosine"] = Verdict(
             lr=3e-3,
@@ -298,7 +301,10 @@ def judgement(sweep: Sweep) -> VerdictView:
             equal=(2e-3, 6e-3),
             within=0.005,
             provisional=sweep.closed is None,
-            reasons=("best of 3 learning rates", "1 seed: noise unknown"),
+            reasons=(
+                Reason(Why.MEASURED, "best of 3 learning rates"),
+                Reason(Why.NOISE, "1 seed: noise unknown"),
+            ),
             not_tested=("< 1e-04", "> 1e-01"),
         )
     overall = next(iter(made.values()), None)

@@ -92,7 +92,7 @@ def test_an_lr_that_no_logarithm_takes_does_not_end_the_monitor(lr: float) -> No
 def test_of_an_ended_sweep_the_journals_verdict_is_shown() -> None:
     sweep = fold(recordings.search(whole=True))
     assert (judge(sweep).overall.lr, judge(sweep).overall.low) == (3e-3, 1.4e-3)
-    assert judge(sweep).overall.reasons == ("2 seeds",)
+    assert [reason.text for reason in judge(sweep).overall.reasons] == ["2 seeds"]
 
 
 # ---------------------------------------------------------------- range test

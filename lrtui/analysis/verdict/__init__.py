@@ -14,7 +14,7 @@ about one group), then `observations`, `pick`, `equal` and `interval` (what the 
 
 from __future__ import annotations
 
-from lrtui.analysis.verdict.answer import Verdict
+from lrtui.analysis.verdict.answer import Reason, Verdict, Why
 from lrtui.analysis.verdict.pasting import paste
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.recommend import sensitivity, verdict, verdicts
@@ -23,7 +23,9 @@ from lrtui.analysis.verdict.wording import length
 
 __all__ = [
     "Point",
+    "Reason",
     "Verdict",
+    "Why",
     "groups",
     "length",
     "paste",

@@ -6,10 +6,52 @@ Made by `recommend` alone; supervisor, monitor, log mode, study and report read 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum, auto
+from typing import NamedTuple
 
 from lrtui.sweep.events import Plan, Setting
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_range, lr_text, number
+
+
+class Why(StrEnum):
+    """What a reason is about."""
+
+    MEASURED = auto()
+    RUNNER_UP = auto()
+    OTHER_GROUPS = auto()
+    CLIFF = auto()
+    """The learning rate above the highest one failed, so the recommended one is the safer of the two."""
+    TIE = auto()
+    NOISE = auto()
+    SPACING = auto()
+    """The interval rests on the distance between the learning rates."""
+    OPTIMUM = auto()
+    EQUAL = auto()
+    EDGE = auto()
+    DEAD = auto()
+    COST = auto()
+    TEST_DATA = auto()
+    LENGTH = auto()
+    """The value was not measured at the full length."""
+    BUDGET = auto()
+    WAITING = auto()
+    """Runs have not ended."""
+    NOTHING = auto()
+    """No learning rate has a result at a length at which they can be compared."""
+    NOT_LEARNED = auto()
+    INDISTINCT = auto()
+    """All learning rates have the same result."""
+    ADVICE = auto()
+    RECORDED = auto()
+    """From the journal of a closed sweep, which says it in words."""
+
+
+class Reason(NamedTuple):
+    """A line below a recommendation; decisions read `why`, people `text`."""
+
+    why: Why
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +85,7 @@ class Verdict:
     """What training every LR to the end with as many seeds costs, in the plan's unit."""
     provisional: bool = True
     """Whether runs are left that could change it."""
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     not_tested: tuple[str, ...] = ()
 
     def headline(self, plan: Plan) -> str:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from lrtui.analysis import gaussian_process
+from lrtui.analysis.verdict.answer import Reason, Why
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.observations import is_wall, observations_of
 from lrtui.analysis.verdict.points import Point
@@ -22,8 +23,8 @@ TIE = 0.25
 """Two LRs are tied, and val_loss decides, below so many standard deviations of their difference."""
 
 
-def pick(case: Case, candidates: list[Point]) -> tuple[Point, list[str]]:
-    """Return the LR to recommend, and in words what decided between near ties.
+def pick(case: Case, candidates: list[Point]) -> tuple[Point, list[Reason]]:
+    """Return the LR to recommend, and what decided between near ties.
 
     The highest point of the curve through all results: the highest result alone is often the luckiest. Among LRs that
     cannot be told from it, one beside the cliff gives way, for its next seed may fall off (simulated sweeps of digits with Adam: 0.4 points lost
@@ -49,14 +50,14 @@ def pick(case: Case, candidates: list[Point]) -> tuple[Point, list[str]]:
     best, tied = lead(safe or candidates, TIE)
     told = []
     if best is not highest:
-        told.append(
-            f"{lr_text(highest.lr)} is no worse by the curve, but the next learning rate above it fell off: the safer one of the two"
-        )
+        words = f"{lr_text(highest.lr)} is no worse by the curve, but the next learning rate above it fell off: the safer one of the two"
+        told.append(Reason(Why.CLIFF, words))
     if len(tied) > 1 and all(point.val_loss is not None for point in tied):
         lowest = min(tied, key=lambda p: (p.val_loss, -scores[p.lr], p.lr))
         if lowest is not best and lowest.val_loss != best.val_loss:
             losses = f"{number(lowest.val_loss)} against {number(best.val_loss)}"
-            told.append(f"tied with {lr_text(best.lr)}; its val_loss is lower ({losses})")
+            words = f"tied with {lr_text(best.lr)}; its val_loss is lower ({losses})"
+            told.append(Reason(Why.TIE, words))
             best = lowest
     return best, told
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lrtui.analysis.verdict.answer import Verdict
+from lrtui.analysis.verdict.answer import Reason, Verdict, Why
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.results import groups
@@ -31,24 +31,25 @@ from lrtui.text.format import (
 
 
 def reasons_of(
-    case: Case, found: Verdict, best: Point, candidates: list[Point], told: list[str]
-) -> list[str]:
+    case: Case, found: Verdict, best: Point, candidates: list[Point], told: list[Reason]
+) -> list[Reason]:
     """Return what stands below a recommendation; `told` is what decided between near ties."""
     plan = case.plan
-    said = [_measured(case, best, candidates)]
+    said = [Reason(Why.MEASURED, _measured(case, best, candidates))]
     said += _runner_up(case, found, best, candidates)
     said += told
-    said += _noise_in_words(case, best)
+    said.append(Reason(Why.NOISE, _noise(case, best)))
     if found.low is not None and not found.by_noise:
-        said.append("the range rests on the distance between the learning rates alone")
-    said += _optimum_in_words(case, found)
+        words = "the range rests on the distance between the learning rates alone"
+        said.append(Reason(Why.SPACING, words))
+    said += _optimum(case, found)
     said += _edge(best, case.points)
-    said += dead_in_words(case.points)
-    cost = cost_in_words(plan, found.spent, found.grid)
-    said += [cost] if cost else []
+    said += dead(case.points)
+    said += cost(plan, found.spent, found.grid)
     if "test" in plan.metric.lower():
-        said.append("selected on test data: expect less on new data; select on validation data")
-    return said + _provisional_in_words(case, best)
+        words = "selected on test data: expect less on new data; select on validation data"
+        said.append(Reason(Why.TEST_DATA, words))
+    return said + _provisional(case, best)
 
 
 def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
@@ -69,11 +70,12 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
     )
 
 
-def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point]) -> list[str]:
+def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point]) -> list[Reason]:
     others = [point for point in candidates if point is not best]
     if not others:
         full = "trained to the end" if best.full else f"at {length(case.plan, best.level)}"
-        return [f"nothing to compare it with: no other learning rate was {full}"]
+        words = f"nothing to compare it with: no other learning rate was {full}"
+        return [Reason(Why.RUNNER_UP, words)]
     second = max(others, key=case.score)
     assert best.mean is not None and second.mean is not None  # noqa: S101, PT018  # candidates have one
     if case.score(second) > case.score(best):
@@ -81,112 +83,127 @@ def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point])
     gap = abs(best.mean - second.mean)
     words = f"next best: {lr_text(second.lr)} with {number(second.mean)}, behind by {number(gap)}"
     if found.within is not None and gap <= found.within * (1 + CLOSE):
-        return [f"{words} (equal within {tolerance(found.within)})"]
+        return [Reason(Why.RUNNER_UP, f"{words} (equal within {tolerance(found.within)})")]
     variances = case.variance(best), case.variance(second)
     doubt = math.sqrt(sum(v for v in variances if v is not None)) / case.scale.slope(best.mean)
-    return [f"{words} (a near-tie: the noise is {number(doubt)})" if gap < doubt else words]
+    near = f" (a near-tie: the noise is {number(doubt)})" if gap < doubt else ""
+    return [Reason(Why.RUNNER_UP, words + near)]
 
 
-def _noise_in_words(case: Case, best: Point) -> list[str]:
+def _noise(case: Case, best: Point) -> str:
     if best.selected:
         further = count(best.seeds, "further seed")
         value = number(best.mean) + (
             f" ± {number(best.se)} (standard error)" if best.se is not None else ""
         )
-        return [f"{further}: {value}; the seed that selected it is left out"]
+        return f"{further}: {value}; the seed that selected it is left out"
     if best.seeds > 1 and best.se is not None:
-        return [f"{best.seeds} seeds: {number(best.mean)} ± {number(best.se)} (standard error)"]
+        return f"{best.seeds} seeds: {number(best.mean)} ± {number(best.se)} (standard error)"
     if case.noise is None:
-        return ["1 seed: noise unknown"]
+        return "1 seed: noise unknown"
     if case.measured:
-        return ["1 seed: noise taken from the learning rates that have more"]
+        return "1 seed: noise taken from the learning rates that have more"
     images = case.sweep.data.val if case.sweep.data is not None else 0
     variance = case.variance(best) or 0.0
     shown = number(math.sqrt(variance) / case.scale.slope(best.mean or 0.0))
-    return [f"1 seed: noise unknown but for that of {images} validation images, ± {shown}"]
+    return f"1 seed: noise unknown but for that of {images} validation images, ± {shown}"
 
 
-def _optimum_in_words(case: Case, found: Verdict) -> list[str]:
+def _optimum(case: Case, found: Verdict) -> list[Reason]:
     """Say where the curve is highest, and which LRs are as good."""
     said = []
     if found.optimum is not None and found.lr is not None and case.noise is not None:
         off = abs(math.log10(found.optimum / found.lr))
         if off > 0.05:  # two digits of an LR
-            said.append(f"the curve is highest at {lr_rounded(found.optimum)}, which was not tried")
+            words = f"the curve is highest at {lr_rounded(found.optimum)}, which was not tried"
+            said.append(Reason(Why.OPTIMUM, words))
     if found.within is None or found.low is None:
         return said
     if found.equal is not None and found.equal[0] < found.equal[1]:
-        return [*said, f"equal within {tolerance(found.within)}: {lr_range(*found.equal)}"]
-    return [*said, f"no range is equal within {tolerance(found.within)} for certain"]
+        words = f"equal within {tolerance(found.within)}: {lr_range(*found.equal)}"
+    else:
+        words = f"no range is equal within {tolerance(found.within)} for certain"
+    return [*said, Reason(Why.EQUAL, words)]
 
 
-def _edge(best: Point, points: Sequence[Point]) -> list[str]:
+def _edge(best: Point, points: Sequence[Point]) -> list[Reason]:
     """Say where no LR beyond the best one was judged."""
     judged = [point.lr for point in points if point.judged]
     said = []
     if best.lr <= min(judged):
-        said.append(f"best at the edge of the search: try lower than {lr_text(best.lr)}")
+        said.append(
+            Reason(Why.EDGE, f"best at the edge of the search: try lower than {lr_text(best.lr)}")
+        )
     if best.lr >= max(judged):
-        said.append(f"best at the edge of the search: try higher than {lr_text(best.lr)}")
+        said.append(
+            Reason(Why.EDGE, f"best at the edge of the search: try higher than {lr_text(best.lr)}")
+        )
     return said
 
 
 _DEATHS = {"nan": "not finite at the end", "chance": "stayed at chance"}
 
 
-def dead_in_words(points: Sequence[Point]) -> list[str]:
+def dead(points: Sequence[Point]) -> list[Reason]:
     """Say which LRs died, once for each way of dying."""
     by_word: dict[str, list[str]] = {}
     for point in points:
         if point.dead:
             by_word.setdefault(_DEATHS.get(point.dead, point.dead), []).append(lr_text(point.lr))
-    return [f"{word}, not to be recommended: {', '.join(lrs)}" for word, lrs in by_word.items()]
+    return [
+        Reason(Why.DEAD, f"{word}, not to be recommended: {', '.join(lrs)}")
+        for word, lrs in by_word.items()
+    ]
 
 
-def cost_in_words(plan: Plan, spent: float, grid: float) -> str:
+def cost(plan: Plan, spent: float, grid: float) -> list[Reason]:
     """Return what the search has cost beside a full grid: "27 of 72 epochs of a full grid spent"."""
     if spent <= 0 or grid <= 0:
-        return ""
-    return f"{amount_about(spent)} of {amount(grid)} {plural(plan.unit)} of a full grid spent"
+        return []
+    words = f"{amount_about(spent)} of {amount(grid)} {plural(plan.unit)} of a full grid spent"
+    return [Reason(Why.COST, words)]
 
 
-def _provisional_in_words(case: Case, best: Point) -> list[str]:
+def _provisional(case: Case, best: Point) -> list[Reason]:
     said = []
     if not best.full:
         where = f"{length(case.plan, best.level)} of {amount(case.plan.horizon)}"
-        said.append(f"provisional at {where}: early leaders are often too high")
+        words = f"provisional at {where}: early leaders are often too high"
+        said.append(Reason(Why.LENGTH, words))
     elif (
         best.level is not None
         and best.level < case.plan.horizon * (1 - 1e-9)
         and case.plan.value == "last"
     ):
         where = f"{length(case.plan, best.level)} of {amount(case.plan.horizon)}"
-        said.append(f"its last evaluation was at {where}")
+        said.append(Reason(Why.LENGTH, f"its last evaluation was at {where}"))
     if case.sweep.budget_reached is not None:
-        said.append(f"provisional: {clean(case.sweep.budget_reached.why) or 'the budget is spent'}")
+        words = clean(case.sweep.budget_reached.why) or "the budget is spent"
+        said.append(Reason(Why.BUDGET, f"provisional: {words}"))
     waiting = [run for run in case.sweep.runs.values() if run.state is not State.ENDED]
     if waiting:
-        said.append(f"provisional: {count(len(waiting), 'run')} not ended")
+        words = f"provisional: {count(len(waiting), 'run')} not ended"
+        said.append(Reason(Why.WAITING, words))
     return said
 
 
-def other_groups(plan: Plan, best: Verdict, found: list[Verdict]) -> list[str]:
+def other_groups(plan: Plan, best: Verdict, found: list[Verdict]) -> list[Reason]:
     """Say which group comes next, and by how much."""
     others = [each for each in found if each is not best and each.lr is not None]
     if not others or best.value is None:
         dead = [each for each in found if each.lr is None and each is not best]
-        return (
-            [f"without an answer: {'; '.join(clean(each.group) for each in dead)}"] if dead else []
-        )
+        words = f"without an answer: {'; '.join(clean(each.group) for each in dead)}"
+        return [Reason(Why.OTHER_GROUPS, words)] if dead else []
     second = others[0]
     assert second.lr is not None and second.value is not None  # noqa: S101, PT018  # it has an answer
     words = f"next best besides: {lr_text(second.lr)} with {clean(second.group)}: {number(second.value)}"
     if second.value_at != best.value_at:
-        return [f"{words} at {length(plan, second.value_at)}"]
+        return [Reason(Why.OTHER_GROUPS, f"{words} at {length(plan, second.value_at)}")]
     gap = abs(best.value - second.value)
     words += f", behind by {number(gap)}"
-    near = best.within is not None and gap <= best.within * (1 + CLOSE)
-    return [f"{words} (equal within {tolerance(best.within or 0.0)})" if near else words]
+    if best.within is not None and gap <= best.within * (1 + CLOSE):
+        words += f" (equal within {tolerance(best.within)})"
+    return [Reason(Why.OTHER_GROUPS, words)]
 
 
 def not_tested(points: Sequence[Point]) -> list[str]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lrtui.analysis.verdict.answer import Verdict
+from lrtui.analysis.verdict.answer import Reason, Verdict, Why
 from lrtui.analysis.verdict.case import case_of
 from lrtui.analysis.verdict.equal import equal_lrs, tolerance
 from lrtui.analysis.verdict.interval import curve_around
 from lrtui.analysis.verdict.pick import pick
 from lrtui.analysis.verdict.points import Point, points_of
-from lrtui.analysis.verdict.reasons import cost_in_words, not_tested, other_groups, reasons_of
+from lrtui.analysis.verdict.reasons import cost, not_tested, other_groups, reasons_of
 from lrtui.analysis.verdict.results import groups, runs_of
 from lrtui.analysis.verdict.scale import Scale, scale_of
 from lrtui.analysis.verdict.unanswered import nothing_to_choose, without_answer
@@ -25,7 +25,7 @@ def verdict(sweep: Sweep) -> Verdict:
     """Return the recommendation over all groups; of a study, for the settings that it starts from."""
     found = verdicts(sweep)
     if sweep.plan is None or not found:
-        return Verdict(reasons=("nothing was started",))
+        return Verdict(reasons=(Reason(Why.NOTHING, "nothing was started"),))
     best = found[0]
     if sweep.plan.study:
         base = groups(sweep)[0]
@@ -34,11 +34,8 @@ def verdict(sweep: Sweep) -> Verdict:
     if best.lr is not None and len(found) > 1 and not sweep.plan.study:
         reasons[1:1] = other_groups(sweep.plan, best, found)
     spent, grid = sweep.spent, sum(each.grid for each in found)
-    if len(found) > 1:
-        reasons = [r for r in reasons if r != cost_in_words(sweep.plan, best.spent, best.grid)]
-    cost = cost_in_words(sweep.plan, spent, grid)
-    if cost and cost not in reasons:
-        reasons.append(cost)
+    place = next((i for i, r in enumerate(reasons) if r.why is Why.COST), len(reasons))
+    reasons[place : place + 1] = cost(sweep.plan, spent, grid)
     return replace(best, spent=spent, grid=grid, reasons=tuple(reasons))
 
 
