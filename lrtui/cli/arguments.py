@@ -16,11 +16,11 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR")
 
 
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Add the experiment directory and the names of one or more runs as `runs`."""
+def add_runs(parser: argparse.ArgumentParser, at_least: str = "+") -> None:
+    """Add the experiment directory and the names of runs as `runs`: one or more, with "*" any number."""
     add_directory(parser)
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="r03, or a learning rate such as 3e-4"
+        "runs", nargs=at_least, metavar="RUN", help="r03, or a learning rate such as 3e-4"
     )
 
 

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="the experiment directory (default: runs/NAME)")
     parser.add_argument("--new", action="store_true", help="start another sweep: runs/NAME-2")
     add_ownership(parser)
+    parser.add_argument("--retry", action="store_true", help="run the runs that failed again")
     parser.add_argument("--browser", type=_size, help=argparse.SUPPRESS)  # a tab of `lrtui serve`
     add_overrides(parser)
 
@@ -54,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
     why_view = attach.prepare(
         directory, resume=options.resume, view=options.view, takeover=options.takeover
     )
+    if not made and not why_view:
+        from lrtui.cli.retry import retry_failed
+
+        retry_failed(directory, options.path, wanted=options.retry, asks=not log_mode)
     if not log_mode:
         return attach.monitor(directory, why_view, most_bytes)
     code = _log(directory, options, why_view)

@@ -26,9 +26,13 @@ def command_runs(
     return max(_send(directory, request(sweep, run)) for run in runs)
 
 
-def command_sweep(directory: Path, request: Callable[[Sweep], AnyCommand | Refusal]) -> int:
-    """Send what `request` returns; return the exit code."""
-    return _send(attach.ours(directory), request(inspect.sweep_of(directory)))
+def command_sweep(
+    directory: Path, request: Callable[[Sweep], AnyCommand | tuple[AnyCommand, ...] | Refusal]
+) -> int:
+    """Send what `request` returns; return the highest exit code."""
+    wanted = request(inspect.sweep_of(attach.ours(directory)))
+    each = wanted if isinstance(wanted, tuple) else (wanted,)
+    return max(_send(directory, one) for one in each)
 
 
 def _send(directory: Path, wanted: AnyCommand | Refusal) -> int:

@@ -42,6 +42,17 @@ def restart(
     return _allowed(command, sweep, named)
 
 
+def restart_failed(
+    sweep: Sweep, named: Namer = id_and_lr, *, checkpoint: bool = False
+) -> tuple[RestartRun, ...] | Refusal:
+    """Return the commands to start every run that failed or was lost again."""
+    asked = [restart(sweep, run, named, checkpoint=checkpoint) for run in sweep.failed()]
+    refused = next((each for each in asked if isinstance(each, Refusal)), None)
+    if refused is not None or not asked:
+        return refused or Refusal("no run has failed")
+    return tuple(each for each in asked if not isinstance(each, Refusal))
+
+
 def kill_and_restart(
     sweep: Sweep, run: Run, named: Namer = id_and_lr
 ) -> tuple[KillRun, RestartRun] | Refusal:

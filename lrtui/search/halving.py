@@ -7,7 +7,7 @@ checkpoint. What a rung decided stands in the journal and is never decided again
 Where the schedule decays, or nothing is known of it, the first rung only sieves: LRs far below its leader are out.
 
 A group is what settings share besides their LR. Runs that a user added or restarted are no contenders: they train to the
-end, and hold nobody up.
+end, and hold nobody up. A failed run that is restarted goes on as the contender that it was.
 
 Jamieson and Talwalkar 2016 (successive halving); Li et al. 2018 (Hyperband, whose most aggressive bracket this is).
 """
@@ -68,7 +68,6 @@ def race(
     if missing:
         return [Start(at(cell, lr), space.seed, rungs[0]) for lr in missing]
     racing = [run for run in runs.values() if run is not None and run.origin == "strategy"]
-    added = [run for run in racing if run.setting.lr not in rates]
     contenders = [run for run in racing if run.setting.lr in rates]
     decisions: list[Decision] = []
     for rung, further in itertools.pairwise(rungs):
@@ -76,15 +75,18 @@ def race(
         if closed is None:
             if not all(_is_judged(run, rung) for run in contenders):
                 return decisions
+            if all(run.state is State.ENDED for run in contenders):
+                break  # nothing to compare: the rung stays open for failed runs that are restarted
             last = further == rungs[-1]
             sieve = cell.schedule in space.decays and not last
             share = 1.0 if sieve else space.share
             close = _close(sweep, group, rung, contenders, _Rule(share, 0 if last else NEAR_MOST))
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
-        decisions += _hold_against(sweep, closed, further, added)
+        decisions += _hold_against(sweep, closed, further, racing)
         kept = [run for run in racing if run.id in closed.kept]
-        late_ones = [run for run in added if run not in kept and not _ended_by(run, rung)]
+        out = (*closed.kept, *closed.pruned)
+        late_ones = [run for run in racing if run.id not in out and not _ended_by(run, rung)]
         contenders = [*kept, *late_ones]
     over = not decisions and all(run.state is State.ENDED for run in racing)
     return None if over else decisions
@@ -284,11 +286,11 @@ def _carry_out(sweep: Sweep, closed: RungClosed | Close, further: float) -> list
 
 
 def _hold_against(
-    sweep: Sweep, closed: RungClosed, further: float, added: list[Run]
+    sweep: Sweep, closed: RungClosed, further: float, racing: list[Run]
 ) -> list[Decision]:
-    """Return what follows for runs that joined late and wait at a rung that is closed."""
+    """Return what follows for runs that joined late, or failed and were restarted, and wait at a rung that is closed."""
     decisions: list[Decision] = []
-    for run in added:
+    for run in racing:
         if run.id in closed.kept or run.id in closed.pruned:
             continue
         if run.state is not State.WAITING or not _same(run.until, closed.level):

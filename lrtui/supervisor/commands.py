@@ -119,12 +119,16 @@ def _kill(command: ev.KillRun, sweep: Sweep) -> list[AnyEvent]:
 
 
 def _restart(command: ev.RestartRun, sweep: Sweep) -> list[AnyEvent]:
+    """Start a run again: to the end, but one that failed as far as it was to train, so that the search can compare it."""
+    run = sweep.runs[command.run]
+    failed = run in sweep.failed()
     again = _queue_again(
         sweep,
-        sweep.runs[command.run],
+        run,
         resume=command.checkpoint,
         why="restarted by you",
-        until=_plan(sweep).horizon,
+        origin=run.origin if failed else "user",
+        until=0.0 if failed else _plan(sweep).horizon,
     )
     return [*_released(sweep), again]
 

@@ -294,6 +294,11 @@ class Sweep:
         """Return the runs that may have a process."""
         return [run for run in self.runs.values() if run.alive]
 
+    def failed(self) -> list[Run]:
+        """Return the runs, range tests included, that failed or were lost."""
+        kinds = ("failed", "lost")
+        return [run for run in self.runs.values() if run.ending and run.ending.kind in kinds]
+
     def queued(self) -> list[Run]:
         """Return the queue, next first."""
         waiting = [run for run in self.runs.values() if run.state is State.QUEUED]

@@ -151,6 +151,14 @@ class Actions:
         else:
             self._ask(requests.restart(snapshot.sweep, run, self._named), f"restarting {name}")
 
+    def action_restart_failed(self) -> None:
+        why, snapshot = self._cannot_act(), self.model.snapshot
+        asked = requests.restart_failed(snapshot.sweep, self._named) if snapshot else Refusal(why)
+        if why or isinstance(asked, Refusal):
+            self.say(why or str(asked), bad=True)
+        else:
+            self.send(*asked, doing=f"restarting {count(len(asked), 'failed run')}", remember=False)
+
     def action_pause(self) -> None:
         run, snapshot = self._target(), self.model.snapshot
         if run and snapshot:

@@ -47,6 +47,15 @@ USUAL: tuple[Key, ...] = (
         acts=True,
     ),
     Key(
+        "ctrl+r",
+        "restart_failed",
+        "Ctrl-R",
+        "retry",
+        "Restart all runs that failed",
+        "Runs",
+        acts=True,
+    ),
+    Key(
         "e",
         "edit",
         "e",

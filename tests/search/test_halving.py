@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lrtui.config.rungs import decays, rungs, share_of, warmup
 from lrtui.search import Auto, Grid, Listed, Space
+from lrtui.supervisor.commands import effects
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import State, fold
 from lrtui.text.format import lr_text
@@ -165,6 +166,25 @@ def test_a_pruned_run_that_the_user_restarts_trains_to_the_end():
     sim.say(*effects(ev.RestartRun(run=beaten.id), sweep))
     again = sim.run().runs[beaten.id]
     assert (again.ending.kind, again.attempts[-1].until, again.origin) == ("finished", R, "user")
+
+
+@pytest.mark.parametrize("broken", [{1e-4, 1e-2}, {1e-2}, set(SEVEN.lr)])
+def test_failed_runs_race_again(broken):
+    """Runs that failed and are restarted are compared where they would have been: the same finalists, and no full grid."""
+    sim = Simulation(SEVEN, SPACE, peak(at=-2.0))
+    sim.dies = lambda run, _: "failed" if run.setting.lr in broken else None
+    sim.run()
+    sim.dies = lambda *_: None
+    for run in sim.sweep.failed():
+        sim.say(*effects(ev.RestartRun(run=run.id), sim.sweep))
+    sweep = sim.run()
+    assert ended(sweep)[1e-2] == "finished"
+    if 1e-4 in broken:
+        assert ended(sweep)[1e-4] == "pruned"
+    if broken == set(SEVEN.lr):
+        whole = Simulation(SEVEN, SPACE, peak(at=-2.0)).run()
+        assert ended(sweep) == ended(whole)
+        assert sweep.spent == whole.spent + 7 * 3
 
 
 def test_finalists_get_the_same_further_seeds_to_the_end():

@@ -146,6 +146,22 @@ def test_a_paused_run_gives_its_place_away_and_goes_on_from_its_checkpoint(lab):
     assert lab.told() in (80, 81)
 
 
+def test_a_corrected_script_runs_again(lab):
+    """The same command says that the script changed, and with --retry gives the answer that the failed runs could not give."""
+    script = lab.folder / "train.py"
+    script.write_text("raise SystemExit('no such data')")
+    opened = lab.toml(words=[sys.executable, "train.py", "{lr}"], lrs="1e-3, 1e-2", steps=1)
+    command = (str(opened), "--dir", str(lab.directory))
+    assert lab.lrtui(*command).returncode == 1
+    script.write_text("import sys\nprint({'step': 1, 'val_acc': float(sys.argv[1])})")
+    again = lab.lrtui(*command)
+    assert again.returncode == 1
+    assert "train.py changed since 2 of 2 runs failed; to run them again: " in again.stderr
+    retried = lab.lrtui(*command, "--retry")
+    assert (retried.returncode, lab.closed().code) == (0, 0), retried.stderr
+    assert [len(run.attempts) for run in lab.sweep.trained()] == [2, 2]
+
+
 def test_a_restart_is_a_new_attempt_of_the_same_run_from_scratch(lab):
     lab.start(steps=10)
     lab.closed()

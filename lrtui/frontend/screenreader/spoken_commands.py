@@ -93,6 +93,14 @@ def _kill(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
 
 
 def _restart(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
+    if words == ["failed"]:
+        asked = requests.restart_failed(snapshot.sweep, partial(called, snapshot.sweep))
+        if isinstance(asked, Refusal):
+            talk.say(f"{asked}.")
+        else:
+            doing = f"Restarting {count(len(asked), 'failed run')}"
+            talk.send(PendingQuestion(asked, doing, remember=False), snapshot)
+        return
     run = talk.run_named(snapshot, words)
     if run is None:
         return
@@ -202,7 +210,9 @@ VERBS: dict[str, Verb] = {
     "explain": Verb(_explain, "says why a run waits, runs or ended", "C"),
     "output": Verb(_output, "reads out the last lines that a run printed", "C"),
     "kill": Verb(_kill, "ends a run, after a question", "C", acts=True),
-    "restart": Verb(_restart, "starts a run again from scratch", "C", acts=True),
+    "restart": Verb(
+        _restart, "starts a run again from scratch, or all that failed", "C or failed", acts=True
+    ),
     "pause": Verb(
         _to_run(requests.pause), "lets a run write its checkpoint and end", "C", acts=True
     ),
