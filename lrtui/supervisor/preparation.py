@@ -26,6 +26,11 @@ from lrtui.text.clean import clean_lines
 from lrtui.train.options import AUTO
 from lrtui.workers.launcher import Exited, Job, Launcher, Unclaimed, Vanished, new_token
 
+_SLOW = 0.5
+"""At less of the speed of fp32, the user is warned of bf16."""
+_QUOTED = 12
+"""Lines of output that say why there is no data: MNIST's reason and where its four files belong take seven."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparationFailed:
@@ -47,6 +52,20 @@ class _Prepared(msgspec.Struct, frozen=True):
     checksum: str
     synthetic: bool = False
     precision: str = ""
+    bf16_speed: float = 1.0
+    """Of this CPU, in multiples of fp32."""
+
+    def events(self, dataset: str) -> list[AnyEvent]:
+        """Return what is journalled of it."""
+        fields = {**msgspec.structs.asdict(self), "dataset": dataset}
+        speed = fields.pop("bf16_speed")
+        if not 0 < speed < _SLOW:
+            return [ev.DataPrepared(**fields)]
+        text = (
+            f'precision = "bf16" is slow on this CPU: it multiplies matrices {1 / speed:.0f} times faster in fp32. '
+            'precision = "auto" chooses the faster one'
+        )
+        return [ev.DataPrepared(**fields), ev.Warned(text=text)]
 
 
 class Preparation:
@@ -80,7 +99,7 @@ class Preparation:
                 self._launch(root, sweep, missing[0])
                 self._begun = sweep.data_attempt
             case Exited(code=0) if (prepared := self._result(root)) is not None:
-                return [msgspec.structs.replace(prepared, dataset=missing[0])]
+                return prepared.events(missing[0])
             case Exited():
                 self.failure = _failure(condition, AttemptLayout(root))
             case Vanished():
@@ -132,25 +151,24 @@ class Preparation:
                 f"--batch-size={self._experiment.batch_size}",
             ]
             devices = devices_for(sweep)
+        elif self._experiment.precision == "bf16" and sweep.data is None and not devices_for(sweep):
+            words.append("--bf16")
         content = {"argv": words, "cwd": self._origin.cwd}
         write_atomic(AttemptLayout(root).argv, json.dumps(content, indent=1).encode())
         values = {"LRTUI_ATTEMPT_DIR": str(root), **device_environment(devices, 1)}
         self._launcher.launch(Job(root, sweep.data_token, values))
 
     @staticmethod
-    def _result(root: Path) -> ev.DataPrepared | None:
+    def _result(root: Path) -> _Prepared | None:
         try:
-            found = msgspec.json.decode(
-                read_untrusted(AttemptLayout(root).prepared), type=_Prepared
-            )
+            return msgspec.json.decode(read_untrusted(AttemptLayout(root).prepared), type=_Prepared)
         except (msgspec.MsgspecError, RecursionError):
             return None
-        return ev.DataPrepared(**msgspec.structs.asdict(found))
 
 
 def _failure(over: Exited, files: AttemptLayout) -> PreparationFailed:
     output = [line for line in clean_lines(read_end(files.output, SMALL)) if line.strip()]
-    why = "\n".join(output[-6:]) or f"the data could not be prepared ({last_line(files)})"
+    why = "\n".join(output[-_QUOTED:]) or f"the data could not be prepared ({last_line(files)})"
     if over.code in {2, 5}:  # the user's own data cannot be used; no data, or no room
         return PreparationFailed(over.code, why)
     how = f"exit code {over.code}" if over.signal is None else f"signal {over.signal}"

@@ -1,7 +1,8 @@
 """`precision = "auto"`: in which precision a model trains faster here. `prepare` asks, once for a sweep.
 
     a GPU       bf16 where it has it in hardware (compute capability 8.0 or more), else fp32
-    the CPU     a few training steps in each, in turns; bf16 where it is clearly faster, else fp32
+    the CPU     fp32 where it multiplies matrices much more slowly in bf16; else a few training steps in each, in turns: bf16 where
+                it is clearly faster, else fp32
 
 The whole step is measured, since a CPU may multiply matrices four times as fast in bf16 and yet train a small model
 slower: every layer then converts its inputs.
@@ -9,6 +10,7 @@ slower: every layer then converts its inputs.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ BATCH = 128
 """Larger ones tell nothing more about the ratio and take longer."""
 ROUNDS, SECONDS = 50, 4.0
 """Steps of each, cut short after so long."""
+HOPELESS = 4.0
+"""Where products are this much slower than they would have to be, no training step is measured: one took 10 s on such a CPU."""
 
 
 def faster(options: Options) -> tuple[str, str]:
@@ -43,6 +47,9 @@ def faster(options: Options) -> tuple[str, str]:
         native = major >= 8
         said = f"{torch.cuda.get_device_name(device)}, compute capability {major}.{minor}"
         return ("bf16" if native else "fp32"), said
+    product = bf16_speed()
+    if product < CLEARLY / HOPELESS:
+        return "fp32", f"bf16 multiplies matrices {product:.2f} times as fast as fp32 on this CPU"
     settle(options)
     small = replace(options, batch_size=min(options.batch_size, BATCH))
     contenders = {name: set_up(replace(small, precision=name)) for name in ("fp32", "bf16")}
@@ -58,6 +65,18 @@ def faster(options: Options) -> tuple[str, str]:
     ratio = took["fp32"] / took["bf16"]
     said = f"bf16 trains {options.model} {ratio:.2f} times as fast as fp32 on this CPU"
     return ("bf16" if ratio >= CLEARLY else "fp32"), said
+
+
+def bf16_speed() -> float:
+    """Return how many times as fast as in fp32 this CPU multiplies matrices in bf16: 0.02 on one without instructions for it."""
+    matrices = [torch.ones(256, 256, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
+    took = [math.inf, math.inf]
+    for _ in range(5):
+        for index, matrix in enumerate(matrices):
+            began = time.monotonic()
+            matrix @ matrix
+            took[index] = min(took[index], time.monotonic() - began)
+    return took[0] / took[1]
 
 
 def _seconds(training: Training) -> float:

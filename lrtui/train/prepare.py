@@ -9,10 +9,10 @@ preparations at once do the work once (a lock in the folder).
 prepared again when a file's name, size or time has changed.
 
 With `--model` it also finds out in which precision that model trains faster here (`precision.py`): the experiment's
-`precision = "auto"`, decided once for all runs of a sweep.
+`precision = "auto"`, decided once for all runs of a sweep. With `--bf16` it measures how fast bf16 is here, for a warning.
 
 Its answer is one JSON object on stdout and, where LRTUI_ATTEMPT_DIR is set, in `prepared.json` there:
-{"dataset","path","classes","train","val","test","checksum","synthetic"}, with `--model` also "precision".
+{"dataset","path","classes","train","val","test","checksum","synthetic"}, with `--model` also "precision", with `--bf16` also "bf16_speed".
 
 Exit codes: 0 done; 2 usage, or data of the user's own that cannot be used; 5 no data, or no room for it (the text on
 stderr says what to put where).
@@ -144,6 +144,10 @@ def _prepare(choice: Choice, options: argparse.Namespace) -> int:
         answer = prepare(choice, data_dir, beside=options.beside, force=options.force)
         if options.model is not None:
             answer["precision"] = _precision(answer["path"], options)
+        if options.bf16:
+            from lrtui.train.precision import bf16_speed  # torch
+
+            answer["bf16_speed"] = bf16_speed()
         _publish(answer)
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -235,6 +239,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--force", action="store_true", help="load and write it again")
     add("--model", help="say also in which precision this model trains faster here")
     add("--batch-size", type=int, default=128, help="in batches of this size")
+    add("--bf16", action="store_true", help="say also how fast bf16 is on this CPU")
     return parser.parse_args(argv)
 
 

@@ -9,7 +9,7 @@ import pytest
 from lrtui.config import parse
 from lrtui.config.directory import Origin, open_experiment
 from lrtui.supervisor.__main__ import resolve
-from lrtui.supervisor.preparation import Preparation
+from lrtui.supervisor.preparation import Preparation, _failure
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.mailbox import ensure_supervisor
@@ -33,8 +33,10 @@ dataset = ["synthetic", "digits", "mnist"]
 class FarEnd:
     """A launcher without processes: a launched attempt lives for a few looks, then ends as it was told."""
 
-    def __init__(self, codes=()) -> None:
+    def __init__(self, codes=(), **answer) -> None:
         self.codes = list(codes)
+        self.answer = answer
+        """What each attempt says beside the usual."""
         self.launched: list[str] = []
         """The data set of each launch."""
         self._looks: dict[Path, int] = {}
@@ -49,7 +51,7 @@ class FarEnd:
         code = self._ends[job.root] = self.codes.pop(0) if self.codes else 0
         if code == 0:
             answer = {"dataset": name, "path": f"/p/{name}", "classes": 10, "train": 1, "val": 1}
-            found = {**answer, "test": 1, "checksum": "c", "synthetic": False}
+            found = {**answer, "test": 1, "checksum": "c", "synthetic": False, **self.answer}
             AttemptLayout(job.root).prepared.write_text(json.dumps(found))
 
     def condition(self, root, token):
@@ -100,6 +102,43 @@ class Sweeping:
 
     def prepared(self) -> list[str]:
         return [e.dataset for e in self.events if isinstance(e, ev.DataPrepared)]
+
+
+@pytest.mark.parametrize(("speed", "warned"), [(0.04, True), (0.9, False), (3.0, False)])
+def test_a_slow_bf16_is_warned_about_with_its_factor(tmp_path, speed, warned):
+    """Before any run is launched, and once however many data sets a study prepares."""
+    sweeping = Sweeping(tmp_path, text=f'precision = "bf16"\n{FILE}')
+    sweeping.far_end.answer = {"bf16_speed": speed}
+    sweeping.tick()
+    sweeping.tick()
+    words = json.loads(AttemptLayout(tmp_path / "data" / "a1").argv.read_text())["argv"]
+    assert "--bf16" in words
+    sweeping.far_end.answer = {}
+    sweeping.run()
+    texts = [event.text for event in sweeping.events if isinstance(event, ev.Warned)]
+    assert [("25 times faster in fp32" in text) for text in texts] == [True] * warned
+    assert sweeping.sweep.data.path == "/p/digits"
+
+
+def test_bf16_is_measured_only_where_it_is_asked_for(tmp_path):
+    sweeping = Sweeping(tmp_path)
+    sweeping.run()
+    words = json.loads(AttemptLayout(tmp_path / "data" / "a1").argv.read_text())["argv"]
+    assert "--bf16" not in words
+
+
+def test_mnists_message_keeps_its_reason(tmp_path):
+    """Seven lines: the reason, where each of four files belongs, and what to do without them."""
+    lines = [
+        "mnist is not on this machine and cannot be downloaded: REASON",
+        "put the original here:",
+    ]
+    lines += [f"  {tmp_path}/{n}   md5 x   (not there)" for n in range(4)]
+    lines += ["or try without it: --dataset synthetic"]
+    (tmp_path / "output.log").write_text("a warning\n" + "\n".join(lines))
+    failed = _failure(Exited(5, None), AttemptLayout(tmp_path))
+    assert failed.code == 5
+    assert all(line in failed.why for line in lines)
 
 
 def test_all_data_sets_are_prepared_one_after_the_other_the_bases_first(tmp_path):

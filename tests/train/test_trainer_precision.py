@@ -37,17 +37,37 @@ def test_bf16_is_chosen_where_it_is_clearly_faster(prepared, monkeypatch, least,
     assert "times as fast as fp32 on this CPU" in said
 
 
+@pytest.mark.parametrize("speed", [0.02, 0.3, 1.0, 8.0])
+def test_no_step_is_measured_where_products_are_slow(prepared, monkeypatch, speed):
+    """On a CPU without bf16 a step may take 10 s."""
+    measured = []
+    monkeypatch.setattr(precision, "bf16_speed", lambda: speed)
+    monkeypatch.setattr(precision, "take_step", measured.append)
+    answer, said = precision.faster(training(prepared))
+    assert bool(measured) == (speed >= 0.3)
+    assert measured or (answer, said[:33]) == ("fp32", "bf16 multiplies matrices 0.02 tim")
+
+
+def test_bf16_speed_is_a_ratio():
+    assert 0 < precision.bf16_speed() < 1000
+
+
 def test_the_preparation_answers_only_where_it_is_asked(tmp_path, capsys):
     words = ["--dataset=digits", f"--data-dir={tmp_path}"]
     assert prepare(words) == 0
-    assert "precision" not in json.loads(capsys.readouterr().out)
+    assert not {"precision", "bf16_speed"} & json.loads(capsys.readouterr().out).keys()
+    assert prepare([*words, "--bf16"]) == 0
+    assert json.loads(capsys.readouterr().out)["bf16_speed"] > 0
     assert prepare([*words, "--model=linear", "--batch-size=16"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["precision"] in {"fp32", "bf16"}
-    assert err.startswith(f"precision {json.loads(out)['precision']}: bf16 trains linear ")
+    assert err.startswith(f"precision {json.loads(out)['precision']}: bf16 ")
 
 
-def test_where_nothing_can_be_measured_it_is_fp32_and_the_runs_say_why(tmp_path, capsys):
+def test_where_nothing_can_be_measured_it_is_fp32_and_the_runs_say_why(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(precision, "bf16_speed", lambda: 1.0)
     (tmp_path / "broken.py").write_text("def build(*a): raise OSError('no such luck')")
     words = ["--dataset=digits", f"--data-dir={tmp_path}", f"--beside={tmp_path}"]
     assert prepare([*words, "--model=broken:build"]) == 0
