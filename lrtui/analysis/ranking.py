@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.value_rule import run_value
-from lrtui.sweep.state import Run, State, Sweep
+from lrtui.sweep.state import Run, State, Sweep, setting_key
 from lrtui.text.clean import clean
 
 if TYPE_CHECKING:
@@ -131,12 +131,6 @@ def _by_setting(runs: Iterable[Run]) -> list[list[Run]]:
     for run in runs:
         folded.setdefault(setting_key(run.setting), []).append(run)
     return list(folded.values())
-
-
-def setting_key(setting: Setting) -> tuple[float, str, str, str]:
-    """Return what tells settings apart, seeds aside; sorts by LR first."""
-    values = repr(sorted(setting.values.items()))
-    return setting.lr, setting.optimizer, setting.schedule, values
 
 
 def _row(plan: Plan, runs: list[Run], series: Mapping[str, RunSeries], rungs: set[float]) -> _Row:

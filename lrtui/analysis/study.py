@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lrtui.analysis.verdict import Verdict, sensitivity, verdicts
-from lrtui.sweep.events import Plan, Scalar, Setting
-from lrtui.sweep.state import Sweep, differences, group_of, level_text
+from lrtui.sweep.events import GroupKey, Plan, Scalar, Setting
+from lrtui.sweep.state import Sweep, differences, group_of, group_text, level_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, lr_rounded, number, plural
 
@@ -44,7 +44,7 @@ class Level:
     base: bool
     """Whether it is the experiment's own."""
     group: str
-    """What its settings have besides the LR, as a Verdict says it."""
+    """What its settings have besides the LR, in words."""
     lr: float | None = None
     """LR*; None where the level has no answer."""
     low: float | None = None
@@ -150,9 +150,9 @@ def _cells(sweep: Sweep, plan: Plan) -> dict[tuple[str, Scalar], Setting]:
     return cells
 
 
-def _verdicts(sweep: Sweep, settings: Collection[Setting]) -> dict[str, Verdict]:
+def _verdicts(sweep: Sweep, settings: Collection[Setting]) -> dict[GroupKey, Verdict]:
     """Return each group's verdict; what is noise and what is chance is a matter of its own data set."""
-    found: dict[str, Verdict] = {}
+    found: dict[GroupKey, Verdict] = {}
     for name in dict.fromkeys(setting.values.get("dataset") for setting in settings):
         own = [each for each in settings if each.values.get("dataset") == name]
         groups = {group_of(each) for each in own}
@@ -166,7 +166,7 @@ def _factor(
     plan: Plan,
     name: str,
     cells: dict[tuple[str, Scalar], Setting],
-    found: dict[str, Verdict],
+    found: dict[GroupKey, Verdict],
 ) -> Factor:
     own = dict(plan.study)[name]
     numeric = name in {"data", "batch_size"}
@@ -195,13 +195,13 @@ def _level(
     name: str,
     level: Scalar,
     setting: Setting,
-    found: dict[str, Verdict],
+    found: dict[GroupKey, Verdict],
     *,
     base: bool,
 ) -> Level:
     """Return a level with what its group's verdict says."""
     group = group_of(setting)
-    blank = Level(level, level_text(name, level), base, group)
+    blank = Level(level, level_text(name, level), base, group_text(group))
     verdict = found.get(group)
     if verdict is None:
         return replace(blank, why="nothing was trained")
@@ -228,7 +228,7 @@ def _highest(verdict: Verdict) -> float | None:
     return verdict.optimum if inside else verdict.lr
 
 
-def _edges(sweep: Sweep, group: str, lr: float) -> tuple[str, ...]:
+def _edges(sweep: Sweep, group: GroupKey, lr: float) -> tuple[str, ...]:
     """Return the edges of a group's search that an LR lies at: nothing was learned about any beyond it."""
     judged = [point.lr for point in sensitivity(sweep, group) if point.judged]
     below = [] if any(other < lr for other in judged) else ["lower"]

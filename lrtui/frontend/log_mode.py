@@ -25,7 +25,7 @@ from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import RunSeries
 from lrtui.sweep import events as ev
 from lrtui.sweep.mailbox import ensure_supervisor
-from lrtui.sweep.state import Run, State, Sweep, besides_lr
+from lrtui.sweep.state import Run, State, Sweep, group_of, group_words
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, amount_about, clock_time, duration, lr_text, number
 
@@ -371,7 +371,7 @@ def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
 
 def _besides(row: Standing) -> str:
     """Return what a setting has besides its LR, shown where settings differ in it."""
-    return "".join(f" {clean(part, 30)}" for part in besides_lr(row.setting))
+    return "".join(f" {clean(part, 30)}" for part in group_words(group_of(row.setting)))
 
 
 def _cut(line: str, width: int) -> str:

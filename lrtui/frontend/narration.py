@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import Run, Sweep, group_of
+from lrtui.sweep.state import Run, Sweep, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, amount_about, duration, lr_rounded, lr_text, number, plural
 
@@ -92,11 +92,8 @@ def _how_long(sweep: Sweep) -> str:
 def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
     unit = sweep.plan.unit if sweep.plan else ""
     metric = clean(sweep.plan.metric, 40) if sweep.plan else ""
-    group = (
-        f" of {e.group}"
-        if e.group and len({group_of(r.setting) for r in sweep.trained()}) > 1
-        else ""
-    )
+    several = len({group_of(run.setting) for run in sweep.trained()}) > 1
+    group = f" of {group_text(e.group)}" if several and e.group != ev.GroupKey() else ""
     cut = "" if e.cut is None else f", cut {metric} {number(e.cut)}"
     lrs = " ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
     return f"rung {unit} {amount(e.level)}{group}: {e.why}{cut}; on go {lrs or 'none'}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lrtui.sweep.state import group_of
+from lrtui.sweep.events import GroupKey
+from lrtui.sweep.state import group_text
 from lrtui.text.format import (
     amount,
     amount_about,
@@ -101,12 +102,8 @@ def document(made: dict[str, Any]) -> list[Block]:
 
 def setting_text(row: dict[str, Any]) -> str:
     """Return what a row's setting has besides its LR, in words."""
-    from lrtui.sweep.events import Setting
-
-    setting = Setting(
-        lr=1.0, optimizer=row["optimizer"], schedule=row["schedule"], values=row["values"]
-    )
-    return group_of(setting)
+    values = tuple(row["values"].items())
+    return group_text(GroupKey(row["optimizer"], row["schedule"], values))
 
 
 def units(made: dict[str, Any]) -> str:

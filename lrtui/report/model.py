@@ -24,7 +24,7 @@ from lrtui.config.directory import read_origin
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
-from lrtui.sweep.state import differences, group_of
+from lrtui.sweep.state import differences, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount
 
@@ -66,7 +66,8 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
         "groups": [_verdict(sweep, plan, v, points.get(v.group, [])) for v in verdicts(sweep)],
         "study": [_factor(each) for each in study(sweep)],
         "sensitivity": [
-            {"group": group, "points": [_point(each) for each in points[group]]} for group in points
+            {"group": group_text(group), "points": [_point(each) for each in points[group]]}
+            for group in points
         ],
         "rungs": [_rung(sweep, closed) for closed in sweep.rungs],
         "ranges": _ranges(snapshot, plan),
@@ -105,7 +106,7 @@ def _verdict(sweep: Sweep, plan: Plan, found: Verdict, points: list[Point]) -> d
     return {
         "headline": found.headline(plan),
         "lr": found.lr,
-        "group": found.group,
+        "group": group_text(found.group),
         **_setting(found.setting),
         "differs": []
         if found.setting is None
@@ -180,7 +181,7 @@ def _rung(sweep: Sweep, closed: RungClosed) -> dict[str, Any]:
         if run.id not in named and group_of(run.setting) == closed.group:
             rows += _beside(closed, run)
     return {
-        "group": closed.group,
+        "group": group_text(closed.group),
         "level": closed.level,
         "kept": list(closed.kept),
         "pruned": list(closed.pruned),
@@ -241,7 +242,7 @@ def _ranges(snapshot: Snapshot, plan: Plan) -> list[dict[str, Any]]:
         found.append(
             {
                 "run": run.id,
-                "group": group_of(run.setting),
+                "group": group_text(group_of(run.setting)),
                 "from": run.setting.lr,
                 "to": run.lr_to,
                 "steps": run.lr_steps,
@@ -343,12 +344,13 @@ def _curves(snapshot: Snapshot, plan: Plan) -> list[dict[str, Any]]:
     columns = min(_CURVE_COLUMNS, max(10, most))
     found = []
     for run in runs:
+        group = group_text(group_of(run.setting))
         for metric in metrics:
             series = thin(snapshot.series[run.id].get(metric), columns, 0.0, plan.horizon or None)
             if len(series):
                 y = [value if math.isfinite(value) else None for value in series.y]
                 found.append(
-                    {"run": run.id, "lr": run.setting.lr, "group": group_of(run.setting)}
+                    {"run": run.id, "lr": run.setting.lr, "group": group}
                     | {"seed": run.seed, "metric": metric, "x": list(series.x), "y": y}
                 )
     return found

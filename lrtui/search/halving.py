@@ -30,7 +30,7 @@ from lrtui.search.strategy import (
     find,
     start_all,
 )
-from lrtui.sweep.events import RungClosed, Setting
+from lrtui.sweep.events import GroupKey, RungClosed, Setting
 from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
 from lrtui.text.format import amount, lr_rounded, number
 
@@ -177,7 +177,7 @@ class _Judged:
     reached: Reached
 
 
-def _close(sweep: Sweep, group: str, rung: float, contenders: list[Run], rule: _Rule) -> Close:
+def _close(sweep: Sweep, group: GroupKey, rung: float, contenders: list[Run], rule: _Rule) -> Close:
     """Return the decision of a rung at which all contenders have been judged."""
     waiting = [run for run in contenders if run.state is State.WAITING]
     seen = {run.id: value_at(run, rung) for run in waiting}

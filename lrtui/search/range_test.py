@@ -12,9 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lrtui.search.strategy import Decision, Space, Start, at, identity
+from lrtui.search.strategy import Decision, Space, Start, at
 from lrtui.sweep.events import RangeTested, Setting
-from lrtui.sweep.state import Run, State, Sweep
+from lrtui.sweep.state import Run, State, Sweep, group_of
 from lrtui.text.format import lr_text
 
 FROM, TO, STEPS = 1e-7, 10.0, 100
@@ -167,9 +167,9 @@ def missing_test(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
 
 def test_of(sweep: Sweep, space: Space, cell: Setting) -> Run | None:
     """Return the range test of a cell."""
-    wanted = identity(_shared(space, cell))[1:]
+    wanted = group_of(_shared(space, cell))
     tests = [run for run in sweep.runs.values() if run.is_range_test]
-    return next((run for run in tests if identity(run.setting)[1:] == wanted), None)
+    return next((run for run in tests if group_of(run.setting) == wanted), None)
 
 
 def result_of(sweep: Sweep, space: Space, cell: Setting) -> RangeTested | None:

@@ -18,8 +18,8 @@ from typing import Protocol
 
 import msgspec
 
-from lrtui.sweep.events import EndingKind, Rule, Scalar, Setting
-from lrtui.sweep.state import Run, Sweep
+from lrtui.sweep.events import EndingKind, GroupKey, Rule, Scalar, Setting
+from lrtui.sweep.state import Run, Sweep, group_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Space:
                     cell = msgspec.structs.replace(base, optimizer=str(level))
                 else:
                     cell = msgspec.structs.replace(base, values={**base.values, factor: level})
-                if identity(cell) not in {identity(known) for known in (base, *found)}:
+                if group_of(cell) not in {group_of(known) for known in (base, *found)}:
                     found.append(cell)
         return found
 
@@ -110,7 +110,7 @@ class Start:
 class Close:
     """All settings of a group have been compared at one length."""
 
-    group: str
+    group: GroupKey
     level: float
     kept: tuple[str, ...]
     pruned: tuple[str, ...]
@@ -178,9 +178,9 @@ def at(cell: Setting, lr: float) -> Setting:
 
 def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
     """Return the training run of a setting and seed, whoever asked for it."""
-    wanted = identity(setting)
+    wanted = group_of(setting)
     for run in sweep.trained():
-        if run.seed == seed and run.setting.lr == setting.lr and identity(run.setting) == wanted:
+        if run.seed == seed and run.setting.lr == setting.lr and group_of(run.setting) == wanted:
             return run
     return None
 
@@ -190,9 +190,3 @@ def optimizer_name(text: str) -> str:
     if not text.startswith("{"):
         return text
     return str(next(iter(json.loads(text)), ""))
-
-
-def identity(setting: Setting) -> tuple[object, ...]:
-    """Return what tells settings apart; true and 1 are two values, unlike in Python."""
-    values = tuple(sorted((name, repr(value)) for name, value in setting.values.items()))
-    return setting.lr, setting.optimizer, setting.schedule, values

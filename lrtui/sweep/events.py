@@ -9,6 +9,7 @@ msgspec checks every field on the way in: a journal or an inbox file may come fr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -48,6 +49,26 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """As the trainer gets it; "" for own scripts without one."""
     values: dict[str, Scalar] = {}
     """The user's own placeholders, from [values]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupKey:
+    """What settings share that differ only in their LR; `state.group_text` words it."""
+
+    optimizer: str = ""
+    schedule: str = ""
+    values: tuple[tuple[str, Scalar], ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What distinguishes groups, whatever the order of the values; true and 1 are two values, unlike in Python."""
+        return self.optimizer, self.schedule, repr(sorted(self.values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GroupKey) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -319,8 +340,7 @@ class RangeTested(Event, frozen=True, kw_only=True):
 class RungClosed(Event, frozen=True, kw_only=True):
     """All settings of a group were compared at one length; what follows for each is journalled behind it."""
 
-    group: str
-    """What its settings share besides the LR, in words."""
+    group: GroupKey
     level: float
     kept: tuple[str, ...]
     """Runs that go on, best first."""
@@ -340,7 +360,7 @@ class VerdictReached(Event, frozen=True, kw_only=True):
     """The answer when the sweep ended."""
 
     lr: float | None
-    group: str = ""
+    group: GroupKey = GroupKey()
     low: float | None = None
     high: float | None = None
     """The 90 % interval."""

@@ -9,19 +9,25 @@ with the wording of today.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from lrtui.sweep.events import Answer, AnyEvent, decode_event
+from lrtui.sweep.events import Answer, AnyEvent, GroupKey, RunQueued, Setting, decode_event
+from lrtui.sweep.state import group_of
 
 Line = dict[str, Any]
 
 
 class EventReader:
     """Decodes the lines of one journal, in their order; they may be of format 1, of format 2, or first of the one and then of the other."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, GroupKey] = {}
+        """By the words that stand for them in format 1: the groups of the runs that were queued so far."""
 
     def event(self, line: bytes) -> AnyEvent:
         """Return the event on a line.
@@ -37,10 +43,13 @@ class EventReader:
             if old is None:
                 raise
         upgrade = _UPGRADES.get(str(old.get("event")))
+        line2 = _with_group(upgrade(old) if upgrade else old, self._groups)
         try:
-            event: AnyEvent = msgspec.convert(upgrade(old) if upgrade else old, AnyEvent)
+            event: AnyEvent = msgspec.convert(line2, AnyEvent)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
+        if isinstance(event, RunQueued):
+            self._groups.setdefault(_group_in_words(event.setting), group_of(event.setting))
         return event
 
 
@@ -100,6 +109,36 @@ def _warned(old: Line) -> Line:
 
 def _answered(old: Line) -> Line:
     return {**old, "hint": old.get("mend", "")}
+
+
+def _with_group(old: Line, groups: Mapping[str, GroupKey]) -> Line:
+    """Return a line whose group is a key; one of which no run is known keeps its words as the name of an optimizer."""
+    words = old.get("group")
+    if not isinstance(words, str):
+        return old
+    return {**old, "group": msgspec.to_builtins(groups.get(words) or GroupKey(words))}
+
+
+def _group_in_words(setting: Setting) -> str:
+    """Return what format 1 called a setting's group: "sgd momentum=0.9, cosine, wd=0.1"."""
+    parts = [_choice_in_words(setting.optimizer), _choice_in_words(setting.schedule)]
+    for name, value in setting.values.items():
+        is_model = name == "model" and isinstance(value, str)
+        parts.append(f"{name}={_choice_in_words(str(value)) if is_model else value}")
+    return ", ".join(part for part in parts if part)
+
+
+def _choice_in_words(text: str) -> str:
+    try:
+        table = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(table, dict) or len(table) != 1:
+        return text
+    name, options = next(iter(table.items()))
+    if not isinstance(options, dict):
+        return text
+    return " ".join([str(name), *(f"{key}={value}" for key, value in options.items())])
 
 
 def _why(old: Line) -> str:

@@ -18,7 +18,17 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from lrtui.sweep import events as ev
-from lrtui.sweep.events import AnyEvent, EndingKind, Event, Origin, Plan, Rule, Scalar, Setting
+from lrtui.sweep.events import (
+    AnyEvent,
+    EndingKind,
+    Event,
+    GroupKey,
+    Origin,
+    Plan,
+    Rule,
+    Scalar,
+    Setting,
+)
 from lrtui.text.format import lr_text
 
 
@@ -159,16 +169,26 @@ class Run:
         return self.state in ALIVE
 
 
-def besides_lr(setting: Setting) -> list[str]:
-    """Return what a setting has besides its LR, in words: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
-    parts = [_in_words(setting.optimizer), _in_words(setting.schedule)]
-    parts += [f"{name}={_level(name, value)}" for name, value in setting.values.items()]
+def group_of(setting: Setting) -> GroupKey:
+    """Return what a setting shares with those that differ only in their LR."""
+    return GroupKey(setting.optimizer, setting.schedule, tuple(setting.values.items()))
+
+
+def setting_key(setting: Setting) -> tuple[float, str, str, str]:
+    """Return what distinguishes settings, seeds aside; sorts by LR first."""
+    return setting.lr, *group_of(setting).identity
+
+
+def group_words(group: GroupKey) -> list[str]:
+    """Return what a group names: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
+    parts = [_in_words(group.optimizer), _in_words(group.schedule)]
+    parts += [f"{name}={_level(name, value)}" for name, value in group.values]
     return [part for part in parts if part]
 
 
-def group_of(setting: Setting) -> str:
-    """Return what a setting shares with those that differ only in their LR, in words; "" where nothing is named."""
-    return ", ".join(besides_lr(setting))
+def group_text(group: GroupKey) -> str:
+    """Return a group in words: "sgd momentum=0.9, cosine, wd=0.1"; "" if it names nothing."""
+    return ", ".join(group_words(group))
 
 
 def differences(plan: Plan, setting: Setting) -> list[tuple[str, Scalar]]:
@@ -282,7 +302,7 @@ class Sweep:
             return self.earlier_seconds
         return self.earlier_seconds + max(0.0, now - self.reopened_at)
 
-    def rung(self, group: str, level: float) -> ev.RungClosed | None:
+    def rung(self, group: GroupKey, level: float) -> ev.RungClosed | None:
         """Return what was decided for a group at a length, if it was."""
         return next((r for r in self.rungs if r.group == group and r.level == level), None)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.explain import awaited
 from lrtui.frontend.state_style import style_of
-from lrtui.sweep.state import besides_lr
+from lrtui.sweep.state import group_of, group_words
 from lrtui.text.format import amount_short, finish_time, lr_text, number, speed
 from lrtui.tui.styled_text import FAINT, TEXT
 
@@ -139,14 +139,11 @@ def _eta(row: Row) -> Text:
 
 
 def _setting(row: Row) -> Text:
-    return " ".join(besides_lr(row.standing.setting)), FAINT
+    return " ".join(group_words(group_of(row.standing.setting))), FAINT
 
 
 def _settings_differ(rows: Sequence[Standing]) -> bool:
-    kinds = {
-        (s.setting.optimizer, s.setting.schedule, tuple(s.setting.values.items())) for s in rows
-    }
-    return len(kinds) > 1
+    return len({group_of(row.setting) for row in rows}) > 1
 
 
 def _why(row: Row) -> Text:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lrtui.analysis.ranking import shown_state
 from lrtui.frontend.state_style import BAD, OK, WARN, style_of
-from lrtui.sweep.state import State, group_of
+from lrtui.sweep.state import State, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount_short,
@@ -28,7 +28,7 @@ from lrtui.tui.styled_text import FAINT, TEXT, width_of
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
-    from lrtui.sweep.events import Plan, RungClosed
+    from lrtui.sweep.events import GroupKey, Plan, RungClosed
     from lrtui.sweep.state import Run, Sweep
     from lrtui.tui.view_model import ViewModel
 
@@ -149,7 +149,7 @@ def _tested(model: ViewModel, run: Run) -> Row:
     return Row(label, (*words, Word(tested.why or turned, FAINT)))
 
 
-def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: str) -> Iterable[Row]:
+def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: GroupKey) -> Iterable[Row]:
     """Yield a row for each rung of the group: the runs at it, the kept runs, the pruned runs, and the reason."""
     runs = _of(sweep, group)
     first = min((run.seed for run in runs), default=0)
@@ -194,7 +194,7 @@ def _finished(model: ViewModel, runs: Sequence[Run]) -> list[Word]:
     ]
 
 
-def _later(model: ViewModel, sweep: Sweep, group: str) -> Iterable[Row]:
+def _later(model: ViewModel, sweep: Sweep, group: GroupKey) -> Iterable[Row]:
     """Yield the LRs that joined after the first rung, the runs with more seeds, and the user's runs."""
     runs = _of(sweep, group)
     closed = next((rung for rung in sweep.rungs if rung.group == group), None)
@@ -235,18 +235,18 @@ def _later(model: ViewModel, sweep: Sweep, group: str) -> Iterable[Row]:
         )
 
 
-def _other_groups(model: ViewModel, plan: Plan, group: str) -> Iterable[Row]:
+def _other_groups(model: ViewModel, plan: Plan, group: GroupKey) -> Iterable[Row]:
     """Yield the verdict of every group if there are several, the best first."""
     groups = model.verdicts.groups
     if len(groups) < 2:
         return
-    for name, found in groups.items():
+    for key, found in groups.items():
         said = found.headline(plan)
         at = "" if found.value is None else f"{clean(plan.metric)} {number(found.value)}"
-        colour = TEXT if name == group else FAINT
+        colour = TEXT if key == group else FAINT
         yield Row(
-            "" if name != group else "here",
-            (Word(f"{clean(name)}:", colour), Word(said, colour), Word(at, FAINT)),
+            "" if key != group else "here",
+            (Word(f"{clean(group_text(key))}:", colour), Word(said, colour), Word(at, FAINT)),
         )
 
 
@@ -263,7 +263,7 @@ def _reasons(model: ViewModel) -> Iterable[Row]:
 # ---------------------------------------------------------------- words
 
 
-def _of(sweep: Sweep, group: str) -> list[Run]:
+def _of(sweep: Sweep, group: GroupKey) -> list[Run]:
     return [run for run in sweep.trained() if group_of(run.setting) == group]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lrtui.analysis.verdict import Point, Verdict
+    from lrtui.sweep.events import GroupKey
     from lrtui.sweep.state import Sweep
 
 
@@ -25,9 +26,11 @@ class VerdictView:
 
     overall: Verdict | None = None
     """None before there is a verdict."""
-    groups: Mapping[str, Verdict] = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[GroupKey, Verdict] = field(default_factory=lambda: MappingProxyType({}))
     """By group (the settings besides the LR); the best first."""
-    points: Mapping[str, tuple[Point, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    points: Mapping[GroupKey, tuple[Point, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     """By group: the result of each LR, the lowest first."""
 
 

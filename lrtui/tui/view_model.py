@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from lrtui.frontend.run_colors import RunMark
 from lrtui.hardware.history import History
+from lrtui.sweep.events import GroupKey
 from lrtui.sweep.state import group_of
 from lrtui.text.clean import clean
 from lrtui.tui.verdict_view import VerdictView
@@ -156,12 +157,12 @@ class ViewModel:
         return next(iter([*chosen, *reversed(tests)]), None)
 
     @property
-    def group(self) -> str:
+    def group(self) -> GroupKey:
         """The group (settings besides the LR) of the run under the cursor."""
         runs = self.snapshot.sweep.runs if self.snapshot else {}
         if self.view.selected in runs:
             return group_of(runs[self.view.selected].setting)
-        return next(iter(self.verdicts.groups), "")
+        return next(iter(self.verdicts.groups), GroupKey())
 
     @property
     def is_search(self) -> bool:

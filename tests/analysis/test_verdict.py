@@ -30,11 +30,12 @@ from lrtui.analysis.verdict.points import points_of
 from lrtui.analysis.verdict.results import runs_of
 from lrtui.analysis.verdict.scale import scale_of
 from lrtui.sweep import events as ev
-from lrtui.sweep.events import Plan, Setting
-from lrtui.sweep.state import Sweep, fold
+from lrtui.sweep.events import GroupKey, Plan, Setting
+from lrtui.sweep.state import Sweep, fold, group_text
 from tests.benchmarks import calibration
 
 R = 27.0
+ADAM = GroupKey("adam")
 CURVE = {1e-4: 0.92, 3.2e-4: 0.955, 1e-3: 0.972, 3.2e-3: 0.98, 1e-2: 0.975, 3.2e-2: 0.95}
 IMAGES = ev.DataPrepared(classes=10, val=5000)
 
@@ -255,21 +256,21 @@ def test_an_lr_of_which_a_seed_died_is_not_recommended_and_bounds_the_interval()
 )
 def test_how_a_run_ended_says_whether_its_lr_is_dead(run, dead, bounds):
     story = grid().run(1e-1, **run)
-    assert sensitivity(story.sweep, "adam")[-1].dead == dead
+    assert sensitivity(story.sweep, ADAM)[-1].dead == dead
     high = story.verdict.high
     assert (high <= math.sqrt(3.2e-2 * 1e-1) * 1.001) or not bounds
     assert story.verdict.lr == 3.2e-3
 
 
 def test_a_finished_run_at_chance_is_dead_above_and_merely_slow_below():
-    found = sensitivity(grid({1e-6: 0.1, **CURVE, 1e-1: 0.104}).sweep, "adam")
+    found = sensitivity(grid({1e-6: 0.1, **CURVE, 1e-1: 0.104}).sweep, ADAM)
     assert (found[0].dead, found[-1].dead) == ("", "chance")
 
 
 def test_a_flagged_run_is_dead_only_where_it_ended_far_from_the_best():
     story = grid()
     story.run(6e-2, 0.4, flags=["collapsed"]).run(5e-3, 0.981, flags=["diverged"])
-    dead = {point.lr: point.dead for point in sensitivity(story.sweep, "adam")}
+    dead = {point.lr: point.dead for point in sensitivity(story.sweep, ADAM)}
     assert (dead[6e-2], dead[5e-3]) == ("collapsed", "")
 
 
@@ -277,7 +278,7 @@ def test_nan_in_the_metric_but_not_in_the_loss_and_the_other_way_round():
     story = grid().run(6e-2, math.nan).run(8e-2, 0.97, flags=["nan"])
     found = story.verdict
     assert found.lr == 3.2e-3
-    assert {p.lr: p.dead for p in sensitivity(story.sweep, "adam")}[6e-2] == "nan"
+    assert {p.lr: p.dead for p in sensitivity(story.sweep, ADAM)}[6e-2] == "nan"
     assert says(found, "not finite at the end, not to be recommended: 6e-02, 8e-02")
     lossless = grid({1e-3: 0.95, 3e-3: 0.96})
     lossless.run(1e-2, 0.97, losses=[None])
@@ -308,7 +309,7 @@ def test_seeds_give_mean_noise_and_what_counts_as_equal():
     assert (found.lr, found.value, found.seeds) == (3e-3, pytest.approx(2.0), 3)
     assert found.within == pytest.approx(2 * 0.1 / math.sqrt(3))
     assert says(found, "3 seeds: 2.000 ± 0.0577 (standard error)")
-    assert sensitivity(story.sweep, "adam")[1].se == pytest.approx(0.1 / math.sqrt(3))
+    assert sensitivity(story.sweep, ADAM)[1].se == pytest.approx(0.1 / math.sqrt(3))
 
 
 def test_the_finalists_mean_leaves_the_seed_out_that_selected_them():
@@ -322,7 +323,7 @@ def test_the_finalists_mean_leaves_the_seed_out_that_selected_them():
         found,
         "2 further seeds: 0.9710 ± 0.0010 (standard error); the seed that selected it is left out",
     )
-    point = {point.lr: point for point in sensitivity(story.sweep, "adam")}[3.2e-3]
+    point = {point.lr: point for point in sensitivity(story.sweep, ADAM)}[3.2e-3]
     assert (point.values, point.selected) == ((0.98, 0.97, 0.972), True)
 
 
@@ -400,7 +401,7 @@ def halved(curve=None, data=IMAGES, **changes) -> Story:
     for i, rung in enumerate(rungs[:-1]):
         kept = [name for lr, name in names.items() if len((curve or HALVED)[lr]) > i + 1]
         cut = [name for lr, name in names.items() if len((curve or HALVED)[lr]) == i + 1]
-        story.add(ev.RungClosed(group="adam", level=rung, kept=tuple(kept), pruned=tuple(cut)))
+        story.add(ev.RungClosed(group=ADAM, level=rung, kept=tuple(kept), pruned=tuple(cut)))
     return story
 
 
@@ -411,7 +412,7 @@ def test_after_halving_an_lr_that_came_to_the_end_is_recommended_and_rungs_infor
     assert found.spent == 2 * 3 + 2 * 9 + 2 * 27
     assert says(found, "78 of 162 epochs")
     assert 3.2e-4 < found.low < found.high < 3.2e-2
-    points = sensitivity(halved().sweep, "adam")
+    points = sensitivity(halved().sweep, ADAM)
     assert [(p.level, p.full) for p in points] == [(3, False), (9, False), (R, True), (R, True), (9, False), (3, False)]  # fmt: skip
 
 
@@ -424,7 +425,7 @@ def test_a_value_of_a_shorter_rung_is_trusted_less_and_moved_by_what_others_gain
 
 
 def _case(sweep):
-    runs = runs_of(sweep, "adam")
+    runs = runs_of(sweep, ADAM)
     scale = scale_of(sweep, sweep.plan)
     points = points_of(sweep, sweep.plan, scale, runs)
     return Case(sweep, sweep.plan, scale, points, R, runs, 0.0)
@@ -436,14 +437,14 @@ def test_before_anyone_has_finished_the_deepest_complete_rung_answers_provisiona
     for i, (lr, values) in enumerate(going.items(), 1):
         story.run(lr, *values, rungs=(3.0, 9.0), kind=None, name=f"r{i:02}")
     names = tuple(f"r{i:02}" for i in range(1, 7))
-    story.add(ev.RungClosed(group="adam", level=3.0, kept=names))
+    story.add(ev.RungClosed(group=ADAM, level=3.0, kept=names))
     found = story.verdict
     assert found.provisional
     assert found.value_at == 3.0
     assert found.lr in (1e-2, 3.2e-3)
     assert says(found, "provisional at epoch 3 of 27")
     assert found.headline(plan()).startswith("so far: use lr = ")
-    deeper = story.add(ev.RungClosed(group="adam", level=9.0, kept=names[1:5])).verdict
+    deeper = story.add(ev.RungClosed(group=ADAM, level=9.0, kept=names[1:5])).verdict
     assert (deeper.value_at, deeper.lr) == (9.0, 3.2e-3)
 
 
@@ -463,7 +464,7 @@ def test_a_spent_budget_is_provisional():
 
 def test_a_run_that_was_evaluated_too_early_does_not_count_at_its_rung():
     story = Story(IMAGES).run(1e-3, 0.9, rungs=(9.0,), level=4.0, kind="killed")
-    assert sensitivity(story.sweep, "adam")[0].mean is None
+    assert sensitivity(story.sweep, ADAM)[0].mean is None
 
 
 def test_scripts_that_end_by_themselves_are_compared_and_it_is_said():
@@ -552,7 +553,7 @@ def test_nothing_at_all():
     assert says(verdict(Sweep()), "nothing was started")
     assert verdict(Story().sweep).lr is None
     assert verdicts(Sweep()) == []
-    assert sensitivity(Sweep(), "") == []
+    assert sensitivity(Sweep(), GroupKey()) == []
 
 
 def test_a_test_metric_as_objective_is_marked():
@@ -568,22 +569,22 @@ def test_each_group_has_a_verdict_and_the_best_comes_first():
         story.run(lr, value, optimizer='{"sgd":{"momentum":0.9}}')
     story.run(1.0, kind="diverged", optimizer="rmsprop")
     sweep = fold(story.told)
-    assert groups(sweep) == ["adam", "sgd momentum=0.9", "rmsprop"]
+    assert list(map(group_text, groups(sweep))) == ["adam", "sgd momentum=0.9", "rmsprop"]
     found = verdicts(sweep)
     assert [each.lr for each in found] == [3e-2, 3e-3, None]
     overall = verdict(sweep)
-    assert (overall.lr, overall.group) == (3e-2, "sgd momentum=0.9")
+    assert (overall.lr, group_text(overall.group)) == (3e-2, "sgd momentum=0.9")
     assert says(overall, "next best besides: 3e-03 with adam: 0.9600, behind by 0.0150")
     assert overall.grid == 7 * R
     assert "with sgd momentum=0.9" in overall.reasons[0].text
-    assert [p.lr for p in sensitivity(sweep, "sgd momentum=0.9")] == [1e-2, 3e-2, 1e-1]
+    assert [p.lr for p in sensitivity(sweep, overall.group)] == [1e-2, 3e-2, 1e-1]
 
 
 def test_a_studys_overall_verdict_is_that_of_its_base():
     story = grid({1e-3: 0.95, 3e-3: 0.96}, study=("data",))
     for lr, value in {1e-3: 0.98, 3e-3: 0.99}.items():
         story.run(lr, value, values={"data": 1.0})
-    assert story.verdict.group == "adam"
+    assert story.verdict.group == ADAM
 
 
 # ---------------------------------------------------------------- words

@@ -284,7 +284,7 @@ def halve(truth: Truth, xs: Sequence[float], rng: random.Random) -> Sweep:
             gone = tuple(name for name in racing if name not in kept)
             told += [ev.RunWaiting(run=name) for name in racing]
             told += [
-                ev.RungClosed(group="adam, constant", level=rung, kept=kept, pruned=gone),
+                ev.RungClosed(group=ev.GroupKey("adam", "constant"), level=rung, kept=kept, pruned=gone),
                 *(ev.RunPromoted(run=name, until=rungs[number]) for name in kept),
             ]  # fmt: skip
         else:

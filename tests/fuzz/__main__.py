@@ -68,7 +68,7 @@ EVENTS = [
             ev.RunFlagged(run="r02", attempt=1, rule="stalled", why="no line for 5 min"),
             ev.Warned(text="little room"),
             ev.RungClosed(
-                group="", level=1.0, kept=("r01",), pruned=("r02",), cut=0.5, why="third"
+                group=ev.GroupKey(), level=1.0, kept=("r01",), pruned=("r02",), cut=0.5, why="third"
             ),
             ev.RangeTested(run="t01", valley=1e-3, points=100),
             ev.SweepClosed(code=0, why="done"),

@@ -50,7 +50,9 @@ def _events() -> list[ev.AnyEvent]:
             ev.RunQueued(run=test, setting=own, seed=1, until=20.0, lr_to=10.0, lr_steps=9),
             ev.RangeTested(run=test, valley=1e-3, points=9, why=text),
             ev.RunEnded(run=test, attempt=0, kind="finished", why=text),
-            ev.RungClosed(group=text, level=2.0, kept=(run,), pruned=(text,), why=text),
+            ev.RungClosed(
+                group=ev.GroupKey(text, text), level=2.0, kept=(run,), pruned=(text,), why=text
+            ),
             ev.CommandDone(command=text, ok=False, answer=text, hint=text, by=text),
             ev.Warned(text=text, run=run),
         ]

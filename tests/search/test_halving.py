@@ -11,7 +11,7 @@ from lrtui.config.rungs import decays, rungs, share_of, warmup
 from lrtui.search import Auto, Grid, Listed, Space
 from lrtui.supervisor.commands import effects
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import State, fold
+from lrtui.sweep.state import State, fold, group_text
 from lrtui.text.format import lr_text
 from tests.search.simulated import Simulation, ended
 
@@ -260,7 +260,7 @@ def test_every_combination_has_its_own_race():
         {"constant": (3.0, 9.0, R), "cosine": (9.0, R)}, 1 / 3, can_range_test=True,
     )  # fmt: skip
     sweep = Simulation(Auto(), space, peak(-2.5), ranged=said(3e-3)).run()
-    assert {r.group for r in sweep.rungs} == {
+    assert {group_text(r.group) for r in sweep.rungs} == {
         "adam, constant", "adam, cosine", "sgd, constant", "sgd, cosine",
     }  # fmt: skip
     assert [run.id for run in sweep.runs.values() if run.is_range_test] == ["t01", "t02"]

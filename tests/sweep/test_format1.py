@@ -24,7 +24,7 @@ from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import FORMAT, Layout
 from lrtui.sweep.mailbox import send
-from lrtui.sweep.state import Sweep, fold
+from lrtui.sweep.state import Sweep, fold, group_of, group_text
 
 RECORDED = Path(__file__).parent.parent / "data" / "format1"
 NAMES = ("killed", "range", "search", "stopped", "study")
@@ -185,3 +185,26 @@ def decisions(directory: Path, sweep: Sweep) -> Any:
     return facts(json.loads(json.dumps(content(snapshot))), worded), [
         (row.rank, row.runs, row.state, row.value) for row in rows
     ]
+
+
+def test_old_groups_are_those_of_their_runs():
+    def key(lr, **setting):
+        return ev.Setting(lr=lr, **setting)
+
+    own = {"optimizer": '{"sgd":{"momentum":0.9}}', "schedule": "cosine", "values": {"on": True}}
+    one = own | {"values": {"on": 1}}
+    lines = [
+        ev.RunQueued(v=1, run="r01", setting=key(1e-3, **own), seed=0, until=9.0),
+        ev.RunQueued(v=1, run="r02", setting=key(1e-3, **one), seed=0, until=9.0),
+    ]
+    read = EventReader().event
+    queued = [read(ev.encode(line)) for line in lines]
+    rung = {"event": "RungClosed", "v": 1, "level": 3.0, "kept": ["r01"]}
+    words = "sgd momentum=0.9, cosine, on=True"
+    closed = read(json.dumps(rung | {"group": words}).encode())
+    assert closed.group == group_of(queued[0].setting)
+    assert not closed.group != group_of(queued[0].setting)  # noqa: SIM202  # both operators
+    assert closed.group != group_of(queued[1].setting), "true and 1 are two values"
+    assert group_text(closed.group) == words
+    unknown = read(json.dumps(rung | {"group": "who knows"}).encode())
+    assert group_text(unknown.group) == "who knows"

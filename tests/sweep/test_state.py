@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan, Setting, decode_event, encode
-from lrtui.sweep.state import ALIVE, State, Sweep, apply, differences, fold, group_of
+from lrtui.sweep.state import ALIVE, State, Sweep, apply, differences, fold, group_of, group_text
 from lrtui.text.format import lr_text
 
 PLAN = Plan(
@@ -228,7 +228,7 @@ def test_a_setting_differs_from_the_base_of_a_study_in_what_it_names():
 
 def test_a_group_names_its_model_in_words():
     setting = Setting(1e-3, "adam", values={"model": '{"mlp":{"width":64}}', "batch_size": 8})
-    assert group_of(setting) == "adam, model=mlp width=64, batch_size=8"
+    assert group_text(group_of(setting)) == "adam, model=mlp width=64, batch_size=8"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def search(*, whole: bool = False) -> list[ev.AnyEvent]:
         ev.RunCharged(run="r07", attempt=1, spent=2.0, seconds=20.0),
         ev.RunEnded(run="r07", attempt=1, kind="diverged", why=why),
         ev.RungClosed(
-            group="adam, cosine",
+            group=ev.GroupKey("adam", "cosine"),
             level=4.0,
             kept=("r04", "r05", "r03"),
             pruned=("r02", "r01", "r06"),
@@ -189,7 +189,7 @@ def _end_of_search() -> list[ev.AnyEvent]:
     events += [
         ev.RunWaiting(run="r03"),
         ev.RungClosed(
-            group="adam, cosine", level=12.0, kept=("r04", "r05"), pruned=("r03",), cut=0.6, why="2 of 3"
+            group=ev.GroupKey("adam", "cosine"), level=12.0, kept=("r04", "r05"), pruned=("r03",), cut=0.6, why="2 of 3"
         ),
         ev.RunPromoted(run="r04", until=36.0),
         ev.RunPromoted(run="r05", until=36.0),
@@ -204,7 +204,7 @@ def _end_of_search() -> list[ev.AnyEvent]:
     events.append(ev.RunEnded(run="r08", attempt=1, kind="finished", code=0))
     verdict = ev.VerdictReached(
         lr=3e-3,
-        group="adam, cosine",
+        group=ev.GroupKey("adam", "cosine"),
         low=1.4e-3,
         high=8e-3,
         equal=(2e-3, 6e-3),
@@ -290,10 +290,10 @@ def judgement(sweep: Sweep) -> VerdictView:
         group: Verdict(group=group, reasons=(Reason(Why.NOTHING, "no LR was compared"),))
         for group in points
     }
-    if "adam, cosine" in made:
-        made["adam, cosine"] = Verdict(
+    if (adam := ev.GroupKey("adam", "cosine")) in made:
+        made[adam] = Verdict(
             lr=3e-3,
-            group="adam, cosine",
+            group=adam,
             value=0.62,
             low=1.4e-3,
             high=8e-3,

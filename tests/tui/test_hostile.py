@@ -55,7 +55,9 @@ def snapshot_of(text: str) -> Snapshot:
         ev.RangeTested(run="t01", why=text),
         ev.RunQueued(run=text, setting=test, seed=1, until=30.0),
         ev.RunEnded(run=text, attempt=0, kind="killed", why=text),
-        ev.RungClosed(group="adam", level=3.0, kept=("r04", text), pruned=("no such",), why=text),
+        ev.RungClosed(
+            group=ev.GroupKey("adam"), level=3.0, kept=("r04", text), pruned=("no such",), why=text
+        ),
         ev.RunReached(run="r03", attempt=1, level=30.0, value=0.5),
         ev.RunEnded(run="r03", attempt=1, kind="finished", why=text),
         ev.VerdictReached(lr=1e-3, why=(text,)),

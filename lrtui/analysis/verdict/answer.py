@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import NamedTuple
 
-from lrtui.sweep.events import Plan, Setting
+from lrtui.sweep.events import GroupKey, Plan, Setting
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_range, lr_text, number
 
@@ -54,14 +54,16 @@ class Reason(NamedTuple):
     text: str
 
 
+_NO_GROUP = GroupKey()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A recommendation."""
 
     lr: float | None = None
     """None where nothing can be recommended; the reasons then say what to try."""
-    group: str = ""
-    """What its setting has besides the LR, in words."""
+    group: GroupKey = _NO_GROUP
     setting: Setting | None = None
     runs: tuple[str, ...] = ()
     value: float | None = None

@@ -12,7 +12,7 @@ from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.points import Point, cliff, points_of
 from lrtui.analysis.verdict.results import compared_at, results_of, runs_of
 from lrtui.analysis.verdict.scale import Scale
-from lrtui.sweep.events import Plan
+from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Run, State, Sweep
 
 
@@ -67,7 +67,7 @@ class Case:
         return max(self.noise or 0.0, floor)
 
 
-def case_of(sweep: Sweep, plan: Plan, scale: Scale, group: str) -> Case:
+def case_of(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Case:
     """Return what is known about one group."""
     runs = runs_of(sweep, group)
     points = points_of(sweep, plan, scale, runs)

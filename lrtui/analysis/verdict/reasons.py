@@ -15,7 +15,7 @@ from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.events import Plan
-from lrtui.sweep.state import State, besides_lr
+from lrtui.sweep.state import State, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount,
@@ -55,8 +55,8 @@ def reasons_of(
 def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
     """Say the value that was measured, and that it is the best or why it need not be."""
     plan = case.plan
-    beside = besides_lr(best.setting)
-    shown = f" with {', '.join(beside)}" if len(groups(case.sweep)) > 1 and beside else ""
+    group = group_text(group_of(best.setting))
+    shown = f" with {group}" if len(groups(case.sweep)) > 1 and group else ""
     found = f"{number(best.mean)} at {length(plan, best.level)}{shown}"
     where = "trained to the end" if best.full else "compared"
     words = f"{clean(plan.metric)} of {count(len(candidates), 'learning rate')} {where}: {found}"
@@ -192,11 +192,11 @@ def other_groups(plan: Plan, best: Verdict, found: list[Verdict]) -> list[Reason
     others = [each for each in found if each is not best and each.lr is not None]
     if not others or best.value is None:
         dead = [each for each in found if each.lr is None and each is not best]
-        words = f"without an answer: {'; '.join(clean(each.group) for each in dead)}"
+        words = f"without an answer: {'; '.join(clean(group_text(each.group)) for each in dead)}"
         return [Reason(Why.OTHER_GROUPS, words)] if dead else []
     second = others[0]
     assert second.lr is not None and second.value is not None  # noqa: S101, PT018  # it has an answer
-    words = f"next best besides: {lr_text(second.lr)} with {clean(second.group)}: {number(second.value)}"
+    words = f"next best besides: {lr_text(second.lr)} with {clean(group_text(second.group))}: {number(second.value)}"
     if second.value_at != best.value_at:
         return [Reason(Why.OTHER_GROUPS, f"{words} at {length(plan, second.value_at)}")]
     gap = abs(best.value - second.value)

@@ -17,7 +17,7 @@ from lrtui.analysis.verdict.reasons import cost, not_tested, other_groups, reaso
 from lrtui.analysis.verdict.results import groups, runs_of
 from lrtui.analysis.verdict.scale import Scale, scale_of
 from lrtui.analysis.verdict.unanswered import nothing_to_choose, without_answer
-from lrtui.sweep.events import Plan
+from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Sweep, group_of
 
 
@@ -55,7 +55,7 @@ def verdicts(sweep: Sweep) -> list[Verdict]:
     return sorted(found, key=order)
 
 
-def sensitivity(sweep: Sweep, group: str) -> list[Point]:
+def sensitivity(sweep: Sweep, group: GroupKey) -> list[Point]:
     """Return what became of each LR of a group, the lowest first; dead ones and those without a result included."""
     plan = sweep.plan
     return (
@@ -63,7 +63,7 @@ def sensitivity(sweep: Sweep, group: str) -> list[Point]:
     )
 
 
-def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: str) -> Verdict:
+def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
     """Return the recommendation of one group."""
     case = case_of(sweep, plan, scale, group)
     ranged = [r for r in sweep.runs.values() if r.is_range_test and group_of(r.setting) == group]

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lrtui.analysis.verdict.scale import CLOSE
-from lrtui.sweep.events import Plan
+from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
 
 
-def groups(sweep: Sweep) -> list[str]:
-    """Return what the settings of each group share besides their LR, in the order in which they were queued."""
+def groups(sweep: Sweep) -> list[GroupKey]:
+    """Return the groups, in the order in which they were queued."""
     return list(dict.fromkeys(group_of(run.setting) for run in sweep.trained()))
 
 
-def runs_of(sweep: Sweep, group: str) -> list[Run]:
+def runs_of(sweep: Sweep, group: GroupKey) -> list[Run]:
     """Return the runs of a group."""
     return [run for run in sweep.trained() if group_of(run.setting) == group]
 

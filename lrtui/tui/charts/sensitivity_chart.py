@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lrtui.frontend.state_style import BAD, OK
+from lrtui.sweep.state import group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
 from lrtui.tui.charts import axes
@@ -140,7 +141,7 @@ def _title(model: ViewModel, verdict: Verdict | None, width: int) -> str:
     if equal and equal[0] > 0:
         decades = f"{math.log10(equal[1] / equal[0]):.1f}"
         told, short = f", equal over {decades} decades", f", equal {decades} dec"
-    group = f" · {clean(model.group)}" if len(model.verdicts.groups) > 1 else ""
+    group = f" · {clean(group_text(model.group))}" if len(model.verdicts.groups) > 1 else ""
     room = width - _FRAME - sum(len(text) + 1 for text, _ in _legend(verdict, width))
     forms = (
         f"sensitivity: {name}{told}{group}",
