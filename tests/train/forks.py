@@ -19,10 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lrtui.train import IMPORTS
 from lrtui.workers import forkserver
-
-MODULES = ("lrtui.train.loop", "lrtui.train.range_test", "lrtui.train.multiplex.runs")
-"""What `preload` imports for a sweep with the built-in trainer."""
 
 
 class Forked:
@@ -148,7 +146,7 @@ def _become(job: dict[str, Any], out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
-    for name in MODULES:
+    for name in IMPORTS:
         importlib.import_module(name)
     gc.freeze()
     forkserver.run(_serve(socket.socket(fileno=int(sys.argv[1]))))
