@@ -15,9 +15,10 @@ import pytest
 SHORT = "tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
 os.environ["LRTUI_TIMING"] = SHORT
 
+from tests.supervisor.in_process import in_process
 from tests.supervisor.lab import lab
 
-__all__ = ["lab"]
+__all__ = ["in_process", "lab"]
 
 # In a shell's background Ctrl-C is ignored, and children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lrtui.config.directory import open_experiment
+from lrtui.sweep import mailbox
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
-from lrtui.sweep.mailbox import ensure_supervisor, send
 from lrtui.sweep.state import Run, Sweep, fold
 from lrtui.workers import keeper
 from tests.supervisor.chaos import supervisor_pid
@@ -50,13 +50,16 @@ class Lab:
         return file
 
     def start(self, **kw) -> "Lab":
-        open_experiment(self.toml(**kw), {}, under=self.directory, new=False)
-        ensure_supervisor(self.directory)
+        return self.open(self.toml(**kw))
+
+    def open(self, file: Path) -> "Lab":
+        open_experiment(file, {}, under=self.directory, new=False)
+        mailbox.ensure_supervisor(self.directory)
         return self
 
     def revive(self) -> None:
         Layout(self.directory).beat.unlink(missing_ok=True)
-        ensure_supervisor(self.directory)
+        mailbox.ensure_supervisor(self.directory)
 
     @property
     def sweep(self) -> Sweep:
@@ -73,7 +76,7 @@ class Lab:
         return self.sweep.runs.get(run)
 
     def send(self, command, timeout=300.0):
-        return send(self.directory, command, timeout)
+        return mailbox.send(self.directory, command, timeout)
 
     def closed(self, seconds=60.0):
         return until(lambda: self.sweep.closed, seconds)

@@ -1,17 +1,12 @@
-"""Searches by a real supervisor over real processes: halving, resuming, scripts that can do less, budgets, kills in between."""
+"""Searches: halving, resuming, scripts that can do less, budgets, supervisors that are lost in between."""
 
-import os
-import signal
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from lrtui.config.directory import open_experiment
 from lrtui.sweep import events as ev
-from lrtui.sweep.layout import Layout
-from lrtui.sweep.mailbox import ensure_supervisor
-from tests.supervisor.chaos import supervisor_pid
 from tests.supervisor.lab import Lab
 from tests.until import until
 
@@ -19,17 +14,20 @@ CURVE = Path(__file__).parent.parent / "curve.py"
 FULL = "--until={until} --steps={horizon} --checkpoint={checkpoint} --lr-to={lr_to} --lr-steps={lr_steps}"
 
 
-def search(lab: Lab, words=FULL, lr='"auto"', extra="", pause=0.005) -> Lab:
-    argv = [sys.executable, str(CURVE), "{lr}", *words.split(), f"--pause={pause}"]
+@pytest.fixture
+def lab(in_process):
+    return in_process
+
+
+def search(lab: Lab, words=FULL, lr='"auto"', extra="") -> Lab:
+    argv = [sys.executable, str(CURVE), "{lr}", *words.split()]
     command = ", ".join(f"'{word}'" for word in argv)
     file = lab.folder / "lab.toml"
     file.write_text(
         f'command = [{command}]\nsteps = 27\nmetric = "max val_acc"\noptimizer = "adam"\nschedule = "constant"\n'
         f"lr = {lr}\nparallel = 3\n{extra}\n"
     )
-    open_experiment(file, {}, under=lab.directory, new=False)
-    ensure_supervisor(lab.directory)
-    return lab
+    return lab.open(file)
 
 
 def kinds(lab: Lab) -> dict[float, str]:
@@ -77,7 +75,7 @@ def test_a_script_that_cannot_resume_runs_again_and_is_charged(lab):
 
 def test_a_script_that_knows_no_until_is_stopped_at_the_rung_and_not_judged_beyond_it(lab):
     words = "--steps={horizon} --checkpoint={checkpoint}"
-    search(lab, words=words, lr="{ auto = 5, from = 1e-4, to = 1 }", pause=0.15)
+    search(lab, words=words, lr="{ auto = 5, from = 1e-4, to = 1 }")
     assert lab.closed(180).code == 0
     assert sorted(kinds(lab).values()).count("finished") == 2
     for run in lab.sweep.trained():
@@ -86,12 +84,15 @@ def test_a_script_that_knows_no_until_is_stopped_at_the_rung_and_not_judged_beyo
 
 
 def test_the_supervisor_is_killed_in_the_middle_and_nothing_changes(lab):
-    search(lab, pause=0.03)
+    search(lab)
+    survives(lab)
+
+
+def survives(lab):
+    """Kill the supervisor after each rung; the answer is as without."""
     for rung in range(2):
-        until(lambda rung=rung: len(lab.sweep.rungs) > rung or lab.sweep.closed, 60)
-        pid = supervisor_pid(lab.directory)
-        if pid:
-            os.kill(pid, signal.SIGKILL)
+        until(lambda rung=rung: len(lab.sweep.rungs) > rung, 60)
+        lab.kill_supervisor()
         lab.revive()
     assert lab.closed(120).code == 0
     sweep = lab.sweep
@@ -110,7 +111,7 @@ def test_a_failed_range_test_gives_way_to_the_usual_lr(lab):
 
 
 def test_a_budget_ends_the_sweep_with_a_provisional_answer_and_resume_goes_on(lab):
-    search(lab, lr="{ auto = 7, from = 1e-4, to = 1 }", extra='budget = "30 steps"', pause=0.1)
+    search(lab, lr="{ auto = 7, from = 1e-4, to = 1 }", extra='budget = "30 steps"')
     closed = lab.closed(120)
     assert closed.code == 0
     assert "budget of 30 steps" in closed.why
@@ -125,19 +126,20 @@ def test_a_budget_ends_the_sweep_with_a_provisional_answer_and_resume_goes_on(la
     assert not lab.sweep.verdict.provisional
 
 
-LINGERS = """import json, pathlib, sys, time
-for step in range(1, 6):
-    print(json.dumps({"step": step, "val_acc": 0.1 * step}), flush=True)
-pathlib.Path("said").touch()
-time.sleep(60)
-"""
+def lingers(_words, environment, _out):
+    """Train to the end, and stay."""
+    with open(environment["LRTUI_METRICS"], "w") as metrics:
+        metrics.writelines(
+            json.dumps({"step": step, "val_acc": 0.1 * step}) + "\n" for step in range(1, 6)
+        )
+    while True:
+        yield
 
 
 def test_a_run_that_is_paused_after_its_last_step_has_finished(lab):
-    script = lab.folder / "lingers.py"
-    script.write_text(LINGERS)
-    lab.start(words=[sys.executable, str(script), "{lr}", "{checkpoint}", "{until}"])
-    until(lambda: list(lab.folder.rglob("said")), 30)
+    lab.launcher.scripts["lingers.py"] = lingers
+    lab.start(words=[sys.executable, "lingers.py", "{lr}", "{checkpoint}", "{until}"])
+    until(lambda: lab.run() and lab.run().state == "running")
     lab.send(ev.PauseRun(run="r01"))
     assert lab.closed(60).code == 0
     assert lab.run().ending.kind == "finished"
@@ -148,8 +150,6 @@ def test_a_beaten_run_that_is_restarted_trains_to_the_end(lab):
     lab.closed(120)
     beaten = next(run for run in lab.sweep.trained() if run.ending.kind == "pruned")
     assert beaten.why.startswith("beaten: ")
-    if not Layout(lab.directory).beat.exists():
-        lab.revive()
     assert lab.send(ev.RestartRun(run=beaten.id)).ok
     until(lambda: (run := lab.run(beaten.id)) and run.ending and run.ending.kind == "finished", 60)
 

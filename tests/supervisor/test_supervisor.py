@@ -15,6 +15,7 @@ from lrtui.sweep.state import State
 from tests.conftest import SHORT
 from tests.supervisor.chaos import TRAINER, supervisor_pid
 from tests.supervisor.chaos import campaign as kill
+from tests.supervisor.test_search import search, survives
 from tests.until import until
 
 
@@ -289,6 +290,11 @@ def test_a_torn_journal_tail_is_cut_and_kept(lab):
     assert lab.closed().code == 0
     assert not abandoned.exists()
     assert b"RunEnded" in (lab.directory / "journal.bad").read_bytes()
+
+
+def test_a_search_survives_its_supervisor(lab):
+    survives(search(lab))
+    assert lab.left() == []
 
 
 @pytest.mark.campaign
