@@ -15,12 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the reasons, by default of all runs; return 0."""
-    from lrtui.cli.inspect import find_runs, sweep_of
+    from lrtui.cli.inspect import find_runs, snapshot_of
     from lrtui.frontend.explain import explanation
+    from lrtui.frontend.failure import about_output
 
     directory = options.directory
-    sweep = sweep_of(directory)
+    snapshot = snapshot_of(directory)
+    sweep = snapshot.sweep
     runs = find_runs(sweep, directory, options.runs) if options.runs else list(sweep.runs.values())
     for each in runs:
         print(*explanation(sweep, each, directory), sep="\n")
+        for line in about_output(snapshot, each):
+            print(f"  {line}")
     return 0

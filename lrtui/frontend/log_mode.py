@@ -20,6 +20,7 @@ from typing_extensions import override
 from lrtui.analysis import study
 from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict import length, verdict
+from lrtui.frontend.failure import about_output
 from lrtui.frontend.narration import event_text, named
 from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import RunSeries
@@ -134,6 +135,8 @@ def _tell(snapshot: Snapshot, log: Log, seen: _Evaluations) -> None:
         log.event(event, snapshot.sweep)
         if isinstance(event, ev.RunLaunched):
             seen.launched(event)
+        elif isinstance(event, ev.RunEnded):
+            seen.ended.append(event.run)
     plan = snapshot.sweep.plan
     if plan is None:
         return
@@ -141,6 +144,10 @@ def _tell(snapshot: Snapshot, log: Log, seen: _Evaluations) -> None:
         found = seen.new(run_id, plan.metric, series)
         if found:
             log.evaluations(snapshot.sweep.runs[run_id], plan, found, series)
+    while seen.ended and not snapshot.reading:  # whether it measured anything is known now
+        run = snapshot.sweep.runs[seen.ended.pop(0)]
+        if run.failed:
+            log.output(run, about_output(snapshot, run))
     log.progress(snapshot)
     log.flush()
 
@@ -151,6 +158,8 @@ class _Evaluations:
     def __init__(self) -> None:
         self._told: dict[str, float] = {}
         self._versions: dict[str, int] = {}
+        self.ended: list[str] = []
+        """Runs that have ended, and whose output was not told yet."""
 
     def launched(self, event: ev.RunLaunched) -> None:
         """An attempt from scratch tells its levels anew."""
@@ -188,6 +197,9 @@ class Log:
     ) -> None:
         """Tell what a run's evaluations gave."""
         raise NotImplementedError
+
+    def output(self, run: Run, lines: list[str]) -> None:
+        """Tell what the output of a failed run says of it."""
 
     def progress(self, snapshot: Snapshot) -> None:
         """Tell now and then how far runs are that evaluate rarely."""
@@ -238,6 +250,11 @@ class Words(Log):
                 f"{named(run)} {length(plan, level)}/{amount(plan.horizon)} {words}",
             )
         self._levels[run.id] = series.level
+
+    @override
+    def output(self, run: Run, lines: list[str]) -> None:
+        for line in lines:
+            self._line(time.time(), f"{named(run)} {line}")
 
     @override
     def progress(self, snapshot: Snapshot) -> None:
@@ -311,6 +328,9 @@ class _Json(Log):
                     "values": values,
                 }
             )
+
+    def output(self, run: Run, lines: list[str]) -> None:
+        self._line({"event": "OutputExplained", "run": run.id, "lines": lines})
 
     def note(self, text: str) -> None:
         self._line({"event": "Noted", "text": text})

@@ -316,6 +316,7 @@ class _RunReader:
         if found:
             self.series.extend(number, found)
         self.series.bad = sum(each.bad for _, each in self._logs)
+        self.series.misses = tuple(self._logs[-1][1].capture.misses.told())
         if log.more:
             return True
         if self._current + 1 < len(self._logs):

@@ -13,6 +13,7 @@ from lrtui.sweep.state import group_text
 from lrtui.text.format import (
     amount,
     amount_about,
+    count,
     duration,
     lr_range,
     lr_rounded,
@@ -82,6 +83,9 @@ class Chart:
     caption: str
 
 
+_OUTPUTS = 5
+"""Runs whose output is shown; the cause is seldom another one."""
+
 Block = Heading | Answer | Paragraph | Bullets | Table | Code | Chart
 
 
@@ -95,6 +99,7 @@ def document(made: dict[str, Any]) -> list[Block]:
         *_ranges(made),
         *_rungs(made),
         *_board(made),
+        *_output(made),
         *_setup(made),
         *_again(made),
     ]
@@ -394,6 +399,22 @@ def _board(made: dict[str, Any]) -> list[Block]:
             "Settings are compared at equal lengths of training only: the value is the one at the length beside it. Test metrics "
             "are reported at that length and never selected on."
         ),
+    ]
+
+
+def _output(made: dict[str, Any]) -> list[Block]:
+    """Return what the output of failed runs says, and what looked like measurements in that of others."""
+    told = [run for run in made["runs"] if run["output"]]
+    if not told:
+        return []
+    left = len(told) - _OUTPUTS
+    return [
+        Heading("Output"),
+        *(
+            Code(f"{run['run']} ({lr_text(run['lr'])}) {run['state']}", tuple(run["output"]))
+            for run in told[:_OUTPUTS]
+        ),
+        *([Paragraph(f"And {count(left, 'more run')}: `lrtui explain`.")] if left > 0 else []),
     ]
 
 

@@ -21,6 +21,7 @@ from lrtui.analysis.study import lines, study
 from lrtui.analysis.value_rule import run_value
 from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
 from lrtui.config.directory import read_origin
+from lrtui.frontend.failure import about_output
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -322,6 +323,7 @@ def _run(snapshot: Snapshot, plan: Plan, run: Run) -> dict[str, Any]:
         "test": _tests_at(series, known.level if known else None),
         "spent": run.spent,
         "attempts": len(run.attempts),
+        "output": about_output(snapshot, run),
     }
 
 

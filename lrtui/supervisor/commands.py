@@ -121,14 +121,13 @@ def _kill(command: ev.KillRun, sweep: Sweep) -> list[AnyEvent]:
 def _restart(command: ev.RestartRun, sweep: Sweep) -> list[AnyEvent]:
     """Start a run again: to the end, but one that failed as far as it was to train, so that the search can compare it."""
     run = sweep.runs[command.run]
-    failed = run in sweep.failed()
     again = _queue_again(
         sweep,
         run,
         resume=command.checkpoint,
         why="restarted by you",
-        origin=run.origin if failed else "user",
-        until=0.0 if failed else _plan(sweep).horizon,
+        origin=run.origin if run.failed else "user",
+        until=0.0 if run.failed else _plan(sweep).horizon,
     )
     return [*_released(sweep), again]
 

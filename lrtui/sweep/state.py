@@ -159,6 +159,11 @@ class Run:
         return self.ending is not None and self.ending.kind == "finished"
 
     @property
+    def failed(self) -> bool:
+        """Whether it failed or was lost."""
+        return self.ending is not None and self.ending.kind in ("failed", "lost")
+
+    @property
     def folder(self) -> str:
         """Name of its directory: r03-lr3e-04."""
         return f"{self.id}-lr{lr_text(self.setting.lr)}"
@@ -315,9 +320,8 @@ class Sweep:
         return [run for run in self.runs.values() if run.alive]
 
     def failed(self) -> list[Run]:
-        """Return the runs, range tests included, that failed or were lost."""
-        kinds = ("failed", "lost")
-        return [run for run in self.runs.values() if run.ending and run.ending.kind in kinds]
+        """Return the runs that failed or were lost, range tests included."""
+        return [run for run in self.runs.values() if run.failed]
 
     def queued(self) -> list[Run]:
         """Return the queue, next first."""

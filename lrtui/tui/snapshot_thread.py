@@ -265,12 +265,20 @@ class Reader(threading.Thread):
         theirs = watcher.settings(leader) if leader in snapshot.sweep.runs else {}
         return Pages(
             run,
-            tuple(watcher.output(run, OUTPUT_LINES)),
+            _output(watcher, snapshot, run),
             MappingProxyType(watcher.settings(run)),
             leader,
             MappingProxyType(theirs),
             self._journal_read,
         )
+
+
+def _output(watcher: DirectoryReader, snapshot: Snapshot, run: str) -> tuple[str, ...]:
+    """Return the output of a run; below that of a failed one what looked like measurements and a `parse` that reads them."""
+    from lrtui.frontend.failure import advice  # not needed for the first paint
+
+    said = advice(snapshot, snapshot.sweep.runs[run])
+    return (*watcher.output(run, OUTPUT_LINES), *([""] * bool(said)), *said)
 
 
 def _gist(snapshot: Snapshot) -> tuple[object, ...]:

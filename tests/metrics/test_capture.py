@@ -139,6 +139,24 @@ def test_position_names_it_explicitly(tmp_path):
     assert points(read(tmp_path, text, reading), "val_loss") == [(30, 1)]
 
 
+@pytest.mark.parametrize(
+    ("values", "told"), [("1 n n n n", 4), ("1 n n 1 n n 1", 0), ("n n n n 1", 0)]
+)
+@pytest.mark.parametrize("name", ["loss", "val_loss"])
+def test_three_nulls_in_a_row_are_said(tmp_path, name, values, told):
+    """Of the loss and the deciding metric, where there were numbers before; single ones are no measurement, and no fault."""
+    words = {"n": "null"}
+    rows = [
+        f'{{"step": {n}, "other": 1, "{name}": {words.get(v, v)}}}\n'
+        for n, v in enumerate(values.split(), 1)
+    ]
+    reading = Reading(unit="step", metric="val_loss", loss="loss", horizon=10)
+    log = read(tmp_path, "".join(rows), reading)
+    log.poll()
+    misses = [miss for miss in log.capture.misses.state() if "null" in miss.why]
+    assert [(miss.times, miss.said) for miss in misses] == ([(told, True)] if told else [])
+
+
 def test_a_position_far_beyond_the_horizon_is_a_bad_record(tmp_path):
     log = read(tmp_path, '{"step": 1, "val_loss": 1}\n{"step": 5000, "val_loss": 2}\n', STEPS)
     assert points(log, "val_loss") == [(1, 1)]

@@ -8,6 +8,7 @@ from functools import partial
 
 from lrtui.frontend import requests
 from lrtui.frontend.explain import explanation
+from lrtui.frontend.failure import about_output
 from lrtui.frontend.screenreader.conversation import Conversation, PendingQuestion
 from lrtui.frontend.screenreader.sentences import called, leads, progress, standing
 from lrtui.frontend.snapshot import DirectoryReader, Snapshot
@@ -62,7 +63,8 @@ def _list(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
 def _explain(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
     run = talk.run_named(snapshot, words)
     if run is not None:
-        for line in explanation(snapshot.sweep, run, talk.directory):
+        lines = explanation(snapshot.sweep, run, talk.directory)
+        for line in (*lines, *about_output(snapshot, run)):
             talk.say(line.strip())
 
 

@@ -232,9 +232,11 @@ class Capture:
             if name in fields:
                 self._nulls.pop(name, None)
             elif name in nulls and name in self._names:
-                self._nulls[name] = self._nulls.get(name, 0) + 1
-                if self._nulls[name] == _NULLS:
-                    self.misses.note(f"(the third in a row) has null for {name}", record)
+                many = self._nulls[name] = self._nulls.get(name, 0) + 1
+                if many >= _NULLS:
+                    why = f"in a row have null for {name}, which was a number before"
+                    times = many if many == _NULLS else 1
+                    self.misses.note(why, record, said=True, times=times)
 
     def _match(self, record: bytes, found: list[Measurement]) -> bool:
         matched = self._patterns.match(record)

@@ -33,13 +33,13 @@ class Misses:
     def __init__(self) -> None:
         self._by_why: dict[str, Miss] = {}
 
-    def note(self, why: str, record: bytes, *, said: bool = False) -> None:
-        """Count a record that was passed over."""
+    def note(self, why: str, record: bytes, *, said: bool = False, times: int = 1) -> None:
+        """Count a record that was passed over, or several of which this is the last."""
         miss = self._by_why.get(why)
         if miss is not None:
-            miss.times += 1
+            miss.times += times
         elif len(self._by_why) < _KINDS:
-            self._by_why[why] = Miss(why, 1, clean(record.strip(), _QUOTED), said)
+            self._by_why[why] = Miss(why, times, clean(record.strip(), _QUOTED), said)
 
     def state(self) -> list[Miss]:
         """Return all, to `resume` another time."""

@@ -1,0 +1,68 @@
+"""What a run's output says of it: what looked like a measurement and was not read; for a failed run its last lines too.
+
+For the log, `lrtui explain`, the monitor's output pane and the report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lrtui.metrics import Reading
+from lrtui.metrics.capture.proposal import measurements, proposed
+from lrtui.metrics.capture.records import records
+from lrtui.sweep.files import read_end
+from lrtui.sweep.layout import AttemptLayout, Layout
+from lrtui.text.clean import clean
+
+if TYPE_CHECKING:
+    from lrtui.frontend.snapshot import Snapshot
+    from lrtui.sweep.state import Run
+
+_LAST_LINES = 5
+_END_BYTES = 1 << 17
+
+
+def about_output(snapshot: Snapshot, run: Run) -> list[str]:
+    """Return near misses, and for a failed run the last lines of its output and `advice`; safe to show."""
+    series = snapshot.series.get(run.id)
+    lines = [f"not read: {miss}" for miss in series.misses] if series is not None else []
+    if not run.failed:
+        return lines
+    return [*last_lines(snapshot, run), *lines, *advice(snapshot, run)]
+
+
+def last_lines(snapshot: Snapshot, run: Run) -> list[str]:
+    """Return the last lines of a run's output under a heading; [] if there are none."""
+    last = [line for line in _output(snapshot, run) if line.strip()][-_LAST_LINES:]
+    return ["the last lines of its output:", *(f"  {line}" for line in last)] if last else []
+
+
+def advice(snapshot: Snapshot, run: Run) -> list[str]:
+    """Return lines that looked like measurements and the patterns that would read them, if a failed run has no measurement at all."""
+    series, plan = snapshot.series.get(run.id), snapshot.sweep.plan
+    if plan is None or not run.failed or (series is not None and series.names()):
+        return []
+    reading = Reading.of(plan, range_test=run.is_range_test)
+    found = measurements(_output(snapshot, run), reading)
+    if not found:
+        return []
+    shown = ["no metric line was read; these lines look like measurements:"]
+    shown += [f"  {line.strip()}" for line in found]
+    patterns = proposed(found, reading)
+    return [*shown, "this reads them:", f"  {parse_key(patterns)}"] if patterns else shown
+
+
+def parse_key(patterns: Sequence[str]) -> str:
+    """Return the line of an experiment file that sets these patterns."""
+    each = [json.dumps(pattern) if "'" in pattern else f"'{pattern}'" for pattern in patterns]
+    return f"parse = {each[0]}" if len(each) == 1 else f"parse = [{', '.join(each)}]"
+
+
+def _output(snapshot: Snapshot, run: Run) -> list[str]:
+    """Return the end of what a run's latest attempt wrote, by lines."""
+    if run.attempt is None:
+        return []
+    attempt = Layout(snapshot.directory).attempt(run.folder, run.attempt.number)
+    return [clean(line) for line in records(read_end(AttemptLayout(attempt).output, _END_BYTES))]

@@ -1,0 +1,165 @@
+"""For output from which nothing was read: the lines that look like measurements, and patterns for `parse` that read them.
+
+A number belongs to the words before it: "val loss: 0.31" is val_loss. A proposal is made of such words and their numbers, and
+is returned only if `Capture` reads the lines with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from lrtui.metrics.capture.capture import Capture
+from lrtui.metrics.capture.positions import NAMES
+from lrtui.metrics.capture.reading import Reading
+from lrtui.metrics.line import Measurement
+from lrtui.text.clean import runaway
+
+_SHOWN = 3
+_LONGEST = 400
+_MOST_FIELDS = 4
+_VALUE = re.compile(
+    r"(?<![\w./@-])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)(?![\w])",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(r"/\d+\s*\(\s*(?=[\d.]+\s*%)")
+"""Between a count and its percentage: "9815/10000 (98%)"."""
+_WORD = re.compile(r"[A-Za-z][\w@]*")
+_PART = re.compile(r"[A-Za-z]+|\d+")
+_SAME = {"accuracy": "acc", "validation": "val", "valid": "val", "eval": "val", "evaluation": "val"}
+_SAME |= {"test": "val", "dev": "val", "training": "train"}
+_SPLITS = frozenset({"val", "train"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A number with the words before it."""
+
+    name: str
+    """What it is called in a pattern."""
+    label: str
+    """The text from the first of its words to the number."""
+    rank: int
+    """3 if its words say the deciding metric, 2 if they do with the line's "val", 1 if they may mean it, else 0."""
+
+
+def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
+    """Return up to three lines, of different shapes and in their order, that look most like measurements; [] if none does."""
+    shapes: dict[str, str] = {}
+    for line in lines:
+        if len(line) <= _LONGEST:
+            shapes.setdefault(_VALUE.sub("#", line), line)
+    scored = {line: _score(_fields(line, reading), reading) for line in shapes.values()}
+    best = sorted((line for line in scored if scored[line]), key=lambda line: -scored[line])
+    return [line for line in scored if line in best[:_SHOWN]]
+
+
+def proposed(lines: Sequence[str], reading: Reading) -> list[str]:
+    """Return patterns that read these lines, the deciding metric if it is in them; [] if none was found that does."""
+    fields = {line: _fields(line, reading) for line in lines}
+    placed = [line for line in lines if _has(fields[line], reading.unit)]
+    deciding = sorted(
+        (line for line in lines if _rank(fields[line])), key=lambda line: -_rank(fields[line])
+    )
+    for first in (*deciding, *placed):
+        needed = [first] if first in placed else [*placed[:1], first]
+        patterns = [pattern for line in needed if (pattern := _pattern(fields[line], reading))]
+        if any(runaway(pattern) for pattern in patterns):
+            continue
+        wanted = reading.metric if first in deciding and reading.metric.isidentifier() else ""
+        if _reads(patterns, lines, reading, wanted):
+            return patterns
+    return []
+
+
+def _fields(line: str, reading: Reading) -> list[_Field]:
+    splits = _parts(line) & _SPLITS
+    found: list[_Field] = []
+    end = 0
+    for match in _VALUE.finditer(line):
+        words = list(_WORD.finditer(line, end, match.start()))[-3:]
+        end = match.end()
+        if not words:
+            continue
+        names = [word[0] for word in words]
+        rank = _meaning(names, splits, reading.metric)
+        name, used = _named(names, reading)
+        if rank:
+            name, used = reading.metric if reading.metric.isidentifier() else name, len(names)
+        elif _meaning(names, splits, reading.loss) > 1 and reading.loss.isidentifier():
+            name, used = reading.loss, len(names)
+        share = _SHARE.match(line, match.end()) if name != reading.unit else None
+        label = line[words[-used].start() : share.end() if share else match.start()]
+        found.append(_Field(name, label, rank))
+    return found
+
+
+def _named(words: list[str], reading: Reading) -> tuple[str, int]:
+    """Return what a number is called by the words before it, and how many of them it needs."""
+    for used in (2, 1):
+        joined = "_".join(words[-used:]).lower()
+        if len(words) >= used and joined in (*NAMES[reading.unit], reading.position.lower()):
+            return reading.unit, used
+    used = min(2, len(words))
+    return re.sub(r"\W", "_", "_".join(words[-used:])), used
+
+
+def _meaning(words: list[str], splits: set[str], metric: str) -> int:
+    """Return how surely these words, in a line that speaks of `splits`, say a metric: as a field's rank."""
+    own, wanted = _parts(" ".join(words)), _parts(metric)
+    if not wanted - _SPLITS or not wanted - _SPLITS <= own:
+        return 0
+    if wanted <= own:
+        return 3
+    if own & _SPLITS:
+        return 0
+    return 2 if wanted <= own | splits else int("train" not in splits)
+
+
+def _parts(text: str) -> set[str]:
+    return {_SAME.get(part, part) for part in _PART.findall(text.lower())}
+
+
+def _rank(fields: list[_Field]) -> int:
+    return max((field.rank for field in fields), default=0)
+
+
+def _has(fields: list[_Field], name: str) -> bool:
+    return any(field.name == name for field in fields)
+
+
+def _score(fields: list[_Field], reading: Reading) -> float:
+    named = 2 * _has(fields, reading.unit) + _has(fields, reading.loss)
+    return 3 * _rank(fields) + named + 0.1 * min(len(fields), _MOST_FIELDS)
+
+
+def _pattern(fields: list[_Field], reading: Reading) -> str:
+    """Return a pattern for the position, the deciding metric and the loss of a line; for all its numbers if it has neither of the two."""
+    by_name: dict[str, _Field] = {}
+    for field in sorted(fields, key=lambda field: -field.rank):
+        by_name.setdefault(field.name, field)
+    kept = [field for field in fields if by_name.get(field.name) is field]
+    known = {reading.unit, reading.metric, reading.loss}
+    if {field.name for field in kept} & (known - {reading.unit}):
+        kept = [field for field in kept if field.name in known or field.rank]
+    return ".*?".join(
+        rf"\b{_literal(field.label)}(?P<{field.name}>[-+.\w]+)" for field in kept[:_MOST_FIELDS]
+    )
+
+
+def _literal(label: str) -> str:
+    """Return a label as a pattern in which counts may differ, and any amount of white space may stand before the number."""
+    words = re.sub(r"\d+", r"\\d+", r"\s+".join(map(re.escape, label.split())))
+    return words + r"\s*" * label.endswith((" ", "\t"))
+
+
+def _reads(patterns: list[str], lines: Sequence[str], reading: Reading, metric: str) -> bool:
+    """Tell whether these patterns read the lines: at least one value of `metric`, if one is wanted."""
+    capture = Capture(msgspec.structs.replace(reading, parse=tuple(patterns)))
+    found: list[Measurement] = []
+    capture.text("\n".join([*lines, ""]).encode(), found)
+    capture.end(found, reading.horizon, ok=True)
+    return any(metric in each.values if metric else each.values for each in found)
