@@ -7,7 +7,7 @@ like), `objective`, `settings`, `placeholders`, `override`. Imports neither torc
 """
 
 from lrtui.config.describe import describe, planned, same_experiment
-from lrtui.config.experiment import Experiment, Named, Objective
+from lrtui.config.experiment import Experiment, Objective
 from lrtui.config.file import load
 from lrtui.config.override import override
 from lrtui.config.validation import parse
@@ -15,7 +15,6 @@ from lrtui.config.worker_command import argv, environment
 
 __all__ = [
     "Experiment",
-    "Named",
     "Objective",
     "argv",
     "describe",

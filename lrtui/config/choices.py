@@ -2,7 +2,7 @@
 
 `{ sgd = { momentum = 0.9 } }` names the options; `{ step = 0.5, warmup = 0.05 }` sets a schedule's principal
 number and other options, as `{ folder = "images", size = 64 }` does for a data set. All are normalised to
-`Named.text`. A model may also be the user's own function, `"module:function"`.
+`Choice.text`. A model may also be the user's own function, `"module:function"`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrtui.config.custom_files import check_data, check_model
-from lrtui.config.experiment import Named
 from lrtui.config.fault_text import did_you_mean, found, names, show
 from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import Reader, is_text
+from lrtui.sweep.choice import Choice
 from lrtui.train.models import is_custom
 from lrtui.train.registry import CustomDataset, Entry, Fault, Optimizer, faults
 
@@ -46,7 +46,7 @@ def read_axis(reader: Reader, key: str, table: Table | None, default: str) -> tu
     return tuple(texts)
 
 
-def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> Named | None:
+def read_named(reader: Reader, path: Path, value: Any, table: Table | None) -> Choice | None:
     """Return a name with its options; None after a fault. The path's first part, except [study], gives the kind."""
     if table is None:
         return _AnyName(reader, path).read(value)
@@ -64,9 +64,9 @@ class _AnyName:
     def kind(self) -> str:
         return _kind(self.path)
 
-    def read(self, value: Any) -> Named | None:
+    def read(self, value: Any) -> Choice | None:
         if is_text(value):
-            return Named(value, {})
+            return Choice(value, {})
         if not isinstance(value, dict) or not value:
             what = f"{self.kind} must be a name or a table {found(value)}"
             self.reader.fault(self.path, what, f'Try: {self.kind} = "small"')
@@ -77,7 +77,7 @@ class _AnyName:
             return None
         name = next(iter(value))
         own = value[name] if isinstance(value[name], dict) else {name: value[name]}
-        return Named(name, {**own, **{key: each for key, each in value.items() if key != name}})
+        return Choice(name, {**own, **{key: each for key, each in value.items() if key != name}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ class _KnownName:
     def kind(self) -> str:
         return _kind(self.path)
 
-    def read(self, value: Any) -> Named | None:
+    def read(self, value: Any) -> Choice | None:
         if is_text(value) and value in self.table:
             is_usable = self._is_there(self.path, value) and self._is_complete(self.path, value, {})
-            return Named(value, {}) if is_usable else None
+            return Choice(value, {}) if is_usable else None
         if is_text(value) and self._is_custom(value):
             return self._custom(value, self.path, {})
         if is_text(value):
@@ -109,7 +109,7 @@ class _KnownName:
         self.reader.fault(self.path, what, f'Try: {self.kind} = "{example}"')
         return None
 
-    def _from_table(self, value: dict[str, Any]) -> Named | None:
+    def _from_table(self, value: dict[str, Any]) -> Choice | None:
         chosen = [key for key in value if key in self.table]
         if len(chosen) == 1:
             return self._with_options(value, chosen[0])
@@ -133,7 +133,7 @@ class _KnownName:
         """Return whether the name refers to the user's own function."""
         return self.kind == "model" and is_custom(name)
 
-    def _custom_from_table(self, value: dict[str, Any], name: str) -> Named | None:
+    def _custom_from_table(self, value: dict[str, Any], name: str) -> Choice | None:
         given = value[name]
         options = (
             {**given, **{key: each for key, each in value.items() if key != name}}
@@ -146,19 +146,19 @@ class _KnownName:
         self.reader.fault((*self.path, name), what, f'Try: {{ "{name}" = {{ width = 64 }} }}')
         return None
 
-    def _custom(self, name: str, path: Path, options: dict[str, Any]) -> Named | None:
-        return Named(name, options) if check_model(self.reader, path, name, options) else None
+    def _custom(self, name: str, path: Path, options: dict[str, Any]) -> Choice | None:
+        return Choice(name, options) if check_model(self.reader, path, name, options) else None
 
     def _is_there(self, path: Path, name: str) -> bool:
         """Return whether the package that the name needs is installed; record a fault if not."""
         entry = self.table[name]
-        missing = entry.missing() if isinstance(entry, Optimizer) else ""
-        if missing:
-            why, _, hint = missing.partition(": ")
-            self.reader.fault(path, f"{self.kind} {name} cannot be used: {why}", f"Try: {hint}")
-        return not missing
+        package = entry.missing() if isinstance(entry, Optimizer) else None
+        if package is not None:
+            what = f"{self.kind} {name} cannot be used: it needs the package {package.name}"
+            self.reader.fault(path, what, f"Try: {package.how}")
+        return package is None
 
-    def _with_options(self, value: dict[str, Any], name: str) -> Named | None:
+    def _with_options(self, value: dict[str, Any], name: str) -> Choice | None:
         """Read `{ NAME = { option = .. }, option = .. }` or `{ NAME = principal, option = .. }`."""
         if not self._is_there((*self.path, name), name):
             return None
@@ -184,7 +184,7 @@ class _KnownName:
         if isinstance(entry, CustomDataset):
             path, given = options["path"]
             check_data(self.reader, path, name, str(given))
-        return Named(name, {key: each for key, (_, each) in options.items()})
+        return Choice(name, {key: each for key, (_, each) in options.items()})
 
     def _is_complete(self, path: Path, name: str, options: Mapping[str, Any]) -> bool:
         """Return whether every option without a default is given; record a fault if one is missing."""

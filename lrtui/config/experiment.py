@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from lrtui.config.alerts_section import Alerts
 from lrtui.config.rungs import decays, rungs, share_of, warmup
@@ -23,21 +22,6 @@ class Objective:
 
     metric: str
     goal: Literal["max", "min"]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A model, optimizer or schedule with its options: `{ sgd = { momentum = 0.9 } }`."""
-
-    name: str
-    options: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        """The normalised spelling: only the name, or compact JSON {NAME:{options}} with sorted options."""
-        if not self.options:
-            return self.name
-        return json.dumps({self.name: dict(sorted(self.options.items()))}, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,19 @@ from lrtui.config.rate_tables import INSTEAD, check_rate, dotted, read_table
 from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import MOST_RUNS, Reader, is_number, literal
 from lrtui.search import STRATEGIES, WORDS, Listed, PerOptimizer, Strategy
-from lrtui.search.strategy import optimizer_name
+from lrtui.sweep.choice import choice_of
 from lrtui.train.optimizers import OPTIMIZERS
 
 _FAULTS_PER_LIST = 5
 
 
-def read_rates(reader: Reader, optimizers: tuple[str, ...]) -> tuple[Strategy, dict[str, int]]:
-    """Return the strategy, and the number of LRs of each optimizer (by its text; "" without one)."""
+def read_rates(
+    reader: Reader, optimizers: tuple[str, ...], *, is_known: bool = True
+) -> tuple[Strategy, dict[str, int]]:
+    """Return the strategy, and the number of LRs of each optimizer (by its text; "" without one).
+
+    `is_known` is false if `optimizers` lacks some that had faults: then LRs for others are no fault.
+    """
     texts = optimizers or ("",)
     if not reader.has("lr"):
         hint = "Add the LRs to try: lr = [1e-4, 1e-3, 1e-2, 1e-1]"
@@ -31,7 +36,7 @@ def read_rates(reader: Reader, optimizers: tuple[str, ...]) -> tuple[Strategy, d
         return Listed(()), {}
     value = reader.data["lr"]
     if isinstance(value, dict) and _is_per_optimizer(value, texts):
-        return _per_optimizer(reader, value, texts)
+        return _per_optimizer(reader, value, texts, is_known=is_known)
     one = _read(reader, ("lr",), value)
     return one, dict.fromkeys(texts, one.count)
 
@@ -57,22 +62,20 @@ def _is_per_optimizer(value: dict[str, Any], texts: tuple[str, ...]) -> bool:
     if value.keys() & {*STRATEGIES, "from", "to"}:
         return False
     nested = any(isinstance(each, (list, dict)) for each in value.values())
-    return nested or bool(value.keys() & {*OPTIMIZERS, *map(optimizer_name, texts)})
+    return nested or bool(value.keys() & {*OPTIMIZERS, *(choice_of(text).name for text in texts)})
 
 
 def _per_optimizer(
-    reader: Reader, value: dict[str, Any], texts: tuple[str, ...]
+    reader: Reader, value: dict[str, Any], texts: tuple[str, ...], *, is_known: bool
 ) -> tuple[Strategy, dict[str, int]]:
-    axis = list(dict.fromkeys(optimizer_name(text) for text in texts if text))
+    axis = list(dict.fromkeys(choice_of(text).name for text in texts if text))
     by_name = {
         name: _read(reader, ("lr", name), each) for name, each in value.items() if name in axis
     }
-    if not any(fault.what.startswith("unknown optimizer") for fault in reader.faults):
+    if is_known:
         _check_names(reader, value, axis)
     counts = {
-        text: by_name[optimizer_name(text)].count
-        for text in texts
-        if optimizer_name(text) in by_name
+        text: by_name[name].count for text in texts if (name := choice_of(text).name) in by_name
     }
     return PerOptimizer(by_name), counts
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Unit
 from lrtui.train.schedules import SCHEDULES
 
@@ -24,14 +24,15 @@ def rungs(horizon: float, unit: Unit, grace: float) -> tuple[float, ...]:
 
 def decays(schedule: str) -> bool:
     """Return whether a schedule lowers the LR; True if it is unknown."""
-    known = SCHEDULES.get(_named(schedule)[0])
+    known = SCHEDULES.get(choice_of(schedule).name)
     return known is None or known.decays
 
 
 def warmup(schedule: str) -> float:
     """Return the share of the horizon in which a schedule's LR rises; 0 if it has no warm-up."""
-    name, options = _named(schedule)
-    share = options.get("warmup", SCHEDULES[name].warmup if name in SCHEDULES else 0)
+    chosen = choice_of(schedule)
+    known = SCHEDULES.get(chosen.name)
+    share = chosen.options.get("warmup", known.warmup if known else 0)
     return float(share) if isinstance(share, int | float) and 0 <= share < 1 else 0.0
 
 
@@ -41,17 +42,6 @@ def share_of(keep: str) -> float:
         return 1.0
     over, _, under = keep.partition("/")
     return float(over) / float(under or 1)
-
-
-def _named(schedule: str) -> tuple[str, dict[str, object]]:
-    """Return the name and the options of a schedule as Setting spells it."""
-    if not schedule.startswith("{"):
-        return schedule, {}
-    try:
-        name, options = next(iter(json.loads(schedule).items()), ("", {}))
-    except ValueError:  # a custom script's name that is not JSON
-        return schedule, {}
-    return str(name), options if isinstance(options, dict) else {}
 
 
 def _whole(length: float, unit: Unit) -> float:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from lrtui.config.experiment import Experiment
+from lrtui.sweep.choice import choice_of
 from lrtui.text.clean import clean
 
 ROWS = 5
@@ -57,6 +58,6 @@ def chart(course: list[float]) -> list[str]:
 
 
 def _note(text: str) -> list[str]:
-    if text == "plateau" or text.startswith('{"plateau"'):
+    if choice_of(text).name == "plateau":
         return ["  while the validation loss falls; the LR drops when the loss stops falling"]
     return []

@@ -26,7 +26,7 @@ from lrtui.config.rates import check_count, read_rates
 from lrtui.config.study_section import read_levels, read_study
 from lrtui.config.toml_reader import Reader, is_whole
 from lrtui.search import RangeTest, needs_range, searches
-from lrtui.search.strategy import optimizer_name
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Scalar, Unit
 from lrtui.text.clean import clean
 from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS
@@ -62,17 +62,19 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     unit, horizon = _horizon(reader, builtin=builtin)
     parse_rules = read_parse(reader, unit)
     objective = read_objective(reader, parse_rules, builtin=builtin)
+    faults = reader.count()
     optimizers = read_axis(
         reader, "optimizer", OPTIMIZERS if builtin else None, "adam" if builtin else ""
     )
+    levels = read_levels(reader, builtin=builtin)
+    is_known = reader.count() == faults
     schedules = read_axis(
         reader, "schedule", SCHEDULES if builtin else None, "constant" if builtin else ""
     )
     values = small_keys.read_values(reader) if not builtin else {}
     seeds = reader.whole("seeds", 1, 1, 1000, "3")
-    levels = read_levels(reader, builtin=builtin)
     every = dict.fromkeys((*optimizers, *map(str, levels.get("optimizer", ()))))
-    strategy, counts = read_rates(reader, tuple(every))
+    strategy, counts = read_rates(reader, tuple(every), is_known=is_known)
     check_count(reader, counts, _combinations(schedules, values), seeds)
     gpus, devices = small_keys.read_gpus(reader)
     placeholders = used(command or ())
@@ -138,7 +140,7 @@ def _check_search(reader: Reader, experiment: Experiment) -> None:
     """Record a fault if a search has no range to start from, or if the budget ends before the first comparison."""
     space = experiment.space()
     if needs_range(experiment.strategy) and not space.can_range_test:
-        optimizers = {optimizer_name(cell.optimizer) for cell in space.cells()}
+        optimizers = {choice_of(cell.optimizer).name for cell in space.cells()}
         unknown = [name for name in optimizers if name not in space.usual]
         if unknown or isinstance(experiment.strategy, RangeTest):
             what = "lr has no range to search: your command does not support a range test"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from lrtui.config.experiment import Experiment
 from lrtui.config.placeholders import ALIASES, render, text_of
-from lrtui.search.strategy import optimizer_name
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Scalar
 
 _BUILTIN = (
@@ -77,7 +77,7 @@ def template(experiment: Experiment) -> tuple[str, ...]:
 def _has_custom_model(experiment: Experiment) -> bool:
     """Return whether a run may import a model from the experiment file's folder."""
     levels = experiment.study.levels.get("model", ()) if experiment.study else ()
-    return any(":" in optimizer_name(str(model)) for model in (experiment.model, *levels))
+    return any(":" in choice_of(str(model)).name for model in (experiment.model, *levels))
 
 
 def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, Scalar]:

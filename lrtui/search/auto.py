@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from lrtui.search.halving import finalists, joined, race, seed_finalists
 from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import readable
-from lrtui.search.strategy import Decision, Space, Start, at, optimizer_name
+from lrtui.search.strategy import Decision, Space, Start, at
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Run, Sweep, group_of
 from lrtui.text.format import lr_text
@@ -93,7 +94,7 @@ class Auto:
             steps = [STEP_DECADES * (i - half) for i in range(self.auto)]
             rates = [_round(tested.valley * 10**step) for step in steps]
         else:
-            usual = space.usual.get(optimizer_name(cell.optimizer))
+            usual = space.usual.get(choice_of(cell.optimizer).name)
             if usual is None:
                 return (), ceiling
             centre, reach = math.sqrt(usual[0] * usual[1]), 10**USUAL_DECADES

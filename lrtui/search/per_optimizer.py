@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lrtui.search.strategy import Decision, Space, Start, Strategy, optimizer_name
+from lrtui.search.strategy import Decision, Space, Start, Strategy
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.state import Sweep
 
 
@@ -23,7 +24,7 @@ class PerOptimizer:
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
         """Return what each strategy decides in its part of the space; first seeds before second ones."""
-        names = dict.fromkeys(optimizer_name(cell.optimizer) for cell in space.cells())
+        names = dict.fromkeys(choice_of(cell.optimizer).name for cell in space.cells())
         decided = [
             decision
             for name in names

@@ -10,7 +10,6 @@ To add one: a file beside this one and a line in `__init__.py`; tests/strategies
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from typing import Protocol
 
 import msgspec
 
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import EndingKind, GroupKey, Rule, Scalar, Setting
 from lrtui.sweep.state import Run, Sweep, group_of
 
@@ -57,7 +57,7 @@ class Space:
         every = self._every_cell()
         if self.just is None:
             return every
-        return [cell for cell in every if optimizer_name(cell.optimizer) == self.just]
+        return [cell for cell in every if choice_of(cell.optimizer).name == self.just]
 
     def _every_cell(self) -> list[Setting]:
         names = list(self.values)
@@ -183,10 +183,3 @@ def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
         if run.seed == seed and run.setting.lr == setting.lr and group_of(run.setting) == wanted:
             return run
     return None
-
-
-def optimizer_name(text: str) -> str:
-    """Return the name in a Setting's optimizer, which is a name or the JSON of a table whose first key is it."""
-    if not text.startswith("{"):
-        return text
-    return str(next(iter(json.loads(text)), ""))

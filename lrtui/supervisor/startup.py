@@ -9,8 +9,8 @@ from pathlib import Path
 from lrtui.config import Experiment, argv, environment
 from lrtui.config.directory import Origin, beside
 from lrtui.metrics.capture.patterns import sources
-from lrtui.search.strategy import optimizer_name
 from lrtui.supervisor.provenance import changes, provenance
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -103,7 +103,7 @@ def may_share(experiment: Experiment, run: Run, devices: tuple[int, ...]) -> boo
     if not experiment.builtin or run.apart or run.is_range_test:
         return False
     model = run.setting.values.get("model", experiment.model)
-    if is_custom(optimizer_name(str(model))):
+    if is_custom(choice_of(str(model)).name):
         return False
     return experiment.isolation == "shared" or (experiment.isolation == AUTO and bool(devices))
 

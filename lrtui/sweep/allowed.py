@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from lrtui.sweep import events as ev
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import AnyCommand
 from lrtui.sweep.state import MOST_LR, MOST_SEED, Run, State, Sweep, is_lr
 from lrtui.text.format import lr_text
@@ -99,8 +100,8 @@ def setting_to_add(command: ev.AddRun, sweep: Sweep) -> tuple[ev.Setting, int] |
         return None
     setting = ev.Setting(
         lr=command.lr,
-        optimizer=command.optimizer or parent.setting.optimizer,
-        schedule=command.schedule or parent.setting.schedule,
+        optimizer=choice_of(command.optimizer or parent.setting.optimizer).text,
+        schedule=choice_of(command.schedule or parent.setting.schedule).text,
         values=parent.setting.values,
     )
     return setting, parent.seed if command.seed is None else command.seed

@@ -529,6 +529,10 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     hint: str = ""
 
 
+class VersionError(ValueError):
+    """A journal line of another version."""
+
+
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(AnyEvent)
 _command_decoder = msgspec.json.Decoder(AnyCommand)
@@ -553,7 +557,7 @@ def decode_event(line: bytes) -> AnyEvent:
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from error
     if event.v != VERSION:
-        raise ValueError(f"journal version {event.v}; this lrtui reads version {VERSION}")
+        raise VersionError(f"journal version {event.v}; this lrtui reads version {VERSION}")
     return event
 
 

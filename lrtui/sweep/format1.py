@@ -9,13 +9,13 @@ with the wording of today.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Answer, AnyEvent, GroupKey, RunQueued, Setting, decode_event
 from lrtui.sweep.state import group_of
 
@@ -129,16 +129,8 @@ def _group_in_words(setting: Setting) -> str:
 
 
 def _choice_in_words(text: str) -> str:
-    try:
-        table = json.loads(text) if text.startswith("{") else None
-    except (ValueError, RecursionError):
-        return text
-    if not isinstance(table, dict) or len(table) != 1:
-        return text
-    name, options = next(iter(table.items()))
-    if not isinstance(options, dict):
-        return text
-    return " ".join([str(name), *(f"{key}={value}" for key, value in options.items())])
+    chosen = choice_of(text)
+    return " ".join([chosen.name, *(f"{key}={value}" for key, value in chosen.options.items())])
 
 
 def _why(old: Line) -> str:

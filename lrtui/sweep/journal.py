@@ -36,7 +36,7 @@ class JournalTail:
         """What was wrong with the latest bad line."""
         self.lines = 0
         """Whole lines read, good and bad."""
-        self.faults: list[tuple[int, str]] = []
+        self.faults: list[tuple[int, ValueError]] = []
         """(line, what was wrong) of the first bad lines."""
 
     def poll(self) -> list[AnyEvent]:
@@ -54,7 +54,7 @@ class JournalTail:
                     if len(chunk) < _LONGEST:
                         break
                     self.offset += len(chunk)
-                    self._bad("a line longer than 1 MiB", self.lines + 1)
+                    self._bad(ValueError("a line longer than 1 MiB"), self.lines + 1)
                     continue
                 self.offset += end
                 events.extend(self._decode(chunk[:end]))
@@ -80,11 +80,11 @@ class JournalTail:
             try:
                 events.append(self._reader.event(line))
             except ValueError as error:
-                self._bad(str(error), self.lines)
+                self._bad(error, self.lines)
         return events
 
-    def _bad(self, why: str, line: int) -> None:
+    def _bad(self, why: ValueError, line: int) -> None:
         self.bad += 1
-        self.bad_why = why
+        self.bad_why = str(why)
         if len(self.faults) < _FAULTS:
             self.faults.append((line, why))

@@ -10,7 +10,6 @@ It is total: an event that does not fit (an unknown run, an ended attempt) chang
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from lrtui.sweep import events as ev
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import (
     AnyEvent,
     EndingKind,
@@ -186,7 +186,7 @@ def setting_key(setting: Setting) -> tuple[float, str, str, str]:
 
 def group_words(group: GroupKey) -> list[str]:
     """Return what a group names: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
-    parts = [_in_words(group.optimizer), _in_words(group.schedule)]
+    parts = [choice_of(group.optimizer).words, choice_of(group.schedule).words]
     parts += [f"{name}={_level(name, value)}" for name, value in group.values]
     return [part for part in parts if part]
 
@@ -209,26 +209,12 @@ def differences(plan: Plan, setting: Setting) -> list[tuple[str, Scalar]]:
 def level_text(factor: str, level: Scalar) -> str:
     """Return a level of a study in words: 64, 0.3, mlp width=64, sgd momentum=0.9."""
     if factor in {"dataset", "model", "optimizer"}:
-        return _in_words(str(level))
+        return choice_of(str(level)).words
     return f"{level:g}" if isinstance(level, float) else str(level)
 
 
 def _level(name: str, value: Scalar) -> Scalar:
-    return _in_words(value) if name == "model" and isinstance(value, str) else value
-
-
-def _in_words(text: str) -> str:
-    """Return {"sgd":{"momentum":0.9}} as sgd momentum=0.9, anything else as it is."""
-    try:
-        table = json.loads(text) if text.startswith("{") else None
-    except (ValueError, RecursionError):
-        return text
-    if not isinstance(table, dict) or len(table) != 1:
-        return text
-    name, options = next(iter(table.items()))
-    if not isinstance(options, dict):
-        return text
-    return " ".join([str(name), *(f"{key}={value}" for key, value in options.items())])
+    return choice_of(value).words if name == "model" and isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)

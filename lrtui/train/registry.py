@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 NUMBER = (int, float)
 """The types of an option that is a number: TOML's 1 is as good as 1.0."""
@@ -133,6 +133,14 @@ class Model(Entry):
     """Images of 28x28 trained per second by one CPU thread, roughly; it spaces the metric lines."""
 
 
+class MissingPackage(NamedTuple):
+    """A package that is not installed."""
+
+    name: str
+    how: str
+    """The command that installs it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer(Entry):
     """An optimizer; `fields` are its keyword arguments without `lr` and what torch alone decides."""
@@ -146,12 +154,12 @@ class Optimizer(Entry):
     extra: str = ""
     """lrtui's optional extra that brings the package of `where`; "" for what torch has."""
 
-    def missing(self) -> str:
-        """Return how to get the package where it is not installed, "" where it is. Imports nothing."""
+    def missing(self) -> MissingPackage | None:
+        """Return the package that is needed and not installed; None if nothing is missing. Imports nothing."""
         package = self.where.partition(":")[0].partition(".")[0]
         if not self.extra or importlib.util.find_spec(package) is not None:
-            return ""
-        return f"it needs the package {package}: pip install 'lrtui[{self.extra}]'"
+            return None
+        return MissingPackage(package, f"pip install 'lrtui[{self.extra}]'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -631,12 +631,12 @@ def test_paste_gives_lines_that_the_file_and_torch_understand():
     optimizer = '{"sgd":{"momentum":0.9,"nesterov":true}}'
     story = Story(IMAGES)
     for lr, value in {1e-2: 0.9, 3e-2: 0.95, 1e-1: 0.93}.items():
-        story.run(lr, value, optimizer=optimizer, schedule='{"cosine":0.1}')
+        story.run(lr, value, optimizer=optimizer, schedule='{"cosine":{"end":0.1}}')
     toml, code = paste(story.sweep, story.verdict)
     assert tomllib.loads(toml) == {
         "lr": 3e-2,
         "optimizer": {"sgd": {"momentum": 0.9, "nesterov": True}},
-        "schedule": {"cosine": 0.1},
+        "schedule": {"cosine": {"end": 0.1}},
     }
     names = {"torch": torch, "model": torch.nn.Linear(1, 1), "steps": 10}
     exec(code, names)
@@ -656,8 +656,8 @@ def test_paste_gives_lines_that_the_file_and_torch_understand():
         ({"optimizer": '{"adam":{"betas":[0.9,0.98]}}'},
          "optimizer = torch.optim.Adam(model.parameters(), lr=3e-03, betas=(0.9, 0.98))"),
         ({"optimizer": "mine"}, '# optimizer: "mine", lr=3e-03'),
-        ({"optimizer": "adam", "schedule": '{"wsd":0.2,"warmup":0.05}'},
-         "optimizer = torch.optim.Adam(model.parameters(), lr=3e-03)\n# schedule: { wsd = 0.2, warmup = 0.05 }, over the whole training"),
+        ({"optimizer": "adam", "schedule": '{"wsd":{"warmup":0.05,"share":0.2}}'},
+         "optimizer = torch.optim.Adam(model.parameters(), lr=3e-03)\n# schedule: { wsd = { warmup = 0.05, share = 0.2 } }, over the whole training"),
         ({"optimizer": ""}, ""),
         ({"optimizer": "adam\x1b[2J\nimport os"}, '# optimizer: "adam\\u001b[2J\\nimport os", lr=3e-03'),
     ],

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtui.config import Named, Objective, describe, parse, planned, same_experiment
+from lrtui.config import Objective, describe, parse, planned, same_experiment
 from lrtui.errors import ExperimentError
 from lrtui.search import Auto, Grid, Listed, Random
+from lrtui.sweep.choice import choice_of
 
 BUILTIN = 'dataset = "digits"\nlr = 1e-3\n'
 OWN = 'command = ["python", "t.py", "--lr={lr}"]\nepochs = 10\nmetric = "max val_acc"\nlr = 1e-3\n'
@@ -169,7 +170,7 @@ def test_different_spellings_of_an_optimizer_are_one():
     spellings = ["{ step = 0.5, warmup = 0.1 }", "{ step = { warmup = 0.1, gamma = 0.5 } }"]
     texts = {parse(f"{BUILTIN}schedule = {each}", "x.toml").schedules for each in spellings}
     assert texts == {('{"step":{"gamma":0.5,"warmup":0.1}}',)}
-    assert Named("adam", {}).text == "adam"
+    assert choice_of("adam").text == "adam"
 
 
 def test_the_trainer_understands_every_option_text():

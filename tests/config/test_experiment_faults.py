@@ -186,6 +186,11 @@ def test_an_unknown_optimizer_is_not_told_twice():
     assert "unknown optimizer" in one(f'{BUILTIN}optimizer = ["adma"]\nlr = {{ adam = 1e-3 }}').what
 
 
+def test_a_faulty_optimizer_is_not_reported_as_unknown_in_lr():
+    text = f'{BUILTIN}optimizer = ["adam", {{ sgd = {{ momentun = 0.9 }} }}]\nlr = {{ adam = 1e-3, sgd = 0.1 }}'
+    assert one(text).what == "optimizer sgd has no option momentun"
+
+
 def test_more_than_1000_runs_are_refused_with_the_count():
     many = ", ".join(f"{i}e-9" for i in range(1, 10_001))
     assert (

@@ -19,6 +19,7 @@ from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.report import content
 from lrtui.supervisor.outcome import exit_code
 from lrtui.sweep import events as ev
+from lrtui.sweep import state
 from lrtui.sweep.format1 import EventReader, decode_answer
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
@@ -149,13 +150,16 @@ def test_a_command_is_understood_by_supervisors_of_either_format(tmp_path):
 # ---------------------------------------------------------------- no decision reads prose
 
 
-def test_other_words_change_no_decision(directory):
+def test_other_words_change_no_decision(directory, monkeypatch):
     events = list(JournalTail(Layout(directory).journal).rest())
     own, other = fold(events), fold(reworded(event) for event in events)
+    decided = decisions(directory, own)
+    words = state.group_words
+    monkeypatch.setattr(state, "group_words", lambda group: ["!", *words(group)])
     if own.closed is not None:
         assert own.closed.why != other.closed.why
         assert exit_code(own).code == exit_code(other).code
-    assert decisions(directory, own) == decisions(directory, other)
+    assert decided == decisions(directory, other)
 
 
 def reworded(event: ev.AnyEvent) -> ev.AnyEvent:
@@ -181,7 +185,7 @@ def decisions(directory: Path, sweep: Sweep) -> Any:
     snapshot = DirectoryReader(directory).snapshot(60.0)
     rows = rank(sweep, snapshot.series)
     snapshot = replace(snapshot, sweep=sweep, standings=rows)
-    worded = SENTENCES | {"reasons", "why", "warnings", "written"}
+    worded = SENTENCES | {"reasons", "why", "warnings", "written", "group"}
     return facts(json.loads(json.dumps(content(snapshot))), worded), [
         (row.rank, row.runs, row.state, row.value) for row in rows
     ]

@@ -67,8 +67,8 @@ def learned(training, *, graph, steps=STEPS):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_graph_learns_what_single_kernels_learn(prepared, name, capfd):
-    if reason := OPTIMIZERS[name].missing():
-        pytest.skip(reason)
+    if missing := OPTIMIZERS[name].missing():
+        pytest.skip(missing.how)
     stepper, graph = learned(training_of(prepared, f"--optimizer={name}"), graph=True)
     _, eager = learned(training_of(prepared, f"--optimizer={name}"), graph=False)
     assert torch.isfinite(graph).all()

@@ -33,7 +33,7 @@ def options(prepared, tmp_path):
 
     def make(optimizer, *more, model="mlp"):
         if missing := OPTIMIZERS[optimizer].missing():
-            pytest.skip(missing)
+            pytest.skip(missing.how)
         argv = ["--prepared", str(prepared), "--optimizer", optimizer, "--model", model]
         lr = OPTIMIZERS[optimizer].usual_lr[0]
         argv += ["--lr", repr(lr), "--batch-size", "40", "--steps", "12", "--seed", "3"]

@@ -9,6 +9,7 @@ import json
 import re
 
 from lrtui.analysis.verdict.answer import Verdict
+from lrtui.sweep.choice import Choice, choice_of
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
@@ -22,12 +23,12 @@ def paste(sweep: Sweep, verdict: Verdict) -> tuple[str, str]:  # noqa: ARG001  #
     lines = [f"lr = {lr}"]
     for key, text in (("optimizer", setting.optimizer), ("schedule", setting.schedule)):
         if text:
-            lines.append(f"{key} = {_toml(_read(text))}")
+            lines.append(f"{key} = {_choice(choice_of(text))}")
     code = []
     if setting.optimizer:
-        code.append(_optimizer_line(_read(setting.optimizer), lr))
+        code.append(_optimizer_line(choice_of(setting.optimizer), lr))
     if setting.schedule and setting.optimizer:
-        code += _schedule_lines(_read(setting.schedule), lr)
+        code += _schedule_lines(choice_of(setting.schedule), lr)
     return "\n".join(map(clean, lines)), "\n".join(map(clean, code))
 
 
@@ -48,42 +49,27 @@ _SCHEDULERS = {
 """By the trainer's names: torch's own, where an optimizer step is a step of the schedule and `steps` is all of them."""
 
 
-def _read(text: str) -> object:
-    """Return a setting's optimizer or schedule: a name, or the table that its JSON says."""
-    try:
-        return json.loads(text) if text.startswith("{") else text
-    except (ValueError, RecursionError):
-        return text
+def _choice(chosen: Choice) -> str:
+    """Return a choice as TOML."""
+    return _toml({chosen.name: chosen.options} if chosen.options else chosen.name)
 
 
-def _named(what: object) -> tuple[str, dict[str, object]]:
-    """Return name and options; the number in {"step": 0.5} stands under ""."""
-    if not isinstance(what, dict) or not what:
-        return str(what), {}
-    (name, own), *rest = what.items()
-    options = dict(own) if isinstance(own, dict) else {"": own}
-    return str(name), {**options, **dict(rest)}
-
-
-def _optimizer_line(what: object, lr: str) -> str:
-    name, options = _named(what)
-    known = _TORCH.get(name.lower())
-    if known is None or not all(key.isidentifier() for key in options):
-        return f"# optimizer: {_toml(what)}, lr={lr}"
-    more = "".join(f", {key}={_python(value)}" for key, value in options.items())
+def _optimizer_line(chosen: Choice, lr: str) -> str:
+    known = _TORCH.get(chosen.name.lower())
+    if known is None or not all(key.isidentifier() for key in chosen.options):
+        return f"# optimizer: {_choice(chosen)}, lr={lr}"
+    more = "".join(f", {key}={_python(value)}" for key, value in chosen.options.items())
     return f"optimizer = {known}(model.parameters(), lr={lr}{more})"
 
 
-def _schedule_lines(what: object, lr: str) -> list[str]:
+def _schedule_lines(chosen: Choice, lr: str) -> list[str]:
     """Return the schedule as torch has it; a comment where it has none that is the same."""
-    name, options = _named(what)
-    principal = {"cosine": "end", "step": "gamma"}.get(name, "")
-    options = {key or principal: value for key, value in options.items()}
-    if name == "constant" and not options:
+    options = chosen.options
+    if chosen.name == "constant" and not options:
         return []
-    known, fields = _SCHEDULERS.get(name, ("", {}))
+    known, fields = _SCHEDULERS.get(chosen.name, ("", {}))
     if not known or not options.keys() <= fields.keys():
-        return [f"# schedule: {_toml(what)}, over the whole training"]
+        return [f"# schedule: {_choice(chosen)}, over the whole training"]
     more = "".join(
         fields[key].replace("{lr}", lr).replace("{}", _python(value))
         for key, value in options.items()

@@ -17,6 +17,7 @@ from lrtui.config.directory import read_experiment, read_origin
 from lrtui.errors import UserError
 from lrtui.frontend.snapshot import SILENT_SECONDS, view_only
 from lrtui.sweep import locks
+from lrtui.sweep.events import VersionError
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import State, Sweep, fold
@@ -106,7 +107,7 @@ def journal(case: Case) -> list[Finding]:
     for line, why in tail.faults[:_SHOWN]:
         what = f"line {line} is no event of this lrtui: {why}"
         hint = f"it is skipped; look at it: sed -n {line}l {shlex.quote(str(path))}"
-        if "journal version" in why:
+        if isinstance(why, VersionError):
             hint = "open the directory with the lrtui that wrote it"
         found.append(fail(what, hint, f"{path}:{line}"))
     if tail.bad > _SHOWN:
