@@ -13,6 +13,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+NO_ANSWER = 1
+"""Exit code of a sweep without an answer, and of one in which a run failed or was lost."""
+DETACHED = 130
+"""Exit code when the user left, with Ctrl-C or otherwise, and the runs continue."""
+
 
 class UserError(Exception):
     """Something the user can fix.

@@ -21,14 +21,19 @@ experiment directory, `RUN` a run (`r03`) or its learning rate (`3e-4`).
 
 | code | meaning |
 |---|---|
-| 0 | an answer |
-| 1 | some run failed or was lost, or none finished |
+| 0 | an answer: a learning rate, or the bracket of a sweep that is only a range test (`lr = "range"`) |
+| 1 | no answer, or some run failed or was lost; the verdict says which |
 | 2 | usage, a bad file, or a refused command |
 | 3 | internal error |
 | 4 | stopped by you |
 | 5 | the machine: disk, data, GPU |
 | 6 | owned by another host or user |
-| 130 | Ctrl-C, which only detaches |
+| 130 | you left, with Ctrl-C or `q`, and the runs continue |
+| 129, 143 | SIGHUP and SIGTERM, which only detach |
+
+These are the codes of `lrtui FILE.toml` and `lrtui DIR`, in the log and in the monitor alike. 0 is given only with an answer: leaving the monitor of a
+sweep that goes on is 130, viewing one that nobody runs is 1. A budget that ends a sweep before anything could be compared is 1. The verbs exit with
+0 when they have done what they say.
 """
 
 

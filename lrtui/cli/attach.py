@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lrtui.errors import NoAnswerError, OwnedElsewhereError, UserError
+from lrtui.errors import DETACHED, NoAnswerError, OwnedElsewhereError, UserError
 from lrtui.sweep.events import ReopenSweep
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
@@ -55,7 +54,7 @@ def ours(directory: Path) -> Path:
         OwnedElsewhereError: it is a copy, or of another host or user.
 
     """
-    why = foreign(existing(directory), fold(JournalTail(Layout(directory).journal).rest()))
+    why = foreign(existing(directory), _sweep(directory))
     if why:
         raise OwnedElsewhereError(why, str(directory), _how_to_own(directory))
     return directory
@@ -69,7 +68,7 @@ def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str
         OwnedElsewhereError: it cannot be owned from here, and --resume or --takeover was given.
 
     """
-    sweep = fold(JournalTail(Layout(directory).journal).rest())
+    sweep = _sweep(directory)
     why = "opened with --view" if view else foreign(directory, sweep)
     takeover = takeover and not view
     if why and not (takeover and _can_take_over(directory)):
@@ -134,15 +133,12 @@ def why_not_drawn() -> str:
 def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
     """Open the monitor, which sends at most so many bytes a second (0: any number); on leaving say how to come back.
 
+    Returns the exit code: of the sweep if it has ended, DETACHED if the runs continue.
+
     Raises:
         UserError: there is no terminal to draw on.
 
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UserError(
-            "the monitor draws on stderr and reads keys from stdin; one of them is not a terminal",
-            hint=f"use the log mode: lrtui {directory} --headless",
-        )
     from lrtui import tui
 
     code = tui.run(
@@ -152,7 +148,8 @@ def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
         most_bytes=most_bytes,
     )
     print(farewell(directory))
-    return code
+    closed = _sweep(directory).closed
+    return code or (DETACHED if closed is None else closed.code)
 
 
 def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
@@ -166,7 +163,7 @@ def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
 
 def farewell(directory: Path) -> str:
     """Return what the terminal shows after the monitor is left."""
-    sweep = fold(JournalTail(Layout(directory).journal).rest())
+    sweep = _sweep(directory)
     if sweep.closed is not None:
         return f"the sweep has ended: {clean(sweep.closed.why)}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
     alive, queued = len(sweep.alive()), len(sweep.queued())
@@ -174,3 +171,7 @@ def farewell(directory: Path) -> str:
         f"detached; {alive} running, {queued} queued; the runs continue\n"
         f"  attach again:  lrtui {directory}\n  print state:   lrtui status {directory}\n  stop them all: lrtui stop {directory}"
     )
+
+
+def _sweep(directory: Path) -> Sweep:
+    return fold(JournalTail(Layout(directory).journal).rest())

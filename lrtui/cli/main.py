@@ -11,9 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from lrtui import __version__
-from lrtui.cli.open import INTERRUPTED_EXIT
 from lrtui.cli.verbs import VERBS
-from lrtui.errors import MachineError, UserError
+from lrtui.errors import DETACHED, MachineError, UserError
 
 BUG_EXIT = 3
 
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lrtui: {error}" if not hasattr(error, "faults") else str(error), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        return INTERRUPTED_EXIT
+        return DETACHED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -68,9 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="lrtui",
         description="Finds the learning rate: one command, N learning rates, steered live, runs outlive the terminal.",
         usage="lrtui FILE.toml | DIR [options]\n       lrtui VERB DIR [RUN]",
-        epilog="Exit codes: 0 an answer; 1 some run failed or was lost, or none finished; 2 usage, a bad file, or a refused command; "
+        epilog="Exit codes of a sweep: 0 an answer; 1 no answer, or some run failed or was lost; 2 usage, a bad file, or a refused command; "
         "3 internal error; 4 stopped by you; 5 the machine (disk, data, GPU, no answer from the supervisor); "
-        "6 owned by another host or user; 130 Ctrl-C (detaches, runs continue).",
+        "6 owned by another host or user; 130 you left (Ctrl-C, q), the runs continue. Verbs: 0 done.",
     )
     parser.add_argument("--version", action="version", version=f"lrtui {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True, prog="lrtui")

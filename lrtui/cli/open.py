@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from lrtui.cli.arguments import add_max_bytes, add_overrides, add_ownership, max_bytes, overrides
-
-INTERRUPTED_EXIT = 130
+from lrtui.errors import DETACHED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if not log_mode:
         return attach.monitor(directory, why_view, most_bytes)
     code = _log(directory, options, why_view)
-    if code != INTERRUPTED_EXIT and not why_view and not options.plain:
+    if code != DETACHED and not why_view and not options.plain:
         _report(directory)
     return code
 

@@ -20,6 +20,7 @@ from typing_extensions import override
 from lrtui.analysis import study
 from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict import length, verdict
+from lrtui.errors import DETACHED, NO_ANSWER
 from lrtui.frontend.failure import about_output
 from lrtui.frontend.narration import event_text, named
 from lrtui.frontend.snapshot import DirectoryReader, Snapshot
@@ -30,7 +31,6 @@ from lrtui.sweep.state import Run, State, Sweep, group_of, group_words
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, amount_about, clock_time, duration, lr_text, number
 
-DETACHED = 130
 _LOOK_SECONDS = 0.25
 _PROGRESS_SECONDS = 5.0
 _ALONE_SECONDS = 10.0
@@ -51,7 +51,7 @@ def run(
 ) -> int:
     """Print what happens until the sweep is closed; return its exit code, or 130 where Ctrl-C or a closed pipe detached us.
 
-    With follow=False what there is is printed, and the code is 0 while the sweep is open. With start=False a sweep is followed
+    With follow=False what there is is printed, and the code is 1 while the sweep is open. With start=False a sweep is followed
     only while somebody owns it; no supervisor is started. `log` replaces lines and JSON; `heed` sees every look and ends the
     mode with the code that it returns (`plain` uses both).
 
@@ -118,7 +118,7 @@ def _follow(
         vain = snapshot.supervisor != "alive" and (snapshot.view_only or not start)
         if not snapshot.reading and (closed or not follow or vain):
             log.end(snapshot)
-            return closed.code if closed else 0
+            return closed.code if closed else NO_ANSWER
         if snapshot.supervisor == "alive" or snapshot.view_only or closed or not follow:
             alone_since = time.monotonic()
         elif start and time.monotonic() - alone_since > _ALONE_SECONDS:

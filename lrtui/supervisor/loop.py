@@ -279,8 +279,8 @@ class Supervisor:
         if failed is not None:
             self.append(ev.SweepClosed(code=failed.code, why=failed.why))
         elif sweep.brake is not None or (sweep.runs and not unfinished):
-            closed = exit_code(sweep)
-            self.append(verdict_event(sweep), closed)
+            found = verdict_event(sweep)
+            self.append(found, exit_code(sweep, answered=found.lr is not None))
         self.preparation.failure = None
 
     def _alert(self) -> None:

@@ -204,13 +204,12 @@ def is_fast_failure(run: Run, lines: int) -> bool | None:
     return run.ending.kind == "failed" and took < FAST_SECONDS and lines == 0
 
 
-def exit_code(sweep: Sweep) -> ev.SweepClosed:
-    """Return the end of a sweep in which nobody is alive and nothing more will be launched."""
+def exit_code(sweep: Sweep, *, answered: bool) -> ev.SweepClosed:
+    """Return the end of a sweep in which no run is alive and nothing more will be launched; code 0 only if it has an answer."""
     if sweep.stopping:
         return ev.SweepClosed(code=4, why=sweep.brake or "stopped by you")
     if sweep.budget_reached is not None:
-        judged = bool(sweep.rungs) or any(run.finished for run in sweep.trained())
-        return ev.SweepClosed(code=0 if judged else 1, why=sweep.budget_reached.why)
+        return ev.SweepClosed(code=0 if answered else 1, why=sweep.budget_reached.why)
     if sweep.brake is not None:
         return ev.SweepClosed(code=1, why=sweep.brake)
     runs = sweep.trained() or sweep.runs.values()
@@ -222,7 +221,10 @@ def exit_code(sweep: Sweep) -> ev.SweepClosed:
         return ev.SweepClosed(code=1, why="no run finished")
     if not any(run.finished for run in sweep.trained()):
         return _only_tested(sweep)
-    return ev.SweepClosed(code=0, why=f"{kinds.count('finished')} of {len(kinds)} runs finished")
+    finished = f"{kinds.count('finished')} of {len(kinds)} runs finished"
+    if not answered:
+        return ev.SweepClosed(code=1, why=f"{finished}, none with a value to compare")
+    return ev.SweepClosed(code=0, why=finished)
 
 
 def verdict_event(sweep: Sweep) -> ev.VerdictReached:
@@ -251,7 +253,7 @@ def _only_tested(sweep: Sweep) -> ev.SweepClosed:
         return ev.SweepClosed(code=1, why=f"no run finished{f'; {why}' if why else ''}")
     valleys = ", ".join(lr_rounded(tested.valley, "nowhere") for tested in answers)
     return ev.SweepClosed(
-        code=0, why=f"the range test's valley is at {valleys}: a bracket, not an answer"
+        code=0, why=f"the range test's valley is at {valleys}: a bracket, not a learning rate"
     )
 
 

@@ -161,7 +161,7 @@ def test_a_copy_is_shown_and_never_revived(tmp_path, monkeypatch):
     directory = make(tmp_path / "sweep", ["running"], elsewhere="copy")
     monkeypatch.setattr(log_mode, "ensure_supervisor", lambda _: pytest.fail("revived"))
     out = io.StringIO()
-    assert log_mode.run(directory, out=out) == 0
+    assert log_mode.run(directory, out=out) == 1
     assert "a copy of the directory" in out.getvalue()
 
 

@@ -128,7 +128,7 @@ def test_a_directory_that_can_only_be_viewed_takes_no_orders(lab) -> None:
     spoken.type("explain A")
     spoken.hears("running")
     spoken.type("quit")
-    assert spoken.child.wait(10) == 0
+    assert spoken.child.wait(10) == 130
 
 
 def test_it_ends_with_the_sweep_nothing_is_redrawn_and_no_control_character_comes_through(

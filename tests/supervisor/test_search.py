@@ -158,5 +158,5 @@ def test_the_range_test_alone_answers_with_a_bracket(lab):
     search(lab, lr='"range"')
     closed = lab.closed(60)
     assert closed.code == 0
-    assert "a bracket, not an answer" in closed.why
+    assert "a bracket, not a learning rate" in closed.why
     assert lab.sweep.trained() == []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from lrtui.errors import DETACHED
 from lrtui.frontend import requests
 from lrtui.frontend.explain import explanation
 from lrtui.frontend.failure import about_output
@@ -190,9 +191,10 @@ def _stop(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     talk.ask(asked, f"End the sweep? {live} will write a checkpoint and end.")
 
 
-def _quit(talk: Conversation, _snapshot: Snapshot, _words: list[str]) -> None:
+def _quit(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     talk.say(f"The runs continue. To come back: lrtui {talk.directory} --plain")
-    talk.left = 0
+    closed = snapshot.sweep.closed
+    talk.left = DETACHED if closed is None else closed.code
 
 
 @dataclass(frozen=True, slots=True)
