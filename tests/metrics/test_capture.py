@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrtui.metrics import MetricLog, Reading
+from lrtui.metrics import Measurement, MetricLog, Reading
+from lrtui.metrics.capture import Capture
 from lrtui.metrics.capture.misses import missing
 from lrtui.metrics.capture.objects import objects
 from lrtui.metrics.capture.records import records
@@ -372,3 +373,44 @@ def test_bad_input_costs_only_itself(tmp_path, junk):
     one, two = b'{"step": 1, "val_loss": 1}\n', b'\n{"step": 2, "val_loss": 2}\n'
     log = read(tmp_path, one + junk + two, STEPS)
     assert points(log, "val_loss") == [(1, 1), (2, 2)]
+
+
+ODD = [
+    b'{"step":2,"loss":1}{"step":3,"loss":2}\n',
+    b'{"step":2,\n"loss":1}\n{"step":3,"loss":1}\n',
+    b'{"step":2,\n"loss":1}{"step":3,"loss":1}\n',
+    b'{"step":2,"loss":1}\n\n{"step":3,"loss":1}\n',
+    b'{"step":2,"loss":1}\r\n{"step":3,"loss":1}\r\n',
+    b' {"step":2,"loss":1}\n{"step":3,"loss":1}\n',
+    b'{"step":2,"loss":"NaN"}\n{"step":3,"loss":1}\n',
+    b'{"step":0,"loss":1}\n{"step":3,"loss":1}\n',
+    b'{"step":1e9,"loss":1}\n{"step":3,"loss":1}\n',
+    b'{"loss":1}\n{"step":3,"loss":1}\n',
+    b'{"step":3,"loss":1,"new":2}\n{"step":2,"loss":1}\n',
+    b'{"step":2,"loss":1,"time":0.5,"epoch":1}\n{"step":3,"loss":1}\n{}\n',
+    b'{"step":2,"loss":1,"loss":2}\n{"step":3,"global_step":4,"loss":1}\n',
+]
+
+
+@pytest.mark.parametrize("lines", ODD)
+@pytest.mark.parametrize("stream", ["metric_lines", "text"])
+def test_a_block_is_read_as_its_lines_are(lines, stream):
+    """Blocks of plain lines are decoded in one call; nothing else may look like one."""
+    taken = []
+    for blocks in ([lines], [line + b"\n" for line in lines.split(b"\n")[:-1]]):
+        capture, found = Capture(STEPS), []
+        for block in [b'{"step":1,"loss":1,"time":0.1}\n' * 2, *blocks]:
+            getattr(capture, stream)(block, found)
+        taken.append((found, capture.state()))
+    assert repr(taken[0]) == repr(taken[1])
+
+
+def test_plain_blocks_are_decoded_in_one_call(monkeypatch):
+    capture, found = Capture(STEPS), []
+    capture.metric_lines(b'{"step":1,"loss":1,"time":0.1}\n', found)
+    monkeypatch.setattr(capture, "_lines", None)
+    block = b"".join(b'{"step":%d,"loss":0.5,"time":%d}\n' % (n, n) for n in range(2, 90))
+    assert capture.metric_lines(block, found) == 0
+    assert [m.level for m in found] == list(range(1, 90))
+    assert found[-1] == Measurement(89, 89, None, None, 89, {"loss": 0.5})
+    assert capture.complete == 89

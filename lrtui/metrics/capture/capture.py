@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import repeat
 
 import msgspec
 
@@ -62,7 +63,7 @@ class Capture:
         self._patterns = Patterns(reading.parse)
         self._metrics = _Stream(reading)
         self._output = _Stream(reading)
-        self._known: set[str] = set(AXES)
+        self._known: set[str] = set()
         """Names that were seen before and may pass: checking a record against them costs 0.1 us."""
         self._aliases: dict[str, tuple[str, int]] = {}
         """Those among them that say a position: (unit, rank)."""
@@ -122,7 +123,37 @@ class Capture:
 
     def metric_lines(self, block: bytes, found: list[Measurement]) -> int:
         """Append what the lines of metrics.jsonl measured; return how many of them were none."""
+        if self._plain_lines(block, self._metrics, found):
+            return 0
         return self._lines(block.split(b"\n"), self._metrics, found, self._untidy)
+
+    def _plain_lines(self, block: bytes, stream: _Stream, found: list[Measurement]) -> bool:
+        """Append what lines measured that are objects of known names at plain positions; return False if any is not.
+
+        Nearly every block is such: its lines are decoded in one call, 1.4 us a line of five fields.
+        """
+        positions, known = stream.positions, self._known
+        if block[:1] != b"{" or not self._is_quick(positions):
+            return False
+        try:
+            lines = _numbers.decode_lines(block)
+        except (ValueError, RecursionError):
+            return False
+        one_each = block.count(b"\n") == block.count(b"\n{") + 1 == len(lines)
+        levels = [fields.get(self._unit, 0.0) for fields in lines]
+        if not (one_each and min(levels) > 0.0 and max(levels) <= positions.limit) or not all(
+            map(known.issuperset, lines)
+        ):
+            return False
+        positions.came_to(levels[-1], max(levels))
+        axes = (
+            [fields.pop(axis, None) for fields in lines] if axis in known else repeat(None)
+            for axis in AXES
+        )
+        measured = list(map(Measurement, levels, *axes, lines))
+        stream.latest.extend(measured[-_KEPT:])
+        found += measured
+        return True
 
     def _lines(
         self,
@@ -133,7 +164,7 @@ class Capture:
     ) -> int:
         """Take lines; those that are not an object of numbers are for `otherwise`. Return how many were none.
 
-        What nearly every line is, known names at a plain position, is done here: 1.5 us a line of five fields.
+        Known names at a plain position are done here: 1.8 us a line of five fields.
         """
         none, before, decode, append = 0, len(found), _numbers.decode, found.append
         positions, known, unit = stream.positions, self._known, self._unit
@@ -188,7 +219,8 @@ class Capture:
         """Append what a script's output measured: objects in it, and what the patterns match."""
         if not self._patterns and b"{" not in block and (self._taken or self._looked >= _LOOKED):
             return
-        self._lines(records(block), self._output, found, self._untidy_text)
+        if not self._plain_lines(block, self._output, found):
+            self._lines(records(block), self._output, found, self._untidy_text)
 
     def _untidy_text(self, record: bytes, found: list[Measurement]) -> bool:
         """Take a record of text; return whether there is nothing in it."""
@@ -335,9 +367,11 @@ class Capture:
         return len(self._names) >= MOST_NAMES - len(self._kept)
 
     def _learn_name(self, name: str) -> bool:
-        axis = self._axis(name)
+        axis = None if name in AXES else self._axis(name)
         if axis is not None:
             self._aliases[name] = axis
+        elif name in AXES:
+            pass
         elif name in _SAYING_WHERE:
             return True
         elif (name in self._kept or not self._is_full()) and (
