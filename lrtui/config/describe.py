@@ -10,10 +10,10 @@ from typing import Any
 from lrtui.config.experiment import Experiment
 from lrtui.config.placeholders import ALIASES
 from lrtui.config.worker_command import argv
-from lrtui.search import RangeTest, Start, needs_range
+from lrtui.search import RangeTest, needs_range
 from lrtui.search.halving import cost
 from lrtui.search.range_test import STEPS
-from lrtui.sweep.events import Scalar
+from lrtui.sweep.events import RunQueued, Scalar
 from lrtui.sweep.state import Sweep, level_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_grouped, lr_text
@@ -66,7 +66,7 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
     return lines
 
 
-def _in_all(experiment: Experiment, starts: list[Start]) -> str:
+def _in_all(experiment: Experiment, starts: list[RunQueued]) -> str:
     """Return what the experiment costs, as far as that is known before the first run."""
     unit = ALIASES[experiment.unit]
     if experiment.keep == "all" and not needs_range(experiment.strategy):
@@ -80,10 +80,10 @@ def _in_all(experiment: Experiment, starts: list[Start]) -> str:
     return f"{test}, then {share}" if test else share
 
 
-def planned(experiment: Experiment) -> list[Start]:
+def planned(experiment: Experiment) -> list[RunQueued]:
     """Return the runs that the experiment starts with, in order."""
     decisions = experiment.strategy.decide(Sweep(), experiment.space())
-    return [decision for decision in decisions if isinstance(decision, Start)]
+    return [decision for decision in decisions if isinstance(decision, RunQueued)]
 
 
 def same_experiment(a: Experiment, b: Experiment) -> list[str]:
@@ -216,7 +216,7 @@ def _parallel(experiment: Experiment) -> str:
     return f"{count}{gpus}{devices}"
 
 
-def _runs(starts: list[Start]) -> list[str]:
+def _runs(starts: list[RunQueued]) -> list[str]:
     """Return one line per run, with the settings that differ between runs."""
     names = list(dict.fromkeys(name for start in starts for name in start.setting.values))
     columns = [_row(start, names) for start in starts]
@@ -235,7 +235,7 @@ def _runs(starts: list[Start]) -> list[str]:
     return [*lines, *([f"  and {hidden} more"] * (hidden > 0))]
 
 
-def _row(start: Start, names: list[str]) -> list[str]:
+def _row(start: RunQueued, names: list[str]) -> list[str]:
     """Return what a run has, in columns; "" if it has no value for a name, as the base of a study."""
     setting = start.setting
     values = (
@@ -251,7 +251,7 @@ def _row(start: Start, names: list[str]) -> list[str]:
     ]
 
 
-def _first_command(experiment: Experiment, start: Start) -> str:
+def _first_command(experiment: Experiment, start: RunQueued) -> str:
     """Return the command of the first run as one could type it; values known only at launch are in capitals."""
     setting = start.setting
     context: dict[str, Scalar] = {

@@ -7,7 +7,7 @@ from lrtui.search.listed import Listed
 from lrtui.search.per_optimizer import PerOptimizer
 from lrtui.search.random import Random
 from lrtui.search.range_test import RangeTest
-from lrtui.search.strategy import Close, Decision, Promote, Prune, Space, Start, Strategy
+from lrtui.search.strategy import Decision, Space, Strategy
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "grid": Grid,
@@ -41,17 +41,13 @@ __all__ = [
     "WORDS",
     "Auto",
     "Bayes",
-    "Close",
     "Decision",
     "Grid",
     "Listed",
     "PerOptimizer",
-    "Promote",
-    "Prune",
     "Random",
     "RangeTest",
     "Space",
-    "Start",
     "Strategy",
     "needs_range",
     "searches",

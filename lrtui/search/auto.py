@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lrtui.search.halving import finalists, joined, race, seed_finalists
 from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import readable
-from lrtui.search.strategy import Decision, Space, Start, at
+from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Run, Sweep, group_of
@@ -68,7 +68,7 @@ class Auto:
         if may_widen and not late and early is not None and early.kept:
             next_one = _beyond(sweep, cell, sweep.runs[early.kept[0]], rates, ceiling)[:1]
             if next_one:
-                return [Start(at(cell, lr), space.seed, first) for lr in next_one]
+                return [start(at(cell, lr), space.seed, first) for lr in next_one]
         decisions = race(sweep, space, cell, rates, late)
         if decisions is not None:
             return decisions
@@ -76,7 +76,7 @@ class Auto:
         if may_widen and best is not None:
             more = _beyond(sweep, cell, best, (*rates, *late), ceiling)
             if more:
-                return [Start(at(cell, lr), space.seed, first) for lr in more]
+                return [start(at(cell, lr), space.seed, first) for lr in more]
         return seed_finalists(sweep, space, cell)
 
     def _bracket(

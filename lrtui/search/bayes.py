@@ -14,7 +14,7 @@ from lrtui.analysis import gaussian_process
 from lrtui.analysis.averages import mean
 from lrtui.search.halving import joined, race, seed_finalists
 from lrtui.search.rounding import readable
-from lrtui.search.strategy import Decision, Space, Start, at
+from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Run, Sweep, group_of
 from lrtui.text.format import lr_text
@@ -62,7 +62,7 @@ class Bayes:
         more = self._promising(sweep, space, cell, min(PAIR, left)) if left > 0 else []
         if more:
             first = space.rungs_of(cell)[0]
-            return [Start(at(cell, lr), space.seed, first) for lr in more]
+            return [start(at(cell, lr), space.seed, first) for lr in more]
         return seed_finalists(sweep, space, cell)
 
     def _begin(self) -> tuple[float, ...]:

@@ -34,7 +34,7 @@ class Grid:
         return (self.from_, *sorted(between), self.to)
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        """Return a run for all that the sweep does not have, and what its rungs decide."""
         return search(sweep, space, self.rates(space.seed))
 
     def describe(self) -> str:

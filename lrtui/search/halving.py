@@ -20,17 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrtui.search.strategy import (
-    Close,
     Decision,
-    Promote,
-    Prune,
     Space,
-    Start,
     at,
     find,
+    start,
     start_all,
 )
-from lrtui.sweep.events import GroupKey, RungClosed, Setting
+from lrtui.sweep.events import GroupKey, RunEnded, RungClosed, RunPromoted, Setting
 from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
 from lrtui.text.format import amount, lr_rounded, number
 
@@ -66,7 +63,7 @@ def race(
     runs = {lr: find(sweep, at(cell, lr), space.seed) for lr in (*rates, *late)}
     missing = [lr for lr, run in runs.items() if run is None]
     if missing:
-        return [Start(at(cell, lr), space.seed, rungs[0]) for lr in missing]
+        return [start(at(cell, lr), space.seed, rungs[0]) for lr in missing]
     racing = [run for run in runs.values() if run is not None and run.origin == "strategy"]
     contenders = [run for run in racing if run.setting.lr in rates]
     decisions: list[Decision] = []
@@ -110,7 +107,7 @@ def joined(
 def seed_finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
     """Return the further seeds of the settings that came to the end, the same seeds for all."""
     return [
-        Start(run.setting, space.seed + i, space.horizon)
+        start(run.setting, space.seed + i, space.horizon)
         for i in range(1, space.seeds)
         for run in finalists(sweep, space, cell)
         if find(sweep, run.setting, space.seed + i) is None
@@ -177,7 +174,9 @@ class _Judged:
     reached: Reached
 
 
-def _close(sweep: Sweep, group: GroupKey, rung: float, contenders: list[Run], rule: _Rule) -> Close:
+def _close(
+    sweep: Sweep, group: GroupKey, rung: float, contenders: list[Run], rule: _Rule
+) -> RungClosed:
     """Return the decision of a rung at which all contenders have been judged."""
     waiting = [run for run in contenders if run.state is State.WAITING]
     seen = {run.id: value_at(run, rung) for run in waiting}
@@ -190,7 +189,7 @@ def _close(sweep: Sweep, group: GroupKey, rung: float, contenders: list[Run], ru
     leaving += [each.run.id for each in judged if each.reached.value is None]
     if unseen:
         why += f"; {len(unseen)} not evaluated yet, so not judged"
-    return Close(
+    return RungClosed(
         group=group,
         level=rung,
         kept=(*(each.run.id for each in kept), *(run.id for run in unseen)),
@@ -274,11 +273,11 @@ def _standard_error(sweep: Sweep, value: float) -> float:
     return scale * math.sqrt(share * (1 - share) / data.val) if 0 <= share <= 1 else 0.0
 
 
-def _carry_out(sweep: Sweep, closed: RungClosed | Close, further: float) -> list[Decision]:
+def _carry_out(sweep: Sweep, closed: RungClosed, further: float) -> list[Decision]:
     """Return what a closed rung still has to do to the runs that wait at it."""
     of = len(closed.kept) + len(closed.pruned)
     waiting = _waiting(sweep, closed.kept, closed.level)
-    decisions: list[Decision] = [Promote(run.id, further) for run in waiting]
+    decisions: list[Decision] = [RunPromoted(run=run.id, until=further) for run in waiting]
     for run in _waiting(sweep, closed.pruned, closed.level):
         place = len(closed.kept) + closed.pruned.index(run.id) + 1
         decisions.append(_prune(sweep, run, closed, f"{_nth(place)} of {of}"))
@@ -297,21 +296,23 @@ def _hold_against(
             continue
         reached = value_at(run, closed.level)
         if reached is None or _beats(sweep, reached, closed.cut):
-            decisions.append(Promote(run.id, further))
+            decisions.append(RunPromoted(run=run.id, until=further))
         else:
             decisions.append(_prune(sweep, run, closed, "joined late"))
     return decisions
 
 
-def _prune(sweep: Sweep, run: Run, closed: RungClosed | Close, place: str) -> Prune:
+def _prune(sweep: Sweep, run: Run, closed: RungClosed, place: str) -> RunEnded:
     unit = sweep.plan.unit if sweep.plan else ""
     metric = sweep.plan.metric if sweep.plan else "value"
     reached = value_at(run, closed.level)
     where = f"at {unit} {amount(closed.level)}"
     if reached is None or reached.value is None:
-        return Prune(run.id, f"nan: {metric} was not finite {where}", "diverged", "nan")
+        why = f"nan: {metric} was not finite {where}"
+        return RunEnded(run=run.id, attempt=len(run.attempts), kind="diverged", why=why, rule="nan")
     cut = "" if closed.cut is None else f", cut {number(closed.cut)}"
-    return Prune(run.id, f"beaten: {place} {where} ({metric} {number(reached.value)}{cut})")
+    why = f"beaten: {place} {where} ({metric} {number(reached.value)}{cut})"
+    return RunEnded(run=run.id, attempt=len(run.attempts), kind="pruned", why=why, rule="beaten")
 
 
 def _waiting(sweep: Sweep, ids: tuple[str, ...], level: float) -> list[Run]:

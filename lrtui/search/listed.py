@@ -26,7 +26,7 @@ class Listed:
         return self.lr
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        """Return a run for all that the sweep does not have, and what its rungs decide."""
         return search(sweep, space, self.lr)
 
     def describe(self) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lrtui.search.strategy import Decision, Space, Start, Strategy
+from lrtui.search.strategy import Decision, Space, Strategy
 from lrtui.sweep.choice import choice_of
+from lrtui.sweep.events import RunQueued
 from lrtui.sweep.state import Sweep
 
 
@@ -31,7 +32,7 @@ class PerOptimizer:
             if name in self.by_optimizer
             for decision in self.by_optimizer[name].decide(sweep, space.only(name))
         ]
-        return sorted(decided, key=lambda d: d.seed if isinstance(d, Start) else -1)
+        return sorted(decided, key=lambda d: d.seed if isinstance(d, RunQueued) else -1)
 
     def describe(self) -> str:
         """Return each optimizer's LRs in words."""

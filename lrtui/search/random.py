@@ -39,7 +39,7 @@ class Random:
         return tuple(readable((10**draw for draw in draws), self.from_, self.to))
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for all that the sweep does not have, and what its rungs decide."""
+        """Return a run for all that the sweep does not have, and what its rungs decide."""
         return search(sweep, space, self.rates(space.seed))
 
     def describe(self) -> str:

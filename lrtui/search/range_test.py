@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lrtui.search.strategy import Decision, Space, Start, at
+from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.events import RangeTested, Setting
 from lrtui.sweep.state import Run, State, Sweep, group_of
 from lrtui.text.format import lr_text
@@ -149,7 +149,7 @@ class RangeTest:
         return 1
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a Start for every test that the sweep does not have."""
+        """Return a run for every test that the sweep does not have."""
         starts = [start for cell in space.cells() for start in missing_test(sweep, space, cell)]
         return [start for i, start in enumerate(starts) if start not in starts[:i]]
 
@@ -159,10 +159,10 @@ class RangeTest:
 
 
 def missing_test(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
-    """Return a Start for the range test of a cell, if the sweep has none; schedules share one, for it uses none."""
+    """Return a run for the range test of a cell, if the sweep has none; schedules share one, for it uses none."""
     if test_of(sweep, space, cell) is not None:
         return []
-    return [Start(at(_shared(space, cell), FROM), space.seed, space.horizon, TO, STEPS)]
+    return [start(at(_shared(space, cell), FROM), space.seed, space.horizon, TO, STEPS)]
 
 
 def test_of(sweep: Sweep, space: Space, cell: Setting) -> Run | None:

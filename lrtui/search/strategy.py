@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from lrtui.sweep.choice import choice_of
-from lrtui.sweep.events import EndingKind, GroupKey, Rule, Scalar, Setting
+from lrtui.sweep.events import RunEnded, RungClosed, RunPromoted, RunQueued, Scalar, Setting
 from lrtui.sweep.state import Run, Sweep, group_of
 
 
@@ -94,49 +94,8 @@ class Space:
         return self.rungs.get(cell.schedule) or (self.horizon,)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A run is to be queued that the sweep does not have."""
-
-    setting: Setting
-    seed: int
-    until: float
-    lr_to: float = 0.0
-    lr_steps: int = 0
-    """Above 0: a range test."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """All settings of a group have been compared at one length."""
-
-    group: GroupKey
-    level: float
-    kept: tuple[str, ...]
-    pruned: tuple[str, ...]
-    cut: float | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """A waiting run is to go on to `until`."""
-
-    run: str
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prune:
-    """A waiting run is to end."""
-
-    run: str
-    why: str
-    kind: EndingKind = "pruned"
-    rule: Rule = "beaten"
-
-
-Decision = Start | Close | Promote | Prune
+Decision = RunQueued | RungClosed | RunPromoted | RunEnded
+"""A new run has no id yet: the supervisor names it."""
 
 
 class Strategy(Protocol):
@@ -156,8 +115,17 @@ class Strategy(Protocol):
         ...
 
 
+def start(
+    setting: Setting, seed: int, until: float, lr_to: float = 0.0, lr_steps: int = 0
+) -> RunQueued:
+    """Return a run that the sweep does not have; with `lr_steps` above 0, a range test."""
+    return RunQueued(
+        run="", setting=setting, seed=seed, until=until, lr_to=lr_to, lr_steps=lr_steps
+    )
+
+
 def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:
-    """Return a full-length Start for every setting and seed that the sweep does not have.
+    """Return a full-length run for every setting and seed that the sweep does not have.
 
     All settings get their first seed before any gets its second. A run that exists is never started again, whoever
     asked for it; the other runs that a user added are not looked at.
@@ -165,7 +133,7 @@ def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Deci
     settings = [at(cell, lr) for cell in space.cells() for lr in rates]
     wanted = [(setting, space.seed + i) for i in range(space.seeds) for setting in settings]
     return [
-        Start(setting, seed, space.horizon)
+        start(setting, seed, space.horizon)
         for setting, seed in wanted
         if find(sweep, setting, seed) is None
     ]

@@ -7,8 +7,12 @@ done. Both need only the sweep, so if the supervisor dies while a command is hal
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
+import msgspec
+
+from lrtui.search.strategy import Decision
 from lrtui.supervisor.budget import halt_runs
 from lrtui.sweep import events as ev
 from lrtui.sweep.allowed import (
@@ -85,14 +89,21 @@ def settled(command: AnyCommand, sweep: Sweep) -> Answer | None:
             assert_never(command)
 
 
-def next_id(sweep: Sweep, ahead: int = 0, *, range_test: bool = False) -> str:
-    """Return the id of the next run, r01, r02, ..., or range test, t01, ...; `ahead` ids are taken and not yet journalled.
+def with_ids(decisions: Iterable[Decision], sweep: Sweep) -> list[AnyEvent]:
+    """Return a strategy's decisions with the ids of new runs: r01, r02, ..., of range tests t01, t02, ..."""
+    ids = {False: _free_ids(sweep, "r"), True: _free_ids(sweep, "t")}
+    return [
+        msgspec.structs.replace(each, run=next(ids[each.lr_steps > 0]))
+        if isinstance(each, ev.RunQueued)
+        else each
+        for each in decisions
+    ]
 
-    The first free one: if a damaged journal line has hidden a run, the same run comes back under its own id.
-    """
-    prefix = "t" if range_test else "r"
+
+def _free_ids(sweep: Sweep, prefix: str) -> Iterator[str]:
+    """Yield free ids, the first first: if a damaged journal line has hidden a run, it comes back under its own id."""
     names = (f"{prefix}{number:02d}" for number in itertools.count(1))
-    return next(itertools.islice((name for name in names if name not in sweep.runs), ahead, None))
+    return (name for name in names if name not in sweep.runs)
 
 
 def _add(command: ev.AddRun, sweep: Sweep) -> AnyEvent:
@@ -100,7 +111,7 @@ def _add(command: ev.AddRun, sweep: Sweep) -> AnyEvent:
     assert wanted is not None  # noqa: S101  # `refusal` has seen to it
     setting, seed = wanted
     return ev.RunQueued(
-        run=next_id(sweep),
+        run=next(_free_ids(sweep, "r")),
         setting=setting,
         seed=seed,
         until=_plan(sweep).horizon,

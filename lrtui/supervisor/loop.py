@@ -23,7 +23,7 @@ from lrtui.supervisor.auto_parallel import AutoParallel, Pace
 from lrtui.supervisor.budget import halted, overspent, steady_clock
 from lrtui.supervisor.circuit_breaker import CircuitBreaker
 from lrtui.supervisor.command_queue import CommandQueue
-from lrtui.supervisor.deciding import events_of
+from lrtui.supervisor.commands import with_ids
 from lrtui.supervisor.health_check import judged
 from lrtui.supervisor.launch_queue import LaunchQueue
 from lrtui.supervisor.outcome import after_loss, conclude, exit_code, verdict_event
@@ -258,9 +258,8 @@ class Supervisor:
             return  # a strategy sees nothing but the sweep
         self._decided_n = self.sweep.n
         if self.sweep.brake is None:
-            self.append(
-                *events_of(self.experiment.strategy.decide(self.sweep, self.space), self.sweep)
-            )
+            decisions = self.experiment.strategy.decide(self.sweep, self.space)
+            self.append(*with_ids(decisions, self.sweep))
 
     def _data_ready(self) -> bool:
         """Return whether the data is prepared; if it is not, begin or follow its preparation."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lrtui.search import Space, Strategy
-from lrtui.supervisor.deciding import events_of
+from lrtui.supervisor.commands import with_ids
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, State, Sweep, apply
 
@@ -59,7 +59,7 @@ class Simulation:
 
     def step(self) -> bool:
         """Decide, launch, let one run end; False when all is done."""
-        decided = events_of(self.strategy.decide(self.sweep, self.space), self.sweep)
+        decided = with_ids(self.strategy.decide(self.sweep, self.space), self.sweep)
         self.say(*decided)
         for run in self.sweep.queued()[: self.parallel - len(self.sweep.alive())]:
             number = len(run.attempts) + 1

@@ -15,8 +15,8 @@ from lrtui.search import (
     PerOptimizer,
     Random,
     Space,
-    Start,
 )
+from lrtui.sweep.events import RunQueued
 from lrtui.sweep.state import Run, State, Sweep
 
 SGD = '{"sgd":{"momentum":0.9}}'
@@ -107,7 +107,7 @@ def test_every_setting_gets_its_first_seed_before_any_gets_its_second(strategy, 
     assert seeds == sorted(seeds)
     assert set(seeds) == set(range(space.seed, space.seed + space.seeds))
     assert {start.until for start in starts} == {space.horizon}
-    assert all(isinstance(start, Start) for start in starts)
+    assert all(isinstance(start, RunQueued) for start in starts)
     settings_of = [{identity(s)[:-1] for s in starts if s.seed == seed} for seed in set(seeds)]
     assert all(each == settings_of[0] for each in settings_of)
 
