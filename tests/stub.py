@@ -2,6 +2,8 @@
 
 usage: stub.py ORACLE RUN LR UNTIL CHECKPOINT [--sleep S] [--ignore-term] [--fork] [--setsid] [--nan] [--fail]
 
+While there is a file ORACLE/hold, an attempt makes no more steps than the number in it.
+
 Two workers of one run are seen because each takes a non-blocking flock on ORACLE/RUN.lock, outside the experiment: the second
 writes to ORACLE/RUN.doubled. Every step is appended to ORACLE/RUN.steps *after* its metric line was written.
 """
@@ -67,8 +69,18 @@ def main(words):
         time.sleep(600)
     if "--setsid" in flags:
         subprocess.Popen(["sleep", "600"], start_new_session=True)
-    for _ in train(words, os.environ):
+    for made, _ in enumerate(train(words, os.environ)):
         time.sleep(pause(flags))
+        while made >= allowed(oracle):
+            time.sleep(0.01)
+
+
+def allowed(oracle):
+    try:
+        with open(f"{oracle}/hold") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return float("inf")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,15 @@ class Lab:
 
         return until(ready)
 
+    def hold(self, steps: int) -> None:
+        """Let no attempt of the stub make more than `steps` steps until `release`, so that runs live while a test looks at them."""
+        whole = self.folder / "hold"
+        whole.write_text(str(steps))
+        whole.rename(self.oracle / "hold")
+
+    def release(self) -> None:
+        (self.oracle / "hold").unlink()
+
     def told(self, run: str = "r01") -> int:
         file = self.oracle / f"{run}.steps"
         return len(file.read_text().splitlines()) if file.exists() else 0
