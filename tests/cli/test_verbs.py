@@ -1,4 +1,4 @@
-"""The command line as a person meets it: real processes, real exit codes."""
+"""The command line as a person meets it: its words, what it prints, its exit codes."""
 
 import json
 import os
@@ -30,7 +30,8 @@ def test_one_command_trains_ranks_and_reports(lab):
     lab.directory = lab.folder / "runs/lab"
 
 
-def test_where_stdout_is_no_terminal_the_log_mode_runs_and_json_is_json(lab):
+def test_where_stdout_is_no_terminal_the_log_mode_runs_and_json_is_json(in_process):
+    lab = in_process
     done = lab.lrtui(str(lab.toml(steps=3)), "--json")
     assert done.returncode == 0
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -39,7 +40,8 @@ def test_where_stdout_is_no_terminal_the_log_mode_runs_and_json_is_json(lab):
 
 
 def test_the_second_lrtui_attaches_to_the_first(lab):
-    file = lab.toml(steps=60)
+    lab.hold(2)
+    file = lab.toml()
     first = subprocess.Popen(
         [sys.executable, "-m", "lrtui", str(file), "--headless"],
         cwd=lab.folder,
@@ -47,15 +49,20 @@ def test_the_second_lrtui_attaches_to_the_first(lab):
     )
     lab.directory = lab.folder / "runs/lab"
     lab.running()
-    second = lab.lrtui(str(file), "--headless")
+    words = [sys.executable, "-m", "lrtui", str(file), "--headless"]
+    with subprocess.Popen(words, cwd=lab.folder, stdout=subprocess.PIPE, text=True) as second:
+        assert second.stdout.readline()  # it follows the sweep
+        lab.release()
+        second.communicate()
     assert second.returncode == 0
-    assert first.wait(30) == 0
+    assert first.wait(300) == 0
     assert len(lab.events("SweepOpened")) == 1
     assert lab.doubled() == []
 
 
 def test_ctrl_c_detaches_and_says_how_to_come_back(lab):
-    file = lab.toml(steps=100)
+    lab.hold(2)
+    file = lab.toml()
     first = subprocess.Popen(
         [sys.executable, "-m", "lrtui", str(file), "--headless"],
         cwd=lab.folder,
@@ -66,17 +73,19 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(lab):
     lab.directory = lab.folder / "runs/lab"
     lab.running()
     first.send_signal(signal.SIGINT)
-    out, _ = first.communicate(timeout=20)
+    out, _ = first.communicate(timeout=300)
+    lab.release()
     assert first.returncode == 130
     assert "lrtui stop" in out
     assert lab.closed().code == 0
 
 
-def test_every_interactive_act_has_its_verb(lab):
+def test_every_interactive_act_has_its_verb(in_process):
+    lab = in_process
     lab.start(lrs="1e-3, 3e-4", steps=100_000)
     lab.running("r01", 2)
     lab.running("r02", 2)
-    directory = str(lab.directory)
+    directory = str(in_process.directory)
 
     def ok(*words):
         done = lab.lrtui(*words)
@@ -100,7 +109,8 @@ def test_every_interactive_act_has_its_verb(lab):
     assert lab.left() == []
 
 
-def test_looking_never_revives_a_supervisor(lab):
+def test_looking_never_revives_a_supervisor(in_process):
+    lab = in_process
     lab.start(steps=400)
     lab.running()
     lab.kill_supervisor()
@@ -118,16 +128,19 @@ def test_looking_never_revives_a_supervisor(lab):
 
 
 def test_lrtui_on_a_directory_with_a_dead_supervisor_revives_it(lab):
-    lab.start(lrs="1e-3, 1e-2, 1e-1", steps=60)
+    lab.hold(2)
+    lab.start(lrs="1e-3, 1e-2, 1e-1")
     lab.running()
     lab.kill_supervisor()
+    lab.release()
     (lab.directory / "beat").unlink(missing_ok=True)
     assert lab.lrtui(str(lab.directory), "--headless").returncode == 0
     assert lab.doubled() == []
     assert len(lab.sweep.runs) == 3
 
 
-def test_stopped_sweeps_are_viewed_and_resume_goes_on(lab, monkeypatch):
+def test_stopped_sweeps_are_viewed_and_resume_goes_on(in_process, monkeypatch):
+    lab = in_process
     monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},linger=0.1")
     lab.start(lrs="1e-3, 1e-2, 1e-1", steps=60)
     lab.running()
@@ -138,7 +151,8 @@ def test_stopped_sweeps_are_viewed_and_resume_goes_on(lab, monkeypatch):
     assert {run.ending.kind for run in lab.sweep.runs.values()} == {"finished"}
 
 
-def test_an_edited_file_is_said_and_nothing_is_lost(lab):
+def test_an_edited_file_is_said_and_nothing_is_lost(in_process):
+    lab = in_process
     file = lab.toml(steps=3)
     assert lab.lrtui(str(file), "--headless").returncode == 0
     text = file.read_text()
@@ -153,7 +167,8 @@ def test_an_edited_file_is_said_and_nothing_is_lost(lab):
     assert (lab.folder / "runs/lab-2/report.json").exists()
 
 
-def test_a_directory_of_another_experiment_is_not_touched(lab):
+def test_a_directory_of_another_experiment_is_not_touched(in_process):
+    lab = in_process
     assert lab.lrtui(str(lab.toml(steps=3)), "--headless", "--dir", "here").returncode == 0
     other = lab.folder / "other.toml"
     other.write_text(lab.toml(steps=7).read_text())
@@ -162,15 +177,16 @@ def test_a_directory_of_another_experiment_is_not_touched(lab):
     assert "another experiment" in done.stderr
 
 
-def test_a_copy_is_view_only_and_its_original_is_left_alone(lab):
+def test_a_copy_is_view_only_and_its_original_is_left_alone(in_process):
+    lab = in_process
     lab.start(steps=300)
-    pid = lab.running().attempts[-1].pid
+    lab.running()
     copy = lab.folder / "copy"
     shutil.copytree(lab.directory, copy)
     done = lab.lrtui("kill", str(copy), "r01")
     assert done.returncode == 6, done.stdout + done.stderr
     assert "copy" in done.stderr
-    os.kill(pid, 0)
+    assert lab.left()
     assert lab.lrtui("status", str(copy)).returncode == 0
     assert lab.send(ev.StopSweep()).ok
 
@@ -186,7 +202,8 @@ def test_a_copy_is_view_only_and_its_original_is_left_alone(lab):
         (["frobnicate"], 2, "no such file"),
     ],
 )
-def test_mistakes_end_with_a_remedy_and_no_traceback(lab, words, code, says):
+def test_mistakes_end_with_a_remedy_and_no_traceback(in_process, words, code, says):
+    lab = in_process
     done = lab.lrtui(*words)
     assert done.returncode == code
     assert says in done.stderr
@@ -202,9 +219,9 @@ def test_a_command_that_fails_at_once_brakes_the_queue_with_its_own_words(lab):
 
 
 def test_a_sweep_without_its_data_ends_with_5_and_says_where_to_put_it(lab):
-    done = lab.lrtui(
-        str(EXPERIMENTS / "cifar100.toml"), "--headless", "--set", "data_dir=nothing-here"
-    )
+    proxy = "http://127.0.0.1:9"  # nobody listens: whatever network there is cannot be reached
+    words = [str(EXPERIMENTS / "cifar100.toml"), "--headless", "--set", "data_dir=nothing-here"]
+    done = lab.lrtui(*words, env={**os.environ, "http_proxy": proxy, "https_proxy": proxy})
     assert done.returncode == 5
     assert "cifar-100-python.tar.gz" in done.stdout + done.stderr
     assert "--dataset synthetic" in done.stdout + done.stderr

@@ -282,10 +282,11 @@ TRAINER = Workload(write_training, pause_seconds=2.5, seconds=600)
 SHARED = Workload(write_shared, pause_seconds=2.5, seconds=600)
 
 
-def campaign(kills: int, seed: int, workload: Workload = STUBS) -> Outcome:
+def campaign(kills: int, seed: int, workload: Workload = STUBS, victim: str = "") -> Outcome:
+    """Return what came of at least so many kills, of which one at least hit `victim`."""
     rng = random.Random(seed)
     outcome = Outcome()
-    while sum(outcome.kills.values()) < kills:
+    while sum(outcome.kills.values()) < kills or (victim and not outcome.kills[victim]):
         trial(rng, outcome, workload)
     return outcome
 

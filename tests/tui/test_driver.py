@@ -60,7 +60,7 @@ ACTS = st.lists(PUT | SEND | st.tuples(st.just("forget")), min_size=1, max_size=
 
 
 @given(acts=ACTS, size=st.tuples(st.integers(3, 20), st.integers(1, 5)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)  # 50, and 1,000 in a campaign
 def test_after_any_updates_the_screen_equals_a_full_repaint(
     acts: list[tuple], size: tuple[int, int]
 ) -> None:
