@@ -11,7 +11,7 @@ from lrtui.config.experiment import Experiment, Objective
 from lrtui.config.file import load
 from lrtui.config.override import override
 from lrtui.config.validation import parse
-from lrtui.config.worker_command import argv, environment
+from lrtui.config.worker_command import argv, environment, own_environment, own_files
 
 __all__ = [
     "Experiment",
@@ -21,6 +21,8 @@ __all__ = [
     "environment",
     "load",
     "override",
+    "own_environment",
+    "own_files",
     "parse",
     "planned",
     "same_experiment",

@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from lrtui.config.experiment import Experiment
-from lrtui.config.placeholders import ALIASES
-from lrtui.config.worker_command import argv
+from lrtui.config.placeholders import ALIASES, has_condition
+from lrtui.config.worker_command import argv, own_environment, own_files
 from lrtui.search import RangeTest, needs_range
 from lrtui.search.halving import cost
 from lrtui.search.range_test import STEPS
@@ -20,6 +20,7 @@ from lrtui.text.format import amount_grouped, lr_text
 from lrtui.train.options import AUTO, PRECISIONS
 
 _RUNS_SHOWN = 40
+_LINES_SHOWN = 20
 
 
 def describe(experiment: Experiment) -> list[str]:
@@ -41,7 +42,7 @@ def describe(experiment: Experiment) -> list[str]:
     lines = [f"{name:<11} {text}" for name, text in facts]
     lines += ["", *_runs(starts)]
     if starts:
-        lines += ["", "command of the first run:", f"  {_first_command(experiment, starts[0])}"]
+        lines += ["", *_first_run(experiment, starts[0])]
     if experiment.notes:
         lines += ["", *(f"note: {note}" for note in experiment.notes)]
     return [clean(line) for line in lines]
@@ -99,6 +100,8 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
     """Return the values that decide what an experiment runs, by the keys of the file."""
     given: dict[str, Any] = {
         "command": experiment.command,
+        "env": dict(experiment.env),
+        "files": experiment.files,
         "dataset": experiment.dataset,
         "model": experiment.model,
         "optimizer": experiment.optimizers,
@@ -251,10 +254,26 @@ def _row(start: RunQueued, names: list[str]) -> list[str]:
     ]
 
 
-def _first_command(experiment: Experiment, start: RunQueued) -> str:
-    """Return the command of the first run as one could type it; values known only at launch are in capitals."""
+def _first_run(experiment: Experiment, start: RunQueued) -> list[str]:
+    """Return the command of the first run as one could type it, and the files that it gets."""
+    context = _first_context(experiment, start)
+    env = [f"{name}={value}" for name, value in own_environment(experiment, context).items()]
+    lines = ["command of the first run:", f"  {shlex.join([*env, *argv(experiment, context)])}"]
+    if has_condition(experiment.command or ()):
+        again = shlex.join([*env, *argv(experiment, context, resumed=True)])
+        lines += ["command that continues it from its checkpoint:", f"  {again}"]
+    for path, text in own_files(experiment, context):
+        content = text.splitlines()
+        lines += [f"{path}:", *(f"  {line}" for line in content[:_LINES_SHOWN])]
+        if len(content) > _LINES_SHOWN:
+            lines.append(f"  and {len(content) - _LINES_SHOWN} more lines")
+    return lines
+
+
+def _first_context(experiment: Experiment, start: RunQueued) -> dict[str, Scalar]:
+    """Return the values of the first run; those known only at launch are in capitals."""
     setting = start.setting
-    context: dict[str, Scalar] = {
+    return {
         **setting.values,
         "lr": setting.lr,
         "optimizer": setting.optimizer,
@@ -270,4 +289,3 @@ def _first_command(experiment: Experiment, start: RunQueued) -> str:
         "threads": "THREADS",
         **({"precision": "PRECISION"} if experiment.precision == AUTO else {}),
     }
-    return shlex.join(argv(experiment, context))

@@ -139,6 +139,10 @@ def _create(
         origin = Origin(str(file.resolve()), os.getcwd(), sys.executable)
         frozen = override(experiment.text, {**overrides, "name": experiment.name})
         write_atomic(layout.experiment, frozen.encode())
+        for each in experiment.files:
+            template = layout.templates / each.name
+            template.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(template, each.text.encode())
         write_atomic(layout.root / "origin.json", msgspec.json.encode(origin))
         write_atomic(layout.format, f"{FORMAT}\n".encode())
         os.rename(made, directory)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lrtui.config.alerts_section import Alerts
+from lrtui.config.files_section import Template
 from lrtui.config.rungs import decays, rungs, share_of, warmup
 from lrtui.search import Space, Strategy
 from lrtui.sweep.events import Scalar, Unit
@@ -47,6 +48,10 @@ class Experiment:
 
     command: tuple[str, ...] | None
     """The argv of the user's own script, with placeholders; None for the built-in trainer."""
+    env: Mapping[str, str]
+    """Environment variables of the user's own script, with placeholders."""
+    files: tuple[Template, ...]
+    """[files]: what is written to each run's directory."""
 
     dataset: str
     """"" for custom scripts."""

@@ -12,6 +12,7 @@ from lrtui.config.experiment import Experiment
 from lrtui.config.override import override
 from lrtui.config.validation import parse
 from lrtui.errors import UserError
+from lrtui.sweep.layout import Layout
 
 MOST_BYTES = 1 << 20
 
@@ -31,7 +32,10 @@ def load(
     text = _read(path)
     if overrides:
         text = override(text, overrides)
-    return parse(text, str(path), None if frozen else path.absolute().parent)
+    folder = path.absolute().parent
+    if frozen:
+        return parse(text, str(path), templates=Layout(folder).templates)
+    return parse(text, str(path), folder, folder)
 
 
 def _read(path: Path) -> str:

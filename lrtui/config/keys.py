@@ -8,6 +8,8 @@ from lrtui.config.toml_reader import Reader
 KEYS = {
     "command": 'your own script, ["python", "train.py", "--lr={lr}"]; without it the built-in trainer runs',
     "dataset": "the data that the built-in trainer trains on",
+    "env": 'environment variables of your own script: { KERAS_BACKEND = "torch" }',
+    "files": 'templates for your own script: "config.yaml" = "{run_dir}/config.yaml"',
     "model": "the network to train",
     "optimizer": "a name, a table or a list of them",
     "schedule": "the LR over time: a name, a table or a list of them",
@@ -47,7 +49,7 @@ KEYS = {
 }
 
 BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")
-COMMAND_ONLY = ("parse", "position", "first", "tokens", "values")
+COMMAND_ONLY = ("env", "files", "parse", "position", "first", "tokens", "values")
 
 ALIASES = {
     "learning_rate": "lr",

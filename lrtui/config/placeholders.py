@@ -1,7 +1,8 @@
 """Placeholders such as `{lr}` and `{lr*0.1}`, replaced by a regular expression, never by str.format.
 
 Braces around a name are a placeholder; all other braces are kept, so JSON in an argument survives. `{{name}}`
-becomes `{name}`, for programs that have their own placeholders.
+becomes `{name}`, for programs that have their own placeholders. `{?checkpoint:--resume={checkpoint}}` is its text where
+there is a checkpoint to continue from, else nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import decimal
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
@@ -59,6 +60,9 @@ _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+"
 _SHAPE = rf"\{{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\*\s*({_NUMBER})\s*)?\}}"
 PLACEHOLDER = re.compile(rf"\{{({_SHAPE})\}}|{_SHAPE}")
 """Groups: 1-3 the doubled form (whole, name, factor), 4 name, 5 factor."""
+_CONDITION = re.compile(r"\{\?\s*([A-Za-z_][A-Za-z0-9_]*)\s*:((?:[^{}]|\{[^{}]*\})*)\}")
+"""Groups: the name and the text of `{?name:text}`."""
+_OPEN = re.compile(r"\{\?\s*[A-Za-z_]\w*\s*:")
 _ALMOST = re.compile(
     r"\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:[*/+%-][^{}]*|:[0-9.]*[a-zA-Z%]|![rsa])\}"
 )
@@ -85,6 +89,20 @@ def render(template: str, context: Context) -> str:
         )
 
     return PLACEHOLDER.sub(value, template)
+
+
+def decided(words: Iterable[str], present: Container[str]) -> list[str]:
+    """Return words in which each `{?name:text}` is its text if the name is `present`, else nothing; a word that becomes empty is dropped."""
+    chosen = [
+        (word, _CONDITION.sub(lambda match: match[2] if match[1] in present else "", word))
+        for word in words
+    ]
+    return [after for before, after in chosen if after or not before]
+
+
+def has_condition(words: Iterable[str]) -> bool:
+    """Return whether words depend on whether there is a checkpoint."""
+    return any(map(_CONDITION.search, words))
 
 
 def text_of(name: str, value: Scalar) -> str:
@@ -166,53 +184,78 @@ def _split(reader: Reader, value: str) -> tuple[str, ...]:
         )
     elif re.match(r"[A-Za-z_][A-Za-z0-9_]*=", words[0]):
         what = "command is run without a shell, but begins with a variable"
-        reader.fault(("command",), what, f'Start it with env: command = "env {words[0]} .."')
+        name, _, given = words[0].partition("=")
+        reader.fault(("command",), what, f"Set it with a key: env = {{ {name} = {show(given)} }}")
     return tuple(words)
 
 
-def check_placeholders(
+def check_command(
     reader: Reader, command: tuple[str, ...], known: Mapping[str, str], scalable: AbstractSet[str]
+) -> None:
+    """Record a fault for every placeholder and every condition of an argv that does not exist or has no value."""
+    as_list = isinstance(reader.data["command"], list)
+    for i, word in enumerate(command):
+        path: Path = ("command", i) if as_list else ("command",)
+        check_text(reader, path, word, known, scalable)
+        for condition in _CONDITION.finditer(word):
+            if condition[1] != "checkpoint":
+                what = f"unknown condition {{?{condition[1]}:"
+                hint = f"The only one is {_CONDITIONAL}: it is left out where there is no checkpoint yet."
+                reader.fault(path, what, hint, part=condition[0])
+        if _OPEN.search(_CONDITION.sub("", word)):
+            hint = f"Write it in one word, without spaces: {_CONDITIONAL}"
+            reader.fault(path, "{? is not closed in this word", hint, part="{?")
+
+
+def check_text(
+    reader: Reader,
+    path: Path,
+    text: str,
+    known: Mapping[str, str],
+    scalable: AbstractSet[str],
+    *,
+    where: str = "",
 ) -> None:
     """Record a fault for every placeholder that does not exist or has no value.
 
     Args:
         reader: collects the faults.
-        command: the argv.
+        path: the key.
+        text: its value, or a line of a file that it names.
         known: every valid name, with "" or how to give it a value.
         scalable: the names whose values are numbers.
+        where: the file and its line, if the text is not in the experiment file.
 
     """
-    as_list = isinstance(reader.data["command"], list)
-    for i, word in enumerate(command):
-        path: Path = ("command", i) if as_list else ("command",)
-        for match in PLACEHOLDER.finditer(word):
-            if match[4]:
-                _check(reader, path, match, known, scalable)
-        for almost in _ALMOST.finditer(word):
-            if almost[1] in known and not PLACEHOLDER.fullmatch(almost[0]):
-                hint = f"A placeholder can only be scaled by a number: {{{almost[1]}*0.1}}"
-                reader.fault(path, f"{almost[0]} is not a placeholder", hint, part=almost[0])
+    for match in PLACEHOLDER.finditer(text):
+        if match[4]:
+            what, hint = _trouble(match, known, scalable)
+            if what:
+                reader.fault(path, where + what, hint, key=bool(where), part=match[0])
+    for almost in _ALMOST.finditer(text):
+        if almost[1] in known and not PLACEHOLDER.fullmatch(almost[0]):
+            hint = f"A placeholder can only be scaled by a number: {{{almost[1]}*0.1}}"
+            what = f"{where}{almost[0]} is not a placeholder"
+            reader.fault(path, what, hint, key=bool(where), part=almost[0])
 
 
-def _check(
-    reader: Reader,
-    path: Path,
-    match: re.Match[str],
-    known: Mapping[str, str],
-    scalable: AbstractSet[str],
-) -> None:
+def _trouble(
+    match: re.Match[str], known: Mapping[str, str], scalable: AbstractSet[str]
+) -> tuple[str, str]:
+    """Return what is wrong with a placeholder and how to fix it; ("", "") for a good one."""
     name, factor = match[4], match[5]
     if name not in known:
         available = [each for each, why_not in known.items() if not why_not]
         near = nearest(name, available)
         hint = f"Did you mean {{{near}}}? " if near else ""
         hint = f"{hint}Known: {names(available)}. Define your own under [values]. To keep literal braces, double them: {{{match[0]}}}"
-        reader.fault(path, f"unknown placeholder {match[0]}", hint, part=match[0])
-    elif known[name]:
-        reader.fault(path, f"{match[0]} has no value", known[name], part=match[0])
-    elif factor and name not in scalable:
-        what = f"{match[0]} scales a value that is not a number"
-        reader.fault(path, what, f"Write {{{name}}}.", part=match[0])
+        return f"unknown placeholder {match[0]}", hint
+    if known[name]:
+        return f"{match[0]} has no value", known[name]
+    if factor and name not in scalable:
+        return f"{match[0]} scales a value that is not a number", f"Write {{{name}}}."
+    return "", ""
 
 
+_CONDITIONAL = "{?checkpoint:--resume={checkpoint}}"
 _EXAMPLE = 'command = ["python", "train.py", "--lr={lr}"]'

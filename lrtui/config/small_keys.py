@@ -20,6 +20,7 @@ RESERVED = frozenset(
 )
 """Names that, as LRTUI_TOKEN and so on, would hide lrtui's own variables."""
 
+_SET_BY_GPUS = frozenset({"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"})
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHARE = re.compile(r"([1-9][0-9]*)\s*/\s*([1-9][0-9]*)")
 _BUDGET = re.compile(r"([0-9]+(\.[0-9]+)?)\s*(s|m|min|h|d|epochs?|steps?|tokens)")
@@ -88,6 +89,27 @@ def _axis(reader: Reader, name: str, value: Any) -> tuple[Scalar, ...]:
         else:
             kept.append(each)
     return tuple(kept)
+
+
+def read_env(reader: Reader) -> dict[str, str]:
+    """Return `env`: variables with their values, which may hold placeholders."""
+    env = {}
+    for name, value in reader.table("env").items():
+        path = ("env", name)
+        if not _IDENTIFIER.fullmatch(name):
+            what = f"a variable's name consists of letters, digits and _ {found(name)}"
+            reader.fault(path, what, 'Try: env = { KERAS_BACKEND = "torch" }', key=True)
+        elif name.startswith("LRTUI_") or name in _SET_BY_GPUS:
+            hint = "Use `devices` and `gpus`." if name in _SET_BY_GPUS else "Choose another name."
+            reader.fault(path, f"{name} is set by lrtui", hint, key=True)
+        elif isinstance(value, bool) or not (isinstance(value, str) or is_number(value)):
+            what = f"{name} must be a string or a number {found(value)}"
+            reader.fault(path, what, f'Try: {name} = "1"')
+        elif "\0" in str(value):
+            reader.fault(path, f"{name} cannot contain a NUL character", "Remove \\u0000.")
+        else:
+            env[name] = str(value)
+    return env
 
 
 def read_gpus(reader: Reader) -> tuple[int, tuple[int, ...] | None]:

@@ -50,6 +50,8 @@ class Reader:
         self.left_out = 0
         self.beside: Folder | None = None
         """The folder in which the user's own files are looked up; None skips that check."""
+        self.templates: Folder | None = None
+        """The folder of the files that [files] names; None if it is not known."""
         self.notes: list[str] = []
         self.places = Places()
         self.data = self._parse()

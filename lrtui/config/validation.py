@@ -12,13 +12,15 @@ from lrtui.config.alerts_section import read_alerts
 from lrtui.config.choices import read_axis, read_named
 from lrtui.config.experiment import ISOLATIONS, Experiment
 from lrtui.config.fault_text import found, show
+from lrtui.config.files_section import check_files, read_files
 from lrtui.config.keys import check_keys
 from lrtui.config.objective import read_first, read_loss, read_objective, read_parse
 from lrtui.config.placeholders import (
     ALIASES,
     FIXED,
     NUMBERS,
-    check_placeholders,
+    check_command,
+    check_text,
     read_command,
     used,
 )
@@ -40,17 +42,20 @@ DEFAULT_EPOCHS = 20
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,63}")
 
 
-def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
+def parse(
+    text: str, path: str, beside: Path | None = None, templates: Path | None = None
+) -> Experiment:
     """Return the experiment that `text` describes; `path` is shown in messages and gives the default name.
 
-    `beside` is the folder in which the user's images, arrays and models are looked up; None skips that check.
+    `beside` is the folder in which the user's images, arrays and models are looked up; None skips that check. `templates` is
+    the folder of the files that [files] names.
 
     Raises:
         ExperimentError: the text has faults; it lists all of them.
 
     """
     reader = Reader(text, path)
-    reader.beside = beside
+    reader.beside, reader.templates = beside, templates
     builtin = not reader.has("command")
     check_keys(reader, builtin=builtin)
     if builtin and not reader.has("dataset"):
@@ -77,7 +82,10 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     strategy, counts = read_rates(reader, tuple(every), is_known=is_known)
     check_count(reader, counts, _combinations(schedules, values), seeds)
     gpus, devices = small_keys.read_gpus(reader)
-    placeholders = used(command or ())
+    env = {} if builtin else small_keys.read_env(reader)
+    files = () if builtin else read_files(reader)
+    texts = [text for each in files for text in (each.target, each.text)]
+    placeholders = used((*(command or ()), *env.values(), *texts))
     keep = small_keys.read_keep(reader, searches=searches(strategy))
     budget = small_keys.read_budget(reader, unit)
     experiment = Experiment(
@@ -85,6 +93,8 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
         text=text,
         name=_name(reader, path),
         command=command,
+        env=env,
+        files=files,
         dataset=_dataset(reader) if builtin else "",
         model=_model(reader, builtin=builtin),
         batch_size=reader.whole("batch_size", 128 if builtin else 0, 1, 10**6, "128"),
@@ -130,7 +140,11 @@ def parse(text: str, path: str, beside: Path | None = None) -> Experiment:
     _check_search(reader, experiment)
     _check_batch(reader, experiment)
     if command:
-        check_placeholders(reader, command, _known(experiment), _scalable(experiment))
+        known, scalable = _known(experiment), _scalable(experiment)
+        check_command(reader, command, known, scalable)
+        for name, value in env.items():
+            check_text(reader, ("env", name), value, known, scalable)
+        check_files(reader, files, known, scalable)
         reader.notes.extend(_unused(experiment, placeholders))
     reader.raise_faults()
     return replace(experiment, notes=tuple(dict.fromkeys(map(clean, reader.notes))))

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 
 from lrtui.config.experiment import Experiment
-from lrtui.config.placeholders import ALIASES, render, text_of
+from lrtui.config.files_section import rendered
+from lrtui.config.placeholders import ALIASES, decided, render, text_of
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Scalar
 
@@ -35,20 +36,40 @@ _BUILTIN = (
 )
 
 
-def argv(experiment: Experiment, context: Mapping[str, Scalar]) -> list[str]:
+def argv(
+    experiment: Experiment, context: Mapping[str, Scalar], *, resumed: bool = False
+) -> list[str]:
     """Return the command of one attempt.
 
     Args:
         experiment: its command, or the built-in trainer's; its constants ({model}, {batch_size}, {data}, ...).
         context: the values of this attempt, [values] included: lr, seed, run, run_dir, optimizer, schedule, gpus,
             port, until, checkpoint; for the built-in trainer also prepared, threads and beside (the experiment file's folder).
+        resumed: whether it has a checkpoint to continue from.
 
     Raises:
         KeyError: a placeholder has no value.
 
     """
     values = complete(experiment, context)
-    return [render(word, values) for word in template(experiment)]
+    words = decided(template(experiment), {"checkpoint"} if resumed else ())
+    return [render(word, values) for word in words]
+
+
+def own_environment(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, str]:
+    """Return the variables that the experiment itself gives its script."""
+    values = complete(experiment, context)
+    return {name: render(text, values) for name, text in experiment.env.items()}
+
+
+def own_files(experiment: Experiment, context: Mapping[str, Scalar]) -> list[tuple[str, str]]:
+    """Return the files that one attempt gets: path and text.
+
+    Raises:
+        ValueError: one would be outside of the run's directory.
+
+    """
+    return rendered(experiment.files, complete(experiment, context))
 
 
 def environment(

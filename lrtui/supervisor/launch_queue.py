@@ -129,13 +129,16 @@ class LaunchQueue:
 
     def _start(self, run: Run) -> None:
         """Write what will run, and hand it to the launcher; a launch that fails is repeated by the next ticks."""
-        job, warnings = startup.job(self._layout, run, self._experiment, self._sweep, self._origin)
-        for text in warnings:
-            self._warn(text, run.id)
         try:
+            job, warnings = startup.job(
+                self._layout, run, self._experiment, self._sweep, self._origin
+            )
+            for text in warnings:
+                self._warn(text, run.id)
             self._launcher.launch(job)
-        except OSError as error:
-            self._warn(f"could not be started: {error.strerror}; trying again", run.id)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            self._warn(f"could not be started: {why}; trying again", run.id)
 
     def _lost(self) -> frozenset[int]:
         """Return the GPUs that do not answer any more; say so once of each."""

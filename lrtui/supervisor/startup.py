@@ -6,7 +6,7 @@ import json
 import socket
 from pathlib import Path
 
-from lrtui.config import Experiment, argv, environment
+from lrtui.config import Experiment, argv, environment, own_environment, own_files
 from lrtui.config.directory import Origin, beside
 from lrtui.metrics.capture.patterns import sources
 from lrtui.supervisor.provenance import changes, provenance
@@ -66,15 +66,17 @@ def job(
     if experiment.builtin:
         context["beside"] = str(beside(origin))
         context["precision"] = precision(experiment, sweep)
-    words = argv(experiment, context)
+    source = layout.attempt(run.folder, attempt.resumed_from) if attempt.resumed_from else None
+    handed_on = AttemptLayout(source).checkpoint if source else None
+    words = argv(experiment, context, resumed=handed_on is not None and handed_on.exists())
+    _write_files(files.root.parent, own_files(experiment, context))
     cwd = Path(origin.cwd, experiment.workdir or "")
     made_by = provenance(words, cwd)
-    source = layout.attempt(run.folder, attempt.resumed_from) if attempt.resumed_from else None
     content = {
         "argv": words,
         "cwd": str(cwd),
         "from": attempt.resumed_from,
-        "checkpoint_from": str(AttemptLayout(source).checkpoint) if source else None,
+        "checkpoint_from": str(handed_on) if handed_on else None,
         "parse": sources(plan.parse),
         **made_by,
     }
@@ -82,6 +84,7 @@ def job(
     values = {
         **environment(context, experiment),
         **device_environment(attempt.devices, plan.threads),
+        **own_environment(experiment, context),
         "LRTUI_METRICS": str(files.metrics),
         "LRTUI_ATTEMPT_DIR": str(files.root),
         "LRTUI_DURABILITY": experiment.durability,
@@ -92,6 +95,21 @@ def job(
     ]
     host = _host(attempt.devices) if attempt.shared else ""
     return Job(files.root, attempt.token, values, preloaded=experiment.builtin, host=host), changed
+
+
+def _write_files(run_dir: Path, files: list[tuple[str, str]]) -> None:
+    """Write the files of [files].
+
+    Raises:
+        OSError: one cannot be written; ValueError: one would be outside of the run's directory, through a link.
+
+    """
+    for name, text in files:
+        path = Path(name)
+        if not path.parent.resolve().is_relative_to(run_dir.resolve()):
+            raise ValueError(f"{name} is outside of the run's directory")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text.encode())
 
 
 def may_share(experiment: Experiment, run: Run, devices: tuple[int, ...]) -> bool:

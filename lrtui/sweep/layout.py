@@ -23,6 +23,8 @@ class Layout:
         """The format's number; written once by whoever creates the directory."""
         self.experiment = root / "experiment.toml"
         """Frozen copy of the experiment file; runs use this."""
+        self.templates = root / "templates"
+        """Frozen copies of the files that [files] names."""
         self.origin = root / "origin.json"
         """Where the experiment came from: its path, the folder it was started in, the interpreter."""
         self.journal = root / "journal.jsonl"
