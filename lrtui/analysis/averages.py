@@ -13,8 +13,11 @@ def mean(values: Sequence[float]) -> float:
 
 
 def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean; None for fewer than two values, or if one of them is not finite."""
-    if len(values) < 2 or not all(map(math.isfinite, values)):
+    """Return the standard error of the mean; None for fewer than two values, if one of them is not finite, or if all are the same.
+
+    Values that are the same come from a script that repeats itself, not from one without noise.
+    """
+    if len(set(values)) < 2 or not all(map(math.isfinite, values)):
         return None
     middle = mean(values)
     scale = max(abs(value - middle) for value in values) or 1.0  # squares of large values overflow

@@ -1,30 +1,28 @@
 """The honest leaderboard: which setting leads, compared at equal lengths of training only.
 
 Watcher, log mode and report call `rank`; it is a pure function of the fold and of what was measured. Settings that are
-compared with each other form a *group*: they are compared at the deepest level at which all of them were evaluated, and this
-value is the one that is shown. A setting that has come further never gains from its extra length.
+compared with each other form a *group*: they are compared at the deepest level that all of them came to, and this value is the one
+that is shown. A setting that has come further never gains from its extra length, nor one that ended early.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrtui.analysis.averages import mean, standard_error
-from lrtui.analysis.value_rule import run_value
+from lrtui.analysis.common_length import CLOSE, NEAR, Entry, in_order
+from lrtui.analysis.value_rule import value_of
 from lrtui.sweep.state import Run, State, Sweep, setting_key
 from lrtui.text.clean import clean
+from lrtui.text.format import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lrtui.metrics import RunSeries
     from lrtui.sweep.events import Plan, Setting
-
-_CLOSE = 1e-9
-"""Relative difference below which two levels are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Standing:
     value: float | None
     """What it is ranked by: the mean over the seeds, at `value_at`."""
     value_at: float | None
-    """The deepest level at which all in its group were evaluated (or this one's last evaluation before it)."""
+    """The deepest level that all in its group came to, or this one's last evaluation if it ended earlier than the others."""
     latest: float | None
     """The first run's latest value, finite or not; never ranked by."""
     best: float | None
@@ -124,6 +122,8 @@ class _Value:
     se: float | None
     seeds: int
     val_loss: float | None
+    interpolated: bool
+    """Whether the first run was evaluated before and after `at`, not there."""
 
 
 def _by_setting(runs: Iterable[Run]) -> list[list[Run]]:
@@ -176,7 +176,7 @@ def _rung(run: Run, last: float, rungs: set[float]) -> float:
     judged = [
         untils[r.attempt] for r in run.reached if r.level >= 0.9 * untils.get(r.attempt, math.inf)
     ]
-    passed = [rung for rung in rungs if last >= rung * (1 - _CLOSE)]
+    passed = [rung for rung in rungs if last >= rung * (1 - CLOSE)]
     return max([*judged, *passed], default=0.0)
 
 
@@ -200,7 +200,7 @@ def _groups(rows: list[_Row]) -> list[list[_Row]]:
         keyed.setdefault((row.tier, -row.rung), []).append(row)
     groups: list[list[_Row]] = []
     for (tier, _), members in sorted(keyed.items()):
-        groups.extend([members] if tier > _RACING else _by_length(members))
+        groups.extend(_by_length(members) if tier == _RACING else [members])
     return groups
 
 
@@ -217,35 +217,10 @@ def _by_length(members: list[_Row]) -> list[list[_Row]]:
 def _floor(members: list[_Row]) -> float:
     """Return the length that a row must have been evaluated at to be compared now.
 
-    Those that train set it, so that a paused run does not hold the comparison back; of finished ones whoever came within a
-    tenth of the longest (their last evaluation need not be at the very end).
+    Those that train set it, so that a paused run does not hold the comparison back.
     """
-    if members[0].tier == _FINISHED:
-        return 0.9 * max(row.last for row in members)
     moving = [row.last for row in members if row.moving]
-    return min(moving or [row.last for row in members]) * (1 - _CLOSE)
-
-
-def _common(plan: Plan, group: list[_Row]) -> float:
-    """Return the deepest level at which every row was evaluated; without any, the shortest row's last one.
-
-    Steps down from the shortest to whoever has no evaluation there: a few look-ups where all are evaluated in one rhythm.
-    """
-    shortest = min(row.last for row in group)
-    level = shortest
-    for _ in range(100):
-        found = [row.series[0].at(plan.metric, level * (1 + _CLOSE)) for row in group]
-        lowest = min((at[0] for at in found if at is not None), default=0.0)
-        if any(at is None for at in found) or lowest <= 0:
-            break
-        if all(at is not None and _same(at[0], lowest) for at in found):
-            return level
-        level = lowest
-    return shortest
-
-
-def _same(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=2 * _CLOSE)
+    return min(moving or [row.last for row in members]) * (1 - CLOSE)
 
 
 def _placed(plan: Plan, group: list[_Row]) -> list[tuple[_Row, _Value | None]]:
@@ -253,45 +228,56 @@ def _placed(plan: Plan, group: list[_Row]) -> list[tuple[_Row, _Value | None]]:
     if group[0].tier > _RACING:
         blank: list[tuple[_Row, _Value | None]] = [(row, None) for row in group]
         return sorted(blank, key=lambda pair: _blank_key(pair[0]))
-    level = _common(plan, group)
-    valued = [(row, _value(plan, row, level)) for row in group]
-    return sorted(valued, key=functools.partial(_key, plan))
+    near = NEAR if group[0].tier == _FINISHED else 0.0
+    places = in_order([_entry(plan, row) for row in group], plan.goal, near)
+    return [(place.key, _value(plan, place.key, place.level)) for place in places]
+
+
+def _entry(plan: Plan, row: _Row) -> Entry[_Row]:
+    ended = row.series[0].last(plan.metric) if row.tier == _FINISHED else None
+
+    def value_at(level: float) -> float | None:
+        if ended is not None and not math.isfinite(ended[1]):
+            return math.nan  # whatever it was before
+        value = _value(plan, row, level)
+        return value.mean if value is not None else None
+
+    loss = row.series[0].at("val_loss", row.last)
+    tie = (loss[1] if loss is not None and math.isfinite(loss[1]) else math.inf, *_name_key(row))
+    return Entry(row, row.last, value_at, tie)
 
 
 def _value(plan: Plan, row: _Row, level: float) -> _Value | None:
-    """Return a row's mean over the seeds that were evaluated where its first run was."""
-    upto = level * (1 + _CLOSE)
-    first = run_value(plan, row.series[0], upto)
-    if first is None:
+    """Return a row's mean at a length, over the seeds that came so far."""
+    came = [
+        series
+        for number, series in enumerate(row.series)
+        if number == 0 or ((last := series.last(plan.metric)) and last[0] >= level * (1 - CLOSE))
+    ]
+    values = [value for series in came if (value := value_of(plan, series, level)) is not None]
+    if not values:
         return None
-    others = [run_value(plan, series, upto) for series in row.series[1:]]
-    counted = [first, *(o for o in others if o is not None and _same(o.level, first.level))]
-    values = [each.value for each in counted]
-    losses = [loss for o in counted if (loss := o.val_loss) is not None and math.isfinite(loss)]
+    found = [loss[1] for series in came if (loss := series.at("val_loss", level)) is not None]
+    losses = [loss for loss in found if math.isfinite(loss)]
+    evaluated = row.series[0].at(plan.metric, level)
     return _Value(
-        at=first.level,
+        at=level,
         mean=mean(values),
         se=standard_error(values),
         seeds=len(values),
         val_loss=mean(losses) if losses else None,
+        interpolated=evaluated is not None and not math.isclose(evaluated[0], level, rel_tol=CLOSE),
     )
 
 
-def _key(plan: Plan, pair: tuple[_Row, _Value | None]) -> tuple[object, ...]:
-    """Order inside a group: finite values first, the better one first; the tie rules; a total order at the end."""
-    row, value = pair
-    tail = (*setting_key(row.first.setting), _natural(row.first.id))
-    if value is None or math.isnan(value.mean):
-        return (1, 0.0, math.inf, *tail)
-    sign = -1.0 if plan.goal == "max" else 1.0
-    loss = math.inf if value.val_loss is None else value.val_loss
-    return (0, sign * value.mean, loss, *tail)
+def _name_key(row: _Row) -> tuple[object, ...]:
+    return *setting_key(row.first.setting), _natural(row.first.id)
 
 
 def _blank_key(row: _Row) -> tuple[object, ...]:
     """Order of rows without a value: the queue as it will run, the others by LR."""
     place = row.first.queued_n if row.tier == _QUEUED else 0
-    return (place, *setting_key(row.first.setting), _natural(row.first.id))
+    return (place, *_name_key(row))
 
 
 # ---------------------------------------------------------------- words
@@ -326,7 +312,7 @@ def _standing(
         val_loss=value.val_loss if value else None,
         eta=max(0.0, plan.horizon - level) / rate if rate else None,
         rate=rate,
-        why=_why(sweep, row, queue),
+        why=_why(sweep, row, value, queue),
     )
 
 
@@ -335,8 +321,8 @@ def shown_state(run: Run) -> str:
     return run.ending.kind if run.ending is not None else run.state.value
 
 
-def _why(sweep: Sweep, row: _Row, queue: Mapping[str, int]) -> str:
-    """Return in words why the first run is in its state, what the rules flagged, and how other seeds died."""
+def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int]) -> str:
+    """Return in words why the first run is in its state, what the rules flagged, how other seeds died, and whether the value is interpolated."""
     run = row.first
     said = [_own_why(sweep, run, queue), *(f"{rule}: {why}" for rule, why in run.flags)]
     said += [
@@ -344,6 +330,8 @@ def _why(sweep: Sweep, row: _Row, queue: Mapping[str, int]) -> str:
         for other in row.runs[1:]
         if other.ending is not None and other.ending.kind in _DEAD
     ]
+    if value is not None and value.interpolated:
+        said.append(f"value interpolated at {amount(value.at)}")
     return clean("; ".join(part for part in said if part), 500)
 
 

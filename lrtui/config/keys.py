@@ -28,7 +28,7 @@ KEYS = {
     "keep": "the share of runs that each rung keeps",
     "grace": "no rule stops a run before this length",
     "within": "the difference that you regard as equal, in the metric's unit",
-    "value": 'what counts as a run\'s value: "last", "best" or "mean 3"',
+    "value": 'what counts as a run\'s value: "auto", "last", "best" or "mean 3"',
     "budget": "the most that the whole sweep may spend",
     "gpus": "GPUs per run",
     "devices": "the GPUs that may be used",

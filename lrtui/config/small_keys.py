@@ -201,16 +201,16 @@ def read_grace(reader: Reader, horizon: float) -> float | None:
 
 def read_value(reader: Reader) -> str:
     """Return the rule for a run's value."""
-    value = reader.data.get("value", "last")
+    value = reader.data.get("value", "auto")
     if isinstance(value, str) and is_rule(value):
         return value
-    what = f'value must be "last", "best" or "mean N" {found(value)}'
+    what = f'value must be "auto", "last", "best" or "mean N" {found(value)}'
     reader.fault(
         ("value",),
         what,
         'It defines the value of a run. Try: value = "mean 3", the mean of its last 3 evaluations',
     )
-    return "last"
+    return "auto"
 
 
 def read_health(reader: Reader) -> Values:

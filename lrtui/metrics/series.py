@@ -487,6 +487,19 @@ class RunSeries:
         found = self.window(name, level, 1)
         return found[0] if found else None
 
+    def first(self, name: str) -> float:
+        """Return the level of the first evaluation; infinite without one."""
+        return self.after(name, -math.inf) or math.inf
+
+    def after(self, name: str, level: float) -> float | None:
+        """Return the level of the first evaluation beyond `level`."""
+        with self._lock:
+            column = self._column(name)
+            if column is None:
+                return None
+            position = self._position(column, level)
+            return None if position == len(column.values) else self._levels[column.row(position)]
+
     def window(self, name: str, upto: float, count: int | None = None) -> list[tuple[float, float]]:
         """Return (level, value) of the last `count` evaluations (all by default) at or before `upto`, in order."""
         with self._lock:

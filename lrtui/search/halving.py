@@ -14,11 +14,14 @@ Jamieson and Talwalkar 2016 (successive halving); Li et al. 2018 (Hyperband, who
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lrtui.analysis import common_length
+from lrtui.analysis.common_length import Entry, in_order
 from lrtui.search.strategy import (
     Decision,
     Space,
@@ -125,7 +128,9 @@ def finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Run]:
         and run.finished
         and _final(run) is not None
     ]
-    return sorted(done, key=lambda run: _order(sweep, run, _final(run)))[: LEAST_KEPT + NEAR_MOST]
+    seen = {run.id: final for run in done if (final := _final(run)) is not None}
+    ordered = _in_order(sweep, done, seen, math.inf, by_loss=False)
+    return [each.run for each in ordered][: LEAST_KEPT + NEAR_MOST]
 
 
 def cost(space: Space, count: int) -> tuple[float, float]:
@@ -171,43 +176,96 @@ class _Rule:
 @dataclass(frozen=True, slots=True)
 class _Judged:
     run: Run
-    reached: Reached
+    value: float
+    """At the length at which the run is compared."""
+    val_loss: float | None = None
 
 
 def _close(
     sweep: Sweep, group: GroupKey, rung: float, contenders: list[Run], rule: _Rule
 ) -> RungClosed:
-    """Return the decision of a rung at which all contenders have been judged."""
+    """Return the decision of a rung at which all contenders have been judged.
+
+    What trained to its end before it could be stopped is held against the others, and stays.
+    """
     waiting = [run for run in contenders if run.state is State.WAITING]
-    seen = {run.id: value_at(run, rung) for run in waiting}
-    unseen = [run for run in waiting if seen[run.id] is None]
-    judged = [_Judged(run, reached) for run in waiting if (reached := seen[run.id]) is not None]
-    sound = [each for each in judged if each.reached.value is not None]
-    sound.sort(key=lambda each: _order(sweep, each.run, each.reached))
-    kept, cut, why = _kept(sweep, contenders, sound, rule)
-    leaving = [each.run.id for each in sound if each not in kept]
-    leaving += [each.run.id for each in judged if each.reached.value is None]
+    there = [run for run in contenders if run in waiting or _passed(run, rung)]
+    seen = {run.id: reached for run in there if (reached := value_at(run, rung)) is not None}
+    by_loss = _loss_decides(waiting, seen)
+    unseen = [
+        run for run in waiting if run.id not in seen or not (by_loss or seen[run.id].measured)
+    ]
+    judged = [run for run in there if run.id in seen and run not in unseen]
+    sound = _in_order(sweep, judged, seen, rung, by_loss=by_loss)
+    kept, cut, why = _kept(sweep, len(contenders), sound, rule)
+    staying = [each for each in sound if each not in kept and each.run not in waiting]
+    kept_runs = [each.run for each in (*kept, *staying)] + unseen
+    leaving = [each.run for each in sound if each.run not in kept_runs]
+    leaving += [run for run in judged if run in waiting and run not in (*kept_runs, *leaving)]
+    metric = sweep.plan.loss if by_loss and sweep.plan is not None else ""
+    if metric:
+        why += f"; by {metric}, the metric was not there yet"
     if unseen:
         why += f"; {len(unseen)} not evaluated yet, so not judged"
     return RungClosed(
         group=group,
         level=rung,
-        kept=(*(each.run.id for each in kept), *(run.id for run in unseen)),
-        pruned=tuple(leaving),
+        kept=tuple(run.id for run in kept_runs),
+        pruned=tuple(run.id for run in leaving),
         cut=cut,
         why=why,
+        metric=metric,
     )
 
 
+def _passed(run: Run, rung: float) -> bool:
+    """Tell whether a run trained to its end although it was to stop at this rung."""
+    return run.finished and _same(run.until, rung)
+
+
+def _loss_decides(waiting: list[Run], seen: Mapping[str, Reached]) -> bool:
+    """Tell whether the training loss has to do: the metric is missing somewhere, and the loss nowhere."""
+    found = [seen[run.id] for run in waiting if run.id in seen]
+    return bool(found) and len(found) == len(waiting) and all(r.loss is not None for r in found)
+
+
+def _in_order(
+    sweep: Sweep, runs: list[Run], seen: Mapping[str, Reached], rung: float, *, by_loss: bool
+) -> list[_Judged]:
+    """Return the runs with a finite value, the best first, compared at common lengths up to the rung."""
+    if by_loss:
+        found = [(run, loss) for run in runs if (loss := seen[run.id].loss) is not None]
+        ordered = sorted(found, key=lambda pair: (pair[1], pair[0].setting.lr))
+        return [_Judged(run, loss) for run, loss in ordered]
+    goal = sweep.plan.goal if sweep.plan is not None else "max"
+    entries = [
+        Entry(
+            run,
+            min(reached.level, rung),
+            functools.partial(common_length.value_at, reached.curve),
+            _tie(run, reached),
+        )
+        for run in runs
+        if (reached := seen[run.id]).value is not None
+    ]
+    return [
+        _Judged(place.key, place.value, seen[place.key.id].val_loss)
+        for place in in_order(entries, goal)
+        if place.value is not None
+    ]
+
+
 def _kept(
-    sweep: Sweep, contenders: list[Run], sound: list[_Judged], rule: _Rule
+    sweep: Sweep, contenders: int, sound: list[_Judged], rule: _Rule
 ) -> tuple[list[_Judged], float | None, str]:
     """Return those that go on, the best first; the cut; and in words why so many."""
+    if len(sound) > LEAST_KEPT and _is_near(sweep, sound[-1], sound[0]):
+        return sound, None, f"all {len(sound)}: they do not differ yet"
     if rule.share >= 1:
         return _sieved(sound)
-    count = max(LEAST_KEPT, math.ceil(len(contenders) * rule.share - _CLOSE))
+    count = max(LEAST_KEPT, math.ceil(contenders * rule.share - _CLOSE))
     kept, rest = sound[:count], sound[count:]
-    cut = kept[-1].reached.value if kept else None
+    cut = kept[-1].value if kept else None
     if not rest:
         return kept, cut, f"all {len(kept)} that were left go on" if kept else "none was left"
     near = [each for each in rest if _is_near(sweep, each, kept[-1])]
@@ -215,7 +273,7 @@ def _kept(
     further = (near or beside)[: rule.spare]
     going = [each for each in sound if each in kept or each in further]
     said = "" if not further else ", one tied with the cut" if near else ", the leader's neighbour"
-    return going, cut, f"{len(kept)} of {len(contenders)}{said}"
+    return going, cut, f"{len(kept)} of {contenders}{said}"
 
 
 def _sieved(sound: list[_Judged]) -> tuple[list[_Judged], float | None, str]:
@@ -249,18 +307,14 @@ def _neighbours(sound: list[_Judged]) -> list[_Judged]:
 
 def _is_beside(each: _Judged, kept: list[_Judged]) -> bool:
     """Tell whether a value lies no further below the cut than the cut lies below the best: not down a cliff."""
-    value, best, cut = each.reached.value, kept[0].reached.value, kept[-1].reached.value
-    if value is None or best is None or cut is None:
-        return False
-    return abs(value - cut) < abs(best - cut)
+    return abs(each.value - kept[-1].value) < abs(kept[0].value - kept[-1].value)
 
 
-def _is_near(sweep: Sweep, each: _Judged, last: _Judged) -> bool:
-    """Tell whether a value and the worst one kept cannot be told apart on so few validation images."""
-    a, b = each.reached.value, last.reached.value
-    if a is None or b is None:
-        return False
-    return abs(a - b) <= NEAR_SE * error if (error := _standard_error(sweep, b)) else False
+def _is_near(sweep: Sweep, each: _Judged, other: _Judged) -> bool:
+    """Tell whether two values are the same, the val loss too, or cannot be told apart on so few validation images."""
+    if each.value == other.value:
+        return each.val_loss == other.val_loss
+    return abs(each.value - other.value) <= NEAR_SE * _standard_error(sweep, other.value)
 
 
 def _standard_error(sweep: Sweep, value: float) -> float:
@@ -295,7 +349,7 @@ def _hold_against(
         if run.state is not State.WAITING or not _same(run.until, closed.level):
             continue
         reached = value_at(run, closed.level)
-        if reached is None or _beats(sweep, reached, closed.cut):
+        if reached is None or _beats(sweep, reached, closed):
             decisions.append(RunPromoted(run=run.id, until=further))
         else:
             decisions.append(_prune(sweep, run, closed, "joined late"))
@@ -304,14 +358,15 @@ def _hold_against(
 
 def _prune(sweep: Sweep, run: Run, closed: RungClosed, place: str) -> RunEnded:
     unit = sweep.plan.unit if sweep.plan else ""
-    metric = sweep.plan.metric if sweep.plan else "value"
+    metric = closed.metric or (sweep.plan.metric if sweep.plan else "value")
     reached = value_at(run, closed.level)
     where = f"at {unit} {amount(closed.level)}"
-    if reached is None or reached.value is None:
+    value = None if reached is None else reached.loss if closed.metric else reached.value
+    if value is None:
         why = f"nan: {metric} was not finite {where}"
         return RunEnded(run=run.id, attempt=len(run.attempts), kind="diverged", why=why, rule="nan")
     cut = "" if closed.cut is None else f", cut {number(closed.cut)}"
-    why = f"beaten: {place} {where} ({metric} {number(reached.value)}{cut})"
+    why = f"beaten: {place} {where} ({metric} {number(value)}{cut})"
     return RunEnded(run=run.id, attempt=len(run.attempts), kind="pruned", why=why, rule="beaten")
 
 
@@ -332,11 +387,15 @@ def _ended_by(run: Run, rung: float) -> bool:
     return run.state is State.ENDED and run.until <= rung * (1 + _CLOSE)
 
 
-def _beats(sweep: Sweep, reached: Reached, cut: float | None) -> bool:
-    if reached.value is None:
+def _beats(sweep: Sweep, reached: Reached, closed: RungClosed) -> bool:
+    """Tell whether a run that joined late is no worse than the cut, or cannot be held against it."""
+    if bool(closed.metric) is reached.measured:
+        return True
+    value = reached.loss if closed.metric else reached.value
+    if value is None:
         return False
-    sign = -1.0 if sweep.plan is not None and sweep.plan.goal == "min" else 1.0
-    return cut is None or sign * reached.value >= sign * cut
+    low = bool(closed.metric) or (sweep.plan is not None and sweep.plan.goal == "min")
+    return closed.cut is None or (value <= closed.cut if low else value >= closed.cut)
 
 
 def _final(run: Run) -> Reached | None:
@@ -344,12 +403,9 @@ def _final(run: Run) -> Reached | None:
     return reached if reached is not None and reached.value is not None else None
 
 
-def _order(sweep: Sweep, run: Run, reached: Reached | None) -> tuple[float, float, float]:
-    """Order values: the better one, then the lower val loss, then the lower LR."""
-    sign = 1.0 if sweep.plan is not None and sweep.plan.goal == "min" else -1.0
-    value = math.inf if reached is None or reached.value is None else sign * reached.value
-    loss = math.inf if reached is None or reached.val_loss is None else reached.val_loss
-    return value, loss, run.setting.lr
+def _tie(run: Run, reached: Reached) -> tuple[float, float]:
+    """Return what decides between equal values: the lower val loss, then the lower LR."""
+    return math.inf if reached.val_loss is None else reached.val_loss, run.setting.lr
 
 
 def _same(a: float, b: float) -> bool:

@@ -217,7 +217,7 @@ class Supervisor:
     def _stop_at_rung(self) -> None:
         """Pause attempts at the length that they were started for, if their script does not stop there itself."""
         if not self._plan().stops_at_until:
-            self.append(*at_rung(self.sweep, lambda run: self.readings.of(run).complete))
+            self.append(*at_rung(self.sweep, lambda run: self.readings.of(run).comparable))
 
     def _watch_budget(self) -> None:
         if not self._close_look or self.sweep.closed is not None:

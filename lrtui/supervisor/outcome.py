@@ -42,7 +42,11 @@ def conclude(
     code, number = (
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
-    complete = progress.complete >= attempt.until * (1 - 1e-9)
+    came = progress.level if code == 0 else progress.complete  # the end completes the last epoch
+    complete = came >= attempt.until * (1 - 1e-9)
+    to_the_end = came >= progress.horizon * (1 - 1e-9)
+    if to_the_end and (code == 0 or run.state is State.PAUSING):
+        progress.goes_to_the_end()
     events: list[AnyEvent] = [*_reached(run, progress), _charged(run, progress)]
 
     def ended(
@@ -64,14 +68,19 @@ def conclude(
         return ended(attempt.stop_kind, attempt.stop_why, rule=attempt.stop_rule)
     if run.is_range_test:
         return _range_tested(run, condition, progress, files, events)
-    at_rung = complete and attempt.until < progress.horizon * (1 - 1e-9)
+    at_rung = complete and not to_the_end and attempt.until < progress.horizon * (1 - 1e-9)
     abandoned = attempt.shared and code == ABANDONED
     silent = (
         isinstance(condition, Vanished) or abandoned
     )  # nobody said how the training itself ended
     if at_rung and (code == 0 or run.state is State.PAUSING or silent):
         return [*events, ev.RunWaiting(run=run.id)]
-    if code == 0 and progress.lines and progress.lacks_metric and not run.reached:
+    if (
+        code == 0
+        and progress.lines
+        and progress.lacks_metric
+        and not any(r.measured for r in run.reached)
+    ):
         return ended("failed", progress.unread())
     if complete and (code == 0 or run.state is State.PAUSING):
         return ended("finished")
@@ -105,7 +114,7 @@ def _range_tested(
     events: list[AnyEvent],
 ) -> list[AnyEvent]:
     """Return what follows from the end of a range test: what its curve says, however it ended."""
-    lrs, losses = progress.curve(run)
+    lrs, losses = progress.range_curve(run)
     found = suggest(lrs, losses)
     tested = ev.RangeTested(
         run=run.id,
@@ -258,18 +267,23 @@ def _only_tested(sweep: Sweep) -> ev.SweepClosed:
 
 
 def _reached(run: Run, progress: Progress) -> list[AnyEvent]:
-    reached = progress.reached()
-    if reached is None:
-        return []
-    return [
-        ev.RunReached(
+    reached, number = progress.reached(), run.attempts[-1].number
+    if reached is not None:
+        event = ev.RunReached(
             run=run.id,
-            attempt=run.attempts[-1].number,
+            attempt=number,
             level=reached.level,
             value=_finite(reached.value),
             val_loss=_finite(reached.val_loss),
+            curve=progress.curve(),
+            averaged=reached.averaged,
         )
-    ]
+        return [event]
+    loss, until = _finite(progress.loss), run.attempts[-1].until
+    if loss is None or run.is_range_test or until >= progress.horizon * (1 - 1e-9):
+        return []
+    level = min(progress.level, until)
+    return [ev.RunReached(run=run.id, attempt=number, level=level, value=None, loss=loss)]
 
 
 def _finite(value: float | None) -> float | None:

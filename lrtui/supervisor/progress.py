@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from lrtui.analysis.averages import mean
 from lrtui.analysis.chance import Chance
 from lrtui.analysis.health import Signs
-from lrtui.analysis.value_rule import RunValue, run_value
+from lrtui.analysis.value_rule import RunValue, curve_of, run_value
 from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries
 from lrtui.metrics.capture import likely, missing
 from lrtui.sweep.events import Plan
@@ -22,6 +24,8 @@ _MOST_POINTS = 10_000
 _BUDGET = 1 << 20
 """Bytes read from one run per tick: a flood of output does not starve the others."""
 
+_MOST_LOSSES = 200
+"""Losses of single batches that are averaged where nothing else can be compared."""
 _SEVERAL = 3
 """Near misses of one kind from which on they are no accident."""
 
@@ -43,6 +47,8 @@ class Progress:
         """Objective and val_loss, merged with those of the attempts that this one continues, as the leaderboard merges them."""
         self._evaluated = False
         """Whether this attempt has evaluated the objective."""
+        self._losses: deque[float] = deque(maxlen=_MOST_LOSSES)
+        """The latest ones up to the rung."""
         self._number = attempt.number
         self.horizon = plan.horizon
         until = attempt.until
@@ -68,6 +74,8 @@ class Progress:
             self.last_time = max(self.last_time, measured.time or 0.0)
             if self._plan.loss in values:
                 self._draw(values)
+                if measured.level <= self._upto:
+                    self._losses.append(values[self._plan.loss])
             self.signs.take(measured.level, values)
             found = {
                 name: values[name] for name in (self._plan.metric, "val_loss") if name in values
@@ -86,6 +94,11 @@ class Progress:
     def complete(self) -> float:
         """How far training is known to have come: the start of an epoch that is printed many times is not its end."""
         return self._log.capture.complete
+
+    @property
+    def comparable(self) -> float:
+        """How far the run can be compared with others: 0 while it has printed neither the deciding metric nor a loss."""
+        return self.complete if self._evaluated or self._losses else 0.0
 
     @property
     def lacks_metric(self) -> bool:
@@ -131,6 +144,22 @@ class Progress:
         """Return what the run is worth by the plan's value rule; None if the attempt evaluated nothing up to its rung."""
         return run_value(self._plan, self._evaluations, self._upto) if self._evaluated else None
 
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """Return (level, value) at some evaluations up to the rung."""
+        rungs = tuple({rung for _, rungs in self._plan.rungs for rung in rungs})
+        return curve_of(self._plan, self._evaluations, self._upto, rungs)
+
+    @property
+    def loss(self) -> float | None:
+        """The latest training loss up to the rung, over a tenth of the lines; None if there was none."""
+        if not self._losses:
+            return None
+        return mean(list(self._losses)[-max(1, self.lines // 10) :])
+
+    def goes_to_the_end(self) -> None:
+        """Count the evaluations beyond the rung: the script trained to the full length before it could be stopped."""
+        self._upto = math.inf
+
     @property
     def spent(self) -> float:
         """What the attempt has cost so far, in the plan's unit: a run that goes on is charged from where it goes on."""
@@ -150,7 +179,7 @@ class Progress:
         unit = self._plan.unit
         return f"was to go on from {unit} {amount_about(self._resumed_at)} and began at {unit} {amount_about(self.first_level)}; charged in full"
 
-    def curve(self, run: Run) -> tuple[list[float], list[float]]:
+    def range_curve(self, run: Run) -> tuple[list[float], list[float]]:
         """Return LRs and losses of a range test; a script that prints no lr is taken at its word that it raised it evenly."""
         points = self._curve or []
         rise = math.log(run.lr_to / run.setting.lr) / max(1, run.lr_steps - 1)

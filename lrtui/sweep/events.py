@@ -85,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     horizon: float
     """The full length R of a run, in `unit`s."""
     value: str = "last"
-    """What counts as a run's value: "last", "best" or "mean N"."""
+    """What counts as a run's value: "auto", "last", "best" or "mean N"."""
     within: float | None = None
     """What the user regards as equal, in the metric's unit."""
     keep: str = "all"
@@ -218,14 +218,20 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
 
 class RunReached(Event, frozen=True, kw_only=True):
-    """A value that a decision rests on: of the evaluation at or before `level`."""
+    """What a decision rests on: the value of the evaluation at `level`, and the way there."""
 
     run: str
     attempt: int
     level: float
     value: float | None
-    """None where the metric was not finite."""
+    """None where the metric was not finite, or was not there."""
     val_loss: float | None = None
+    curve: tuple[tuple[float, float], ...] = ()
+    """(level, value) at some evaluations, ascending, the last one at `level`."""
+    averaged: int = 1
+    """The number of evaluations that each value is the mean of."""
+    loss: float | None = None
+    """The training loss at `level`, where the metric was not there yet."""
 
 
 class RunWaiting(Event, frozen=True, kw_only=True):
@@ -348,6 +354,8 @@ class RungClosed(Event, frozen=True, kw_only=True):
     cut: float | None = None
     """The worst value that was kept."""
     why: str = ""
+    metric: str = ""
+    """What was compared; "" for the plan's metric."""
 
 
 class BudgetReached(Event, frozen=True, kw_only=True):

@@ -102,6 +102,16 @@ class Reached:
     level: float
     value: float | None
     val_loss: float | None
+    curve: tuple[tuple[float, float], ...] = ()
+    """(level, value) at some evaluations up to `level`, ascending."""
+    averaged: int = 1
+    loss: float | None = None
+    """The training loss where the metric was not there yet; None where the metric was."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether the deciding metric was there, finite or not."""
+        return self.loss is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +448,15 @@ def _reached(sweep: Sweep, e: ev.RunReached) -> Sweep | None:
     run = sweep.runs.get(e.run)
     if run is None:
         return None
-    reached = Reached(e.attempt, e.level, _countable(e.value), _countable(e.val_loss))
+    value = _countable(e.value)
+    curve = tuple(
+        sorted(p for p in e.curve if 0 <= p[0] <= e.level and _countable(p[1]) is not None)
+    )
+    if value is not None and not curve:
+        curve = ((e.level, value),)
+    reached = Reached(
+        e.attempt, e.level, value, _countable(e.val_loss), curve, e.averaged, _countable(e.loss)
+    )
     kept = tuple(r for r in run.reached if (r.attempt, r.level) != (e.attempt, e.level))
     return _with(sweep, replace(run, reached=(*kept, reached)))
 

@@ -64,13 +64,14 @@ def test_running_runs_are_compared_at_the_deepest_common_epoch():
     assert got[0].rank == 1
 
 
-def test_the_common_epoch_is_one_that_all_evaluated():
+def test_at_the_common_epoch_values_are_interpolated_between_evaluations():
     every = [(n, n / 10) for n in range(1, 8)]
     thirds = [(3, 0.35), (6, 0.5)]
     got = board((run("every", lr=0.1), every), (run("thirds", lr=0.2), thirds))
     assert [(s.value, s.value_at) for s in got] == [(0.6, 6), (0.5, 6)]
     got = board((run("every", lr=0.1), every[:5]), (run("thirds", lr=0.2), thirds))
-    assert [(s.value, s.value_at) for s in got] == [(0.35, 3), (0.3, 3)]
+    assert [(s.value, s.value_at) for s in got] == [(0.5, 5), (pytest.approx(0.45), 5)]
+    assert [s.why for s in got] == ["", "value interpolated at 5"]
 
 
 def test_order_finished_then_rung_then_blank_then_queue_then_the_dead():

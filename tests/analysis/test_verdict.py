@@ -27,7 +27,7 @@ from lrtui.analysis.verdict import (
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.observations import observations_of
 from lrtui.analysis.verdict.points import points_of
-from lrtui.analysis.verdict.results import runs_of
+from lrtui.analysis.verdict.results import results_of, runs_of
 from lrtui.analysis.verdict.scale import scale_of
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import GroupKey, Plan, Setting
@@ -427,8 +427,9 @@ def test_a_value_of_a_shorter_rung_is_trusted_less_and_moved_by_what_others_gain
 def _case(sweep):
     runs = runs_of(sweep, ADAM)
     scale = scale_of(sweep, sweep.plan)
-    points = points_of(sweep, sweep.plan, scale, runs)
-    return Case(sweep, sweep.plan, scale, points, R, runs, 0.0)
+    results = results_of(sweep, sweep.plan, runs)
+    points = points_of(sweep, sweep.plan, scale, runs, results)
+    return Case(sweep, sweep.plan, scale, points, results, runs, 0.0)
 
 
 def test_before_anyone_has_finished_the_deepest_complete_rung_answers_provisionally():

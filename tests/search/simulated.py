@@ -9,8 +9,8 @@ from lrtui.supervisor.commands import with_ids
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, State, Sweep, apply
 
-Measure = Callable[[ev.Setting, int, float], tuple[float | None, float | None] | None]
-"""(setting, seed, level) -> (value, val loss) of the evaluation there; None where nothing was evaluated."""
+Measure = Callable[[ev.Setting, int, float], tuple[float | None, ...] | None]
+"""(setting, seed, level) -> (value, val loss) of the evaluation there, and the training loss where that is all; None for nothing."""
 
 
 @dataclass
@@ -93,7 +93,8 @@ class Simulation:
         measured = self.measure(run.setting, run.seed, until)
         reached = [
             ev.RunReached(
-                run=run.id, attempt=number, level=until, value=measured[0], val_loss=measured[1]
+                run=run.id, attempt=number, level=until, value=measured[0], val_loss=measured[1],
+                loss=measured[2] if len(measured) > 2 else None,
             )
         ] if measured else []  # fmt: skip
         if until < self.space.horizon:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrtui.analysis.verdict import verdict
 from lrtui.config.rungs import decays, rungs, share_of, warmup
 from lrtui.search import Auto, Grid, Listed, Space
 from lrtui.supervisor.commands import effects
@@ -116,7 +117,36 @@ def test_equal_values_are_told_apart_by_the_loss_and_then_by_the_lower_lr():
     loss = {1e-4: 5.0, 3e-4: 1.0, 1e-3: 2.0, 3e-3: 2.0, 1e-2: 2.0, 3e-2: 9.0, 1e-1: 9.0}
     sweep = Simulation(SEVEN, SPACE, lambda s, *_: (0.5, loss[s.lr])).run()
     lrs = [sweep.runs[run].setting.lr for run in sweep.rungs[0].kept]
-    assert lrs == [3e-4, 1e-3, 3e-3]
+    assert lrs == [3e-4, 1e-3, 3e-3, 1e-2]  # the last one is equal to the cut in both
+
+
+def test_a_rung_at_which_nothing_differs_does_not_cut():
+    """All LRs are at chance until epoch 3; the best one comes last in every other order."""
+    score = {lr: 0.1 * place for place, lr in enumerate(SEVEN.lr, 1)}
+    measure = lambda s, seed, level: (0.1 if level <= 3 else score[s.lr], None)  # noqa: E731
+    sweep = Simulation(SEVEN, SPACE, measure).run()
+    assert [len(rung.kept) for rung in sweep.rungs] == [7, 3]
+    assert sweep.rungs[0].why == "all 7: they do not differ yet"
+    assert ended(sweep)[SEVEN.lr[-1]] == "finished"
+
+
+def test_accuracies_within_the_noise_of_the_images_do_not_differ():
+    score = {lr: 0.1 + 0.001 * place for place, lr in enumerate(SEVEN.lr)}
+    measure = lambda s, seed, level: (score[s.lr], 2.0)  # noqa: E731
+    assert Simulation(SEVEN, SPACE, measure, val_images=1000).run().rungs[0].pruned == ()
+    assert Simulation(SEVEN, SPACE, measure, val_images=10**7).run().rungs[0].pruned
+
+
+def test_where_the_metric_is_missing_at_a_rung_the_loss_decides_and_it_is_said():
+    loss = {lr: abs(place - 4) for place, lr in enumerate(SEVEN.lr)}
+    measure = lambda s, seed, level: (0.5 + s.lr, None) if level > 9 else (None, None, loss[s.lr])  # noqa: E731
+    sweep = Simulation(SEVEN, SPACE, measure, resumes=False).run()
+    assert {rung.metric for rung in sweep.rungs} == {"train_loss"}
+    kept = [sweep.runs[run].setting.lr for run in sweep.rungs[0].kept]
+    assert kept == [SEVEN.lr[4], SEVEN.lr[3], SEVEN.lr[5]]
+    assert "by train_loss" in sweep.rungs[0].why
+    assert sweep.spent < 7 * R
+    assert any("no val_acc at epoch 3 yet" in reason.text for reason in verdict(sweep).reasons)
 
 
 def test_a_run_whose_objective_is_not_finite_at_a_rung_has_diverged():

@@ -34,6 +34,13 @@ class Why(StrEnum):
     TEST_DATA = auto()
     LENGTH = auto()
     """The value was not measured at the full length."""
+    EARLY = auto()
+    """Runs ended by themselves before the length of the others."""
+    INTERPOLATED = auto()
+    AVERAGED = auto()
+    """Single values scatter, so that each stands for several."""
+    BY_LOSS = auto()
+    """Rungs were decided by the training loss."""
     BUDGET = auto()
     WAITING = auto()
     """Runs have not ended."""

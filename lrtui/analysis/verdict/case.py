@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.points import Point, cliff, points_of
-from lrtui.analysis.verdict.results import compared_at, results_of, runs_of
+from lrtui.analysis.verdict.results import Results, results_of, runs_of
 from lrtui.analysis.verdict.scale import Scale
 from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Run, State, Sweep
@@ -24,13 +24,19 @@ class Case:
     plan: Plan
     scale: Scale
     points: list[Point]
-    level: float | None = None
-    """The length at which the LRs are compared."""
+    results: Results
     runs: list[Run] = field(default_factory=list)
     noise: float | None = None
     """Variance of one run's score; None where nothing says it."""
     measured: bool = False
     """Whether the noise comes from seeds; else from the number of validation images."""
+    identical: bool = False
+    """Whether several seeds gave the same values throughout, which says nothing about noise."""
+
+    @property
+    def level(self) -> float | None:
+        """The length at which the LRs are compared."""
+        return self.results.level
 
     @property
     def provisional(self) -> bool:
@@ -46,9 +52,7 @@ class Case:
 
     def is_deep(self, point: Point) -> bool:
         """Tell whether a point's values come from the length at which LRs are compared."""
-        if self.level is None or point.level is None:
-            return False
-        return point.full or (self.level != self.plan.horizon and point.level >= 0.9 * self.level)
+        return self.level is not None and point.length == self.level
 
     def score(self, point: Point) -> float:
         """Return the score of a candidate's mean."""
@@ -70,14 +74,19 @@ class Case:
 def case_of(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Case:
     """Return what is known about one group."""
     runs = runs_of(sweep, group)
-    points = points_of(sweep, plan, scale, runs)
-    level = compared_at(sweep, plan, runs, {run.id: results_of(sweep, plan, run) for run in runs})
+    results = results_of(sweep, plan, runs)
+    points = points_of(sweep, plan, scale, runs, results)
     noise, measured = _noise(sweep, scale, points)
-    return Case(sweep, plan, scale, points, level, runs, noise, measured)
+    seeded = [point for point in points if len(point.values) > 1]
+    identical = bool(seeded) and all(len(set(point.values)) == 1 for point in seeded)
+    return Case(sweep, plan, scale, points, results, runs, noise, measured, identical)
 
 
 def _noise(sweep: Sweep, scale: Scale, points: Sequence[Point]) -> tuple[float | None, bool]:
-    """Return the variance of one run's score, and whether seeds measured it: pooled over the LRs, dead ones and cliffs left out."""
+    """Return the variance of one run's score, and whether seeds measured it: pooled over the LRs, dead ones and cliffs left out.
+
+    Seeds that gave the same value throughout measured nothing: a script that takes no seed repeats itself.
+    """
     assert sweep.plan is not None  # noqa: S101  # a case has one
     bar = cliff(sweep, sweep.plan, scale, points)
     squares, free = 0.0, 0
@@ -88,7 +97,7 @@ def _noise(sweep: Sweep, scale: Scale, points: Sequence[Point]) -> tuple[float |
         middle = mean(scores)
         squares += sum((score - middle) ** 2 for score in scores)
         free += len(scores) - 1
-    if free > 0:
+    if squares > 0:
         return squares / free, True
     sampled = scale.kind == "logit" and sweep.data is not None and sweep.data.val > 0
     return (0.0, False) if sampled else (None, False)

@@ -44,8 +44,9 @@ def curve_around(case: Case, best: Point, within: float | None) -> Curve | None:
         return None
     walls = tuple(math.log10(p.lr) for p in case.points if is_wall(p, observations))
     tried = tuple(math.log10(p.lr) for p in case.points)
+    tied = tuple(math.log10(p.lr) for p in case.candidates if p.mean == best.mean)
     free = () if case.noise is not None else _FREE_NOISES
-    return _curve(observations, free, here, tried, walls, case.scale, within)
+    return _curve(observations, free, here, tried, tied, walls, case.scale, within)
 
 
 @functools.lru_cache(maxsize=256)
@@ -54,11 +55,15 @@ def _curve(  # noqa: PLR0917  # the key of a cache
     noises: tuple[float, ...],
     here: float,
     tried: tuple[float, ...],
+    tied: tuple[float, ...],
     walls: tuple[float, ...],
     scale: Scale,
     within: float | None,
 ) -> Curve:
-    """Return optimum, interval and equal range on the stretch without a wall that the pick lies in."""
+    """Return optimum, interval and equal range on the stretch without a wall that the pick lies in.
+
+    The LRs in `tied` have the pick's value to the last digit, it among them: the interval holds them all.
+    """
     inside = _stretch([o.x for o in observations], here, walls)
     steps = _half_steps(here, tried)
     bottom = inside[0] - _half_steps(inside[0], tried)[0]
@@ -72,7 +77,8 @@ def _curve(  # noqa: PLR0917  # the key of a cache
     curves = fitted.draws(places, _DRAWS) if not noises else [means]
     tops = sorted(places[max(range(len(places)), key=curve.__getitem__)] for curve in curves)
     optimum = places[max(range(len(places)), key=means.__getitem__)]
-    low, high = here - steps[0], here + steps[1]
+    low = min(x - _half_steps(x, tried)[0] for x in tied if x in inside)
+    high = max(x + _half_steps(x, tried)[1] for x in tied if x in inside)
     if not noises:
         low = min(low, optimum - steps[0], _quantile(tops, 0.05))
         high = max(high, optimum + steps[1], _quantile(tops, 0.95))

@@ -13,7 +13,6 @@ from lrtui.analysis import gaussian_process
 from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point, cliff
-from lrtui.analysis.verdict.results import results_of
 
 GAIN_DOUBT = 1 / 3
 """A result of a shorter rung is moved by what the others gained from there on, with so much of that as its standard deviation. With
@@ -50,11 +49,11 @@ def _gain(case: Case, point: Point) -> float | None:
     for run in case.runs:
         if run.id in dead:
             continue
-        results = results_of(case.sweep, case.plan, run)
-        before = [each for level, each in results.items() if level == point.level]
+        results = case.results.by_run[run.id]
+        before = results.get(point.length) if point.length is not None else None
         after = results.get(case.level) if case.level is not None else None
-        if before and after is not None:
-            gains.append(case.scale.score(after.value) - case.scale.score(before[0].value))
+        if before is not None and after is not None:
+            gains.append(case.scale.score(after.value) - case.scale.score(before.value))
     return median(gains) if gains else None
 
 

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.chance import chance_in, learns
 from lrtui.analysis.ranking import shown_state
-from lrtui.analysis.verdict.results import Result, compared_at, final_of, results_of
+from lrtui.analysis.verdict.results import Results, final_of
 from lrtui.analysis.verdict.scale import CLOSE, Scale
 from lrtui.sweep.events import Plan, Setting
 from lrtui.sweep.state import Run, Sweep
@@ -39,6 +39,8 @@ class Point:
     """The length at which the values were measured, in the plan's unit."""
     full: bool
     """Whether that is the full length."""
+    length: float | None = None
+    """The length that its runs were compared for: a rung, the horizon, or how far a run came that ended early."""
     dead: str = ""
     """Why it is not to be recommended, in a word: diverged, collapsed, chance, failed, nan; "" where no seed died."""
     val_loss: float | None = None
@@ -57,17 +59,17 @@ class Point:
         return self.seeds < len(self.values)
 
 
-def points_of(sweep: Sweep, plan: Plan, scale: Scale, runs: list[Run]) -> list[Point]:
+def points_of(
+    sweep: Sweep, plan: Plan, scale: Scale, runs: list[Run], results: Results
+) -> list[Point]:
     """Return one point per LR of a group's runs, the lowest first."""
-    results = {run.id: results_of(sweep, plan, run) for run in runs}
-    level = compared_at(sweep, plan, runs, results)
     by_lr: dict[float, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.setting.lr, run.seed, not run.finished, run.id)):
         known = by_lr.setdefault(run.setting.lr, [])
         if not known or known[-1].seed != run.seed:
             known.append(run)
     selecting = _selecting_seed(by_lr.values())
-    points = [_point(plan, each, results, level, selecting) for each in by_lr.values()]
+    points = [_point(plan, each, results, selecting) for each in by_lr.values()]
     return _at_chance(sweep, plan, scale, _dead_by_value(sweep, plan, scale, runs, points))
 
 
@@ -82,22 +84,23 @@ def _selecting_seed(settings: Iterable[list[Run]]) -> int | None:
 def _point(
     plan: Plan,
     runs: list[Run],
-    results: Mapping[str, dict[float, Result]],
-    level: float | None,
+    results: Results,
     selecting: int | None,
 ) -> Point:
     deaths = [death for run in runs if (death := _death(run))]
+    level = results.level
     known = [
-        at for run in runs for at in results[run.id] if level is None or at <= level * (1 + CLOSE)
+        at
+        for run in runs
+        for at in results.by_run[run.id]
+        if level is not None and at <= level * (1 + CLOSE)
     ]
-    deepest = max(known, default=None) if level is not None else None
-    seen: list[tuple[int, Result]] = []
-    if deepest is not None:
-        # Scripts that end by themselves do so at lengths of their own: a tenth is no other length.
-        near = 0.9 * deepest if deepest == level != plan.horizon else deepest
-        for run in runs:
-            there = [each for at, each in results[run.id].items() if near <= at <= deepest]
-            seen += [(run.seed, each) for each in there[-1:]]
+    deepest = max(known, default=None)
+    seen = [
+        (run.seed, there)
+        for run in runs
+        if deepest is not None and (there := results.by_run[run.id].get(deepest)) is not None
+    ]
     counted = [each for seed, each in seen if seed != selecting] or [each for _, each in seen]
     values = [each.value for each in counted]
     losses = [each.val_loss for each in counted if each.val_loss is not None]
@@ -111,6 +114,7 @@ def _point(
         seeds=len(values),
         level=min((each.level for each in counted), default=None),
         full=deepest is not None and deepest == plan.horizon,
+        length=deepest,
         dead=deaths[0] if deaths else "",
         val_loss=mean(losses) if losses and len(losses) == len(values) else None,
         state=shown_state(runs[0]),

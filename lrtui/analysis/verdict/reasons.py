@@ -15,7 +15,7 @@ from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.events import Plan
-from lrtui.sweep.state import State, group_of, group_text
+from lrtui.sweep.state import Run, State, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount,
@@ -38,6 +38,8 @@ def reasons_of(
     said = [Reason(Why.MEASURED, _measured(case, best, candidates))]
     said += _runner_up(case, found, best, candidates)
     said += told
+    said += _comparison(case)
+    said += _early(case, best)
     said.append(Reason(Why.NOISE, _noise(case, best)))
     if found.low is not None and not found.by_noise:
         words = "the range rests on the distance between the learning rates alone"
@@ -90,6 +92,59 @@ def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point])
     return [Reason(Why.RUNNER_UP, words + near)]
 
 
+def _comparison(case: Case) -> list[Reason]:
+    """Say what was done to compare the values, where it is not plain."""
+    plan, level = case.plan, case.level
+    here = [
+        results[level]
+        for results in case.results.by_run.values()
+        if level is not None and level in results
+    ]
+    said = []
+    if any(result.interpolated for result in here):
+        words = f"compared at {length(plan, here[0].level)}, with values interpolated between evaluations"
+        said.append(Reason(Why.INTERPOLATED, words))
+    averaged = max((result.averaged for result in here), default=1)
+    if averaged > 1 and plan.value == "auto":
+        words = (
+            f"{clean(plan.metric)} is noisy: each value is the mean of the last {averaged} or fewer"
+        )
+        said.append(Reason(Why.AVERAGED, words))
+    for rung in case.sweep.rungs:
+        if rung.metric and any(run.id in (*rung.kept, *rung.pruned) for run in case.runs):
+            words = f"no {clean(plan.metric)} at {length(plan, rung.level)} yet: {clean(rung.metric)} decided there"
+            said.append(Reason(Why.BY_LOSS, words))
+    return said
+
+
+def _early(case: Case, best: Point) -> list[Reason]:
+    """Name the runs that ended by themselves before the others, or before the horizon."""
+    plan, early = case.plan, case.results.early
+    where = {run.id: _last(run) for run in early}
+    said = []
+    for run in early:
+        words = f"{lr_text(run.setting.lr)} ended early, at {length(plan, where[run.id])} of {amount(plan.horizon)}"
+        leads = case.results.leader == run.setting.lr == best.lr
+        words += ": it leads at every common length; let it train to the end" if leads else ""
+        said.append(Reason(Why.EARLY, words))
+    later = [
+        (result.value, run)
+        for run in case.runs
+        if case.results.leader == best.lr
+        and (result := case.results.by_run[run.id].get(plan.horizon)) is not None
+        and best.mean is not None
+        and case.scale.score(result.value) > case.scale.score(best.mean)
+    ]
+    for value, run in later[:1]:
+        words = f"{lr_text(run.setting.lr)} came to {number(value)} later, at {length(plan, plan.horizon)}"
+        said.append(Reason(Why.EARLY, words))
+    return said
+
+
+def _last(run: Run) -> float:
+    return run.reached[-1].level if run.reached else 0.0
+
+
 def _noise(case: Case, best: Point) -> str:
     if best.selected:
         further = count(best.seeds, "further seed")
@@ -99,6 +154,9 @@ def _noise(case: Case, best: Point) -> str:
         return f"{further}: {value}; the seed that selected it is left out"
     if best.seeds > 1 and best.se is not None:
         return f"{best.seeds} seeds: {number(best.mean)} ± {number(best.se)} (standard error)"
+    if case.identical:
+        values = "gave the same value" if best.seeds > 1 else "of others gave the same values"
+        return f"noise unknown: identical seeds ({max(len(p.values) for p in case.points)} {values}); does the script use the seed?"
     if case.noise is None:
         return "1 seed: noise unknown"
     if case.measured:
@@ -173,7 +231,7 @@ def _provisional(case: Case, best: Point) -> list[Reason]:
     elif (
         best.level is not None
         and best.level < case.plan.horizon * (1 - 1e-9)
-        and case.plan.value == "last"
+        and case.plan.value in {"auto", "last"}
     ):
         where = f"{length(case.plan, best.level)} of {amount(case.plan.horizon)}"
         said.append(Reason(Why.LENGTH, f"its last evaluation was at {where}"))

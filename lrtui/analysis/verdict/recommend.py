@@ -14,7 +14,7 @@ from lrtui.analysis.verdict.interval import curve_around
 from lrtui.analysis.verdict.pick import pick
 from lrtui.analysis.verdict.points import Point, points_of
 from lrtui.analysis.verdict.reasons import cost, not_tested, other_groups, reasons_of
-from lrtui.analysis.verdict.results import groups, runs_of
+from lrtui.analysis.verdict.results import groups, results_of, runs_of
 from lrtui.analysis.verdict.scale import Scale, scale_of
 from lrtui.analysis.verdict.unanswered import nothing_to_choose, without_answer
 from lrtui.sweep.events import GroupKey, Plan
@@ -58,9 +58,10 @@ def verdicts(sweep: Sweep) -> list[Verdict]:
 def sensitivity(sweep: Sweep, group: GroupKey) -> list[Point]:
     """Return what became of each LR of a group, the lowest first; dead ones and those without a result included."""
     plan = sweep.plan
-    return (
-        [] if plan is None else points_of(sweep, plan, scale_of(sweep, plan), runs_of(sweep, group))
-    )
+    if plan is None:
+        return []
+    runs = runs_of(sweep, group)
+    return points_of(sweep, plan, scale_of(sweep, plan), runs, results_of(sweep, plan, runs))
 
 
 def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:

@@ -1,0 +1,146 @@
+"""What is compared with what: common lengths, early ends, ties, noise, and seeds that change nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import msgspec
+import pytest
+
+from lrtui.analysis.common_length import Entry, in_order, value_at
+from lrtui.analysis.ranking import rank
+from lrtui.analysis.verdict import verdict
+from lrtui.sweep import events as ev
+from tests.analysis.outputs import PrintedSweep
+
+PLAN = ev.Plan(
+    name="t", source="t.toml", metric="val_loss", goal="min", loss="train_loss", unit="step",
+    horizon=100, builtin=False, value="auto",
+)  # fmt: skip
+
+
+def printed(root, scripts, **changes) -> PrintedSweep:
+    """scripts: lr -> [(step, value)], one run each; several lists for several seeds."""
+    sweep = PrintedSweep(root, msgspec.structs.replace(PLAN, **changes))
+    for lr, points in scripts.items():
+        for seed, each in enumerate(points if isinstance(points[0], list) else [points]):
+            lines = [json.dumps({"step": s, sweep.plan.metric: v}) for s, v in each]
+            sweep.run(lr, "\n".join(lines) + "\n", seed=seed)
+    return sweep
+
+
+def leaders(sweep: PrintedSweep) -> list[float]:
+    return [row.lr for row in rank(sweep.sweep, sweep.series)]
+
+
+def said(sweep: PrintedSweep) -> str:
+    return "\n".join(reason.text for reason in verdict(sweep.sweep).reasons)
+
+
+# ---------------------------------------------------------------- lengths
+
+
+def test_a_curve_is_interpolated_between_its_points_and_not_beyond():
+    curve = [(10.0, 1.0), (20.0, 2.0)]
+    lengths = (8, 9, 10, 15, 20, 30)
+    assert [value_at(curve, at) for at in lengths] == [None, 1.0, 1.0, 1.5, 2.0, 2.0]
+    assert value_at([], 1) is None
+
+
+def test_a_contender_that_ended_early_is_held_against_each_at_its_own_length():
+    curves = {"a": [(10, 1.0), (100, 9.0)], "b": [(10, 3.0), (100, 8.0)], "c": [(10, 2.0)]}
+    entries = [Entry(k, v[-1][0], lambda at, v=v: value_at(v, at)) for k, v in curves.items()]
+    assert [place.key for place in in_order(entries, "max")] == ["a", "c", "b"]
+    assert [place.key for place in in_order(entries, "min")] == ["b", "c", "a"]
+
+
+def test_evaluations_at_other_steps_are_compared_at_a_common_one_and_it_is_said(tmp_path):
+    tens = [(s, 1 - 0.0095 * s) for s in range(10, 101, 10)]
+    thirteens = [(s, 1 - 0.0100 * s) for s in range(13, 101, 13)]
+    sweep = printed(tmp_path, {1e-3: tens, 1e-2: thirteens})
+    found = verdict(sweep.sweep)
+    assert (found.lr, found.value_at) == (1e-2, 91)
+    assert leaders(sweep)[0] == 1e-2
+    assert "compared at step 91, with values interpolated between evaluations" in said(sweep)
+
+
+# ---------------------------------------------------------------- early ends
+
+
+def line(slope, end, every=1):
+    return [(s, 10 - slope * s) for s in range(every, end + 1, every)]
+
+
+def test_a_run_that_ended_early_and_leads_at_every_common_length_is_the_answer(tmp_path):
+    sweep = printed(tmp_path, {1e-3: line(0.01, 100), 1e-2: line(0.05, 40), 1e-1: line(0.02, 100)})
+    found = verdict(sweep.sweep)
+    assert (found.lr, found.value_at, found.provisional) == (1e-2, 40, True)
+    assert leaders(sweep)[0] == 1e-2
+    assert "1e-02 ended early, at step 40 of 100: it leads at every common length" in said(sweep)
+    assert "1e-01" not in said(sweep).split("later")[0].split("ended early")[1]
+
+
+def test_what_another_one_reached_later_is_said_beside_an_early_leader(tmp_path):
+    sweep = printed(tmp_path, {1e-2: line(0.05, 40), 1e-1: line(0.04, 100)})
+    assert verdict(sweep.sweep).lr == 1e-2
+    assert "1e-01 came to 6.000 later, at step 100" in said(sweep)
+
+
+def test_a_run_that_ended_early_behind_another_one_is_named_and_ranked_there(tmp_path):
+    sweep = printed(tmp_path, {1e-3: line(0.01, 100), 1e-2: line(0.02, 40), 1e-1: line(0.03, 100)})
+    assert verdict(sweep.sweep).lr == 1e-1
+    assert leaders(sweep) == [1e-1, 1e-2, 1e-3]
+    assert "1e-02 ended early, at step 40 of 100" in said(sweep)
+
+
+def test_what_trained_to_its_end_before_its_rung_stopped_it_counts_in_full(tmp_path):
+    plan = msgspec.structs.replace(PLAN, rungs=(("", (11.0, 33.0, 100.0)),), stops_at_until=False)
+    sweep = PrintedSweep(tmp_path, plan)
+    for lr, points in {1e-3: line(0.05, 100), 1e-2: line(0.01, 100)}.items():
+        text = "".join(json.dumps({"step": s, "val_loss": v}) + "\n" for s, v in points)
+        sweep.run(lr, text, until=11)
+    assert [run.ending.kind for run in sweep.sweep.runs.values()] == ["finished", "finished"]
+    found = verdict(sweep.sweep)
+    assert (found.lr, found.value, found.provisional) == (1e-3, pytest.approx(5.0), False)
+
+
+# ---------------------------------------------------------------- ties and noise
+
+
+def test_the_interval_holds_every_rate_with_the_same_value(tmp_path):
+    ends = {0.2: 6.17, 2.0: 5.46, 20.0: 5.46, 200.0: 10.17}
+    found = verdict(printed(tmp_path, {lr: [(100, v)] for lr, v in ends.items()}).sweep)
+    assert 0.2 < found.low < 2
+    assert 20 < found.high < 200
+
+
+def noisy(middle, seed, count=2000):
+    rng = random.Random(seed)
+    return [(s, middle + rng.gauss(0, 0.4)) for s in range(1, count + 1)]
+
+
+def test_where_single_values_are_noise_their_mean_decides_and_it_is_said(tmp_path):
+    middles = {1e-4: 1.3, 1e-3: 1.15, 1e-2: 1.0, 1e-1: 1.2}
+    scripts = {lr: noisy(middle, seed) for seed, (lr, middle) in enumerate(middles.items())}
+    sweep = printed(tmp_path, scripts, horizon=2000)
+    found = verdict(sweep.sweep)
+    assert (found.lr, found.value) == (1e-2, pytest.approx(1.0, abs=0.1))
+    assert leaders(sweep)[0] == 1e-2
+    assert rank(sweep.sweep, sweep.series)[0].value == pytest.approx(found.value)
+    assert "val_loss is noisy: each value is the mean of the last 200" in said(sweep)
+
+
+def test_smooth_curves_count_by_their_last_value(tmp_path):
+    sweep = printed(tmp_path, {1e-3: line(0.001, 1000), 1e-2: line(0.002, 1000)}, horizon=1000)
+    assert verdict(sweep.sweep).value == pytest.approx(8.0)
+    assert "noisy" not in said(sweep)
+
+
+def test_seeds_that_change_nothing_say_nothing_about_noise(tmp_path):
+    scripts = {1e-3: [[(100, 2.0)]] * 3, 1e-2: [[(100, 1.0)]] * 3}
+    sweep = printed(tmp_path, scripts, seeds=3)
+    found = verdict(sweep.sweep)
+    assert (found.lr, found.by_noise) == (1e-2, False)
+    assert "noise unknown: identical seeds (3 gave the same value)" in said(sweep)
+    assert [row.se for row in rank(sweep.sweep, sweep.series)] == [None, None]
