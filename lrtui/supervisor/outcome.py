@@ -94,10 +94,10 @@ def conclude(
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
     if abandoned:
         why = "the process that trained it beside others is gone; on in one of its own"
-        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, apart=True)]
+        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, rule="apart")]
     if beside and ran_out_of_memory(condition, files):
         why = f"out of memory beside {count(beside, 'other run')}"
-        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, crowded=True)]
+        return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, rule="crowded")]
     if code == 0 and progress.lines:
         why = f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}"
         return ended("finished", why, early=True)
@@ -168,10 +168,10 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
     """
     assert sweep.plan is not None, "a run that was lost was planned"  # noqa: S101
     events: list[AnyEvent] = []
-    if lost.crowded and sweep.lowered_at < run.attempts[-1].launched_at:
+    if lost.rule == "crowded" and sweep.lowered_at < run.attempts[-1].launched_at:
         half = max(1, min(sweep.parallel, len(sweep.alive())) // 2)
         events.append(ev.ParallelSet(parallel=half, why=f"{run.id} ran {lost.why}"))
-    if not lost.crowded and not lost.apart and run.losses >= LOSSES_FORGIVEN:
+    if lost.rule is None and run.losses >= LOSSES_FORGIVEN:
         return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
     again = ev.RunQueued(
         run=run.id,

@@ -37,6 +37,8 @@ Rule = Literal[
 ]
 """The health rules (`analysis.health`), what a resumed run and unread output are flagged for, and a rung's cut."""
 WarningKind = Literal["gpu memory"]
+Forgiven = Literal["crowded", "apart"]
+"""Out of memory beside others; or the process in which it trained beside others is gone, so it continues in its own."""
 
 
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -297,10 +299,8 @@ class RunLost(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     why: str
-    crowded: bool = False
-    """It ran out of memory beside others: that is not held against it."""
-    apart: bool = False
-    """The process in which it trained beside others is gone: not held against it either, and it goes on in one of its own."""
+    rule: Forgiven | None = None
+    """What is not held against it; None if the loss counts."""
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):

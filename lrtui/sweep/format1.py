@@ -102,6 +102,11 @@ def _rule(old: Line) -> str | None:
     return "nan" if old["kind"] == "diverged" else None
 
 
+def _lost(old: Line) -> Line:
+    rule = next((rule for rule in ("crowded", "apart") if old.get(rule) is True), None)
+    return {**old, "rule": rule}
+
+
 def _warned(old: Line) -> Line:
     found = _MEMORY.match(str(old.get("text")))
     return {**old, "kind": "gpu memory", "gpu": int(found[1])} if found else old
@@ -140,6 +145,7 @@ def _why(old: Line) -> str:
 _UPGRADES: dict[str, Callable[[Line], Line]] = {
     "RunStopping": _stopping,
     "RunEnded": _ended,
+    "RunLost": _lost,
     "Warned": _warned,
     "CommandDone": _answered,
 }

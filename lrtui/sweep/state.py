@@ -532,9 +532,9 @@ def _lost(sweep: Sweep, e: ev.RunLost) -> Sweep | None:
     run = _current(sweep, e.run, e.attempt)
     if run is None:
         return None
-    forgiven = e.crowded or e.apart
-    run = replace(run, state=State.LOST, why=e.why, losses=run.losses + (not forgiven))
-    run = replace(run, apart=run.apart or e.apart)
+    losses = run.losses + (e.rule is None)
+    apart = run.apart or e.rule == "apart"
+    run = replace(run, state=State.LOST, why=e.why, losses=losses, apart=apart)
     return _with(sweep, _attempt(run, ended_at=e.at))
 
 

@@ -114,6 +114,13 @@ def test_old_warnings_and_answers_keep_what_they_meant():
     assert decode_answer(b'{"ok":false,"answer":"no","hint":"so"}') == ev.Answer(False, "no", "so")
 
 
+@pytest.mark.parametrize("rule", ["crowded", "apart", None])
+def test_old_losses_keep_what_is_forgiven(rule):
+    line = {"event": "RunLost", "v": 1, "run": "r01", "attempt": 1, "why": "x"}
+    lost = EventReader().event(json.dumps(line | ({rule: True} if rule else {})).encode())
+    assert lost == ev.RunLost(v=1, run="r01", attempt=1, why="x", rule=rule)
+
+
 @pytest.mark.parametrize(
     "line", [b"[" * 200_000, b'{"v":1}', b'{"v":1,"event":"RunEnded","run":3}', b'{"v":3,"event":"Warned","text":""}']
 )  # fmt: skip
