@@ -63,6 +63,7 @@ def campaign(request) -> bool:
 def _no_state_of_the_users(tmp_path_factory):
     for name in ("CACHE", "CONFIG", "STATE"):
         os.environ[f"XDG_{name}_HOME"] = str(tmp_path_factory.mktemp(name.lower()))
+    os.environ["MPLCONFIGDIR"] = str(tmp_path_factory.mktemp("matplotlib"))  # its list of fonts
 
 
 @pytest.fixture(autouse=True)

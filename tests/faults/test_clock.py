@@ -37,11 +37,13 @@ def clock(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("jump", [YEAR, -YEAR])
 def test_a_clock_that_is_set_by_a_year_ends_nothing_and_spends_nothing(lab, clock, jump):
-    lab.start(words=careful(lab), steps=60, lrs="1e-3, 3e-4", extra='budget = "2h"')
+    lab.hold(3)
+    lab.start(words=careful(lab), steps=10, lrs="1e-3, 3e-4", extra='budget = "2h"')
     lab.running(steps=3)
     clock.write_text(str(jump))
     paused = lab.lrtui("pause", str(lab.directory), "r01")
     assert paused.returncode == 0, paused.stderr
+    lab.release()
     resumed = lab.lrtui("resume", str(lab.directory), "r01")
     assert resumed.returncode == 0, resumed.stderr
     assert lab.closed().code == 0
@@ -57,13 +59,15 @@ def test_a_clock_that_is_set_by_a_year_ends_nothing_and_spends_nothing(lab, cloc
 
 def test_a_beat_from_the_future_is_no_sign_of_life(lab):
     """The supervisor died, and then the clock was set back: its last beat is not fresh for a year."""
-    lab.start(words=careful(lab), steps=60)
+    lab.hold(2)
+    lab.start(words=careful(lab))
     lab.running(steps=2)
     lab.kill_supervisor()
     ahead = time.time() + YEAR
     os.utime(Layout(lab.directory).beat, (ahead, ahead))
     assert "alive" not in lab.lrtui("status", str(lab.directory)).stdout.partition("supervisor:")[2]
     ensure_supervisor(lab.directory)
-    assert lab.closed().code == 0
     until(lambda: lab.events("RunAdopted"))
+    lab.release()
+    assert lab.closed().code == 0
     sound(lab)

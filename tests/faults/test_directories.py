@@ -21,9 +21,11 @@ from tests.until import until
 
 
 def test_a_deleted_run_directory_harms_no_other_run(lab):
-    lab.start(words=careful(lab), steps=60, lrs="1e-3, 3e-4, 1e-4")
+    lab.hold(3)
+    lab.start(words=careful(lab), steps=10, lrs="1e-3, 3e-4, 1e-4")
     run = lab.running("r01", steps=3)
     _delete(lab.directory / run.folder)
+    lab.release()
     assert lab.closed().code == 0
     sound(lab, lines=False)
     assert lab.run("r02").attempts[0].number == len(lab.run("r02").attempts)
@@ -31,7 +33,8 @@ def test_a_deleted_run_directory_harms_no_other_run(lab):
 
 
 def test_a_run_directory_that_is_deleted_with_its_processes_is_a_loss_that_is_made_good(lab):
-    lab.start(words=careful(lab), steps=40, lrs="1e-3, 3e-4")
+    lab.hold(3)
+    lab.start(words=careful(lab), steps=10, lrs="1e-3, 3e-4")
     run = lab.running("r01", steps=3)
     who = json.loads((lab.directory / run.folder / "a1" / "pid.json").read_text())
     lab.kill_supervisor()
@@ -39,6 +42,7 @@ def test_a_run_directory_that_is_deleted_with_its_processes_is_a_loss_that_is_ma
         os.kill(pid, 9)
     until(lambda: not keeper.bearers(run.attempts[-1].token))
     _delete(lab.directory / run.folder)
+    lab.release()
     lab.revive()
     assert lab.closed().code == 0
     assert [event.run for event in lab.events("RunLost")] == ["r01"]
@@ -89,7 +93,8 @@ def test_a_directory_in_the_place_of_another_is_not_written_into(lab):
 
 def test_recycled_pids_a_stale_owner_and_another_boot_are_seen_through(lab):
     """The machine was started again: every pid in the files is somebody else's now."""
-    lab.start(words=careful(lab), steps=40)
+    lab.hold(3)
+    lab.start(words=careful(lab), steps=10)
     run = lab.running(steps=3)
     file = lab.directory / run.folder / "a1" / "pid.json"
     who = json.loads(file.read_text())
@@ -105,6 +110,7 @@ def test_recycled_pids_a_stale_owner_and_another_boot_are_seen_through(lab):
         owner = json.loads(Layout(lab.directory).owner.read_text())
         owner |= {"pid": stranger.pid, "start": start, "boot_id": "0" * 36}
         Layout(lab.directory).owner.write_text(json.dumps(owner))
+        lab.release()
         lab.revive()
         assert lab.closed().code == 0
         assert stranger.poll() is None

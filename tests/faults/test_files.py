@@ -1,14 +1,13 @@
 """Files that are damaged, old, edited, replaced or deleted under a living sweep."""
 
 import json
-import os
 import re
-import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from tests.faults.labs import careful
 from tests.faults.oracle import sound
@@ -18,11 +17,13 @@ from tests.until import until
 @pytest.mark.parametrize("damaged", ["SweepOpened", "RunQueued", "RunLaunched", "RunStarted"])
 def test_a_damaged_line_in_the_middle_doubles_nothing(lab, damaged):
     """The line is skipped; what it said is found again from locks, claims and exit.json."""
-    lab.start(words=careful(lab), steps=60, lrs="1e-3, 3e-4")
+    lab.hold(2)
+    lab.start(words=careful(lab), steps=10, lrs="1e-3, 3e-4")
     lab.running("r01")
     lab.running("r02")
     lab.kill_supervisor()
     _damage(Layout(lab.directory).journal, damaged)
+    lab.release()
     lab.revive()
     closed = lab.closed()
     assert closed.code in (0, 1)
@@ -49,9 +50,11 @@ def test_a_damaged_ending_is_read_again_and_nothing_runs_twice(lab):
 
 def test_a_journal_of_an_older_lrtui_is_gone_on_with(lab):
     """Older events have fewer fields, some that are gone, and there are kinds that nobody knows any more."""
-    lab.start(words=careful(lab), steps=60, lrs="1e-3, 3e-4")
+    lab.hold(2)
+    lab.start(words=careful(lab), steps=10, lrs="1e-3, 3e-4")
     lab.running("r01")
     lab.kill_supervisor()
+    lab.release()
     journal = Layout(lab.directory).journal
     lines = [json.loads(line) for line in journal.read_bytes().splitlines()]
     for line in lines:
@@ -66,11 +69,12 @@ def test_a_journal_of_an_older_lrtui_is_gone_on_with(lab):
 
 @pytest.mark.parametrize("fault", ["edited", "replaced", "deleted"])
 def test_runs_use_the_copy_of_the_experiment_file_not_the_file(lab, fault):
-    lab.start(words=careful(lab), steps=30, lrs="1e-3, 3e-4, 1e-4")
+    lab.hold(2)
+    lab.start(words=careful(lab), steps=10, lrs="1e-3, 3e-4, 1e-4")
     lab.running()
     file = lab.folder / "lab.toml"
     if fault == "edited":
-        file.write_text(file.read_text().replace("steps = 30", "steps = 3"))
+        file.write_text(file.read_text().replace("steps = 10", "steps = 3"))
     elif fault == "replaced":
         other = lab.folder / "other"
         other.write_bytes(b"\xff\xfe nonsense [")
@@ -78,21 +82,22 @@ def test_runs_use_the_copy_of_the_experiment_file_not_the_file(lab, fault):
     else:
         file.unlink()
     lab.kill_supervisor()
+    lab.release()
     lab.revive()
     assert lab.closed().code == 0
-    assert [lab.told(run) for run in lab.sweep.runs] == [30, 30, 30]
+    assert [lab.told(run) for run in lab.sweep.runs] == [10, 10, 10]
     sound(lab)
 
 
 @pytest.mark.parametrize("content", ["", "not a number", "\0" * 64])
 def test_a_damaged_checkpoint_of_a_script_is_its_failure_and_said(lab, content):
     """The built-in trainer falls back on the one before (tests/train); what another script does with its own is its own."""
-    lab.start(words=careful(lab), steps=100)
+    lab.hold(3)
+    lab.start(words=careful(lab))
     run = lab.running(steps=3)
-    answer = lab.lrtui("pause", str(lab.directory), "r01")
-    assert answer.returncode == 0, answer.stderr
+    assert lab.send(ev.PauseRun(run="r01")).ok
     (lab.directory / run.folder / "a1" / "checkpoint").write_text(content)
-    lab.lrtui("resume", str(lab.directory), "r01")
+    lab.send(ev.ResumeRun(run="r01"))
     assert lab.closed().code == 1
     assert "ValueError" in lab.run().ending.why
     sound(lab, kinds=("failed",))
@@ -132,15 +137,15 @@ def _damage(journal: Path, event: str) -> None:
 
 def test_what_the_supervisor_says_of_itself_is_never_believed(lab):
     """owner.json, beat and the log are information: garbage in them changes nothing."""
-    lab.start(words=careful(lab), steps=40)
-    worker = lab.running().attempts[-1].pid
-    os.kill(worker, signal.SIGSTOP)  # so that it is still there to be adopted
+    lab.hold(2)
+    lab.start(words=careful(lab))
+    lab.running()
     lab.kill_supervisor()
     layout = Layout(lab.directory)
     layout.owner.write_bytes(b"\xff{")
     layout.log.write_bytes(b"\x1b]0;pwned\x07" * 100)
     lab.revive()
     until(lambda: lab.events("RunAdopted"))
-    os.kill(worker, signal.SIGCONT)
+    lab.release()
     assert lab.closed().code == 0
     sound(lab)

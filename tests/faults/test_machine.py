@@ -5,7 +5,6 @@ import pty
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,9 +48,8 @@ def test_commands_to_a_stopped_supervisor_wait_run_once_or_expire(lab):
     try:
         told = lab.told()
         with pytest.raises(NoAnswerError, match="no answer yet"):
-            lab.send(ev.KillRun(run="r01"), timeout=1)
-        late = _drop(Layout(lab.directory), ev.KillRun(run="r02", expires=0.2))
-        time.sleep(0.3)
+            lab.send(ev.KillRun(run="r01"), timeout=0.1)
+        late = _drop(Layout(lab.directory), ev.KillRun(run="r02", expires=1e-9))
         until(lambda: lab.told() > told)  # the runs do not notice
     finally:
         os.kill(pid, signal.SIGCONT)

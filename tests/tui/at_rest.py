@@ -1,5 +1,7 @@
 """Imported by a monitor on a pseudo-terminal: marks when it has come to rest, since silence proves nothing on a busy machine.
 
+It also appends a byte to the file in TEST_LOOKS for each look at the directory, so that a test can let an idle monitor live on.
+
 The test types `ASK` (a terminal's word for "I have the focus", which changes nothing) behind the keys whose effect it waits for. When
 everything before it has had its effect, `MARK` is written to the terminal, behind all that shows it; a terminal ignores it.
 """
@@ -7,6 +9,7 @@ everything before it has had its effect, `MARK` is written to the terminal, behi
 from __future__ import annotations
 
 import asyncio
+import os
 
 ASK = "\x1b[I"
 MARK = "\x1b]7777;at rest\x07"
@@ -26,6 +29,20 @@ def install() -> None:
             answers.add(asyncio.create_task(_answer(self)))
 
     App.on_event = on_event
+    _count_looks()
+
+
+def _count_looks() -> None:
+    from lrtui.frontend.snapshot import DirectoryReader
+
+    look = DirectoryReader.snapshot
+
+    def counted(self, *args, **kw):
+        with open(os.environ["TEST_LOOKS"], "a") as file:
+            file.write(".")
+        return look(self, *args, **kw)
+
+    DirectoryReader.snapshot = counted
 
 
 async def _answer(app) -> None:

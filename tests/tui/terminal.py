@@ -65,6 +65,7 @@ class Terminal:
                 "COLORTERM": "truecolor",
                 "XDG_STATE_HOME": self._state.name,
                 "XDG_CACHE_HOME": self._state.name,
+                "TEST_LOOKS": str(Path(self._state.name, "looks")),
                 **env,
             },
             start_new_session=True,
@@ -137,6 +138,17 @@ class Terminal:
         marks = self.raw.count(mark)
         self.press(ASK)
         self.until(lambda: self.raw.count(mark) > marks)
+
+    def idle(self, looks: int = 4) -> int:
+        """Read until the monitor has looked at the directory `looks` times more; return how many bytes came."""
+        before = len(self.raw)
+        wanted = self._looks() + looks
+        self.until(lambda: self._looks() >= wanted)
+        return len(self.raw) - before
+
+    def _looks(self) -> int:
+        file = Path(self._state.name, "looks")
+        return file.stat().st_size if file.exists() else 0
 
     def ended(self) -> int:
         """Read until the child has ended, and all that it wrote; return its exit code."""

@@ -7,7 +7,6 @@ import pty
 import random
 import re
 import select
-import time
 from collections.abc import Iterator
 
 import pyte
@@ -207,7 +206,7 @@ def test_a_line_that_nobody_reads_holds_up_neither_the_app_nor_its_end(line) -> 
     for _ in range(2000):  # the stock writer would wait here for ever
         writer.wake()
         writer.write("")
-    time.sleep(0.5)  # most likely the line is full now, and the end has to make room
+    until(lambda: not select.select([], [file], [], 0)[1])  # full: the end has to make room
     writer.write("\x1b[?1049l the end")
     writer.stop()
     writer.join()

@@ -352,5 +352,5 @@ def test_an_idle_search_writes_nothing(tmp_path: Path, env: dict[str, str]) -> N
             terminal.press(key)
             terminal.rest()
         assert "◆" in terminal.text
-        assert terminal.pump(3) == 0
+        assert terminal.idle() == 0
         assert terminal.child.poll() is None

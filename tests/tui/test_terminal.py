@@ -111,7 +111,7 @@ def test_an_idle_monitor_writes_nothing(recorded: Path) -> None:
         terminal.rest()
         terminal.rest()
         assert len(terminal.raw) == written + 2 * len(MARK)
-        assert terminal.pump(3) == 0  # no timer writes
+        assert terminal.idle() == 0  # no timer writes
 
 
 @pytest.mark.parametrize(

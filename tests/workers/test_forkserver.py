@@ -132,7 +132,7 @@ def test_a_working_directory_that_is_gone_is_said_in_the_output(tmp_path, launch
 
 
 def test_a_worker_outlives_the_preloaded_process_which_comes_back(tmp_path, launcher):
-    first = job(tmp_path, "import time; time.sleep(1.5)")
+    first = job(tmp_path, "import os, time\nwhile not os.path.exists('end'): time.sleep(0.01)")
     launcher.launch(first)
     who(launcher, first)
     process = launcher._preloaded._process
@@ -142,6 +142,7 @@ def test_a_worker_outlives_the_preloaded_process_which_comes_back(tmp_path, laun
     launcher.launch(second)
     assert launcher._preloaded._process.pid != process.pid
     assert over(launcher, second) == Exited(0, None)
+    (tmp_path / "end").touch()
     assert over(launcher, first) == Exited(0, None)
 
 

@@ -77,10 +77,12 @@ def test_a_command_that_does_not_exist_ends_with_127_and_says_so_in_its_output(t
 
 
 def test_launching_twice_starts_one_worker(tmp_path, launcher):
-    started = job(tmp_path, *python("open('began','a').write('x'); import time; time.sleep(1)"))
+    code = "import os, time; open('began', 'a').write('x')\nwhile not os.path.exists('end'): time.sleep(0.01)"
+    started = job(tmp_path, *python(code))
     launcher.launch(started)
     launcher.launch(started)
     Local().launch(started)
+    (tmp_path / "end").touch()
     over(launcher, started)
     late = Local()
     late.launch(started)
@@ -224,12 +226,13 @@ def test_an_exit_file_is_not_believed_while_its_worker_lives(tmp_path, launcher)
 
 def test_a_capped_log_keeps_head_and_tail_and_saves_every_metric_line(tmp_path, launcher):
     code = """
-import sys, time
+import os, sys, time
 for i in range(6000):
     print('{"step": %d, "train_loss": 1.0}' % i)
     print("noise " * 300)
 sys.stdout.flush()
-time.sleep(2.5)
+while not os.path.exists("a1/printed.jsonl"):  # the keeper caps the log
+    time.sleep(0.01)
 print("the end")
 """
     started = job(tmp_path, *python(code), log_cap=1 << 20)
