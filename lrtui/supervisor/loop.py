@@ -279,7 +279,7 @@ class Supervisor:
             self.append(ev.SweepClosed(code=failed.code, why=failed.why))
         elif sweep.brake is not None or (sweep.runs and not unfinished):
             found = verdict_event(sweep)
-            self.append(found, exit_code(sweep, answered=found.lr is not None))
+            self.append(found, exit_code(sweep, found))
         self.preparation.failure = None
 
     def _alert(self) -> None:

@@ -213,8 +213,12 @@ def is_fast_failure(run: Run, lines: int) -> bool | None:
     return run.ending.kind == "failed" and took < FAST_SECONDS and lines == 0
 
 
-def exit_code(sweep: Sweep, *, answered: bool) -> ev.SweepClosed:
-    """Return the end of a sweep in which no run is alive and nothing more will be launched; code 0 only if it has an answer."""
+def exit_code(sweep: Sweep, found: ev.VerdictReached) -> ev.SweepClosed:
+    """Return the end of a sweep in which no run is alive and nothing more will be launched; code 0 only if it has an answer.
+
+    Learning rates that cannot be told apart are one.
+    """
+    answered = found.lr is not None or found.equal is not None
     if sweep.stopping:
         return ev.SweepClosed(code=4, why=sweep.brake or "stopped by you")
     if sweep.budget_reached is not None:

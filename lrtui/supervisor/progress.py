@@ -26,6 +26,8 @@ _BUDGET = 1 << 20
 
 _MOST_LOSSES = 200
 """Losses of single batches that are averaged where nothing else can be compared."""
+_EPOCHS, _EARLY = 2, 0.1
+"""A metric is missed after two epochs (or steps) and a tenth of the horizon."""
 _SEVERAL = 3
 """Near misses of one kind from which on they are no accident."""
 
@@ -114,7 +116,10 @@ class Progress:
     def misread(self) -> str | None:
         """Return in words that the output holds something like a measurement that was not read; None while all seems well."""
         capture = self._log.capture
-        if self.lines and self.lacks_metric and likely(self._plan.metric, capture.names):
+        late = self.complete >= max(
+            _EPOCHS, _EARLY * self.horizon
+        )  # the first evaluation may be yet to come
+        if late and self.lacks_metric and likely(self._plan.metric, capture.names):
             return self.unread()
         if not self.lines:  # a script may print settings before its first measurement
             return None

@@ -60,6 +60,7 @@ ENDS = {
     "an answer": (sweep(*ANSWER), 0),
     "an answer and pruned runs": (sweep(*ANSWER, ("pruned", 0.1), ("diverged", None)), 0),
     "an answer and a run killed by hand": (sweep(*ANSWER, ("killed", 0.2)), 0),
+    "rates that cannot be told apart": (sweep(("finished", 0.9), ("finished", 0.9)), 0),
     "one run failed": (sweep(*ANSWER, ("failed", None)), 1),
     "one run was lost": (sweep(*ANSWER, ("lost", None)), 1),
     "all failed": (sweep(("failed", None), ("failed", None)), 1),
@@ -81,11 +82,12 @@ ENDS = {
 @pytest.mark.parametrize("name", ENDS)
 def test_a_sweep_ends_with(name) -> None:
     ended, code = ENDS[name]
-    closed = exit_code(ended, answered=verdict_event(ended).lr is not None)
+    closed = exit_code(ended, verdict_event(ended))
     assert closed.code == code
     assert closed.why
     bracket = any(tested.valley for tested in ended.ranges.values()) and not ended.trained()
-    assert code != 0 or verdict(ended).lr is not None or bracket
+    found = verdict(ended)
+    assert code != 0 or found.lr is not None or found.equal is not None or bracket
 
 
 @pytest.mark.parametrize(("closed", "code"), [(0, 0), (1, 1), (4, 4), (5, 5), (None, 1)])

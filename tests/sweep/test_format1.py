@@ -17,7 +17,7 @@ from lrtui.errors import NoAnswerError
 from lrtui.frontend.explain import explanation
 from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.report import content
-from lrtui.supervisor.outcome import exit_code
+from lrtui.supervisor.outcome import exit_code, verdict_event
 from lrtui.sweep import events as ev
 from lrtui.sweep import state
 from lrtui.sweep.format1 import EventReader, decode_answer
@@ -165,7 +165,9 @@ def test_other_words_change_no_decision(directory, monkeypatch):
     monkeypatch.setattr(state, "group_words", lambda group: ["!", *words(group)])
     if own.closed is not None:
         assert own.closed.why != other.closed.why
-        assert exit_code(own, answered=True).code == exit_code(other, answered=True).code
+        assert (
+            exit_code(own, verdict_event(own)).code == exit_code(other, verdict_event(other)).code
+        )
     assert decided == decisions(directory, other)
 
 
