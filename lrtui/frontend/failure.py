@@ -30,7 +30,8 @@ def about_output(snapshot: Snapshot, run: Run) -> list[str]:
     lines = [f"not read: {miss}" for miss in series.misses] if series is not None else []
     if not run.failed:
         return lines
-    return [*last_lines(snapshot, run), *lines, *advice(snapshot, run)]
+    advised = advice(snapshot, run)
+    return [*last_lines(snapshot, run), *(advised or lines)]
 
 
 def last_lines(snapshot: Snapshot, run: Run) -> list[str]:

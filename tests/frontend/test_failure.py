@@ -1,5 +1,6 @@
 """Why a run failed is seen wherever one looks: log, explain, report and monitor show its output and a `parse` that reads it."""
 
+import dataclasses
 import io
 import json
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from lrtui.tui.snapshot_thread import _output
 from tests.recorded import make
 
 PRINTED = "loading data\n\x1b[31mepoch 1: train loss 2.1, val acc 31.5%\x1b[0m\nepoch 2: train loss 1.9, val acc 35.0%\nbye\n"
-PARSE = r"parse = '\bepoch\s*(?P<epoch>[-+.\w]+).*?\btrain\s+loss\s*(?P<train_loss>[-+.\w]+).*?\bval\s+acc\s*(?P<val_acc>[-+.\w]+)'"
+PARSE = r"parse = '\bepoch\s*(?P<epoch>\d+).*?\btrain +loss\s*(?P<train_loss>\S+).*?\bval +acc\s*(?P<val_acc>\S+)'"
 
 
 @pytest.fixture
@@ -38,8 +39,15 @@ def test_a_failed_run_shows_its_output_and_what_reads_it(directory) -> None:
     assert said[:2] == ["the last lines of its output:", "  loading data"]
     assert "  epoch 1: train loss 2.1, val acc 31.5%" in said
     assert said[-1] == f"  {PARSE}"
-    assert any("2 records are text, and there is no parse" in line for line in said)
     assert about_output(snapshot, snapshot.sweep.runs["r02"]) == []
+
+
+def test_near_misses_are_quoted_for_every_run(directory) -> None:
+    series = snapshot_of(directory).series["r02"]
+    series.misses = ("3 records came before any epoch: x",)
+    snapshot = dataclasses.replace(snapshot_of(directory), series={"r02": series})
+    said = about_output(snapshot, snapshot.sweep.runs["r02"])
+    assert said == ["not read: 3 records came before any epoch: x"]
 
 
 def test_a_run_that_measured_gets_no_pattern(directory) -> None:

@@ -27,6 +27,8 @@ _VALUE = re.compile(
 )
 _SHARE = re.compile(r"/\d+\s*\(\s*(?=[\d.]+\s*%)")
 """Between a count and its percentage: "9815/10000 (98%)"."""
+_ALONE = re.compile(r"[%,;:)\]}|]*(?:\s|$)")
+"""What may follow a number that is read up to the next space."""
 _WORD = re.compile(r"[A-Za-z][\w@]*")
 _PART = re.compile(r"[A-Za-z]+|\d+")
 _SAME = {"accuracy": "acc", "validation": "val", "valid": "val", "eval": "val", "evaluation": "val"}
@@ -42,6 +44,8 @@ class _Field:
     """What it is called in a pattern."""
     label: str
     """The text from the first of its words to the number."""
+    number: str
+    """The pattern of the number."""
     rank: int
     """3 if its words say the deciding metric, 2 if they do with the line's "val", 1 if they may mean it, else 0."""
 
@@ -53,8 +57,13 @@ def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
         if len(line) <= _LONGEST:
             shapes.setdefault(_VALUE.sub("#", line), line)
     scored = {line: _score(_fields(line, reading), reading) for line in shapes.values()}
-    best = sorted((line for line in scored if scored[line]), key=lambda line: -scored[line])
-    return [line for line in scored if line in best[:_SHOWN]]
+    least = (
+        1.0 if max(scored.values(), default=0.0) >= 1 else 0.0
+    )  # no other numbers beside known names
+    best = sorted(
+        (line for line in scored if scored[line] >= least), key=lambda line: -scored[line]
+    )
+    return [line for line in scored if scored[line] and line in best[:_SHOWN]]
 
 
 def proposed(lines: Sequence[str], reading: Reading) -> list[str]:
@@ -93,8 +102,14 @@ def _fields(line: str, reading: Reading) -> list[_Field]:
             name, used = reading.loss, len(names)
         share = _SHARE.match(line, match.end()) if name != reading.unit else None
         label = line[words[-used].start() : share.end() if share else match.start()]
-        found.append(_Field(name, label, rank))
+        found.append(_Field(name, label, _number(line, match, name == reading.unit), rank))
     return found
+
+
+def _number(line: str, match: re.Match[str], is_position: bool) -> str:
+    if is_position and match[0].isdigit():
+        return r"\d+"
+    return r"\S+" if _ALONE.match(line, match.end()) else r"[-+.\w]+"
 
 
 def _named(words: list[str], reading: Reading) -> tuple[str, int]:
@@ -146,14 +161,15 @@ def _pattern(fields: list[_Field], reading: Reading) -> str:
     if {field.name for field in kept} & (known - {reading.unit}):
         kept = [field for field in kept if field.name in known or field.rank]
     return ".*?".join(
-        rf"\b{_literal(field.label)}(?P<{field.name}>[-+.\w]+)" for field in kept[:_MOST_FIELDS]
+        rf"\b{_literal(field.label)}(?P<{field.name}>{field.number})"
+        for field in kept[:_MOST_FIELDS]
     )
 
 
 def _literal(label: str) -> str:
     """Return a label as a pattern in which counts may differ, and any amount of white space may stand before the number."""
-    words = re.sub(r"\d+", r"\\d+", r"\s+".join(map(re.escape, label.split())))
-    return words + r"\s*" * label.endswith((" ", "\t"))
+    words = re.sub(r"\d+", r"\\d+", " +".join(map(re.escape, label.split())))
+    return words + r"\s*" * (label != label.rstrip())
 
 
 def _reads(patterns: list[str], lines: Sequence[str], reading: Reading, metric: str) -> bool:
