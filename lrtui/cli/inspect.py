@@ -12,7 +12,7 @@ from lrtui.errors import UserError
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run, Sweep, fold
-from lrtui.text.format import lr_text
+from lrtui.text.format import run_name
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
@@ -65,9 +65,7 @@ def find_runs(sweep: Sweep, directory: Path, names: Sequence[str]) -> list[Run]:
     for name in names:
         matches = [run for run in sweep.runs.values() if run.id == name or _has_lr(run, name)]
         if not matches:
-            known = ", ".join(
-                f"{run.id} ({lr_text(run.setting.lr)})" for run in sweep.runs.values()
-            )
+            known = ", ".join(run_name(run.id, run.setting.lr) for run in sweep.runs.values())
             raise UserError(
                 f"there is no run {name!r}", str(directory), f"the runs are: {known or 'none yet'}"
             )

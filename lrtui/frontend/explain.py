@@ -7,12 +7,12 @@ from pathlib import Path
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run, State, Sweep, group_of
 from lrtui.text.clean import clean
-from lrtui.text.format import amount, lr_text
+from lrtui.text.format import amount, run_name
 
 
 def explanation(sweep: Sweep, run: Run, directory: Path) -> list[str]:
     """Return why a run is in its state, what the health rules said, and where its output stands: a line each."""
-    lines = [f"{clean(run.id)} {lr_text(run.setting.lr)}: {why(sweep, run)}"]
+    lines = [f"{clean(run_name(run.id, run.setting.lr))}: {why(sweep, run)}"]
     lines += [f"  flagged by {clean(rule)}: {clean(text)}" for rule, text in run.flags]
     if run.attempt is not None:
         log = Layout(directory).attempt(run.folder, run.attempt.number) / "output.log"
@@ -55,7 +55,7 @@ def awaited(sweep: Sweep, run: Run) -> list[Run]:
 
 def _why_waiting(sweep: Sweep, run: Run) -> str:
     at = f"{sweep.plan.unit if sweep.plan else 'rung'} {amount(run.until)}"
-    late = ", ".join(f"{other.id} ({lr_text(other.setting.lr)})" for other in awaited(sweep, run))
+    late = ", ".join(run_name(other.id, other.setting.lr) for other in awaited(sweep, run))
     return f"reached {at}, a rung; waiting for {late or 'the decision'}"
 
 

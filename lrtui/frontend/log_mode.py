@@ -22,10 +22,11 @@ from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict import length, verdict
 from lrtui.errors import DETACHED, NO_ANSWER
 from lrtui.frontend.failure import about_output
-from lrtui.frontend.narration import event_text, named
+from lrtui.frontend.narration import event_text
 from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import RunSeries
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.mailbox import ensure_supervisor
 from lrtui.sweep.state import Run, State, Sweep, group_of, group_words
 from lrtui.text.clean import clean
@@ -236,7 +237,7 @@ class Words(Log):
         self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
     ) -> None:
         if len(found) > _MOST_AT_ONCE:
-            self._line(time.time(), f"{named(run)} {len(found) - 1} evaluations up to here")
+            self._line(time.time(), f"{id_and_lr(run)} {len(found) - 1} evaluations up to here")
             found = found[-1:]
         for level, value in found:
             others = [
@@ -247,14 +248,14 @@ class Words(Log):
             words = " ".join([f"{clean(plan.metric, 64)} {number(value)}", *others])
             self._line(
                 time.time(),
-                f"{named(run)} {length(plan, level)}/{amount(plan.horizon)} {words}",
+                f"{id_and_lr(run)} {length(plan, level)}/{amount(plan.horizon)} {words}",
             )
         self._levels[run.id] = series.level
 
     @override
     def output(self, run: Run, lines: list[str]) -> None:
         for line in lines:
-            self._line(time.time(), f"{named(run)} {line}")
+            self._line(time.time(), f"{id_and_lr(run)} {line}")
 
     @override
     def progress(self, snapshot: Snapshot) -> None:
@@ -272,7 +273,7 @@ class Words(Log):
             run = snapshot.sweep.runs[run_id]
             series = snapshot.series[run_id]
             loss = series.last(plan.loss)
-            words = [f"{named(run)} {length(plan, round(row.level, 3))}/{amount(plan.horizon)}"]
+            words = [f"{id_and_lr(run)} {length(plan, round(row.level, 3))}/{amount(plan.horizon)}"]
             words += [f"{clean(plan.loss, 64)} {number(loss[1])}"] if loss else []
             words += [f"eta {duration(round(row.eta))}"] if row.eta is not None else []
             self._line(time.time(), " ".join(words))

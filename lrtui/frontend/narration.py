@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import Run, Sweep, group_of, group_text
+from lrtui.sweep.allowed import Namer, id_and_lr
+from lrtui.sweep.state import Sweep, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, amount_about, duration, lr_rounded, lr_text, number, plural
 
 
-def event_text(event: ev.AnyEvent, sweep: Sweep) -> str:
+def event_text(event: ev.AnyEvent, sweep: Sweep, named: Namer = id_and_lr) -> str:
     """Return an event as one line for people; "" for those that say nothing to them."""
     words = _WORDS.get(type(event))
     text = words(event, sweep) if words else ""
     run = sweep.runs.get(getattr(event, "run", None) or "")
     return clean(f"{named(run)} {text}" if run is not None and text else text)
-
-
-def named(run: Run) -> str:
-    """Return what a run goes by: its id and its LR."""
-    return f"{run.id} {lr_text(run.setting.lr)}"
 
 
 def alert_kind(event: ev.AnyEvent) -> str:

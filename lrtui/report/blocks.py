@@ -20,6 +20,7 @@ from lrtui.text.format import (
     lr_text,
     number,
     plural,
+    run_name,
     tolerance,
 )
 
@@ -411,7 +412,7 @@ def _output(made: dict[str, Any]) -> list[Block]:
     return [
         Heading("Output"),
         *(
-            Code(f"{run['run']} ({lr_text(run['lr'])}) {run['state']}", tuple(run["output"]))
+            Code(f"{run_name(run['run'], run['lr'])} {run['state']}", tuple(run["output"]))
             for run in told[:_OUTPUTS]
         ),
         *([Paragraph(f"And {count(left, 'more run')}: `lrtui explain`.")] if left > 0 else []),

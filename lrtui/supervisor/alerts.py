@@ -19,6 +19,7 @@ from pathlib import Path
 from lrtui.config.alerts_section import Alerts
 from lrtui.frontend.narration import alert_kind
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
@@ -64,10 +65,10 @@ class AlertSender:
 
     def _letter(self, sweep: Sweep, event: ev.AnyEvent, kind: str) -> dict[str, str]:
         run = str(getattr(event, "run", None) or "")
-        setting = f" {lr_text(sweep.runs[run].setting.lr)}" if run in sweep.runs else ""
+        subject = id_and_lr(sweep.runs[run]) if run in sweep.runs else run
         name = sweep.plan.name if sweep.plan else ""
         why = getattr(event, "why", "") or getattr(event, "text", "")
-        said = f"{run}{setting} {kind}: {why}" if run else f"{kind}: {why}"
+        said = f"{subject} {kind}: {why}" if run else f"{kind}: {why}"
         if isinstance(event, ev.SweepClosed) and sweep.verdict is not None and sweep.verdict.lr:
             said = f"closed: use lr = {lr_text(sweep.verdict.lr)} ({why})"
         return {

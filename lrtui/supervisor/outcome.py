@@ -9,6 +9,7 @@ import signal
 from lrtui.search.range_test import suggest
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.events import AnyEvent
 from lrtui.sweep.files import read_end
 from lrtui.sweep.layout import AttemptLayout
@@ -170,7 +171,7 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
     events: list[AnyEvent] = []
     if lost.rule == "crowded" and sweep.lowered_at < run.attempts[-1].launched_at:
         half = max(1, min(sweep.parallel, len(sweep.alive())) // 2)
-        events.append(ev.ParallelSet(parallel=half, why=f"{run.id} ran {lost.why}"))
+        events.append(ev.ParallelSet(parallel=half, why=f"{id_and_lr(run)} ran {lost.why}"))
     if lost.rule is None and run.losses >= LOSSES_FORGIVEN:
         return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
     again = ev.RunQueued(

@@ -15,7 +15,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import AnyCommand
 from lrtui.sweep.state import MOST_LR, MOST_SEED, Run, State, Sweep, is_lr
-from lrtui.text.format import lr_text
+from lrtui.text.format import lr_text, run_name
 
 MOST_PARALLEL = 1024
 
@@ -46,8 +46,8 @@ class Refusal:
 
 
 def id_and_lr(run: Run) -> str:
-    """Return the name of a run in files and scripts: "r03 (3e-04)"."""
-    return f"{run.id} ({lr_text(run.setting.lr)})"
+    """Return the name of a run where no letters are shown: "r03 3e-04"."""
+    return run_name(run.id, run.setting.lr)
 
 
 def current_attempt(run: Run) -> int:

@@ -43,6 +43,11 @@ def lr_text(lr: float) -> str:
     return f"{lr:.16e}"
 
 
+def run_name(name: str, lr: float) -> str:
+    """Return what a run goes by on every screen, log line and report: its letter, or its ID where no letters are shown, and its LR: C 3e-04."""
+    return f"{name} {lr_text(lr)}"
+
+
 def lr_rounded(lr: float | None, missing: str = "-") -> str:
     """Return an LR that was computed, with the two digits that it deserves: 1.8e-03; `missing` for None."""
     return missing if lr is None else f"{lr:.1e}"

@@ -18,9 +18,9 @@ from lrtui.text.format import (
     duration,
     lr_range,
     lr_rounded,
-    lr_text,
     number,
     plural,
+    run_name,
     tolerance,
 )
 from lrtui.tui.charts.range_chart import steps_done, suggestions
@@ -206,7 +206,7 @@ def _later(model: ViewModel, sweep: Sweep, group: GroupKey) -> Iterable[Row]:
     seeds = [run for run in planned if run.seed != first]
     if late:
         words = [
-            Word(f"{_short(model, run)} {lr_text(run.setting.lr)}", model.mark(run.id).colour)
+            Word(run_name(_short(model, run), run.setting.lr), model.mark(run.id).colour)
             for run in late
         ]
         yield Row("wider", (*words, Word("(the best was at the edge)", FAINT)))

@@ -502,7 +502,7 @@ def test_a_metric_that_never_came():
 
 def test_failed_and_killed_runs_say_what_to_do():
     failed = Story().run(1e-3, kind="failed", why="exit code 1").verdict
-    assert says(failed, "r01 failed: exit code 1; fix that first")
+    assert says(failed, "r01 1e-03 failed: exit code 1; fix that first")
     assert says(Story().run(1e-3, kind="killed").verdict, "restart a run that was killed")
 
 

@@ -64,19 +64,19 @@ def spoken(lab):
 def test_a_run_is_killed_by_its_letter_after_a_yes_and_comes_back_by_undo(lab, spoken) -> None:
     spoken.hears("leads: val_acc")
     spoken.type("kill a")
-    assert "Kill A (1e-03), step " in spoken.hears("Type yes or no")
+    assert "Kill A 1e-03, step " in spoken.hears("Type yes or no")
     spoken.type("no")
     spoken.hears("Not done.")
     assert lab.run("r01").alive
     spoken.type("kill 1e-3")
     spoken.hears("Type yes or no")
     spoken.type("yes")
-    spoken.hears("Done: r01 (1e-03) is")
+    spoken.hears("Done: r01 1e-03 is")
     assert lab.run("r01").ending.kind == "killed"
     spoken.type("explain A")
     spoken.hears("killed: killed by you")
     spoken.type("undo")
-    spoken.hears("Undo the kill: A (1e-03) continues from its checkpoint.")
+    spoken.hears("Undo the kill: A 1e-03 continues from its checkpoint.")
     until(lambda: lab.run("r01").state is State.RUNNING)
     assert lab.run("r01").attempts[-1].resumed_from == 1
 
@@ -89,7 +89,7 @@ def test_runs_are_held_added_and_counted_by_words(lab, spoken) -> None:
     spoken.type("parallel 3")
     spoken.hears("Done: 3 at a time.")
     spoken.type("add 2e-3 like B")
-    spoken.hears("Done: r03 (2e-03)")
+    spoken.hears("Done: r03 2e-03")
     lab.running("r03")
     assert lab.run("r03").parent == "r02"
     spoken.type("status")
@@ -107,7 +107,7 @@ def test_what_is_not_understood_is_said_and_quit_leaves_the_runs_alone(lab, spok
     spoken.type("hello")
     spoken.hears("hello is not a command. The commands are: help, status")
     spoken.type("kill Z")
-    spoken.hears("There is no run Z. The runs are: A (1e-03), B (3e-04).")
+    spoken.hears("There is no run Z. The runs are: A 1e-03, B 3e-04.")
     spoken.type("add fast")
     spoken.hears("fast is not a number")
     spoken.type("help")
@@ -137,7 +137,7 @@ def test_it_ends_with_the_sweep_nothing_is_redrawn_and_no_control_character_come
     done = lab.lrtui(str(lab.toml(lrs="1e-3, 3e-4", steps=5)), "--plain", input="")
     assert done.returncode == 0, done.stdout + done.stderr
     lab.directory = lab.folder / "runs/lab"
-    assert "A (1e-03) finished" in done.stdout
+    assert "A 1e-03 finished" in done.stdout
     assert "use lr = " in done.stdout
     assert not any(ord(char) < 32 and char != "\n" for char in done.stdout)
     until((lab.directory / "report.md").exists)

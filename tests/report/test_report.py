@@ -278,7 +278,7 @@ def test_seeds_give_the_noise(tmp_path):
             ["diverged", "diverged"],
             "every learning rate diverged: try lower than 1e-05 (1e-05 to 3.2e-05 were tried)",
         ),
-        (["failed", "failed"], "r01 failed: exit code 1; fix that first"),
+        (["failed", "failed"], "r01 1e-05 failed: exit code 1; fix that first"),
         (["killed"], "restart a run that was killed"),
         (["running", "queued"], "wait: 2 runs not ended"),
     ],

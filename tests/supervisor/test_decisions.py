@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import State
 from tests.supervisor.test_supervisor import ended
@@ -210,7 +211,7 @@ def test_runs_that_do_not_fit_beside_others_go_on_with_half_as_many_at_once(lab)
     (lost,) = lab.events("RunLost")
     assert lost.why == "out of memory beside 1 other run"
     (halved,) = lab.events("ParallelSet")
-    assert halved.why == f"{lost.run} ran out of memory beside 1 other run"
+    assert halved.why == f"{id_and_lr(lab.run(lost.run))} ran {lost.why}"
     assert len(lab.events("RunEnded")) == 3
 
 

@@ -95,3 +95,12 @@ def test_no_module_formats_values_by_itself():
             if spec is not None and re.search(r"\.\d+[eg]\W*$", ast.unparse(spec)):
                 found.append(f"{name}:{node.lineno}")
     assert found == []
+
+
+def test_a_run_has_one_name_everywhere():
+    """No module puts a run's letter or ID and its LR together by itself."""
+    assert fmt.run_name("C", 3e-4) == "C 3e-04"
+    own = re.compile(r"""(letter|id|run|name|run["']\])\}[ (]+\{lr_text\(""")
+    root = Path(lrtui.__file__).parent
+    found = [file.name for file in root.rglob("*.py") if own.search(file.read_text())]
+    assert found == ["format.py"]

@@ -38,4 +38,4 @@ async def test_every_run_of_a_sweep_is_explained_in_the_pane(monitor) -> None:
 def test_a_run_at_a_rung_names_those_that_it_waits_for() -> None:
     sweep = fold(recordings.search())
     told = why(sweep, sweep.runs["r04"])
-    assert told == "reached epoch 12, a rung; waiting for r03 (1e-03), r05 (1e-02)"
+    assert told == "reached epoch 12, a rung; waiting for r03 1e-03, r05 1e-02"

@@ -178,7 +178,7 @@ def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
         terminal.shows("= 2e-03")
         terminal.press("\r")
         terminal.until(lambda: "r03" in lab.sweep.runs)
-        terminal.shows("r03 (2e-03) is")
+        terminal.shows("r03 2e-03 is")
         terminal.press("U")
         terminal.shows("Undo: kill C 2e-03")
         terminal.press("y")

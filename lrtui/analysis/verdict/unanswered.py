@@ -13,6 +13,7 @@ from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point, is_chance
 from lrtui.analysis.verdict.reasons import dead
 from lrtui.analysis.verdict.wording import length
+from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.state import State
 from lrtui.text.clean import clean
 from lrtui.text.format import count, lr_text, number
@@ -92,7 +93,7 @@ def _advice(case: Case) -> list[str]:
     if failed:
         run = failed[0]
         why = clean(run.why) or "see its output"
-        said.append(f"{run.id} {shown_state(run)}: {why}; fix that first")
+        said.append(f"{id_and_lr(run)} {shown_state(run)}: {why}; fix that first")
     if any(shown_state(run) == "killed" for run in case.runs):
         said.append("restart a run that was killed")
     finished = [run for run in case.runs if run.finished]

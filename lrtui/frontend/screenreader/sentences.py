@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TextIO
 
 from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict import length
 from lrtui.frontend import log_mode
-from lrtui.frontend.narration import event_text, named
+from lrtui.frontend.narration import event_text
 from lrtui.frontend.run_colors import letter
 from lrtui.frontend.snapshot import Snapshot
 from lrtui.frontend.state_style import style_of
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, Sweep
-from lrtui.text.format import amount, duration, lr_text, number
+from lrtui.text.format import amount, duration, number, run_name
 
 _LEAD_SECONDS = 10.0
 """Between two sentences about who leads: in the first epochs that changes all the time."""
@@ -27,7 +28,7 @@ def called(sweep: Sweep, run: Run) -> str:
     """Return how a run is spoken of: its letter, as the monitor shows it, and its LR; a range test by its id."""
     order = [each.id for each in sweep.trained()]
     name = letter(order.index(run.id)) if run.id in order else run.id
-    return f"{name} ({lr_text(run.setting.lr)})"
+    return run_name(name, run.setting.lr)
 
 
 class Sentences(log_mode.Words):
@@ -41,11 +42,9 @@ class Sentences(log_mode.Words):
 
     def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
         """Say an event."""
-        text = "" if isinstance(event, _UNSAID) else event_text(event, sweep)
-        run = sweep.runs.get(getattr(event, "run", None) or "")
-        if run is not None and text:
-            text = f"{called(sweep, run)} {text.removeprefix(named(run)).strip()}"
-        if text:
+        if isinstance(event, _UNSAID):
+            return
+        if text := event_text(event, sweep, partial(called, sweep)):
             self._say(f"{text}.")
 
     def evaluations(self, *_: object) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lrtui.frontend.run_filter import matches
 from lrtui.metrics import Series, thin
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_short, lr_text, number
+from lrtui.text.format import amount_short, number, run_name
 from lrtui.tui.charts import axes
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.plot import MOST_POINTS, Curve, Picture
@@ -216,7 +216,7 @@ def _legend(model: ViewModel) -> tuple[tuple[str, str], ...]:
     runs = sorted(model.snapshot.sweep.trained(), key=lambda run: run.setting.lr)
     out = absent(model)
     return tuple(
-        (f"{model.mark(run.id).letter} {lr_text(run.setting.lr)}", model.mark(run.id).colour)
+        (run_name(model.mark(run.id).letter, run.setting.lr), model.mark(run.id).colour)
         for run in runs
         if run.id not in out
     )

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from lrtui.frontend.state_style import BAD, OK, WARN, style_of
 from lrtui.sweep.state import State
-from lrtui.text.format import amount_short, clock_time, lr_rounded, lr_text
+from lrtui.text.format import amount_short, clock_time, lr_rounded, lr_text, run_name
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.search_text import headline
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
@@ -107,7 +107,7 @@ def _latest(model: ViewModel) -> tuple[str, str, str]:
         found.append((warned.at, ("!", name + warned.text, WARN)))
     found += _steps(model, sweep)
     for each in sweep.runs.values():
-        name = f"{model.mark(each.id).letter} {lr_text(each.setting.lr)}"
+        name = run_name(model.mark(each.id).letter, each.setting.lr)
         if (
             each.state is State.ENDED
             and each.ending

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from lrtui.frontend.derived_values import derive, gap_name, target
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_short, duration, lr_text, number
+from lrtui.text.format import amount_short, duration, number, run_name
 from lrtui.tui.charts.curves import absent, inputs, measured
 from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
@@ -45,7 +45,7 @@ class Derived(ChartPanel):
         shown = sorted((r for r in series if r not in out), key=lambda r: runs[r].setting.lr)
         for run in shown:
             mark = model.mark(run)
-            name = fit(f"{mark.letter} {lr_text(runs[run].setting.lr)}", 13)
+            name = fit(run_name(mark.letter, runs[run].setting.lr), 13)
             row = derive(plan, series[run], wanted)
             strips.append(line(ink(f" {name}", mark.colour), ink(_cells(row, plan.unit), TEXT)))
         return strips[:height]

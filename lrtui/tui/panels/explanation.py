@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.explain import explanation
-from lrtui.text.format import lr_text
+from lrtui.text.format import run_name
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.styled_text import FAINT, TEXT, ink, line
 
@@ -30,7 +30,7 @@ class Explain(Lines):
         lines = sentences(model, width)
         top = max(0, min(model.view.scroll_of("explain"), len(lines) - height + 1))
         below = len(lines) - top - height + 1
-        title = f"{mark.letter} {lr_text(run.setting.lr)} · why"
+        title = f"{run_name(mark.letter, run.setting.lr)} · why"
         body = [
             line(ink(f" {text}", TEXT if top + index == 0 else FAINT))
             for index, text in enumerate(lines[top : top + height - 1])

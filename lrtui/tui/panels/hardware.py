@@ -10,7 +10,7 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from lrtui.hardware.history import thinned
-from lrtui.text.format import duration, gib, lr_text
+from lrtui.text.format import duration, gib, run_name
 from lrtui.tui.charts.axes import Limits, Tick
 from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.lines import rule
@@ -167,7 +167,7 @@ def _row(model: ViewModel, run: Run) -> Strip:
     usage = model.history.usage
     taken = usage.workers[run.id] if usage else None
     mark = model.mark(run.id)
-    name = fit(f"{mark.letter} {lr_text(run.setting.lr)}", 13)
+    name = fit(run_name(mark.letter, run.setting.lr), 13)
     cpu = "" if taken is None or taken.cpu is None else f"{taken.cpu:.0f} %"
     memory = "" if taken is None else f"{gib(taken.memory_mib)} G"
     devices = run.attempt.devices if run.attempt else ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.run_filter import matches
-from lrtui.text.format import lr_text
+from lrtui.text.format import run_name
 from lrtui.tui.columns import Row, columns_for, spread
 from lrtui.tui.panels.lines import Lines
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
@@ -170,7 +170,7 @@ def title_of(model: ViewModel, run: str) -> str:
     if snapshot is None or run not in snapshot.sweep.runs:
         return run
     found = snapshot.sweep.runs[run]
-    name = f"{model.mark(run).letter} {lr_text(found.setting.lr)}"
+    name = run_name(model.mark(run).letter, found.setting.lr)
     plan, series = snapshot.sweep.plan, snapshot.series.get(run)
     if plan is None or series is None:
         return name

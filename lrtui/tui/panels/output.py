@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.state_style import OK
-from lrtui.text.format import lr_text
+from lrtui.text.format import run_name
 from lrtui.tui.panels.lines import Lines, rule, window_at_end
 from lrtui.tui.styled_text import FAINT, TEXT, ink, line
 
@@ -27,7 +27,7 @@ class Output(Lines):
             return [rule("output", width)]
         mark = model.mark(run.id)
         attempt = f", attempt {run.attempt.number}" if len(run.attempts) > 1 and run.attempt else ""
-        title = f"{mark.letter} {lr_text(run.setting.lr)} · output{attempt}"
+        title = f"{run_name(mark.letter, run.setting.lr)} · output{attempt}"
         large = model.view.pane == "output"
         up = model.view.scroll_of("output")
         lines = model.pages.output if model.pages.run == run.id else ()

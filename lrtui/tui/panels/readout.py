@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_short, duration, lr_text, number
+from lrtui.text.format import amount_short, duration, number, run_name
 from lrtui.tui.charts.curves import (
     axis_name,
     cursor_at,
@@ -52,7 +52,7 @@ class Values(ChartPanel):
         ]
         for run, found in readings(model, metrics, where):
             mark = model.mark(run.id)
-            name = ink(f" {fit(f'{mark.letter} {lr_text(run.setting.lr)}', 13)}", mark.colour)
+            name = ink(f" {fit(run_name(mark.letter, run.setting.lr), 13)}", mark.colour)
             cells = "".join(_cell(reading) for reading in found)
             strips.append(line(name, ink(cells, TEXT), ink(_where(found[0]), FAINT)))
         return strips[:height]

@@ -10,7 +10,7 @@ from typing_extensions import override
 from lrtui.frontend.state_style import WARN, style_of
 from lrtui.sweep.state import State
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_short, lr_text
+from lrtui.text.format import amount_short, lr_text, run_name
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.panels.status_line import state_of
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
@@ -36,7 +36,7 @@ class Settings(Lines):
         other = model.mark(leader).letter if leader and leader != run.id else ""
         rows = [part for row in _rows(model, run) for part in _broken(row, width)]
         top = min(model.view.scroll_of("settings"), max(0, len(rows) - 1))
-        title = f"{mark.letter} {lr_text(run.setting.lr)} · settings"
+        title = f"{run_name(mark.letter, run.setting.lr)} · settings"
         names = max((len(name) for name, _, _ in rows), default=0)
         body = [_row(row, min(names, _NAMES), width, other) for row in rows[top : top + height - 1]]
         note = f"≠ differs from {other}" if other else ""
