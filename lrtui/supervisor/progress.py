@@ -204,4 +204,5 @@ def _resumed_at(run: Run, attempt: Attempt) -> float:
     if attempt.resumed_from is None:
         return 0.0
     known = [each.level for each in run.reached if each.attempt <= attempt.resumed_from]
-    return max(known, default=0.0)
+    before = [each.until for each in run.attempts if each.number == attempt.resumed_from]
+    return max(known, default=min([run.spent, *before]))  # nothing was evaluated: what it has cost

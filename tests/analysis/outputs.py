@@ -32,22 +32,34 @@ class PrintedSweep:
             self.sweep = apply(self.sweep, ev.decode_event(ev.encode(numbered)))
         assert self.sweep.strange == 0
 
-    def run(self, lr: float, output: str, *, seed: int = 0, until: float | None = None) -> None:
-        """Add a run that was started for `until` (the horizon) and printed this."""
+    def run(
+        self,
+        lr: float,
+        output: str,
+        *,
+        seed: int = 0,
+        until: float | None = None,
+        again: bool = False,
+    ) -> None:
+        """Add a run that was started for `until` (the horizon) and printed this, or go on with the last one."""
         until = until or self.plan.horizon
-        name = f"r{len(self.series) + 1:02}"
-        folder = self.root / name
+        name = f"r{len(self.series) + (not again):02}"
+        number = len(self.sweep.runs[name].attempts) + 1 if again else 1
+        folder = self.root / name / str(number)
         folder.mkdir(parents=True)
         AttemptLayout(folder).output.write_text(output, newline="")
+        if again:
+            self.say(ev.RunPromoted(run=name, until=until))
+        else:
+            self.say(ev.RunQueued(run=name, setting=ev.Setting(lr=lr), seed=seed, until=until))
+        resumed = number - 1 if again else None
         self.say(
-            ev.RunQueued(run=name, setting=ev.Setting(lr=lr), seed=seed, until=until),
-            ev.RunLaunched(run=name, attempt=1, token="t", until=until),
-            ev.RunStarted(run=name, attempt=1, pid=1),
+            ev.RunLaunched(run=name, attempt=number, token="t", until=until, resumed_from=resumed),
+            ev.RunStarted(run=name, attempt=number, pid=1),
         )
         run = self.sweep.runs[name]
         progress = Progress(folder, self.plan, run, run.attempts[-1], None)
         progress.read_all()
         self.say(*conclude(run, Exited(0, None), progress, AttemptLayout(folder)))
-        self.series[name] = RunSeries()
         lines = list(MetricLog(folder, Reading.of(self.plan)).poll(1 << 20))
-        self.series[name].extend(1, lines)
+        self.series.setdefault(name, RunSeries()).extend(number, lines)

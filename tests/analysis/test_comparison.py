@@ -144,3 +144,22 @@ def test_seeds_that_change_nothing_say_nothing_about_noise(tmp_path):
     assert (found.lr, found.by_noise) == (1e-2, False)
     assert "noise unknown: identical seeds (3 gave the same value)" in said(sweep)
     assert [row.se for row in rank(sweep.sweep, sweep.series)] == [None, None]
+
+
+# ---------------------------------------------------------------- costs
+
+
+@pytest.mark.parametrize("evaluated", [True, False])
+def test_a_run_that_goes_on_is_charged_from_its_checkpoint_whether_it_was_evaluated_or_not(
+    tmp_path, evaluated
+):
+    """Three attempts of one run, each from the last one's checkpoint, without a training loss."""
+    lengths = (11.0, 33.0, 100.0)
+    sweep = PrintedSweep(tmp_path, msgspec.structs.replace(PLAN, rungs=(("", lengths),)))
+    begun = 1
+    for until in lengths:
+        value = {"val_loss": 1.0} if evaluated else {"x": 1.0}
+        lines = [json.dumps({"step": s} | value) for s in range(begun, int(until) + 1)]
+        sweep.run(1e-3, "\n".join(lines) + "\n", until=until, again=begun > 1)
+        begun = int(until) + 1
+    assert sweep.sweep.spent == 100
