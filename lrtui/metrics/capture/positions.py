@@ -228,7 +228,14 @@ class Positions:
             memory.epoch, memory.counted = epoch, 0
         memory.batches = True
         begin = epoch if memory.zero else max(0.0, epoch - 1)
-        return self._at(begin + min(1.0, max(0.0, batch / batches)), fields)
+        label = begin + min(1.0, max(0.0, batch / batches))
+        if batch == 0 and memory.last is not None and begin < memory.last <= begin + 1:
+            label = memory.last  # a bar that is set back for the next epoch
+        seen, memory.counted = memory.counted, memory.counted + self._decides(fields)
+        if label < begin + 1 or (memory.counted and not seen):
+            return self._at(label, fields)
+        memory.last = label  # complete when the next epoch begins: a bar shows the last evaluation until the next one
+        return Placed(label, fields)
 
     def _label(self, epoch: float) -> float:
         """Return the length at an epoch's end. One that counts from 0 and yet names the horizon began with an evaluation."""

@@ -38,7 +38,7 @@ class Preset:
 
 
 _COLON_PAIRS = rf"([A-Za-z_][\w./@-]*): ({_NUMBER})"
-_EQUALS_PAIRS = rf"([A-Za-z_][\w./@-]*)=({_NUMBER})"
+_EQUALS_PAIRS = rf"(?<=[ ,])([A-Za-z_][\w./@-]*)=({_NUMBER})"
 _TOP = rf"Acc@1\s+(?P<top1>{_NUMBER})(?:.*?Acc@5\s+(?P<top5>{_NUMBER}))?"
 _TOP_NAMES = {"top1": "Acc@1", "top5": "Acc@5"}
 
@@ -61,6 +61,7 @@ PRESETS = {
                 _EQUALS_PAIRS,
             ),
             PresetRule(r"Epoch \d+/\d+ .*?\d+/\d+ .*?it/s", _COLON_PAIRS),
+            PresetRule(r"^ {20,}(?=[A-Za-z_][\w./@-]*: )", _COLON_PAIRS),  # the bar goes on
         ),
         first=0,
     ),
@@ -70,7 +71,8 @@ PRESETS = {
                 rf"^.*?Train: (?P<epoch>\d+) \[\s*(?P<batch>\d+)/(?P<batches>\d+).*?Loss: +(?P<train_loss>{_NUMBER})"
             ),
             PresetRule(
-                rf"^.*?Test.*?: \[\s*\d+/\d+\].*?Loss: +{_NUMBER} +\(\s*(?P<val_loss>{_NUMBER})\)"
+                # the last line of an evaluation; those before have averages of a part
+                rf"^.*?Test.*?: \[\s*(\d+)/\1\].*?Loss: +{_NUMBER} +\(\s*(?P<val_loss>{_NUMBER})\)"
                 rf".*?Acc@1: +{_NUMBER} +\(\s*(?P<top1>{_NUMBER})\).*?Acc@5: +{_NUMBER} +\(\s*(?P<top5>{_NUMBER})\)",
                 names=_TOP_NAMES,
             ),
