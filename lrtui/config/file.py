@@ -13,6 +13,7 @@ from lrtui.config.override import override
 from lrtui.config.validation import parse
 from lrtui.errors import UserError
 from lrtui.sweep.layout import Layout
+from lrtui.text.format import size
 
 MOST_BYTES = 1 << 20
 
@@ -45,9 +46,8 @@ def _read(path: Path) -> str:
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise UserError(f"is {kind}; an experiment is a .toml file", str(path), _others(path))
         if status.st_size > MOST_BYTES:
-            size = status.st_size / MOST_BYTES
             raise UserError(
-                f"has {size:.1f} MiB; an experiment file has at most 1 MiB",
+                f"has {size(status.st_size)}; an experiment file has at most {size(MOST_BYTES)}",
                 str(path),
                 _others(path),
             )

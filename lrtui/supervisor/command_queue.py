@@ -21,6 +21,7 @@ from lrtui.sweep.inbox import Inbox, Message
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run
+from lrtui.text.format import duration
 
 MOST_SECONDS = 0.25
 """How long a tick handles commands: with 100,000 files in the inbox the beat goes on and runs are still reaped and judged."""
@@ -100,7 +101,7 @@ class CommandQueue:
         """Journal the effects of a new command, then let them happen; return why it is refused, if it is."""
         late = time.time() - command.sent - command.expires
         if command.expires and late > 0:
-            return Refusal(f"it expired {late:.0f} s ago", "send it again")
+            return Refusal(f"it expired {duration(late)} ago", "send it again")
         sweep = self._journal.sweep
         effects = commands.effects(command, sweep)
         if isinstance(effects, Refusal):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, State, Sweep
 from lrtui.sweep.timing import TIMING
+from lrtui.text.format import duration
 
 UNKILLABLE_SECONDS = 30.0
 
@@ -66,7 +67,7 @@ class Termination:
         if clock.killed_at and now - clock.killed_at > UNKILLABLE_SECONDS and not clock.warned:
             clock.warned = True
             self._warn(
-                f"still running {UNKILLABLE_SECONDS:.0f} s after SIGKILL; its slot stays occupied",
+                f"still running {duration(UNKILLABLE_SECONDS)} after SIGKILL; its slot stays occupied",
                 run.id,
             )
 

@@ -20,6 +20,7 @@ from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.format1 import decode_answer
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
+from lrtui.text.format import duration
 
 BEAT_FRESH_SECONDS = 6.0
 """A supervisor touches its beat every 2 s; an older one means that it is dead, stopped or stuck."""
@@ -56,7 +57,7 @@ def send(directory: Path, command: AnyCommand, timeout: float | None = None) -> 
             ensure_supervisor(directory)
             time.sleep(1)
         time.sleep(TIMING.poll)
-    queued = f"the command stays queued for {max(0.0, command.expires - timeout):.0f} s"
+    queued = f"the command stays queued for {duration(max(0.0, command.expires - timeout))}"
     raise NoAnswerError(
         f"no answer yet; {'the command is being carried out' if _begun(layout, message_id) else queued}",
         hint=f"check the supervisor: lrtui status {directory}",

@@ -66,7 +66,7 @@ def test_a_pipe_is_refused_instead_of_waited_for(folder):
 def test_a_huge_file_is_refused_unread(folder):
     with (folder / "big.toml").open("wb") as file:
         file.truncate(10 << 20)
-    refused(folder / "big.toml", "has 10.0 MiB; an experiment file has at most 1 MiB")
+    refused(folder / "big.toml", "has 10.0 MiB; an experiment file has at most 1.0 MiB")
 
 
 def test_a_file_that_is_not_utf8_names_the_line(folder):

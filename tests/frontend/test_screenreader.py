@@ -115,7 +115,7 @@ def test_what_is_not_understood_is_said_and_quit_leaves_the_runs_alone(lab, spok
         spoken.hears(f"{name}")
     spoken.type("quit")
     spoken.hears("The runs continue.")
-    assert spoken.child.wait(10) == 0
+    assert spoken.child.wait(10) == 130
     assert lab.run("r01").alive
 
 

@@ -31,7 +31,7 @@ def impatient(monkeypatch):
 
 
 def test_no_answer_leaves_the_command_queued(directory) -> None:
-    with pytest.raises(NoAnswerError, match="no answer yet; the command stays queued for 60 s"):
+    with pytest.raises(NoAnswerError, match="no answer yet; the command stays queued for 59s"):
         mailbox.send(directory, ev.KillRun(run="r04", attempt=1))
     (file,) = Layout(directory).inbox.iterdir()
     assert isinstance(ev.decode_command(file.read_bytes()), ev.KillRun)
@@ -41,6 +41,6 @@ def test_a_verb_without_an_answer_exits_with_5(directory, monkeypatch, capsys) -
     monkeypatch.setattr("lrtui.cli.attach.foreign", lambda *_: "")
     assert main(["kill", str(directory), "r04", "r03"]) == 5
     said = capsys.readouterr().err
-    assert said.count("no answer yet; the command stays queued for 60 s") == 2
+    assert said.count("no answer yet; the command stays queued for 59s") == 2
     assert "refused" not in said
     assert len(list(Layout(directory).inbox.iterdir())) == 2

@@ -83,7 +83,7 @@ OWN = {
 
 
 def test_no_module_formats_values_by_itself():
-    """Significant digits and exponents (`:.4g`, `:.1e`) are chosen in text/format.py only."""
+    """Significant digits, exponents (`:.4g`, `:.1e`), times and sizes (`:.0f} s`) are formatted in text/format.py only."""
     root = Path(lrtui.__file__).parent
     found = []
     for path in sorted(root.rglob("*.py")):
@@ -94,6 +94,8 @@ def test_no_module_formats_values_by_itself():
             spec = node.format_spec if isinstance(node, ast.FormattedValue) else None
             if spec is not None and re.search(r"\.\d+[eg]\W*$", ast.unparse(spec)):
                 found.append(f"{name}:{node.lineno}")
+        if re.search(r"\{[^{}]*:[.,\d]*[fg]?\} (s|ms|[KMG]i?B)\b", path.read_text()):
+            found.append(name)
     assert found == []
 
 

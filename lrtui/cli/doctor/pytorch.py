@@ -14,6 +14,7 @@ import msgspec
 
 from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
 from lrtui.hardware import gpu
+from lrtui.text.format import duration
 
 LIMIT_SECONDS = 120.0
 """An import from a cold network disk takes half a minute; one that takes longer than this hangs."""
@@ -76,7 +77,7 @@ class Probe:
         try:
             out, err = self._child.communicate(timeout=self._limit)
         except subprocess.TimeoutExpired:
-            return Answer(error=f"importing torch took longer than {self._limit:g} s")
+            return Answer(error=f"importing torch took longer than {duration(self._limit)}")
         code = self._child.returncode
         with contextlib.suppress(msgspec.MsgspecError, IndexError):
             found = msgspec.json.decode(out.strip().splitlines()[-1], type=Answer)
@@ -97,7 +98,7 @@ def judge(
         install = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
         return [fail(f"torch does not work: {answer.error}", install)]
     build = f"built for CUDA {answer.cuda}" if answer.cuda else _other_build(answer)
-    found = [ok(f"{answer.version}, {build}, imported in {answer.seconds:.1f} s", answer.where)]
+    found = [ok(f"{answer.version}, {build}, imported in {duration(answer.seconds)}", answer.where)]
     found += _fit(answer, gpus, driver)
     found += [_device(number, device, answer) for number, device in enumerate(answer.devices)]
     return [*found, *_vision(answer)]
