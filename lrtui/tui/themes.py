@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.theme import Theme as TextualTheme
 
 from lrtui.frontend import state_style
-from lrtui.frontend.run_colors import STOPS, heat, place_of
+from lrtui.frontend.run_colors import LIGHT_STOPS, STOPS, heat, place_of
 from lrtui.tui import styled_text
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ LIGHT = Theme(
         state_style.BAD: "#b3151c",
         state_style.CUT: "#6639ba",
     },
-    stops=_stops("140a78 1f45ff 2f6f7a 009dbd 909500 b5703f 8a2508 c2157a"),
+    stops=LIGHT_STOPS,
 )
 CONTRAST = Theme(
     "contrast",

@@ -1,9 +1,10 @@
-"""A run has the same colour in the report on a dark ground as in the monitor."""
+"""A run has the same colour in the report as in the monitor."""
 
 from __future__ import annotations
 
 from lrtui.frontend.run_colors import STOPS, heat
 from lrtui.report import palette
+from lrtui.tui.themes import LIGHT
 
 
 def test_the_dark_scale_is_the_monitors():
@@ -14,7 +15,9 @@ def test_the_dark_scale_is_the_monitors():
     assert len({colours[f"--h{n}"] for n in steps}) == palette.HEATS + 1 > len(STOPS)
 
 
-def test_the_light_scale_goes_from_cold_to_hot():
+def test_the_light_scale_is_that_of_the_light_theme():
     colours = palette.variables(dark=False)
-    assert (palette.heat(0), palette.heat(1)) == ("#1b4f9c", "#a8123e")
-    assert palette.heat(0.5) == colours[f"--h{palette.HEATS // 2}"]
+    for step in range(palette.HEATS + 1):
+        place = step / palette.HEATS
+        assert colours[f"--h{step}"] == palette.heat(place) == heat(place, LIGHT.stops)
+    assert len(set(colours.values())) > palette.HEATS
