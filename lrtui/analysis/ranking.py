@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.common_length import CLOSE, NEAR, Entry, in_order
 from lrtui.analysis.value_rule import value_of
-from lrtui.sweep.state import Run, State, Sweep, setting_key
+from lrtui.sweep.state import Run, State, Sweep, group_of, setting_key
 from lrtui.text.clean import clean
 from lrtui.text.format import amount
 
@@ -78,8 +78,10 @@ def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
     rows = [_row(plan, runs, series, rungs) for runs in _by_setting(trained)]
     placed = [(row, value) for group in _groups(rows) for row, value in _placed(plan, group)]
     queue = {run.id: place for place, run in enumerate(sweep.queued(), 1)}
+    notes = _beside_the_verdict(sweep, placed)
     return [
-        _standing(number, sweep, row, value, queue) for number, (row, value) in enumerate(placed, 1)
+        _standing(number, sweep, row, value, queue, note=notes.get(number, ""))
+        for number, (row, value) in enumerate(placed, 1)
     ]
 
 
@@ -283,8 +285,28 @@ def _blank_key(row: _Row) -> tuple[object, ...]:
 # ---------------------------------------------------------------- words
 
 
+def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) -> dict[int, str]:
+    """Return by rank which setting a closed sweep recommends, and that those above it measured better."""
+    found = sweep.verdict
+    if sweep.closed is None or found is None or found.lr is None:
+        return {}
+    for rank, (row, value) in enumerate(placed, 1):
+        if row.first.setting.lr == found.lr and group_of(row.first.setting) == found.group:
+            above = "measured better; the verdict says why it is not recommended"
+            level = value.at if value is not None else None
+            same = [at for at, (_, v) in enumerate(placed[: rank - 1], 1) if v and v.at == level]
+            return dict.fromkeys(same, above) | {rank: "recommended"}
+    return {}
+
+
 def _standing(
-    number: int, sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int]
+    number: int,
+    sweep: Sweep,
+    row: _Row,
+    value: _Value | None,
+    queue: Mapping[str, int],
+    *,
+    note: str,
 ) -> Standing:
     assert sweep.plan is not None  # noqa: S101  # rank returned before
     plan, run = sweep.plan, row.first
@@ -312,7 +334,7 @@ def _standing(
         val_loss=value.val_loss if value else None,
         eta=max(0.0, plan.horizon - level) / rate if rate else None,
         rate=rate,
-        why=_why(sweep, row, value, queue),
+        why=_why(sweep, row, value, queue, note),
     )
 
 
@@ -321,10 +343,10 @@ def shown_state(run: Run) -> str:
     return run.ending.kind if run.ending is not None else run.state.value
 
 
-def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int]) -> str:
+def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int], note: str) -> str:
     """Return in words why the first run is in its state, what the rules flagged, how other seeds died, and whether the value is interpolated."""
     run = row.first
-    said = [_own_why(sweep, run, queue), *(f"{rule}: {why}" for rule, why in run.flags)]
+    said = [note, _own_why(sweep, run, queue), *(f"{rule}: {why}" for rule, why in run.flags)]
     said += [
         f"seed {other.seed} {shown_state(other)}"
         for other in row.runs[1:]

@@ -11,6 +11,7 @@ import pytest
 from lrtui.analysis.common_length import Entry, in_order, value_at
 from lrtui.analysis.ranking import rank
 from lrtui.analysis.verdict import verdict
+from lrtui.supervisor.outcome import verdict_event
 from lrtui.sweep import events as ev
 from tests.analysis.outputs import PrintedSweep
 
@@ -163,3 +164,15 @@ def test_a_run_that_goes_on_is_charged_from_its_checkpoint_whether_it_was_evalua
         sweep.run(1e-3, "\n".join(lines) + "\n", until=until, again=begun > 1)
         begun = int(until) + 1
     assert sweep.sweep.spent == 100
+
+
+def test_the_leaderboard_marks_the_recommended_rate_and_those_that_measured_better(tmp_path):
+    """1e-1 measured best, but one of its seeds failed: the verdict does not recommend it."""
+    sweep = printed(tmp_path, {1e-2: [[(100, 1.0)], [(100, 1.1)]], 1e-1: [(100, 0.9)]})
+    sweep.run(1e-1, "Traceback: out of luck\n", seed=1)
+    sweep.say(verdict_event(sweep.sweep), ev.SweepClosed(code=1, why=""))
+    board = [(row.lr, row.why) for row in rank(sweep.sweep, sweep.series)]
+    assert verdict(sweep.sweep).lr == 1e-2
+    assert board[0][1].startswith("measured better; the verdict says why it is not recommended")
+    assert board[1] == (1e-2, "recommended")
+    assert "failed, not to be recommended: 1e-01" in said(sweep)
