@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from lrtui.cli.arguments import add_max_bytes, add_overrides, add_ownership, max_bytes, overrides
-from lrtui.errors import DETACHED
+from lrtui.errors import DETACHED, UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     why_view = attach.prepare(
         directory, resume=options.resume, view=options.view, takeover=options.takeover
     )
+    if why_view and options.retry:
+        raise UserError(f"no run can be restarted: {why_view}", str(directory))
     if not made and not why_view:
         from lrtui.cli.retry import retry_failed
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from lrtui.cli import retry
+from lrtui.cli import attach, retry, sending
+from lrtui.cli.main import main
 from lrtui.errors import UserError
 from lrtui.frontend import requests
 from lrtui.supervisor.commands import effects
@@ -117,6 +118,27 @@ def test_a_failed_run_takes_part_again() -> None:
     assert fold([again], sweep).runs["r01"].state is State.QUEUED
     (whole,) = effects(ev.RestartRun(run="r02"), sweep)
     assert (whole.until, whole.origin) == (sweep.plan.horizon, "user")
+
+
+@pytest.mark.parametrize("words", [[], ["r01", "--failed"]])
+def test_restart_takes_runs_or_failed(words, capsys) -> None:
+    assert main(["restart", "DIR", *words]) == 2
+    assert "restart takes either runs or --failed" in capsys.readouterr().err
+
+
+def test_restart_failed_sends_them_all(failed, monkeypatch, capsys) -> None:
+    sent = []
+    monkeypatch.setattr(
+        sending, "send", lambda _, command: sent.append(command) or ev.Answer(True, "queued")
+    )
+    monkeypatch.setattr(attach, "foreign", lambda *_: "")
+    assert main(["restart", str(failed), "--failed"]) == 0
+    assert [command.run for command in sent] == ["r01"]
+
+
+def test_a_view_restarts_nothing(failed, capsys) -> None:
+    assert main([str(failed), "--headless", "--view", "--retry"]) == 2
+    assert "no run can be restarted: opened with --view" in capsys.readouterr().err
 
 
 def test_nothing_failed() -> None:
