@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -414,3 +415,88 @@ def test_plain_blocks_are_decoded_in_one_call(monkeypatch):
     assert [m.level for m in found] == list(range(1, 90))
     assert found[-1] == Measurement(89, 89, None, None, 89, {"loss": 0.5})
     assert capture.complete == 89
+
+
+# ---------------------------------------------------------------- bad input
+
+
+JSON = '{"step": 1, "val_loss": 0.5}\n{"step": 2, "val_loss": 0.4}\n'
+TEXT = "step 1 précision val_loss 0.5\nstep 2 précision val_loss 0.4\n"
+BY_TEXT = Reading(
+    "step",
+    parse=r"^step (?P<step>\d+) .* val_loss (?P<val_loss>\S+)$",
+    horizon=9,
+    metric="val_loss",
+)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"]
+)
+def test_every_encoding_is_read(tmp_path, encoding):
+    assert points(read(tmp_path, JSON.encode(encoding), STEPS), "val_loss") == [(1, 0.5), (2, 0.4)]
+    log = read(tmp_path, TEXT.encode(encoding), BY_TEXT)
+    assert points(log, "val_loss") == [(1, 0.5), (2, 0.4)]
+
+
+@pytest.mark.parametrize("long", [b"x" * 100_000_000, b"{" * 3_000_000, b'{"a":' * 300_000])
+def test_a_record_of_100_mb_is_passed_over(tmp_path, long):
+    first, second = JSON.encode().splitlines(keepends=True)
+    log = read(tmp_path, first + long + b"\n" + second, STEPS)
+    assert points(log, "val_loss") == [(1, 0.5), (2, 0.4)]
+
+
+@pytest.mark.parametrize("reading", [STEPS, BY_TEXT])
+def test_binary_output_hides_nothing(tmp_path, reading):
+    noise = random.Random(1).randbytes(1_000_000)
+    lines = JSON if reading is STEPS else TEXT
+    log = read(tmp_path, noise + b"\n" + lines.encode() + noise, reading)
+    assert points(log, "val_loss") == [(1, 0.5), (2, 0.4)]
+
+
+def test_a_position_that_is_no_number_is_said(tmp_path):
+    """A group that can match no number reads nothing: the reason names the group and quotes the text."""
+    reading = Reading("epoch", parse=r"epoch (?P<epoch>[a-z]+) (?P<val_acc>\S+)", metric="val_acc")
+    log = read(tmp_path, "epoch one 0.5\nepoch two 0.6\n", reading, code=0)
+    assert points(log, "val_acc") == []
+    assert any(
+        "text for epoch that is no number ('one')" in each for each in log.capture.misses.told()
+    )
+
+
+def test_a_pattern_that_never_matches_is_said(tmp_path):
+    reading = Reading("epoch", parse=r"$(?P<epoch>\d+)\n(?P<val_acc>\S+)", metric="val_acc")
+    log = read(tmp_path, "epoch 1 0.5\n", reading, code=0)
+    assert points(log, "val_acc") == []
+    assert log.capture.misses.told() == ["1 record match no pattern of parse: epoch 1 0.5"]
+
+
+def test_a_script_that_prints_only_nan_has_measured(tmp_path):
+    log = read(
+        tmp_path, '{"step": 1, "val_loss": NaN}\nstep 2\n{"step": 2, "val_loss": "nan"}\n', STEPS
+    )
+    assert [(x, math.isnan(y)) for x, y in points(log, "val_loss")] == [(1, True), (2, True)]
+
+
+def test_a_metric_that_comes_once_at_the_end_has_its_length(tmp_path):
+    reading = Reading(
+        "epoch",
+        parse=(r"epoch (?P<epoch>\d+)", r"accuracy: (?P<val_acc>\S+)"),
+        horizon=3,
+        metric="val_acc",
+    )
+    log = read(tmp_path, "epoch 1\nepoch 2\nepoch 3\naccuracy: 0.7", reading, code=0)
+    assert points(log, "val_acc") == [(3, 0.7)]
+
+
+def test_of_one_name_twice_json_takes_the_last_and_text_the_first(tmp_path):
+    """As JSON's readers do, and as a regular expression does."""
+    assert points(
+        read(tmp_path, '{"step": 1, "val_loss": 1, "val_loss": 2}', STEPS, 0), "val_loss"
+    ) == [(1, 2)]
+    reading = Reading(
+        "step", parse=r"step (?P<step>\d+) .*?val_loss (?P<val_loss>\S+)", metric="val_loss"
+    )
+    assert points(read(tmp_path, "step 1 val_loss 1 val_loss 2", reading, 0), "val_loss") == [
+        (1, 1)
+    ]
