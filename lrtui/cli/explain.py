@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from lrtui.cli.arguments import add_directory
+
+_MOST_SECONDS = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +23,13 @@ def run(options: argparse.Namespace) -> int:
     from lrtui.frontend.failure import about_output
 
     directory = options.directory
-    snapshot = snapshot_of(directory)
+    snapshot = snapshot_of(directory, _MOST_SECONDS)
     sweep = snapshot.sweep
     runs = find_runs(sweep, directory, options.runs) if options.runs else list(sweep.runs.values())
     for each in runs:
         print(*explanation(sweep, each, directory), sep="\n")
         for line in about_output(snapshot, each):
             print(f"  {line}")
+    if snapshot.reading:
+        print(f"lrtui: not all output was read within {_MOST_SECONDS:g} s", file=sys.stderr)
     return 0

@@ -30,8 +30,8 @@ def sweep_of(directory: Path) -> Sweep:
     return fold(JournalTail(Layout(existing(directory)).journal).rest())
 
 
-def snapshot_of(directory: Path) -> Snapshot:
-    """Return a snapshot of a directory with all its metrics.
+def snapshot_of(directory: Path, most_seconds: float = _ENOUGH_SECONDS) -> Snapshot:
+    """Return a snapshot of a directory with all its metrics, or as many as can be read in so many seconds.
 
     Raises:
         UserError: it is not an experiment directory.
@@ -39,7 +39,7 @@ def snapshot_of(directory: Path) -> Snapshot:
     """
     from lrtui.frontend.snapshot import DirectoryReader
 
-    return DirectoryReader(existing(directory)).snapshot(_ENOUGH_SECONDS)
+    return DirectoryReader(existing(directory)).snapshot(most_seconds)
 
 
 def counts_text(sweep: Sweep) -> str:

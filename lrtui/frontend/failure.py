@@ -43,7 +43,7 @@ def last_lines(snapshot: Snapshot, run: Run) -> list[str]:
 def advice(snapshot: Snapshot, run: Run) -> list[str]:
     """Return lines that looked like measurements and the patterns that would read them, if a failed run has no measurement at all."""
     series, plan = snapshot.series.get(run.id), snapshot.sweep.plan
-    if plan is None or not run.failed or (series is not None and series.names()):
+    if plan is None or not run.failed or snapshot.reading or (series and series.names()):
         return []
     reading = Reading.of(plan, range_test=run.is_range_test)
     found = measurements(_output(snapshot, run), reading)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lrtui.frontend.snapshot import DirectoryReader, Snapshot
     from lrtui.hardware.cpu import Meter
     from lrtui.hardware.history import History
-    from lrtui.sweep.state import Sweep
+    from lrtui.sweep.state import Run, Sweep
 
 LIVE, QUIET = 0.25, 1.0
 """Seconds between two reads while the sweep and the user are active, and after a while without activity of either."""
@@ -124,6 +124,8 @@ class Reader(threading.Thread):
         self._machine_told = self._recorder.history
         self._journal: deque[str] = deque(maxlen=JOURNAL_LINES)
         self._journal_read: tuple[str, ...] = ()
+        self._advice: dict[tuple[str, int], list[str]] = {}
+        """By attempt: finding it takes up to 0.4 s."""
 
     def show(self, run: str, leader: str) -> None:
         """Fetch the pages of these runs from now on."""
@@ -254,6 +256,18 @@ class Reader(threading.Thread):
         self._wake.wait(seconds)
         self._wake.clear()
 
+    def _output(self, watcher: DirectoryReader, snapshot: Snapshot, run: Run) -> tuple[str, ...]:
+        """Return the output of a run; below that of a failed one what looked like measurements and a `parse` that reads them."""
+        shown = tuple(watcher.output(run.id, OUTPUT_LINES))
+        if not (run.failed and run.attempts):
+            return shown
+        if run.attempt_key not in self._advice:
+            from lrtui.frontend.failure import advice  # not needed for the first paint
+
+            self._advice[run.attempt_key] = advice(snapshot, run)
+        said = self._advice[run.attempt_key]
+        return (*shown, *([""] * bool(said)), *said)
+
     def _read_pages(self, watcher: DirectoryReader, snapshot: Snapshot) -> Pages:
         run, leader = self._wanted
         if run not in snapshot.sweep.runs:
@@ -265,20 +279,12 @@ class Reader(threading.Thread):
         theirs = watcher.settings(leader) if leader in snapshot.sweep.runs else {}
         return Pages(
             run,
-            _output(watcher, snapshot, run),
+            self._output(watcher, snapshot, snapshot.sweep.runs[run]),
             MappingProxyType(watcher.settings(run)),
             leader,
             MappingProxyType(theirs),
             self._journal_read,
         )
-
-
-def _output(watcher: DirectoryReader, snapshot: Snapshot, run: str) -> tuple[str, ...]:
-    """Return the output of a run; below that of a failed one what looked like measurements and a `parse` that reads them."""
-    from lrtui.frontend.failure import advice  # not needed for the first paint
-
-    said = advice(snapshot, snapshot.sweep.runs[run])
-    return (*watcher.output(run, OUTPUT_LINES), *([""] * bool(said)), *said)
 
 
 def _gist(snapshot: Snapshot) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.report.blocks import Code, document
 from lrtui.report.model import content
 from lrtui.sweep.layout import AttemptLayout, Layout
-from lrtui.tui.snapshot_thread import _output
+from lrtui.tui.snapshot_thread import Reader
 from tests.recorded import make
 
 PRINTED = "loading data\n\x1b[31mepoch 1: train loss 2.1, val acc 31.5%\x1b[0m\nepoch 2: train loss 1.9, val acc 35.0%\nbye\n"
@@ -83,7 +83,9 @@ def test_the_report_shows_it(directory) -> None:
 
 def test_the_output_pane_shows_it_last(directory) -> None:
     reader = DirectoryReader(directory)
-    shown = _output(reader, reader.snapshot(60), "r01")
+    snapshot = reader.snapshot(60)
+    thread = Reader(directory, lambda _: None)
+    shown = thread._output(reader, snapshot, snapshot.sweep.runs["r01"])
     assert shown[0] == "loading data"
     assert shown[-1] == f"  {PARSE}"
 
