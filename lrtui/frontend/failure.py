@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lrtui.metrics import Reading
 from lrtui.metrics.capture.proposal import measurements, proposed
 from lrtui.metrics.capture.records import records
-from lrtui.sweep.files import read_end
+from lrtui.sweep.files import read_last_lines
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.text.clean import clean
 
@@ -66,4 +66,6 @@ def _output(snapshot: Snapshot, run: Run) -> list[str]:
     if run.attempt is None:
         return []
     attempt = Layout(snapshot.directory).attempt(run.folder, run.attempt.number)
-    return [clean(line) for line in records(read_end(AttemptLayout(attempt).output, _END_BYTES))]
+    return [
+        clean(line) for line in records(read_last_lines(AttemptLayout(attempt).output, _END_BYTES))
+    ]

@@ -23,7 +23,7 @@ from lrtui.analysis.ranking import Standing, rank
 from lrtui.hardware import gpu
 from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
-from lrtui.sweep.files import read_end
+from lrtui.sweep.files import read_end, read_last_lines
 from lrtui.sweep.journal import PER_POLL, JournalTail
 from lrtui.sweep.layout import FORMAT, READABLE, AttemptLayout, Layout
 from lrtui.sweep.state import Run, State, Sweep, fold
@@ -142,7 +142,7 @@ class DirectoryReader:
         attempt = self._attempt_dir(run_id)
         if attempt is None:
             return []
-        data = _read_end(AttemptLayout(attempt).output, _OUTPUT_TAIL)
+        data = read_last_lines(AttemptLayout(attempt).output, _OUTPUT_TAIL)
         return clean_lines(data)[-lines:] if lines > 0 else []
 
     def settings(self, run_id: str) -> dict[str, str]:
@@ -257,7 +257,7 @@ class DirectoryReader:
     def _problem(self) -> str:
         if not os.path.isdir(self.directory):
             return "the experiment directory is gone"
-        version = _read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
+        version = read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
         if version not in {"", *READABLE}:
             return clean(f"format {version[:20]!r}; this lrtui reads formats 1 to {FORMAT}")
         if self._journal.bad:
@@ -395,17 +395,9 @@ def view_only(directory: Path, sweep: Sweep) -> str:
 # ---------------------------------------------------------------- small files
 
 
-def _read_end(path: Path, most: int) -> bytes:
-    """Return the last bytes of a regular file from a line's beginning; b"" where it cannot be read."""
-    data = read_end(path, most)
-    if len(data) == most and b"\n" in data[:-1]:
-        data = data[data.index(b"\n") + 1 :]
-    return data.lstrip(b"\0")
-
-
 def _read_json(path: Path) -> object:
     """Return a small JSON file's content; None where it is none."""
-    data = _read_end(path, _OUTPUT_TAIL)
+    data = read_end(path, _OUTPUT_TAIL)
     try:
         return msgspec.json.decode(data)
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from lrtui.supervisor.progress import Progress
 from lrtui.sweep import events as ev
 from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.events import AnyEvent
-from lrtui.sweep.files import read_end
+from lrtui.sweep.files import read_last_lines
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import Run, State, Sweep
 from lrtui.text.clean import clean, clean_lines
@@ -156,7 +156,7 @@ def failure(over: Exited, files: AttemptLayout) -> str:
             how += " (out of memory?)"
     else:
         how = f"exit code {over.code}"
-    lines = _tail(files)
+    lines = last_output(files)
     speaking = [line for line in lines if _NO_MEMORY.search(line)] or lines
     said = speaking[-1] if speaking else ""
     return f"{how}: {clean(said.strip(), 300)}" if said else how
@@ -191,18 +191,20 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
 
 def ran_out_of_memory(over: Exited, files: AttemptLayout) -> bool:
     """Tell whether a failed worker's last words speak of memory, its GPU's or the machine's."""
-    return over.code not in (0, None) and any(_NO_MEMORY.search(line) for line in _tail(files))
+    return over.code not in (0, None) and any(
+        _NO_MEMORY.search(line) for line in last_output(files)
+    )
 
 
 def last_line(files: AttemptLayout) -> str:
     """Return the last line of a worker's output that says something, safe to show."""
-    lines = _tail(files)
+    lines = last_output(files)
     return clean(lines[-1].strip(), 300) if lines else ""
 
 
-def _tail(files: AttemptLayout) -> list[str]:
+def last_output(files: AttemptLayout) -> list[str]:
     """Return the last lines of a worker's output that say something."""
-    return [line for line in clean_lines(read_end(files.output, _TAIL)) if line.strip()]
+    return [line for line in clean_lines(read_last_lines(files.output, _TAIL)) if line.strip()]
 
 
 def is_fast_failure(run: Run, lines: int) -> bool | None:

@@ -14,15 +14,14 @@ import msgspec
 
 from lrtui.config import Experiment
 from lrtui.config.directory import Origin, beside
-from lrtui.supervisor.outcome import last_line
+from lrtui.supervisor.outcome import last_line, last_output
 from lrtui.supervisor.slots import devices_for
 from lrtui.supervisor.startup import device_environment
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent
-from lrtui.sweep.files import SMALL, read_end, read_untrusted, write_atomic
+from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Sweep
-from lrtui.text.clean import clean_lines
 from lrtui.train.options import AUTO
 from lrtui.workers.launcher import Exited, Job, Launcher, Unclaimed, Vanished, new_token
 
@@ -167,8 +166,10 @@ class Preparation:
 
 
 def _failure(over: Exited, files: AttemptLayout) -> PreparationFailed:
-    output = [line for line in clean_lines(read_end(files.output, SMALL)) if line.strip()]
-    why = "\n".join(output[-_QUOTED:]) or f"the data could not be prepared ({last_line(files)})"
+    why = (
+        "\n".join(last_output(files)[-_QUOTED:])
+        or f"the data could not be prepared ({last_line(files)})"
+    )
     if over.code in {2, 5}:  # the user's own data cannot be used; no data, or no room
         return PreparationFailed(over.code, why)
     how = f"exit code {over.code}" if over.signal is None else f"signal {over.signal}"

@@ -61,6 +61,14 @@ def read_end(path: Path, most: int) -> bytes:
         os.close(fd)
 
 
+def read_last_lines(path: Path, most: int) -> bytes:
+    """Return the end of a regular file from a line's beginning, at most `most` bytes, b"" where there is none."""
+    data = read_end(path, most)
+    if len(data) == most and b"\n" in data[:-1]:
+        data = data[data.index(b"\n") + 1 :]
+    return data.lstrip(b"\0")
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file that its readers find whole or not at all, also after a power cut.
 

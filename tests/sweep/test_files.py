@@ -1,13 +1,21 @@
 """A directory that a stranger made: links, fifos and files without end hold nobody and show nothing."""
 
 import os
+from pathlib import Path
 
 import pytest
 
+import lrtui
 from lrtui.config.directory import open_experiment, read_experiment, read_origin
 from lrtui.errors import UserError
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.sweep.files import open_regular, read_end, read_untrusted, write_atomic
+from lrtui.sweep.files import (
+    open_regular,
+    read_end,
+    read_last_lines,
+    read_untrusted,
+    write_atomic,
+)
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
 
@@ -83,3 +91,24 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     with pytest.raises(OSError, match=r"directory"):
         write_atomic(tmp_path / "nowhere" / "file", b"x")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_last_lines_are_whole(tmp_path):
+    """Supervisor, monitor and log mode all read the end of an output through it."""
+    output = tmp_path / "output.log"
+    output.write_bytes(b"\0\0first\nsecond\nthird")
+    assert read_last_lines(output, 1000) == b"first\nsecond\nthird"
+    assert read_last_lines(output, 14) == b"second\nthird"
+    assert read_last_lines(output, 10) == b"third"
+    assert read_last_lines(output, 3) == b"ird", "a line that is longer has no beginning"
+    assert read_last_lines(tmp_path / "none", 9) == b""
+
+
+def test_no_other_module_reads_the_end_of_an_output():
+    root = Path(lrtui.__file__).parent
+    found = [file.name for file in root.rglob("*.py") if "read_end(" in file.read_text()]
+    assert sorted(found) == [
+        "files.py",
+        "log.py",
+        "snapshot.py",
+    ]  # exit.json; FORMAT and other small files
