@@ -1,6 +1,7 @@
 """What import-linter cannot see: which modules are really loaded when a front end or the supervisor starts."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,32 @@ def test_few_file_names_occur_twice():
     ]
     twice = {name for name in names if names.count(name) > 1}
     assert twice <= {"explain.py", "linear.py", "loop.py", "range_test.py", "step.py"}
+
+
+FOREIGN_WORDS = {
+    "sweep/format1.py": "of the lrtui that wrote format 1",
+    "config/toml_reader.py": "of tomllib",
+    "tui/export.py": "of Python in another process",
+}
+"""The files that read sentences, and whose they are."""
+RULES = {"not resolvable", "gpu memory"}
+"""Of `study.Trend` and `events.WarningKind`: two words, but typed."""
+SEARCHES = {"startswith", "endswith", "partition", "rpartition", "removeprefix", "find", "index"}
+
+
+def test_no_decision_reads_prose():
+    """Nothing of lrtui is compared with or searched for words of a sentence: they change, and mean different things."""
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        name = file.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            read: list[ast.expr] = []
+            if isinstance(node, ast.Compare):
+                read = [node.left, *node.comparators]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                read = node.args if node.func.attr in SEARCHES else []
+            texts = [each.value for part in read for each in ast.walk(part) if isinstance(each, ast.Constant)]  # fmt: skip
+            prose = [t for t in texts if isinstance(t, str) and re.search(r"\w{2},?:? \w{2}", t)]
+            if set(prose) - RULES and name not in FOREIGN_WORDS:
+                found.append(f"{name}:{node.lineno} {prose}")
+    assert found == []

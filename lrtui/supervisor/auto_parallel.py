@@ -85,10 +85,10 @@ class AutoParallel:
             if gain < GAIN:
                 self.settled = True
                 return [ev.ParallelSet(parallel=count, why=gained)]
-        reason = _no_room(sweep, gpus) or ("" if sweep.queued() else "nothing waits")
-        if reason:
+        has_room = _has_room(sweep, gpus)
+        if not has_room or not sweep.queued():
             self._before = None
-            self.settled = reason != "nothing waits"
+            self.settled = not has_room
             return []
         self._before = (len(speeds), speeds)
         self._parallel = sweep.parallel + len(sweep.plan.devices)
@@ -105,16 +105,16 @@ def _slowing(earlier: Mapping[str, float], speeds: Mapping[str, float]) -> float
     return sum(speeds.values()) / len(speeds) / then if then > 0 else 0.0
 
 
-def _no_room(sweep: Sweep, gpus: Sequence[Gpu]) -> str:
-    """Return why no further run fits on every GPU of the plan, "" where it does."""
+def _has_room(sweep: Sweep, gpus: Sequence[Gpu]) -> bool:
+    """Return whether a further run fits on every GPU of the plan; not on one that does not answer."""
     assert sweep.plan is not None  # noqa: S101
     known = {gpu.index: gpu for gpu in gpus}
     for device in sweep.plan.devices:
         gpu = known.get(device)
         if gpu is None:
-            return f"GPU {device} does not answer"
+            return False
         runs = sum(device in run.attempts[-1].devices for run in sweep.alive())
         largest = gpu.memory_used_mib / max(1, runs)
         if gpu.memory_used_mib + LARGER * largest > (1 - SPARE) * gpu.memory_total_mib:
-            return f"GPU {device} has no memory for one more"
-    return ""
+            return False
+    return True

@@ -327,7 +327,7 @@ class Capture:
         placed, why = positions.place(position, fields, whole=whole)
         if why:
             if len(fields) > (position is not None):
-                self.misses.note(self._refusal(why), record)
+                self.misses.note(why, record)
             return False
         found += [
             self._measured(each.label, each.fields)
@@ -336,11 +336,6 @@ class Capture:
         ]
         self._taken += 1
         return True
-
-    def _refusal(self, why: str) -> str:
-        if why == "came before any position":
-            return f"came before any {self._unit}"
-        return why
 
     def _measured(self, label: float, fields: Fields) -> Measurement:
         step = fields.pop("step", None)

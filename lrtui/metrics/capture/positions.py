@@ -162,7 +162,7 @@ class Positions:
         if memory.held:
             return self._hold(fields), ""
         if memory.last is None:
-            return [], "came before any position"
+            return [], f"came before any {self._reading.unit}"
         if memory.epoch is None:
             return [Placed(memory.last, fields)], ""
         if batch is not None and batches:
