@@ -133,12 +133,15 @@ class LaunchQueue:
             job, warnings = startup.job(
                 self._layout, run, self._experiment, self._sweep, self._origin
             )
-            for text in warnings:
-                self._warn(text, run.id)
+        except ValueError as error:  # a file of [files] would be outside of the run's directory
+            self._warn(f"could not be started: {error}; trying again", run.id)
+            return
+        for text in warnings:
+            self._warn(text, run.id)
+        try:
             self._launcher.launch(job)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            self._warn(f"could not be started: {why}; trying again", run.id)
+        except OSError as error:
+            self._warn(f"could not be started: {error.strerror}; trying again", run.id)
 
     def _lost(self) -> frozenset[int]:
         """Return the GPUs that do not answer any more; say so once of each."""

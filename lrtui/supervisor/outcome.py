@@ -239,7 +239,9 @@ def exit_code(sweep: Sweep, found: ev.VerdictReached) -> ev.SweepClosed:
         return _only_tested(sweep)
     finished = f"{kinds.count('finished')} of {len(kinds)} runs finished"
     if not answered:
-        return ev.SweepClosed(code=1, why=f"{finished}, none with a value to compare")
+        return ev.SweepClosed(
+            code=1, why="; ".join([f"{finished}, without an answer", *found.why[:1]])
+        )
     return ev.SweepClosed(code=0, why=finished)
 
 
