@@ -54,7 +54,7 @@ def test_a_failure_and_the_end_are_told_once_each(lab, teller):
     assert sorted(kinds) == ["closed", "failed"]
     words, letter = found[kinds.index("failed")]
     assert words == [letter["kind"], letter["text"]]
-    assert letter["text"].startswith("lrtui lab: r01 1e-03 failed: exit code 3: stub: cannot find")
+    assert letter["text"].startswith("lrtui lab: r01 1e-03 failed: exit code 1: stub: cannot find")
     assert (letter["run"], letter["directory"]) == ("r01", str(lab.directory))
 
 
