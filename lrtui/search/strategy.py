@@ -4,7 +4,7 @@ A strategy sees nothing but the fold, and keeps nothing: the supervisor may ask 
 it twice, and both get the same answer. Its dataclass fields are its keys in the experiment file (`from_` is `from`:
 Python keeps that word for itself).
 
-To add one: a file beside this one and a line in `__init__.py`; tests/strategies/test_contract.py then covers it.
+To add one: a file beside this one and a line in `__init__.py`; tests/search/test_contract.py then covers it.
 """
 
 from __future__ import annotations
