@@ -120,13 +120,16 @@ def write_shared(folder: Path) -> Path:
     os.environ["ORACLE_FOLDER"] = str(folder / "oracle")
     file = folder / "chaos.toml"
     file.write_text(
-        "dataset = 'digits'\nmodel = 'linear'\nisolation = 'shared'\nbatch_size = 32\n"
+        "dataset = 'digits'\nmodel = 'linear'\nisolation = 'shared'\nbatch_size = 32\ndata = 0.3\n"
         f"epochs = {STEPS}\nlr = [{lrs}]\nparallel = 3\n"
     )
     return file
 
 
-def trial(rng: random.Random, outcome: Outcome, workload: Workload) -> None:
+def trial(
+    rng: random.Random, outcome: Outcome, workload: Workload, wanted: Callable[[], bool]
+) -> None:
+    """Kill at random while more kills are wanted, then let the sweep come to its end."""
     with tempfile.TemporaryDirectory(prefix="lrtui-chaos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         directory, _ = open_experiment(workload.write(folder), {}, under=folder / "run", new=False)
@@ -137,9 +140,8 @@ def trial(rng: random.Random, outcome: Outcome, workload: Workload) -> None:
             if took > workload.seconds:
                 break
             time.sleep(rng.uniform(0.0, workload.pause_seconds))
-            if (
-                took < workload.seconds / 2
-            ):  # a slow machine is left alone for the rest: it may need it to get anywhere
+            # a slow machine is left alone for the rest: it may need it to get anywhere
+            if took < workload.seconds / 2 and wanted():
                 strike(rng, directory, sweep, outcome)
             supervise(directory, outcome)
         judge(folder, directory, outcome)
@@ -286,8 +288,12 @@ def campaign(kills: int, seed: int, workload: Workload = STUBS, victim: str = ""
     """Return what came of at least so many kills, of which one at least hit `victim`."""
     rng = random.Random(seed)
     outcome = Outcome()
-    while sum(outcome.kills.values()) < kills or (victim and not outcome.kills[victim]):
-        trial(rng, outcome, workload)
+
+    def wanted() -> bool:
+        return sum(outcome.kills.values()) < kills or outcome.kills[victim] < bool(victim)
+
+    while wanted():
+        trial(rng, outcome, workload, wanted)
     return outcome
 
 

@@ -7,15 +7,13 @@ import msgspec
 import pytest
 
 from lrtui.config import parse
-from lrtui.config.directory import Origin, open_experiment
+from lrtui.config.directory import Origin
 from lrtui.supervisor.__main__ import resolve
 from lrtui.supervisor.preparation import Preparation, _failure
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout, Layout
-from lrtui.sweep.mailbox import ensure_supervisor
 from lrtui.sweep.state import fold
 from lrtui.workers.launcher import Alive, Exited, Unclaimed, Vanished
-from tests.supervisor.lab import lab  # noqa: F401  # a fixture
 from tests.until import until
 
 FILE = """\
@@ -181,16 +179,14 @@ def test_without_a_study_one_data_set_is_prepared(tmp_path):
     assert sweeping.prepared() == ["digits"]
 
 
-@pytest.mark.parametrize("dying", [False, True])
-def test_every_run_trains_on_the_data_of_its_level(lab, dying):  # noqa: F811
+def test_every_run_trains_on_the_data_of_its_level(lab):
+    """Also if the supervisor dies between two preparations."""
     file = lab.folder / "study.toml"
     file.write_text(FILE.replace(', "digits", "mnist"', ""))
-    open_experiment(file, {}, under=lab.directory, new=False)
-    ensure_supervisor(lab.directory)
-    if dying:
-        until(lambda: lab.sweep.data)
-        lab.kill_supervisor()
-        lab.revive()
+    lab.open(file)
+    until(lambda: lab.sweep.data)
+    lab.kill_supervisor()
+    lab.revive()
     assert lab.closed().why.startswith("2 of 2 runs finished")
     sweep = lab.sweep
     assert set(sweep.datasets) == {"digits", "synthetic"}

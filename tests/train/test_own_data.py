@@ -17,6 +17,7 @@ from lrtui.errors import ExperimentError
 from lrtui.train import prepare, prepared_arrays
 from lrtui.train.datasets import custom_data, folder
 from lrtui.train.options import Choice, UsageError
+from tests.train.forks import Forked
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -40,9 +41,13 @@ def start(dataset, tmp_path, largest_file=resource.RLIM_INFINITY):
         "runpy.run_module('lrtui.train.prepare', run_name='__main__', alter_sys=True)"
     )
     words = [f"--dataset={json.dumps(dataset)}", f"--data-dir={tmp_path / 'data'}"]
+    words.append(f"--beside={tmp_path}")
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    if largest_file == resource.RLIM_INFINITY:
+        return Forked([sys.executable, "-m", "lrtui.train.prepare", *words], env, tmp_path)
     return subprocess.Popen(
-        [sys.executable, "-c", code, *words, f"--beside={tmp_path}"],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", code, *words],
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,7 +7,6 @@ import hashlib
 import json
 import pickle
 import struct
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -17,27 +16,15 @@ import pytest
 
 from lrtui.train import prepare, prepared_arrays
 from lrtui.train.datasets import CUSTOM_DATASETS, DATASETS, synthetic, vision
+from tests.train.forks import Forked
 
 KEYS = {"dataset", "path", "classes", "train", "val", "test", "checksum", "synthetic"}
 
 
 def start(dataset, folder, *more, **environment):
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "lrtui.train.prepare",
-            "--dataset",
-            dataset,
-            "--data-dir",
-            str(folder),
-            *more,
-        ],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = ["--dataset", dataset, "--data-dir", str(folder), *more]
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
+    return Forked([sys.executable, "-m", "lrtui.train.prepare", *words], env, folder.parent)
 
 
 def run(dataset, folder, *more, **environment):
