@@ -18,7 +18,7 @@ from lrtui.metrics.capture.objects import Fields, objects
 from lrtui.metrics.capture.patterns import Patterns
 from lrtui.metrics.capture.positions import NAMES, Memory, Positions
 from lrtui.metrics.capture.reading import Reading
-from lrtui.metrics.capture.records import records
+from lrtui.metrics.capture.records import narrow, records
 from lrtui.metrics.line import AXES, MOST_NAMES, Measurement
 
 _LONGEST_NAME = 128
@@ -220,7 +220,7 @@ class Capture:
         if not self._patterns and b"{" not in block and (self._taken or self._looked >= _LOOKED):
             return
         if not self._plain_lines(block, self._output, found):
-            self._lines(records(block), self._output, found, self._untidy_text)
+            self._lines(records(narrow(block)), self._output, found, self._untidy_text)
 
     def _untidy_text(self, record: bytes, found: list[Measurement]) -> bool:
         """Take a record of text; return whether there is nothing in it."""
