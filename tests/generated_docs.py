@@ -21,7 +21,7 @@ experiment directory, `RUN` a run (`r03`) or its learning rate (`3e-4`).
 
 | code | meaning |
 |---|---|
-| 0 | an answer: a learning rate, or the bracket of a sweep that is only a range test (`lr = "range"`) |
+| 0 | an answer: a learning rate, the range of those that cannot be told apart, or the bracket of a sweep that is only a range test (`lr = "range"`) |
 | 1 | no answer, or some run failed or was lost; the verdict says which |
 | 2 | usage, a bad file, or a refused command |
 | 3 | internal error |

@@ -21,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from lrtui.cli.inspect import find_runs, snapshot_of
     from lrtui.frontend.explain import explanation
     from lrtui.frontend.failure import about_output
+    from lrtui.text.format import duration
 
     directory = options.directory
     snapshot = snapshot_of(directory, _MOST_SECONDS)
@@ -31,5 +32,5 @@ def run(options: argparse.Namespace) -> int:
         for line in about_output(snapshot, each):
             print(f"  {line}")
     if snapshot.reading:
-        print(f"lrtui: not all output was read within {_MOST_SECONDS:g} s", file=sys.stderr)
+        print(f"lrtui: not all output was read within {duration(_MOST_SECONDS)}", file=sys.stderr)
     return 0
