@@ -44,6 +44,17 @@ def _stub(words: list[str], environment: dict[str, str], _out: TextIO) -> Genera
     return stub.train(words, environment)
 
 
+def called(*words: str) -> subprocess.CompletedProcess[str]:
+    """Call the command line within this process, as without a terminal."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(words)
+        except SystemExit as error:  # argparse
+            code = error.code
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
 class Worker:
     """One attempt: a script that makes a step whenever it is let."""
 
@@ -152,14 +163,7 @@ class InProcess(Lab):
         return list(map(str, self.launcher.doubled))
 
     def lrtui(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Call the command line as a process of its own would be, without a terminal."""
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                code = main(words)
-            except SystemExit as error:  # argparse
-                code = error.code
-        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+        return called(*words)
 
     def _ensure_supervisor(self, directory: Path, *, takeover: bool = False) -> None:
         directory = directory.resolve()
