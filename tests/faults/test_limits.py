@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -183,9 +182,8 @@ def test_a_journal_of_gigabytes_is_read_in_bounded_pieces(tmp_path):
     assert tail.offset <= PER_POLL + (1 << 20)
     assert tail.poll() == []
     assert tail.offset <= 2 * (PER_POLL + (1 << 20))
-    began = time.process_time()
     tail.poll()
-    assert time.process_time() - began < 5
+    assert tail.offset <= 3 * (PER_POLL + (1 << 20))
     line = b'{"v":1,"n":1,"at":1.0,"event":"Warned","text":"x"}\n'
     lines = 2 * PER_POLL // len(line)
     journal.write_bytes(line * lines)
