@@ -47,8 +47,8 @@ class Progress:
         self.lines = 0
         self._evaluations = RunSeries()
         """Objective and val_loss, merged with those of the attempts that this one continues, as the leaderboard merges them."""
-        self._evaluated = False
-        """Whether this attempt has evaluated the objective."""
+        self._evaluated_at = -math.inf
+        """The level of the attempt's latest evaluation up to the rung."""
         self._losses: deque[float] = deque(maxlen=_MOST_LOSSES)
         """The latest ones up to the rung."""
         self._number = attempt.number
@@ -87,7 +87,7 @@ class Progress:
             ):  # the first line says from which level on earlier ones are hidden
                 evaluations.append(msgspec.structs.replace(measured, values=found))
             if measured.level <= self._upto and self._plan.metric in values:
-                self._evaluated = True
+                self._evaluated_at = measured.level
         self._evaluations.extend(self._number, evaluations)
         self.more = self._log.more
         return self.lines > before
@@ -99,8 +99,15 @@ class Progress:
 
     @property
     def comparable(self) -> float:
-        """How far the run can be compared with others: 0 while it has printed neither the deciding metric nor a loss."""
-        return self.complete if self._evaluated or self._losses else 0.0
+        """How far the run can be compared with others: 0 while it has printed neither the deciding metric nor a loss.
+
+        Where it came to a length, and no further, its evaluation there may be yet to come.
+        """
+        if self._evaluated_at == -math.inf and not self._losses:
+            return 0.0
+        if self._evaluated_at < self.complete == self.level:
+            return math.nextafter(self.complete, 0.0)
+        return self.complete
 
     @property
     def lacks_metric(self) -> bool:
@@ -147,7 +154,11 @@ class Progress:
 
     def reached(self) -> RunValue | None:
         """Return what the run is worth by the plan's value rule; None if the attempt evaluated nothing up to its rung."""
-        return run_value(self._plan, self._evaluations, self._upto) if self._evaluated else None
+        return (
+            run_value(self._plan, self._evaluations, self._upto)
+            if self._evaluated_at > -math.inf
+            else None
+        )
 
     def curve(self) -> tuple[tuple[float, float], ...]:
         """Return (level, value) at some evaluations up to the rung."""

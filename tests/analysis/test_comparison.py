@@ -12,7 +12,10 @@ from lrtui.analysis.common_length import Entry, in_order, value_at
 from lrtui.analysis.ranking import rank
 from lrtui.analysis.verdict import verdict
 from lrtui.supervisor.outcome import verdict_event
+from lrtui.supervisor.progress import Progress
 from lrtui.sweep import events as ev
+from lrtui.sweep.layout import AttemptLayout
+from lrtui.sweep.state import Attempt, Run, State
 from tests.analysis.outputs import PrintedSweep
 
 PLAN = ev.Plan(
@@ -176,3 +179,28 @@ def test_the_leaderboard_marks_the_recommended_rate_and_those_that_measured_bett
     assert board[0][1].startswith("measured better; the verdict says why it is not recommended")
     assert board[1] == (1e-2, "recommended")
     assert "failed, not to be recommended: 1e-01" in said(sweep)
+
+
+# ---------------------------------------------------------------- rungs
+
+
+@pytest.mark.parametrize(
+    ("records", "there"),
+    [
+        ([{"epoch": 0.5, "loss": 1}, {"epoch": 1.0, "loss": 1}], False),  # evaluates next
+        ([{"epoch": 1.0, "loss": 1}, {"epoch": 1.0, "eval": 1}], True),
+        ([{"epoch": 1.0, "loss": 1}, {"epoch": 1.01, "loss": 1}], True),  # goes on without
+        ([{"epoch": 1, "eval": 1, "loss": 1}], True),
+        ([{"epoch": 1.0, "other": 1}, {"epoch": 1.5, "other": 1}], False),  # nothing to compare
+        ([{"epoch": 1.0, "other": 1}, {"epoch": 1.5, "eval": 1}], False),  # nor here: to the end
+    ],
+)
+def test_a_run_is_at_its_rung_once_it_can_be_compared_there(tmp_path, records, there):
+    """A script that ignores {until} is stopped then: not between the last training line and the evaluation of an epoch."""
+    plan = msgspec.structs.replace(PLAN, metric="eval", loss="loss", unit="epoch", horizon=9)
+    AttemptLayout(tmp_path).output.write_text("\n".join(map(json.dumps, records)) + "\n")
+    attempt = Attempt(1, "t", 1.0)
+    run = Run("r01", ev.Setting(lr=0.1), 0, "strategy", State.RUNNING, 1.0, attempts=(attempt,))
+    progress = Progress(tmp_path, plan, run, attempt, None)
+    progress.read()
+    assert (progress.comparable >= 1.0) is there

@@ -67,7 +67,7 @@ def test_two_lines_are_an_experiment():
     )
     assert (experiment.unit, experiment.horizon) == ("epoch", 20)
     assert experiment.objective == Objective("val_acc", "max")
-    assert (experiment.loss, experiment.value, experiment.keep) == ("train_loss", "last", "all")
+    assert (experiment.loss, experiment.value, experiment.keep) == ("train_loss", "auto", "all")
     assert (experiment.seeds, experiment.seed, experiment.parallel) == (1, 0, "auto")
     assert experiment.checkpoints
     assert experiment.stops_at_until

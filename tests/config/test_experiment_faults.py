@@ -302,7 +302,7 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ('budget = "0 epochs"', "budget must be a time or a length", '"36h"'),
         ('budget = "100 steps"', "budget is in steps, but the length of a run is in epochs", '"120 epochs"'),
         ('budget = "much"', "budget must be a time or a length", '"36h"'),
-        ('value = "mean"', 'value must be "last", "best" or "mean N"', "mean 3"),
+        ('value = "mean"', 'value must be "auto", "last", "best" or "mean N"', "mean 3"),
         ("within = 0", "within must be a number above 0", "within = 0.005"),
         ("grace = 20", "grace must be a number from 0 to below the horizon of 20 (found 20)", "grace = 1"),
         ("parallel = 0", 'parallel must be "auto" or a whole number', "parallel = 2"),
