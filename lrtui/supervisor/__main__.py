@@ -12,7 +12,6 @@ import logging.handlers
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -28,6 +27,7 @@ from lrtui.search.halving import cost
 from lrtui.supervisor import leftovers
 from lrtui.supervisor.allocation import allocate
 from lrtui.supervisor.loop import Supervisor
+from lrtui.supervisor.report_process import ReportProcess, begin
 from lrtui.sweep import locks
 from lrtui.sweep.events import Plan, SweepClosed
 from lrtui.sweep.files import write_atomic
@@ -88,6 +88,7 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
         )
         return 6
     closed_at: float | None = None
+    report = ReportProcess(lambda: begin(layout.root))
     while True:
         if not _is_there(layout, inode):
             log.error("the experiment directory was deleted; its runs go on without a supervisor")
@@ -98,12 +99,12 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
             log.error("%s; trying again in %g s", error, TIMING.retry)
             time.sleep(TIMING.retry)
         closed = supervisor.sweep.closed
+        reported = report.tick(closed.n if closed else 0)
         if closed is None:
             closed_at = None
         elif closed_at is None:
             closed_at = time.monotonic()
-            _report(layout)
-        elif time.monotonic() - closed_at > TIMING.linger and not _has_letters(layout):
+        elif reported and time.monotonic() - closed_at > TIMING.linger and not _has_letters(layout):
             return 0
         time.sleep(TIMING.tick)
 
@@ -190,17 +191,6 @@ def _say_who(layout: Layout) -> None:
         "version": __version__,
     }
     write_atomic(layout.root / "owner.json", msgspec.json.encode(who))
-
-
-def _report(layout: Layout) -> None:
-    """Have the report written by a process of its own: it needs more memory than a supervisor may have."""
-    command = [sys.executable, "-m", "lrtui", "report", str(layout.root)]
-    try:
-        subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.error("the report was not written: %s", error)
 
 
 def _has_letters(layout: Layout) -> bool:
