@@ -150,7 +150,7 @@ def test_another_user_gets_in_nowhere(monkeypatch):
     lab = Lab(folder)
     words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     try:
-        lab.start(words=careful(lab), steps=200)
+        lab.start(words=careful(lab), steps=100_000)
         lab.running(steps=2)
 
         def stranger(*verb: str) -> subprocess.CompletedProcess[str]:
