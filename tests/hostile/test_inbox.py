@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,9 +22,8 @@ NAME = "00000000000000000001-aaaaaaaa.json"
 
 
 def _socket(at: Path, _: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made, tempfile.TemporaryDirectory() as short:
-        made.bind(f"{short}/s")
-        os.rename(f"{short}/s", at)
+    with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(at.parent):
+        made.bind(at.name)  # the whole path may be too long for a socket
 
 
 def _of_another(at: Path, _: Path) -> None:
