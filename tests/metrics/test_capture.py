@@ -439,7 +439,11 @@ def test_every_encoding_is_read(tmp_path, encoding):
     assert points(log, "val_loss") == [(1, 0.5), (2, 0.4)]
 
 
-@pytest.mark.parametrize("long", [b"x" * 100_000_000, b"{" * 3_000_000, b'{"a":' * 300_000])
+@pytest.mark.parametrize(
+    "long",
+    [b"x" * 100_000_000, b"{" * 3_000_000, b'{"a":' * 300_000],
+    ids=["text", "braces", "objects"],
+)
 def test_a_record_of_100_mb_is_passed_over(tmp_path, long):
     first, second = JSON.encode().splitlines(keepends=True)
     log = read(tmp_path, first + long + b"\n" + second, STEPS)

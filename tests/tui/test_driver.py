@@ -13,6 +13,7 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -71,6 +72,8 @@ def test_after_any_updates_the_screen_equals_a_full_repaint(
     for act, *rest in acts:
         if act == "put":
             x, y, text, style = rest
+            if x + cell_len(text) >= size[0]:  # pyte wraps before it combines
+                text = text.replace("\u0301", "")
             grid.put(x, y, [Segment(text, style)])
         elif act == "send":
             stream.feed(grid.difference(ColorSystem.TRUECOLOR, *rest))
