@@ -199,7 +199,7 @@ class Signs:
         long = FOR_LONG * self._plan.horizon
         if self._bad_since is None or self._bad_lines < NAN_IN_A_ROW:
             return None
-        if self.level - self._bad_since < long:
+        if self.level - self._bad_since < long or self._gets_better(self._bad_since):
             return None
         since = f"since {self._plan.unit} {amount_about(self._bad_since)}"
         loss = self._plan.loss
@@ -214,6 +214,12 @@ class Signs:
             return None
         why = f"{self._plan.loss} was {self._losses[-1]} {NAN_IN_A_ROW} times in a row"
         return Finding("nan", why, "diverged")
+
+    @property
+    def lost(self) -> str:
+        """In words that the latest loss was not finite; "" where it was."""
+        value = self._losses[-1] if self._losses else 0.0
+        return "" if math.isfinite(value) else f"{self._plan.loss} was {value}"
 
     # ── the objective ─────────────────────────────────────────────────────────────────────────────
 
@@ -231,6 +237,14 @@ class Signs:
         rise = self._best - floor
         enough = LEAST_RISE * max(abs(self._best), abs(floor))
         return rise > enough and value < self._best - LOST * rise
+
+    def _gets_better(self, since: float) -> bool:
+        """Tell whether the objective came to its best after the loss turned, and is near it: in reinforcement learning it does."""
+        if self._plan.metric == self._plan.loss or self.latest is None or self._best_at <= since:
+            return False
+        rise = self._best - self._worst
+        enough = LEAST_RISE * max(abs(self._best), abs(self._worst))
+        return rise > enough and self.latest >= self._best - 0.1 * rise
 
     def _collapsed(self) -> Finding | None:
         if self._fallen < 2 or self.latest is None:

@@ -184,7 +184,7 @@ def _rung(run: Run, last: float, rungs: set[float]) -> float:
 
 def _last_evaluated(plan: Plan, series: RunSeries | None) -> float:
     last = series.last(plan.metric) if series is not None else None
-    return last[0] if last else 0.0
+    return min(last[0], plan.horizon) if last else 0.0
 
 
 def _natural(run_id: str) -> tuple[int, str]:

@@ -21,6 +21,8 @@ from lrtui.workers.launcher import Exited, Vanished
 
 FAST_SECONDS = 30.0
 """A run that failed sooner, without one metric line, failed at once."""
+_SPARSE = 0.2
+"""At a rung before this share of the horizon a script that stops there need not have printed anything."""
 LOSSES_FORGIVEN = 1
 """A run that is lost more often has ended."""
 _TAIL = 1 << 14
@@ -99,9 +101,15 @@ def conclude(
     if beside and ran_out_of_memory(condition, files):
         why = f"out of memory beside {count(beside, 'other run')}"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, rule="crowded")]
+    if complete and not at_rung and progress.comparable >= attempt.until:
+        return ended("finished", f"trained to its end, then {failure(condition, files)}")
+    if code == 0 and progress.signs.lost:
+        return ended("diverged", f"{progress.signs.lost} when it ended", rule="nan", early=True)
     if code == 0 and progress.lines:
         why = f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}"
         return ended("finished", why, early=True)
+    if code == 0 and attempt.until <= _SPARSE * progress.horizon and progress.silent:
+        return [*events, ev.RunWaiting(run=run.id)]  # it may evaluate less often than that
     if code == 0:
         return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
     return ended("failed", failure(condition, files))

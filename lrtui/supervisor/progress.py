@@ -69,10 +69,13 @@ class Progress:
         evaluations: list[Measurement] = []
         for measured in self._log.poll(_BUDGET):
             self.lines += 1
+            values = measured.values
+            counts = self._plan.loss in values or self._plan.metric in values
+            if counts and not self._losses and self._evaluated_at == -math.inf:
+                self.level = min(self.level, measured.level)  # what came before was a setting
             self.level = max(self.level, measured.level)
             if self.first_level is None:
                 self.first_level = measured.level
-            values = measured.values
             self.last_time = max(self.last_time, measured.time or 0.0)
             if self._plan.loss in values:
                 self._draw(values)
@@ -113,6 +116,11 @@ class Progress:
     def lacks_metric(self) -> bool:
         """Whether the deciding metric was in no record of the attempt, neither as a number nor as nan."""
         return self._plan.metric not in self._log.capture.names
+
+    @property
+    def silent(self) -> bool:
+        """Whether a script that stops at {until} has printed no number at all."""
+        return self._plan.stops_at_until and not self.lines and not self.misses
 
     @property
     def misses(self) -> list[str]:

@@ -16,7 +16,7 @@ from lrtui.workers.launcher import Exited
 
 
 class PrintedSweep:
-    """Runs that end with exit code 0, one after the other."""
+    """Runs, one after the other; the end of each is concluded when it is added."""
 
     def __init__(self, root: Path, plan: ev.Plan) -> None:
         self.root, self.plan = root, plan
@@ -40,6 +40,7 @@ class PrintedSweep:
         seed: int = 0,
         until: float | None = None,
         again: bool = False,
+        code: int = 0,
     ) -> None:
         """Add a run that was started for `until` (the horizon) and printed this, or go on with the last one."""
         until = until or self.plan.horizon
@@ -60,6 +61,6 @@ class PrintedSweep:
         run = self.sweep.runs[name]
         progress = Progress(folder, self.plan, run, run.attempts[-1], None)
         progress.read_all()
-        self.say(*conclude(run, Exited(0, None), progress, AttemptLayout(folder)))
+        self.say(*conclude(run, Exited(code, None), progress, AttemptLayout(folder)))
         lines = list(MetricLog(folder, Reading.of(self.plan)).poll(1 << 20))
         self.series.setdefault(name, RunSeries()).extend(number, lines)

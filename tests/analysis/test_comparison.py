@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 
 import msgspec
@@ -204,3 +205,36 @@ def test_a_run_is_at_its_rung_once_it_can_be_compared_there(tmp_path, records, t
     progress = Progress(tmp_path, plan, run, attempt, None)
     progress.read()
     assert (progress.comparable >= 1.0) is there
+
+
+# ---------------------------------------------------------------- ends
+
+
+@pytest.mark.parametrize(
+    ("records", "until", "code", "kind"),
+    [
+        ([{"step": 100, "val_loss": 1}], 100, 0, "finished"),
+        ([{"step": 100, "val_loss": 1}], 100, 139, "finished"),  # crashed after its end
+        ([{"step": 99, "val_loss": 1}], 100, 139, "failed"),
+        ([{"step": 100, "train_loss": 1}], 100, 1, "failed"),  # before its evaluation
+        ([{"step": 9, "val_loss": 1}, {"step": 10, "train_loss": math.nan}], 100, 0, "diverged"),
+        ([], 11, 0, None),  # evaluates less often than at its rung
+        ([], 100, 0, "failed"),
+        ([{"step": 11, "other": 1}], 11, 0, None),
+    ],
+)
+def test_an_end_says_what_the_run_is_worth(tmp_path, records, until, code, kind):
+    sweep = PrintedSweep(tmp_path, msgspec.structs.replace(PLAN, rungs=(("", (11.0, 100.0)),)))
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    sweep.run(1e-3, lines, until=until, code=code)
+    run = sweep.sweep.runs["r01"]
+    assert (run.ending.kind if run.ending else None) == kind
+    assert run.ending or run.state is State.WAITING
+
+
+def test_what_is_trained_beyond_the_horizon_makes_no_other_run_short(tmp_path):
+    sweep = printed(tmp_path, {1e-3: line(0.01, 200), 1e-2: line(0.03, 100), 1e-1: line(0.02, 100)})
+    found = verdict(sweep.sweep)
+    assert (found.lr, found.value_at, found.provisional) == (1e-2, 100, False)
+    assert leaders(sweep) == [1e-2, 1e-1, 1e-3]
+    assert "early" not in said(sweep)

@@ -273,3 +273,16 @@ def test_on_measured_runs_none_that_ends_well_is_stopped(name):
         dead += bool(rules) and final < 0.15
     assert stopped == []
     assert dead >= 3
+
+
+def test_a_rising_loss_ends_no_run_whose_metric_gets_better():
+    """In reinforcement learning the loss may rise with the reward."""
+    for metric, ends in (("reward", False), ("loss", True)):
+        plan = Plan(
+            name="t", source="", metric=metric, goal="max", loss="loss", unit="step", horizon=100
+        )
+        signs = Signs(plan)
+        for step in range(1, 101):
+            signs.take(step, {"loss": 1 + step / 10, "reward": step / 10})
+        rules = {finding.rule for finding in signs.findings()}
+        assert ("diverged" in rules) is ends, metric

@@ -63,6 +63,11 @@ EPOCHS = Reading("epoch", horizon=3, metric="val_acc", loss="train_loss")
         ("-1e-3", -1e-3),
         ("tensor(0.5, device='cuda:0')", 0.5),
         ("np.float64(0.25)", 0.25),
+        ("0.91(2)", 0.91),
+        ("0.91 ± 0.02", 0.91),
+        ("45.3(44.1)", 45.3),
+        ("0.900*", 0.9),
+        ("\N{MINUS SIGN}1.5", -1.5),
         ("Infinity", math.inf),
         ("-inf", -math.inf),
         ("+INF,", math.inf),
@@ -504,3 +509,41 @@ def test_of_one_name_twice_json_takes_the_last_and_text_the_first(tmp_path):
     assert points(read(tmp_path, "step 1 val_loss 1 val_loss 2", reading, 0), "val_loss") == [
         (1, 1)
     ]
+
+
+# ---------------------------------------------------------------- what stands beside a measurement
+
+
+def test_the_users_patterns_come_before_objects_in_a_line(tmp_path):
+    lines = "".join(
+        f"epoch {e} opt {{'lr': 0.01, 'wd': 0.1}} val_acc {e / 10}\n"
+        + json.dumps({"ts": "x", "pid": 42, "msg": f"epoch {e} val_acc {e / 10}"})
+        + "\n"
+        for e in (1, 2, 3)
+    )
+    reading = Reading("epoch", r"epoch (?P<epoch>\d+).* val_acc (?P<val_acc>[\d.]+)", 3, "val_acc")
+    assert points(read(tmp_path, lines, reading), "val_acc")[::2] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+@pytest.mark.parametrize(
+    ("reading", "setting"),
+    [(STEPS, "{'name': 'StepLR', 'step': 60}"), (EPOCHS, '{"epoch": 3, "batch_size": 64}')],
+)
+def test_a_setting_before_the_first_measurement_is_no_progress(tmp_path, reading, setting):
+    line = json.dumps({reading.unit: 1, reading.loss: 2.0, reading.metric: 0.5})
+    log = read(tmp_path, f"{setting}\n{line}\n", reading)
+    assert points(log, reading.metric) == [(1, 0.5)]
+    assert log.capture.complete <= 1
+
+
+def test_epoch_0_is_before_training_if_a_loss_comes_with_epoch_1(tmp_path):
+    lines = [{"epoch": 0, "val_acc": 0.1}] + [
+        {"epoch": e, "loss": 1, "val_acc": 0.5} for e in (1, 2)
+    ]
+    log = read(tmp_path, "".join(json.dumps(line) + "\n" for line in lines), EPOCHS)
+    assert points(log, "val_acc") == [(0, 0.1), (1, 0.5), (2, 0.5)]
+
+
+def test_a_history_in_one_list_is_read_whole(tmp_path):
+    history = [{"step": s, "val_loss": 1 / s} for s in range(1, 101)]
+    assert len(points(read(tmp_path, json.dumps(history * 3) + "\n", STEPS), "val_loss")) == 300

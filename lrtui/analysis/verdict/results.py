@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lrtui.analysis.averages import mean
 from lrtui.analysis.common_length import NEAR, Entry, Place, in_order, value_at
@@ -66,7 +66,7 @@ def results_of(sweep: Sweep, plan: Plan, runs: list[Run]) -> Results:
             seen = {run.id: at for run in runs if (at := _at_rung(sweep, run, rung)) is not None}
             _, level, _ = _compared(plan, runs, seen)
             _put(found, seen, rung, level)
-    finals = {run.id: final for run in runs if (final := _countable_final(run)) is not None}
+    finals = {run.id: final for run in runs if (final := _countable_final(plan, run)) is not None}
     short, level, leader = _compared(plan, runs, finals)
     full = {run: final for run, final in finals.items() if run not in short}
     ended_early = [run for run in runs if run.id in full and _is_early(plan, run, full[run.id])]
@@ -150,9 +150,12 @@ def final_of(run: Run) -> Reached | None:
     return last if last is not None and last.attempt == run.attempts[-1].number else None
 
 
-def _countable_final(run: Run) -> Reached | None:
+def _countable_final(plan: Plan, run: Run) -> Reached | None:
+    """Return what a finished run measured last; what it trained beyond the horizon does not make the others short."""
     final = final_of(run)
-    return None if final is None or final.value is None else final
+    if final is None or final.value is None:
+        return None
+    return replace(final, level=min(final.level, plan.horizon))
 
 
 def _is_early(plan: Plan, run: Run, final: Reached) -> bool:

@@ -223,10 +223,10 @@ class Capture:
             self._lines(records(narrow(block)), self._output, found, self._untidy_text)
 
     def _untidy_text(self, record: bytes, found: list[Measurement]) -> bool:
-        """Take a record of text; return whether there is nothing in it."""
-        taken = b"{" in record and self._take_objects(record, found)
-        if self._patterns and not taken:
-            taken = self._match(record, found)
+        """Take a record of text, by the patterns that the user gave before anything else; return whether there is nothing in it."""
+        taken = bool(self._patterns) and self._match(record, found)
+        if not taken and b"{" in record:
+            taken = self._take_objects(record, found)
         if not taken and not self._taken and self._looked < _LOOKED:
             self._look(record)
         return not taken
@@ -299,6 +299,8 @@ class Capture:
         text: bool = False,
     ) -> bool:
         """Append what named numbers measured; return whether they were taken."""
+        if not self._kept.isdisjoint(fields) and self._kept.isdisjoint(self._names):
+            stream.positions.forget_settings(fields.get(self._unit))
         if not self._known.issuperset(fields):
             fields = self._learn(fields, record)
         if self._aliases:

@@ -33,9 +33,12 @@ Fields = dict[str, float]
 
 def objects(record: bytes, nulls: set[str]) -> list[Fields]:
     """Return the numbers of each object in a record; names whose value is null are added to `nulls`."""
-    whole = _value(record.strip(), literal=False) if record.lstrip()[:1] == b"{" else None
+    stripped = record.strip()
+    whole = _value(stripped, literal=False) if stripped[:1] in {b"{", b"["} else None
     if isinstance(whole, dict):
         return [flattened(whole, nulls)]
+    if isinstance(whole, list):  # a whole history, printed at the end
+        return [flattened(each, nulls) for each in whole if isinstance(each, dict)]
     found: list[Fields] = []
     at = 0
     for _ in range(_TRIES):

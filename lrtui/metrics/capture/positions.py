@@ -138,6 +138,13 @@ class Positions:
         memory.complete = max(memory.complete, memory.last)
         return placed
 
+    def forget_settings(self, position: float | None) -> None:
+        """Begin anew at the first measurement if it lies before what was read so far: that was a setting, like the step size of a schedule."""
+        last = self.memory.last
+        if position is not None and last is not None and position < last:
+            fresh = Positions(self._reading)
+            self.memory = fresh.memory
+
     def flush(self) -> list[Placed]:
         """Return the records that waited, at the end of a process that failed or was stopped."""
         return self._release(zero=True) if self.memory.held else []
@@ -280,5 +287,6 @@ class Positions:
 
     def _started_with_evaluation(self, fields: dict[str, float]) -> bool:
         """Tell whether the records of epoch 0 were measured before training: they have no training loss, the next one has."""
-        loss = self._reading.loss
-        return loss in fields and not any(loss in each for each in self.memory.held)
+        held = {name for each in self.memory.held for name in each}
+        losses = (name for name in fields if name == self._reading.loss or "loss" in name.lower())
+        return any(name not in held for name in losses)
