@@ -19,7 +19,7 @@ LIMITED = """
 import os, resource, sys
 kind, most = getattr(resource, sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(kind, (most, most))
-os.execv(sys.executable, [sys.executable, "-m", "lrtui.supervisor", sys.argv[3]])
+os.execv(sys.executable, [sys.executable, "-B", "-m", "lrtui.supervisor", sys.argv[3]])
 """
 MANY = """
 import os, sys

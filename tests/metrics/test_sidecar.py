@@ -424,6 +424,7 @@ def test_an_unwritable_cache_is_no_matter(sweep, tmp_path):
 
 
 def test_a_full_disk_leaves_no_entry_and_no_half_of_one(sweep, cache, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would be cut off too
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:

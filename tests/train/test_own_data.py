@@ -46,7 +46,7 @@ def start(dataset, tmp_path, largest_file=resource.RLIM_INFINITY):
     if largest_file == resource.RLIM_INFINITY:
         return Forked([sys.executable, "-m", "lrtui.train.prepare", *words], env, tmp_path)
     return subprocess.Popen(
-        [sys.executable, "-c", code, *words],
+        [sys.executable, "-B", "-c", code, *words],  # a limit cuts Python's own caches off too
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
