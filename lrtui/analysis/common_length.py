@@ -1,6 +1,6 @@
 """Comparing runs at a common length: the one order that rungs, leaderboard and verdict use.
 
-Scripts evaluate in rhythms of their own and may end early. A value of one length is never held against one of another: the
+Scripts evaluate at different steps and may end early. A value of one length is never compared with one of another: the
 runs that came about equally far are compared at the length of the shortest, and one that ended earlier takes its place by
 comparing it with each of the others at its own length.
 """
@@ -58,10 +58,9 @@ def in_order(entries: Iterable[Entry[K]], goal: str, near: float = NEAR) -> list
     level = min((entry.last for entry in far), default=0.0)
     ordered = sorted(far, key=lambda entry: (_cost(entry.value_at(level), goal), *entry.tie))
     places = [Place(entry.key, level, entry.value_at(level), short=False) for entry in ordered]
+    early = [entry for entry in found if entry.last < near * longest]
     apart = []
-    for entry in sorted(found, key=lambda entry: (-entry.last, *entry.tie)):
-        if entry in far:
-            continue
+    for entry in sorted(early, key=lambda entry: (-entry.last, *entry.tie)):
         if all(other.value_at(entry.last) is None for other in far):
             apart.append(entry)
             continue

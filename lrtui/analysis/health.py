@@ -216,10 +216,9 @@ class Signs:
         return Finding("nan", why, "diverged")
 
     @property
-    def lost(self) -> str:
-        """In words that the latest loss was not finite; "" where it was."""
-        value = self._losses[-1] if self._losses else 0.0
-        return "" if math.isfinite(value) else f"{self._plan.loss} was {value}"
+    def latest_loss(self) -> float | None:
+        """The latest training loss, finite or not; None before the first one."""
+        return self._losses[-1] if self._losses else None
 
     # ── the objective ─────────────────────────────────────────────────────────────────────────────
 

@@ -23,7 +23,7 @@ _RULE = re.compile(r"auto|last|best|mean (?P<count>[1-9][0-9]{0,8})")
 _LATE = 0.9
 """`auto` looks at the evaluations after this share of a run's length."""
 _ENOUGH = 20
-"""So many evaluations show whether they scatter or rise."""
+"""The evaluations that are needed to see whether they scatter or rise."""
 _MOST = 400
 """More values than these make the mean hardly less noisy."""
 _POINTS = 24
@@ -49,15 +49,9 @@ def is_rule(text: str) -> bool:
     return _RULE.fullmatch(text) is not None
 
 
-def run_value(
-    plan: Plan, series: RunSeries, upto: float = math.inf, metric: str = ""
-) -> RunValue | None:
-    """Return a run's value over its evaluations at or before the level `upto`; None if there is none.
-
-    Of the plan's metric unless another one is named.
-    """
-    name = metric or plan.metric
-    found = series.window(name, upto, _evaluations(plan.value))
+def run_value(plan: Plan, series: RunSeries, upto: float = math.inf) -> RunValue | None:
+    """Return a run's value over its evaluations at or before the level `upto`; None if there is none."""
+    found = series.window(plan.metric, upto, _evaluations(plan.value))
     if not found:
         return None
     level = found[-1][0]
@@ -66,7 +60,7 @@ def run_value(
         values = _settled([each for at, each in found if at > _LATE * level])
     value = mean(values)
     if plan.value == "best":
-        best = series.best(name, plan.goal, upto)
+        best = series.best(plan.metric, plan.goal, upto)
         value = value if best is None else best[1]
     loss = series.at("val_loss", level)
     return RunValue(level, value, loss[1] if loss else None, len(values))

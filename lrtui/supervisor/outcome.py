@@ -103,8 +103,9 @@ def conclude(
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, rule="crowded")]
     if complete and not at_rung and progress.comparable >= attempt.until:
         return ended("finished", f"trained to its end, then {failure(condition, files)}")
-    if code == 0 and progress.signs.lost:
-        return ended("diverged", f"{progress.signs.lost} when it ended", rule="nan", early=True)
+    loss = progress.signs.latest_loss
+    if code == 0 and loss is not None and not math.isfinite(loss):
+        return ended("diverged", f"the loss was {loss} when it ended", rule="nan", early=True)
     if code == 0 and progress.lines:
         why = f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}"
         return ended("finished", why, early=True)

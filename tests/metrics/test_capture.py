@@ -468,9 +468,31 @@ def test_a_position_that_is_no_number_is_said(tmp_path):
     reading = Reading("epoch", parse=r"epoch (?P<epoch>[a-z]+) (?P<val_acc>\S+)", metric="val_acc")
     log = read(tmp_path, "epoch one 0.5\nepoch two 0.6\n", reading, code=0)
     assert points(log, "val_acc") == []
-    assert any(
-        "text for epoch that is no number ('one')" in each for each in log.capture.misses.told()
-    )
+    assert log.capture.misses.told() == [
+        "2 records have text for epoch that is no number: epoch one 0.5"
+    ]
+
+
+def test_text_in_the_place_of_a_value_is_counted_and_an_absent_value_is_not(tmp_path):
+    reading = Reading("step", r"step (?P<step>\S+) loss (?P<loss>\S+) acc (?P<acc>\S+)", 9, "acc")
+    lines = ["1 loss 2 acc n/a", "2 loss 1.5 acc 0.5", "3 loss 1 acc ***", "4 loss 1 acc 0.7!?"]
+    log = read(tmp_path, "".join(f"step {line}\n" for line in lines), reading)
+    found = log.poll()
+    assert [(m.level, dict(m.values)) for m in found] == [
+        (1, {"loss": 2}), (2, {"loss": 1.5, "acc": 0.5}), (3, {"loss": 1}), (4, {"loss": 1})
+    ]  # fmt: skip
+    assert log.capture.misses.told()[0].startswith("2 records have text for acc that is no number")
+
+
+def test_a_record_whose_position_is_unreadable_belongs_nowhere(tmp_path):
+    reading = Reading("step", r"step (?P<step>\S+) acc (?P<acc>\S+)", 9000, "acc")
+    log = read(tmp_path, "step 500 acc 0.5\nstep 1.5k acc 0.9\n", reading)
+    assert points(log, "acc") == [(500, 0.5)]
+
+
+def test_the_units_own_name_comes_before_a_metric_called_position(tmp_path):
+    log = read(tmp_path, '{"epoch": 2, "position": 0.7, "val_acc": 0.5}\n', EPOCHS)
+    assert points(log, "val_acc") == [(2, 0.5)]
 
 
 def test_a_pattern_that_never_matches_is_said(tmp_path):

@@ -274,10 +274,9 @@ class Capture:
         matched = self._patterns.match(record)
         if matched is None:
             return False
-        for name, text in matched.refused.items():
-            why = f"have text for {name} that is no number ({text[:40]!r})"
-            self.misses.note(why, record, said=True)
-        if not matched.numbers:
+        for name in matched.refused:
+            self.misses.note(f"have text for {name} that is no number", record, said=True)
+        if not matched.numbers or any(map(self._says_where, matched.refused)):
             return bool(matched.refused)
         return self._take(self._output, matched.numbers, found, record, text=True)
 
@@ -385,12 +384,19 @@ class Capture:
         if name == self._reading.position:
             return self._unit, -2
         if name == "position":
-            return self._unit, -1
+            return self._unit, len(
+                NAMES[self._unit]
+            )  # it may be anything's: the unit's own names come first
         folded = name.lower()
         for unit, names in NAMES.items():
             if folded in names:
                 return unit, names.index(folded)
         return None
+
+    def _says_where(self, name: str) -> bool:
+        """Tell whether a name says the position: without that the rest of a record belongs nowhere."""
+        axis = self._axis(name)
+        return name == self._unit or (axis is not None and axis[0] == self._unit)
 
     def _rename(self, fields: Fields) -> None:
         """Call positions by their units; the most trusted name of each unit counts."""

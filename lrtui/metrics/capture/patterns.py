@@ -17,6 +17,8 @@ from lrtui.text.clean import runaway
 
 LONGEST_TEXT = 1 << 12
 """Bytes of a record that a pattern sees: a pattern with several `.*` takes a power of them."""
+_ABSENT = frozenset({"", "-", "--", "n/a", "na", "none", "null"})
+"""What stands for a value that was not measured."""
 
 
 @dataclass(slots=True)
@@ -24,8 +26,8 @@ class Matched:
     """What the rules took from one record."""
 
     numbers: dict[str, float] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    """By name: text that is no number."""
+    refused: list[str] = field(default_factory=list)
+    """The names for which there was text that is no number."""
 
 
 class Patterns:
@@ -93,7 +95,8 @@ def first_of(parse: str | Sequence[str] | None) -> int | None:
 def _put(name: str, text: str, found: Matched) -> None:
     value = number(text)
     if value is None:
-        found.refused[name] = text
+        if text.strip().lower() not in _ABSENT:
+            found.refused.append(name)
     else:
         found.numbers.setdefault(name, value)
 
