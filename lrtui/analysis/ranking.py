@@ -346,7 +346,8 @@ def shown_state(run: Run) -> str:
 def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int], note: str) -> str:
     """Return in words why the first run is in its state, what the rules flagged, how other seeds died, and whether the value is interpolated."""
     run = row.first
-    said = [note, _own_why(sweep, run, queue), *(f"{rule}: {why}" for rule, why in run.flags)]
+    own = _own_why(sweep, run, queue)
+    said = [note, own, *(f"{rule}: {why}" for rule, why in run.flags if why not in own)]
     said += [
         f"seed {other.seed} {shown_state(other)}"
         for other in row.runs[1:]

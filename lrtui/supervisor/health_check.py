@@ -32,7 +32,8 @@ def judged(sweep: Sweep, run: Run, signs: Mapping[str, Signs], now: float) -> li
         number = run.attempts[-1].number
         events.append(ev.RunFlagged(run=run.id, attempt=number, rule=finding.rule, why=finding.why))
         if _may_stop(plan, run, finding) and finding.kind is not None:
-            why = f"{finding.rule}: {finding.why}" if finding.rule != "nan" else finding.why
+            says_rule = finding.rule in {"nan", finding.kind}
+            why = finding.why if says_rule else f"{finding.rule}: {finding.why}"
             stopping = ev.RunStopping(
                 run=run.id, attempt=number, kind=finding.kind, why=why, rule=finding.rule
             )

@@ -213,3 +213,11 @@ def test_what_a_run_did_beyond_the_shortest_changes_no_rank(curves, data):
     assert order(got) == order(board(*zip(runs, short, strict=True)))
     assert {s.value_at for s in got} == {shortest}
     assert [s.value for s in got] == sorted((s.value for s in got), reverse=True)
+
+
+def test_a_reason_is_said_once():
+    """A rule that ends a run flags it too."""
+    ended = Ending("diverged", None, 15, 9.0, "train_loss is 9", rule="diverged")
+    made = replace(run("a", lr=0.1), ending=ended, state=State.ENDED)
+    (row,) = board((replace(made, flags=(("diverged", "train_loss is 9"),)), [(1, 0.5)]))
+    assert (row.state, row.why) == ("diverged", "train_loss is 9")
