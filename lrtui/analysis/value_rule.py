@@ -28,6 +28,8 @@ _MOST = 400
 """More values than these make the mean hardly less noisy."""
 _POINTS = 24
 """Points of a curve besides its rungs."""
+WIDE = 1.5 / _POINTS
+"""Points of a curve lie closer together, as shares of its length, unless there was no evaluation between them."""
 
 
 @dataclass(frozen=True, slots=True)

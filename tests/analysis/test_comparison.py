@@ -12,6 +12,7 @@ import pytest
 from lrtui.analysis.common_length import Entry, in_order, value_at
 from lrtui.analysis.ranking import rank
 from lrtui.analysis.verdict import verdict
+from lrtui.analysis.verdict.answer import Why
 from lrtui.supervisor.outcome import verdict_event
 from lrtui.supervisor.progress import Progress
 from lrtui.sweep import events as ev
@@ -96,7 +97,7 @@ def test_a_run_that_ended_early_behind_another_one_is_named_and_ranked_there(tmp
     sweep = printed(tmp_path, {1e-3: line(0.01, 100), 1e-2: line(0.02, 40), 1e-1: line(0.03, 100)})
     assert verdict(sweep.sweep).lr == 1e-1
     assert leaders(sweep) == [1e-1, 1e-2, 1e-3]
-    assert "1e-02 ended early, at step 40 of 100" in said(sweep)
+    assert "1e-02 (step 40) ended early, before step 100" in said(sweep)
 
 
 def test_what_trained_to_its_end_before_its_rung_stopped_it_counts_in_full(tmp_path):
@@ -238,3 +239,21 @@ def test_what_is_trained_beyond_the_horizon_makes_no_other_run_short(tmp_path):
     assert (found.lr, found.value_at, found.provisional) == (1e-2, 100, False)
     assert leaders(sweep) == [1e-2, 1e-1, 1e-3]
     assert "early" not in said(sweep)
+
+
+def test_early_stopping_everywhere_is_said_in_one_line_and_values_at_evaluations_are_not_interpolated(
+    tmp_path,
+):
+    """Like scikit-learn's early_stopping: each seed ends at an epoch of its own, evaluated at every one."""
+    ends = {1e-3: (100, 90), 1e-2: (60, 47), 1e-1: (33, 29)}
+    slopes = {1e-3: 0.01, 1e-2: 0.04, 1e-1: 0.05}
+    scripts = {lr: [line(slopes[lr], end) for end in each] for lr, each in ends.items()}
+    sweep = printed(tmp_path, scripts, seeds=2)
+    assert verdict(sweep.sweep).lr == 1e-1
+    early = [reason.text for reason in verdict(sweep.sweep).reasons if reason.why is Why.EARLY]
+    assert early == [
+        "1e-01 ended early, at step 33 of 100: it leads at every common length; let it train to the end",
+        "1e-02 came to 7.600 later, at step 60",
+        "1e-02 (step 60) ended early, before step 100",
+    ]
+    assert "interpolated" not in said(sweep)

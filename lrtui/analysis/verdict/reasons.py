@@ -15,7 +15,7 @@ from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.events import Plan
-from lrtui.sweep.state import Run, State, group_of, group_text
+from lrtui.sweep.state import State, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount,
@@ -118,31 +118,40 @@ def _comparison(case: Case) -> list[Reason]:
 
 
 def _early(case: Case, best: Point) -> list[Reason]:
-    """Name the runs that ended by themselves before the others, or before the horizon."""
-    plan, early = case.plan, case.results.early
-    where = {run.id: _last(run) for run in early}
+    """Name the learning rates that ended by themselves before the others, or before the horizon."""
+    plan = case.plan
+    where: dict[float, float] = {}
+    for run in case.results.early:
+        came = run.reached[-1].level if run.reached else 0.0
+        where[run.setting.lr] = max(came, where.get(run.setting.lr, 0.0))
     said = []
-    for run in early:
-        words = f"{lr_text(run.setting.lr)} ended early, at {length(plan, where[run.id])} of {amount(plan.horizon)}"
-        leads = case.results.leader == run.setting.lr == best.lr
-        words += ": it leads at every common length; let it train to the end" if leads else ""
+    if case.results.leader == best.lr:
+        at = f"{length(plan, where.pop(best.lr))} of {amount(plan.horizon)}"
+        words = f"{lr_text(best.lr)} ended early, at {at}: it leads at every common length; let it train to the end"
         said.append(Reason(Why.EARLY, words))
-    later = [
-        (result.value, run)
-        for run in case.runs
-        if case.results.leader == best.lr
-        and (result := case.results.by_run[run.id].get(plan.horizon)) is not None
-        and best.mean is not None
-        and case.scale.score(result.value) > case.scale.score(best.mean)
-    ]
-    for value, run in later[:1]:
-        words = f"{lr_text(run.setting.lr)} came to {number(value)} later, at {length(plan, plan.horizon)}"
+        said += _later(case, best)
+    if where:
+        each = ", ".join(f"{lr_text(lr)} ({length(plan, at)})" for lr, at in sorted(where.items()))
+        words = f"{each} ended early, before {length(plan, plan.horizon)}"
         said.append(Reason(Why.EARLY, words))
     return said
 
 
-def _last(run: Run) -> float:
-    return run.reached[-1].level if run.reached else 0.0
+def _later(case: Case, best: Point) -> list[Reason]:
+    """Say what measured better than an early leader, but later."""
+    assert best.mean is not None and best.level is not None  # noqa: S101, PT018  # candidates have both
+    top = case.scale.score(best.mean)
+    later = [
+        (case.scale.score(result.value), lr_text(run.setting.lr), result)
+        for run in case.runs
+        for result in case.results.by_run[run.id].values()
+        if result.level > best.level and case.scale.score(result.value) > top
+    ]
+    if not later:
+        return []
+    _, lr, result = max(later, key=lambda each: each[0])
+    words = f"{lr} came to {number(result.value)} later, at {length(case.plan, result.level)}"
+    return [Reason(Why.EARLY, words)]
 
 
 def _noise(case: Case, best: Point) -> str:

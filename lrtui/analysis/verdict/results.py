@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lrtui.analysis.averages import mean
-from lrtui.analysis.common_length import NEAR, Entry, Place, in_order, value_at
+from lrtui.analysis.common_length import NEAR, Entry, Place, gap_at, in_order, value_at
+from lrtui.analysis.value_rule import WIDE
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
@@ -35,7 +35,7 @@ class Result:
     value: float
     val_loss: float | None
     interpolated: bool = False
-    """Whether the value lies between two evaluations."""
+    """Whether the value lies between two evaluations, further apart than the points of a curve."""
     averaged: int = 1
     """The number of evaluations that the value is the mean of."""
 
@@ -136,10 +136,8 @@ def _put(
     for run, reached in seen.items():
         value = value_at(reached.curve, level)
         if value is not None and reached.level >= level * (1 - CLOSE):
-            at_point = any(math.isclose(at, level, rel_tol=CLOSE) for at, _ in reached.curve)
-            found[run][length] = Result(
-                level, value, reached.val_loss, not at_point, reached.averaged
-            )
+            wide = gap_at(reached.curve, level) > WIDE * reached.level
+            found[run][length] = Result(level, value, reached.val_loss, wide, reached.averaged)
 
 
 def final_of(run: Run) -> Reached | None:
