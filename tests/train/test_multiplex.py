@@ -67,6 +67,11 @@ class Den:
     def wait_for(self, job: Job, step: int) -> None:
         until(lambda: any(line["step"] >= step for line in self.lines(job)), 60)
 
+    def step(self, job: Job) -> int:
+        """Return the last step a run has written, 0 where it has written none yet."""
+        lines = self.lines(job)
+        return lines[-1]["step"] if lines else 0
+
     def output(self, job: Job) -> str:
         return (job.root / "output.log").read_text()
 
@@ -130,7 +135,7 @@ def test_a_worker_that_is_killed_ends_its_run_and_no_other(den):
     den.send(victim, signal.SIGKILL)
     assert den.over(victim) == Exited(None, signal.SIGKILL)
     seen = len(den.lines(victim))
-    den.wait_for(other, den.lines(other)[-1]["step"] + 200)
+    den.wait_for(other, den.step(other) + 200)
     assert len(den.lines(victim)) == seen
     assert not (victim.root / "checkpoint").exists() or den.lines(victim)
 
@@ -141,7 +146,7 @@ def test_a_worker_that_is_told_to_stop_leaves_a_checkpoint_to_go_on_from(den):
     den.wait_for(stopped, 40)
     den.send(stopped, signal.SIGTERM)
     assert den.over(stopped) == Exited(0, None)
-    last = den.lines(stopped)[-1]["step"]
+    last = den.step(stopped)
     assert den.output(stopped).splitlines()[-1].startswith("stopped at step ")
     assert last < 30 * 15
     again = den.launch(lr="1e-2", epochs=30, checkpoint=stopped.root / "checkpoint")
@@ -156,12 +161,12 @@ def test_a_frozen_worker_holds_its_run_and_no_other(den):
     frozen, other = den.launch(epochs=LONG), den.launch(lr="1e-2", epochs=LONG)
     den.wait_for(frozen, 5)
     den.send(frozen, signal.SIGSTOP)
-    held = den.lines(frozen)[-1]["step"]
-    den.wait_for(other, den.lines(other)[-1]["step"] + 300)
-    assert den.lines(frozen)[-1]["step"] == held
+    held = den.step(frozen)
+    den.wait_for(other, den.step(other) + 300)
+    assert den.step(frozen) == held
     den.send(frozen, signal.SIGCONT)
     den.wait_for(frozen, held + 1)
-    behind = den.lines(other)[-1]["step"] - den.lines(frozen)[-1]["step"]
+    behind = den.step(other) - den.step(frozen)
     assert behind > 100  # it had truly stood still, not only its lines
 
 
@@ -171,7 +176,7 @@ def test_a_run_that_cannot_be_trained_ends_alone_with_its_own_words(den):
     bad = den.launch(lr="1e-2", batch_size=100_000)
     assert den.over(bad) == Exited(2, None)
     assert "lrtui.train: a batch of 100,000 is more than the 240" in den.output(bad)
-    den.wait_for(other, den.lines(other)[-1]["step"] + 50)
+    den.wait_for(other, den.step(other) + 50)
 
 
 def test_a_run_that_does_not_fit_into_memory_beside_others_ends_alone_and_says_so(den):
@@ -183,7 +188,7 @@ def test_a_run_that_does_not_fit_into_memory_beside_others_ends_alone_and_says_s
     bad = den.launch(lr="1e-2", model='{"mlp":{"width":16384}}')
     assert den.over(bad) == Exited(5, None)
     assert "with batches of 16 does not fit into memory" in den.output(bad)
-    den.wait_for(other, den.lines(other)[-1]["step"] + 50)
+    den.wait_for(other, den.step(other) + 50)
 
 
 def test_a_damaged_checkpoint_ends_its_run_alone(den):
@@ -194,7 +199,7 @@ def test_a_damaged_checkpoint_ends_its_run_alone(den):
     bad = den.launch(lr="1e-2", checkpoint=damaged)
     assert den.over(bad) == Exited(1, None)
     assert "damaged" in den.output(bad)
-    den.wait_for(other, den.lines(other)[-1]["step"] + 50)
+    den.wait_for(other, den.step(other) + 50)
 
 
 def test_when_the_host_is_killed_every_worker_says_so_with_an_exit_code_of_its_own(den):
