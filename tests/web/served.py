@@ -116,7 +116,7 @@ class Page:
     async def read(self, seconds: float) -> None:
         try:
             message = await self.socket.receive(seconds)
-        except TimeoutError:
+        except (TimeoutError, ConnectionResetError):  # a ping can be answered too late
             return
         if message.type == aiohttp.WSMsgType.BINARY:
             self.raw += message.data
