@@ -15,6 +15,7 @@ from lrtui.text.format import (
     amount_about,
     count,
     duration,
+    lr_interval,
     lr_range,
     lr_rounded,
     lr_text,
@@ -131,6 +132,12 @@ def span(ends: Any) -> str:
     return lr_range(*ends)
 
 
+def _interval(found: dict[str, Any]) -> str:
+    """Return the interval of an answer; "" where it has none."""
+    low, high = found["low"], found["high"]
+    return "" if low is None or high is None else lr_interval(low, high, found["open"])
+
+
 # ---------------------------------------------------------------- sections
 
 
@@ -140,7 +147,7 @@ def _answer(made: dict[str, Any]) -> list[Block]:
         ("setting", setting_text(found) if len(made["groups"]) > 1 else ""),
         (
             "interval, 90 %" if found["by_noise"] else "between its neighbours",
-            span((found["low"], found["high"])),
+            _interval(found),
         ),
         (_equal_name(found), _equal(found)),
         (f"{made['metric']}", _mean(found)),
@@ -196,7 +203,7 @@ def _groups(made: dict[str, Any]) -> list[Block]:
         (
             each["group"] or "-",
             lr_text(each["lr"]) if each["lr"] else "-",
-            span((each["low"], each["high"])),
+            _interval(each),
             span(each["equal"]),
             _mean(each),
             str(each["seeds"] or ""),

@@ -114,6 +114,7 @@ def _verdict(sweep: Sweep, plan: Plan, found: Verdict, points: list[Point]) -> d
         else [list(pair) for pair in differences(plan, found.setting)],
         "low": found.low,
         "high": found.high,
+        "open": list(found.open_sides),
         "by_noise": found.by_noise,
         "optimum": found.optimum,
         "equal": equal,

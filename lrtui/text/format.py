@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 
 
 def number(value: float | None, missing: str = "-") -> str:
@@ -56,6 +57,19 @@ def lr_rounded(lr: float | None, missing: str = "-") -> str:
 def lr_range(low: float, high: float) -> str:
     """Return a stretch of LRs: 1.0e-03..3.2e-03."""
     return f"{lr_rounded(low)}..{lr_rounded(high)}"
+
+
+def lr_interval(low: float, high: float, open_sides: Collection[str]) -> str:
+    """Return an interval that may be open: 1.0e-03..3.2e-03, "≥ 1.0e-03, not bounded above". `open_sides` holds "below" and "above"."""
+    match "below" in open_sides, "above" in open_sides:
+        case False, False:
+            return lr_range(low, high)
+        case False, True:
+            return f"≥ {lr_rounded(low)}, not bounded above"
+        case True, False:
+            return f"≤ {lr_rounded(high)}, not bounded below"
+        case _:
+            return "not bounded"
 
 
 # ---------------------------------------------------------------- lengths of training, in epochs, steps or tokens

@@ -372,6 +372,27 @@ def test_edges_are_told():
     assert not says(grid().verdict, "edge")
 
 
+def test_an_interval_is_open_where_nothing_beyond_was_worse():
+    rising = grid({1e-3: 0.9, 3e-3: 0.95}).verdict
+    assert rising.open_sides == ("above",)
+    assert rising.headline(plan()).startswith("use lr = 3e-03 (90 %: ≥ 1.7e-03, not bounded above")
+    assert grid({1e-3: 0.95, 3e-3: 0.9}).verdict.open_sides == ("below",)
+    assert grid().verdict.open_sides == ()
+    plateau = grid({1e-4: 0.5, 1e-3: 0.951, 3e-3: 0.95, 1e-2: 0.9505}).verdict
+    assert plateau.open_sides == ("above",)  # within the noise of so few images
+    assert (
+        grid({1e-4: 0.5, 1e-3: 0.951, 3e-3: 0.9}).run(1e-2, kind="diverged").verdict.open_sides
+        == ()
+    )
+    failed = grid({1e-4: 0.9, 1e-3: 0.951}).run(1e-2, kind="failed").verdict
+    assert failed.open_sides == ("above",)  # a crash says nothing about an LR
+
+
+def test_a_run_that_diverged_bounds_the_interval():
+    story = grid({1e-3: 0.9, 3e-3: 0.95}).run(1e-2, kind="diverged")
+    assert story.verdict.open_sides == ()
+
+
 def test_cost_is_told_against_the_full_grid_and_range_tests_are_no_runs():
     story = grid()
     story.add(

@@ -6,7 +6,8 @@ from the same seed), or normal noise where only a standard deviation is known. T
 a real sweep. Printed per workload, for one seed and three:
 
     held        how often the interval held the true optimum, and how often an LR that is worse by a tenth of a point at most
-                (the optimum of a measured curve is itself known no better), with the interval's mean width in decades
+                (the optimum of a measured curve is itself known no better), how often it was open on a side, and its mean width in decades,
+                open sides to their last LR
     equal       how often an equal range was given, which share of its width is truly equal, its mean width
     regret      mean and worst, in points, against the best of the LRs that were tried; beside it that of the highest mean
 
@@ -305,6 +306,7 @@ class Score:
     sweeps: int = 0
     held: int = 0
     held_near: int = 0
+    open: int = 0
     width: float = 0.0
     equal: int = 0
     equal_right: float = 0.0
@@ -348,8 +350,11 @@ def _add(score: Score, truth: Truth, sweep: Sweep, sweeps: int) -> None:
     if found.lr is None or found.low is None or found.high is None:
         return  # nothing to compare it with: an interval that was not given held nothing
     best = 10**truth.optimum
-    score.held += found.low <= best * (1 + 1e-9) and best <= found.high * (1 + 1e-9)
-    score.held_near += truth.regret_in(found.low, found.high) <= 0.1
+    low = 10 ** min(truth.curve) if "below" in found.open_sides else found.low
+    high = 10 ** max(truth.curve) if "above" in found.open_sides else found.high
+    score.open += bool(found.open_sides)
+    score.held += low <= best * (1 + 1e-9) and best <= high * (1 + 1e-9)
+    score.held_near += truth.regret_in(low, high) <= 0.1
     score.width += math.log10(found.high / found.low) / sweeps
     lrs = {run_.setting.lr for run_ in sweep.runs.values()}
     tried = [math.log10(lr) for lr in lrs if truth.at(math.log10(lr)).dead < 1]
@@ -379,7 +384,7 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=300, help="per row (default 300)")
     options = parser.parse_args()
     print(
-        f"{'workload':>9} {'seeds':>5} {'runs':>6} {'held':>6} {'nearly':>6} {'decades':>8}"
+        f"{'workload':>9} {'seeds':>5} {'runs':>6} {'held':>6} {'nearly':>6} {'open':>5} {'decades':>8}"
         f" {'equal given':>12} {'truly':>6} {'decades':>8}"
         f" {'regret':>7} {'worst':>6} {'highest':>8} {'worst':>6} {'ms':>5}"
     )
@@ -394,7 +399,7 @@ def _line(truth: Truth, seeds: int, halving: bool, s: Score) -> str:
     mean, given = statistics.fmean, max(1, s.equal)
     return (
         f"{truth.name:>9} {seeds:>5} {'halved' if halving else 'full':>6} {s.coverage:>6.0%} {s.near_coverage:>6.0%}"
-        f" {s.width:>8.2f} {s.equal / s.sweeps:>12.0%} {s.equal_right / given:>6.0%} {s.equal_width / given:>8.2f}"
+        f" {s.open / s.sweeps:>5.0%} {s.width:>8.2f} {s.equal / s.sweeps:>12.0%} {s.equal_right / given:>6.0%} {s.equal_width / given:>8.2f}"
         f" {mean(s.regrets):>7.2f} {max(s.regrets):>6.1f} {mean(s.highest):>8.2f} {max(s.highest):>6.1f}"
         f" {s.milliseconds:>5.0f}   {truth.source}"
     )

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lrtui.sweep.events import GroupKey, Plan, Setting
 from lrtui.text.clean import clean
-from lrtui.text.format import lr_range, lr_text, number
+from lrtui.text.format import lr_interval, lr_range, lr_text, number
 
 
 class Why(StrEnum):
@@ -54,6 +54,9 @@ class Why(StrEnum):
     """From the journal of a closed sweep, which says it in words."""
 
 
+Side = Literal["below", "above"]
+
+
 class Reason(NamedTuple):
     """A line below a recommendation; decisions read `why`, people `text`."""
 
@@ -81,6 +84,8 @@ class Verdict:
     low: float | None = None
     high: float | None = None
     """Where the best LR lies with a probability of 90 %; None where one LR alone was tried."""
+    open_sides: tuple[Side, ...] = ()
+    """Where no LR beyond the recommended one was seen to be worse, so that the best one may lie anywhere beyond `low` or `high`."""
     by_noise: bool = False
     """Whether the interval rests on known noise; else on the distance between the LRs alone, and has no probability."""
     optimum: float | None = None
@@ -105,7 +110,7 @@ class Verdict:
             return "no learning rate to recommend yet"
         so_far = "so far: " if self.provisional else ""
         if self.low is not None and self.high is not None:
-            between = lr_range(self.low, self.high)
+            between = lr_interval(self.low, self.high, self.open_sides)
             about = f"90 %: {between}" if self.by_noise else f"{between}: noise unknown"
         else:
             about = f"{clean(plan.metric)} {number(self.value)}"

@@ -1,4 +1,4 @@
-"""Where the best LR lies: optimum and interval, from draws of the curve on the stretch around the pick.
+"""Where the best LR lies: optimum and interval, from draws of the curve on the stretch around the pick, and on which sides it is open.
 
 `recommend` calls `curve_around`; the answer is cached, since monitor and log mode ask at every change of the sweep.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lrtui.analysis import gaussian_process
 from lrtui.analysis.averages import mean
+from lrtui.analysis.verdict.answer import Side
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.equal import equal_range
 from lrtui.analysis.verdict.observations import is_wall, observations_of
@@ -20,6 +21,8 @@ from lrtui.analysis.verdict.scale import CLOSE, Scale
 
 _DRAWS = 400
 _PLACES = 48
+_WORSE = 1.2816
+"""An LR bounds the interval where its result is worse by so many standard deviations: with a probability of 90 % it is."""
 _FREE_NOISES = (0.0, 0.003, 0.01, 0.03, 0.1)
 """Shares of the variance among the results that are tried as noise where it is not known."""
 
@@ -47,6 +50,20 @@ def curve_around(case: Case, best: Point, within: float | None) -> Curve | None:
     tied = tuple(math.log10(p.lr) for p in case.candidates if p.mean == best.mean)
     free = () if case.noise is not None else _FREE_NOISES
     return _curve(observations, free, here, tried, tied, walls, case.scale, within)
+
+
+def open_sides(case: Case, best: Point) -> tuple[Side, ...]:
+    """Return the sides on which no LR was seen to be worse than the pick: beyond an edge of the search, or of a plateau that reaches it."""
+    observations = observations_of(case)
+    here, score, own = math.log10(best.lr), case.score(best), case.variance(best) or 0.0
+    worse = [math.log10(p.lr) for p in case.points if is_wall(p, observations)]
+    worse += [
+        o.x
+        for o in observations
+        if o.y < score and score - o.y >= _WORSE * math.sqrt(o.variance + own)
+    ]
+    below: tuple[Side, ...] = () if any(x < here for x in worse) else ("below",)
+    return below if any(x > here for x in worse) else (*below, "above")
 
 
 @functools.lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from lrtui.analysis.verdict.answer import Reason, Verdict, Why
 from lrtui.analysis.verdict.case import case_of
 from lrtui.analysis.verdict.equal import equal_lrs, tolerance
-from lrtui.analysis.verdict.interval import curve_around
+from lrtui.analysis.verdict.interval import curve_around, open_sides
 from lrtui.analysis.verdict.pick import pick
 from lrtui.analysis.verdict.points import Point, points_of
 from lrtui.analysis.verdict.reasons import cost, not_tested, other_groups, reasons_of
@@ -97,6 +97,7 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
             found,
             low=10**curve.low,
             high=10**curve.high,
+            open_sides=open_sides(case, best),
             by_noise=case.noise is not None,
             optimum=10**curve.optimum,
             equal=equal_lrs(best.lr, curve.equal),

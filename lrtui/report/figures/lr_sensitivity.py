@@ -112,17 +112,15 @@ def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
         within = f" within {tolerance(found['within'])}" if found.get("within") else ""
         said[f"equal{within}"] = Patch(facecolor=BAND, alpha=0.16)
     if found.get("low") and found.get("high"):
-        left, right = math.log10(found["low"]), math.log10(found["high"])
+        edges = ax.get_xlim()
+        left = edges[0] if "below" in found["open"] else math.log10(found["low"])
+        right = edges[1] if "above" in found["open"] else math.log10(found["high"])
+        ax.plot([left, right], [0.035, 0.035], transform=top, color=ACCENT, lw=2)
+        ends = [x for x in (left, right) if x not in edges]
         ax.plot(
-            [left, right],
-            [0.035, 0.035],
-            transform=top,
-            color=ACCENT,
-            lw=2,
-            marker="|",
-            ms=7,
-            mew=1.6,
+            ends, [0.035] * len(ends), transform=top, color=ACCENT, ls="", marker="|", ms=7, mew=1.6
         )
+        ax.set_xlim(edges)
         words = (
             "best LR lies here, 90 %" if found.get("by_noise") else "between the pick's neighbours"
         )

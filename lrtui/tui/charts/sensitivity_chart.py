@@ -68,7 +68,7 @@ def picture(model: ViewModel, width: int, height: int) -> Picture:
         legend=_legend(verdict, width),
         note="" if values or any(p.dead for p in points) else "no value to compare yet",
         glyphs=tuple(_glyph(model, point, verdict, ys) for point in points if _is_shown(point)),
-        spans=_spans(verdict),
+        spans=_spans(verdict, xs),
     )
 
 
@@ -119,13 +119,15 @@ def _glyph(model: ViewModel, point: Point, verdict: Verdict | None, ys: Limits) 
     return Glyph(x, point.mean, f"{symbol}{mark.letter}", mark.colour, bold=bold or picked)
 
 
-def _spans(verdict: Verdict | None) -> tuple[Span, ...]:
-    """Return the 90 % interval, and on it what is equal."""
+def _spans(verdict: Verdict | None, xs: Limits) -> tuple[Span, ...]:
+    """Return the 90 % interval, to the chart's end where it is open, and on it what is equal."""
     if verdict is None:
         return ()
     spans = []
     if verdict.low and verdict.high:
-        spans.append(Span(math.log10(verdict.low), math.log10(verdict.high), "═", FAINT))
+        low = xs.low if "below" in verdict.open_sides else math.log10(verdict.low)
+        high = xs.high if "above" in verdict.open_sides else math.log10(verdict.high)
+        spans.append(Span(low, high, "═", FAINT))
     if verdict.equal and verdict.equal[0] > 0:
         low, high = verdict.equal
         spans.append(Span(math.log10(low), math.log10(high), "━", OK))
