@@ -51,7 +51,7 @@ class Level:
     high: float | None = None
     """Where LR* lies with a probability of 90 %."""
     by_noise: bool = False
-    """Whether the interval has that probability; else it rests on the distance between the LRs alone."""
+    """Whether the interval has that probability; else the noise is not known."""
     edges: tuple[str, ...] = ()
     """"lower", "upper": the edges of the search that the best LR lies at."""
     value: float | None = None
@@ -358,9 +358,7 @@ def _doubts(factor: Factor) -> list[str]:
     elif factor.numeric and factor.exponent is None and len(known) == 2:
         said.append("no exponent: it takes three levels")
     if any(not each.by_noise for each in known):
-        said.append(
-            "some intervals rest on the distance between the learning rates alone, and have no probability"
-        )
+        said.append("some intervals were made without knowing the noise, and have no probability")
     return said
 
 
@@ -409,7 +407,7 @@ def _row(level: Level) -> tuple[str, ...]:
     own = f"{level.text} (own)" if level.base else level.text
     if level.lr is None:
         return own, "-", "", "", ""
-    chance = "90 %" if level.by_noise else "between its neighbours"
+    chance = "90 %" if level.by_noise else "noise unknown"
     reach = ""
     if level.low is not None and level.high is not None:
         low = f"< {lr_rounded(level.low)}" if "lower" in level.edges else f"{lr_rounded(level.low)}"

@@ -15,10 +15,15 @@ ETA = 3
 def rungs(horizon: float, unit: Unit, grace: float) -> tuple[float, ...]:
     """Return the rungs R/9, R/3 and R in whole epochs, steps or tokens.
 
-    A rung below twice the grace is left out.
+    A rung below twice the grace is left out. If none is left, as with a one-cycle schedule that warms up for 0.3 R, they lie at
+    R/3, R/2 and R, those below the grace left out: without them each LR trains to the end (76 % of a grid of 8 on digits
+    instead of 46 %, with the same picks in 9 of 9 searches).
     """
     made = [_whole(horizon / ETA**power, unit) for power in (2, 1)]
     kept = [rung for rung in made if 2 * grace <= rung < horizon]
+    if not kept:
+        late = [_whole(horizon * share, unit) for share in (1 / 3, 1 / 2)]
+        kept = [rung for rung in late if grace <= rung < horizon]
     return (*dict.fromkeys(kept), horizon)
 
 

@@ -146,7 +146,7 @@ def _answer(made: dict[str, Any]) -> list[Block]:
     facts = [
         ("setting", setting_text(found) if len(made["groups"]) > 1 else ""),
         (
-            "interval, 90 %" if found["by_noise"] else "between its neighbours",
+            "interval, 90 %" if found["by_noise"] else "interval, noise unknown",
             _interval(found),
         ),
         (_equal_name(found), _equal(found)),

@@ -82,13 +82,13 @@ class Auto:
     def _bracket(
         self, sweep: Sweep, space: Space, cell: Setting
     ) -> tuple[tuple[float, ...], float]:
-        """Return the LRs to begin with, ascending, and the LR that none may pass."""
+        """Return the LRs to begin with, ascending, and the LR that none that joins may reach."""
         if self.from_ is not None and self.to is not None:
-            return _even(self.from_, self.to, self.auto), self.to
+            return _even(self.from_, self.to, self.auto), math.inf
         tested = result_of(sweep, space, cell)
         ceiling = math.inf
         if tested is not None and tested.diverged is not None:
-            ceiling = tested.diverged / SAFETY
+            ceiling = tested.diverged
         if tested is not None and tested.valley is not None:
             half = (self.auto - 1) / 2
             steps = [STEP_DECADES * (i - half) for i in range(self.auto)]
@@ -100,7 +100,7 @@ class Auto:
             centre, reach = math.sqrt(usual[0] * usual[1]), 10**USUAL_DECADES
             count = round(2 * USUAL_DECADES / STEP_DECADES) + 1
             rates = list(_even(_round(centre / reach), _round(centre * reach), count))
-        return tuple(rate for rate in rates if rate <= ceiling), ceiling
+        return tuple(rate for rate in rates if rate <= ceiling / SAFETY), ceiling
 
 
 def _beyond(
@@ -119,7 +119,7 @@ def _beyond(
         more = [_round(lr * step**i) for i in range(1, WIDEN_BY + 1)]
     else:
         return ()
-    return tuple(rate for rate in more if rate <= ceiling and rate not in known)
+    return tuple(rate for rate in more if rate < ceiling and rate not in known)
 
 
 def _even(low: float, high: float, count: int) -> tuple[float, ...]:

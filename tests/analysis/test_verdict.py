@@ -292,12 +292,11 @@ def test_one_seed_and_no_images_leave_the_noise_unknown():
     found = grid(data=None).verdict
     assert found.lr == 3.2e-3
     assert says(found, "1 seed: noise unknown")
-    assert says(found, "the range rests on the distance between the learning rates alone")
+    assert says(found, "the range rests on the scatter of the results and the distance between")
     assert not found.by_noise
-    assert (found.low, found.high) == pytest.approx(
-        (math.sqrt(1e-3 * 3.2e-3), math.sqrt(3.2e-3 * 1e-2))
-    )
-    assert found.headline(plan()) == "use lr = 3.2e-03 (1.8e-03..5.7e-03: noise unknown)"
+    assert found.low == pytest.approx(math.sqrt(1e-3 * 3.2e-3))
+    assert found.high >= math.sqrt(3.2e-3 * 1e-2)
+    assert found.headline(plan()) == "use lr = 3.2e-03 (1.8e-03..6.5e-03: noise unknown)"
 
 
 def test_seeds_give_mean_noise_and_what_counts_as_equal():

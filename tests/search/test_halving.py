@@ -251,6 +251,15 @@ def test_no_lr_above_a_thirtieth_of_where_the_loss_turned():
     assert max(ended(sweep)) <= 0.02
 
 
+def test_the_best_below_a_divergence_widens_the_search_up_to_it():
+    ranged = said(1e-3, diverged=0.14)
+    sweep = Simulation(Auto(), AUTO, peak(-2), ranged=ranged, dies=lambda run, level: None).run()
+    tried = sorted(ended(sweep))
+    assert 3e-3 < tried[-1] < 0.14
+    assert verdict(sweep).lr == pytest.approx(1e-2, rel=0.1)
+    assert verdict(sweep).open_sides == ()
+
+
 @pytest.mark.parametrize(("at", "edge"), [(-4.6, min), (-0.4, max)])
 def test_the_best_at_an_edge_widens_the_search_by_two_at_most_twice(at, edge):
     sweep = Simulation(Auto(), AUTO, peak(at), ranged=said(3e-3)).run()
@@ -312,6 +321,12 @@ def test_rungs_lie_at_a_ninth_and_a_third_unless_grace_or_schedule_forbid_it():
     assert rungs(600, "step", 30) == (67, 200, 600)
     assert rungs(2, "step", 0) == (1, 2)
     assert rungs(27, "epoch", 20) == (27,)
+
+
+def test_after_a_long_warm_up_rungs_lie_at_a_third_and_a_half():
+    assert rungs(27, "epoch", 8.1) == (9, 14, 27)
+    assert rungs(27, "epoch", 10) == (14, 27)
+    assert rungs(1000, "step", 300) == (334, 500, 1000)
 
 
 def test_a_schedule_that_decays_is_only_sieved_at_first():

@@ -49,6 +49,12 @@ def facts(value: Any, without: set[str]) -> Any:
     return [facts(inner, without) for inner in value] if isinstance(value, list) else value
 
 
+def intervals(made: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Return the intervals of a report's answers and of its study's levels."""
+    levels = [level for factor in made.get("study") or [] for level in factor["levels"]]
+    return [(each["low"], each["high"]) for each in (made["verdict"], *made["groups"], *levels)]
+
+
 def close(now: Any, then: Any) -> bool:
     """Compare two reports; what was added since is no difference, and the last digits of a number are none."""
     if isinstance(then, dict):
@@ -76,8 +82,10 @@ def test_states_leaderboard_and_report_are_as_then(directory):
         reasons = {reason.removeprefix("nan: ") for reason in old["why"].split("; ")}
         assert all(reason in row["why"] for reason in reasons)  # each is said once now
     made = json.loads(json.dumps(content(snapshot)))
-    worded = SENTENCES | {"reasons", "why"}
+    worded = SENTENCES | {"reasons", "why", "low", "high"}
     assert close(facts(made, worded), facts(then["report"], worded))
+    for now, old in zip(intervals(made), intervals(then["report"]), strict=True):
+        assert now == old or (now[0] <= old[0] and old[1] <= now[1])  # the rule is wider since
 
 
 def test_why_runs_ended_is_said_in_the_words_of_the_journal(directory):

@@ -25,7 +25,7 @@ class Why(StrEnum):
     TIE = auto()
     NOISE = auto()
     SPACING = auto()
-    """The interval rests on the distance between the learning rates."""
+    """The interval was made without knowing the noise."""
     OPTIMUM = auto()
     EQUAL = auto()
     EDGE = auto()
@@ -87,7 +87,7 @@ class Verdict:
     open_sides: tuple[Side, ...] = ()
     """Where no LR beyond the recommended one was seen to be worse, so that the best one may lie anywhere beyond `low` or `high`."""
     by_noise: bool = False
-    """Whether the interval rests on known noise; else on the distance between the LRs alone, and has no probability."""
+    """Whether the noise is known; else the interval rests on the scatter of the results and the distance between the LRs, and has no probability."""
     optimum: float | None = None
     """The interpolated best LR, which need not have been tried."""
     equal: tuple[float, float] | None = None

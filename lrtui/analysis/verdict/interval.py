@@ -91,15 +91,15 @@ def _curve(  # noqa: PLR0917  # the key of a cache
     spread = _spread([o.y for o in observations])
     fitted = gaussian_process.fit(observations, tuple(spread * share for share in noises) or (0.0,))
     means = [fitted.at(x)[0] for x in places]
-    curves = fitted.draws(places, _DRAWS) if not noises else [means]
+    curves = fitted.draws(places, _DRAWS)
     tops = sorted(places[max(range(len(places)), key=curve.__getitem__)] for curve in curves)
     optimum = places[max(range(len(places)), key=means.__getitem__)]
     low = min(x - _half_steps(x, tried)[0] for x in tied if x in inside)
     high = max(x + _half_steps(x, tried)[1] for x in tied if x in inside)
-    if not noises:
-        low = min(low, optimum - steps[0], _quantile(tops, 0.05))
-        high = max(high, optimum + steps[1], _quantile(tops, 0.95))
-    equal = None if within is None else equal_range(places, curves, optimum, scale, within)
+    low = min(low, optimum - steps[0], _quantile(tops, 0.05))
+    high = max(high, optimum + steps[1], _quantile(tops, 0.95))
+    likely = [means] if noises else curves
+    equal = None if within is None else equal_range(places, likely, optimum, scale, within)
     return Curve(optimum, max(low, bottom), min(high, top), equal)
 
 

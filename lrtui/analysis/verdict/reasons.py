@@ -42,7 +42,7 @@ def reasons_of(
     said += _early(case, best)
     said.append(Reason(Why.NOISE, _noise(case, best)))
     if found.low is not None and not found.by_noise:
-        words = "the range rests on the distance between the learning rates alone"
+        words = "the range rests on the scatter of the results and the distance between the learning rates"
         said.append(Reason(Why.SPACING, words))
     said += _optimum(case, found)
     said += _edge(best, case.points)

@@ -121,9 +121,7 @@ def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
             ends, [0.035] * len(ends), transform=top, color=ACCENT, ls="", marker="|", ms=7, mew=1.6
         )
         ax.set_xlim(edges)
-        words = (
-            "best LR lies here, 90 %" if found.get("by_noise") else "between the pick's neighbours"
-        )
+        words = "best LR lies here, 90 %" if found.get("by_noise") else "best LR, noise unknown"
         said[words] = Line2D([], [], color=ACCENT, lw=2, marker="|", ms=7, mew=1.6)
     if found.get("lr"):
         x = math.log10(found["lr"])
