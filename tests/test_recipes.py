@@ -15,6 +15,7 @@ from lrtui.config import argv, describe, load, own_files, planned
 from lrtui.config.directory import open_experiment
 from lrtui.metrics.capture import Capture, Reading
 from lrtui.metrics.capture.patterns import first_of
+from lrtui.metrics.line import one_by_one
 from lrtui.sweep.mailbox import ensure_supervisor
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ def measured(name: str, lr: float, folder: Path) -> tuple[list[float], float]:
     capture.text(done.stdout + done.stderr, found)
     capture.end(found, experiment.horizon, ok=True)
     return [
-        m.values[experiment.metric] for m in found if experiment.metric in m.values
+        m.values[experiment.metric] for m in one_by_one(found) if experiment.metric in m.values
     ], capture.complete
 
 

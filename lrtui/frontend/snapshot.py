@@ -312,7 +312,7 @@ class _RunReader:
             self._recall(self._sidecar)
             self._sidecar = None
         number, log = self._logs[self._current]
-        found = log.poll(_SLICE)
+        found = log.read(_SLICE)
         if found:
             self.series.extend(number, found)
         self.series.bad = sum(each.bad for _, each in self._logs)

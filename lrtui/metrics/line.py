@@ -1,6 +1,9 @@
-"""One measurement: what a record of an attempt's files says, and at which length."""
+"""What a record of an attempt's files says, and at which length: one by one, or many in columns."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -22,3 +25,63 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     """Seconds since the attempt began."""
     values: dict[str, float]
     """Every other number by its name; nan and infinities are data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Consecutive measurements by column, each as long as `levels`; None where a line does not name it."""
+
+    levels: list[float]
+    axes: dict[str, list[float | None]]
+    """By the names of AXES."""
+    values: dict[str, list[float | None]]
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def __iter__(self) -> Iterator[Measurement]:
+        """Yield the measurements one by one."""
+        for row, level in enumerate(self.levels):
+            step, epoch, tokens, time = (
+                self.axes[axis][row] if axis in self.axes else None for axis in AXES
+            )
+            values = {name: v for name, c in self.values.items() if (v := c[row]) is not None}
+            yield Measurement(level, step, epoch, tokens, time, values)
+
+    def part(self, begin: int, end: int) -> Columns:
+        """Return the lines from `begin` to before `end`."""
+        return Columns(
+            self.levels[begin:end],
+            {name: column[begin:end] for name, column in self.axes.items()},
+            {name: column[begin:end] for name, column in self.values.items()},
+        )
+
+    @classmethod
+    def of(cls, lines: list[Measurement]) -> Columns:
+        """Return measurements by column."""
+        names = dict.fromkeys(name for line in lines for name in line.values)
+        return cls(
+            [m.level for m in lines],
+            {
+                "step": [m.step for m in lines],
+                "epoch": [m.epoch for m in lines],
+                "tokens": [m.tokens for m in lines],
+                "time": [m.time for m in lines],
+            },
+            {name: [m.values.get(name) for m in lines] for name in names},
+        )
+
+
+Found = Measurement | Columns
+"""What reading a file brings."""
+
+
+def one_by_one(found: Iterable[Found]) -> list[Measurement]:
+    """Return what was found as single measurements."""
+    lines: list[Measurement] = []
+    for each in found:
+        if isinstance(each, Columns):
+            lines.extend(each)
+        else:
+            lines.append(each)
+    return lines

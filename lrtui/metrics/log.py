@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lrtui.metrics.capture import Capture, CaptureState, Reading
-from lrtui.metrics.line import Measurement
+from lrtui.metrics.line import Found, Measurement, one_by_one
 from lrtui.metrics.tail import Hole, Mark, Tail
 from lrtui.sweep.files import read_end
 from lrtui.sweep.layout import AttemptLayout
@@ -100,7 +100,11 @@ class MetricLog:
 
     def poll(self, max_bytes: int = 1 << 22) -> list[Measurement]:
         """Return what was measured since the last call, reading about `max_bytes` of each file; never raises."""
-        found: list[Measurement] = []
+        return one_by_one(self.read(max_bytes))
+
+    def read(self, max_bytes: int = 1 << 22) -> list[Found]:
+        """Return what `poll` does, by column where that is quicker."""
+        found: list[Found] = []
         self._passed_hole = False
         # Asked first: what an ended worker wrote is there before its exit.json.
         ended = not self._ended and os.path.exists(self._exit)
@@ -118,7 +122,7 @@ class MetricLog:
             self._end(found)
         return found
 
-    def _end(self, found: list[Measurement]) -> None:
+    def _end(self, found: list[Found]) -> None:
         """Take what waited for more; a last line without its end counts where the worker was not cut off in it."""
         self._ended = True
         try:
@@ -130,7 +134,7 @@ class MetricLog:
             self.capture.text(self._output.rest(), found)
         self.capture.end(found, self._until, ok=code == 0)
 
-    def _cross(self, hole: Hole, max_bytes: int, found: list[Measurement]) -> None:
+    def _cross(self, hole: Hole, max_bytes: int, found: list[Found]) -> None:
         """Take the lines that the keeper saved from a hole; once all are read, go on behind it.
 
         The keeper saves (and syncs) before it punches, so whoever sees the hole finds the lines. Some may have been saved
@@ -148,7 +152,7 @@ class MetricLog:
             self._output.jump(hole.end, skipping=offset + length + 1 > hole.end)
         self._passed_hole = True
 
-    def _take(self, record: bytes, since: int, found: list[Measurement]) -> None:
+    def _take(self, record: bytes, since: int, found: list[Found]) -> None:
         try:
             saved = _saved.decode(record)
         except (ValueError, RecursionError):

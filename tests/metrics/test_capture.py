@@ -6,6 +6,7 @@ import json
 import math
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from lrtui.metrics.capture.misses import missing
 from lrtui.metrics.capture.objects import objects
 from lrtui.metrics.capture.records import records
 from lrtui.metrics.capture.values import number
+from lrtui.metrics.line import one_by_one
 from lrtui.sweep.events import Plan
 
 
@@ -407,7 +409,67 @@ def test_a_block_is_read_as_its_lines_are(lines, stream):
         capture, found = Capture(STEPS), []
         for block in [b'{"step":1,"loss":1,"time":0.1}\n' * 2, *blocks]:
             getattr(capture, stream)(block, found)
-        taken.append((found, capture.state()))
+        taken.append((sorted_names(found), capture.state()))
+    assert repr(taken[0]) == repr(taken[1])
+
+
+def sorted_names(found):
+    """Return measurements one by one, the names of each in order: a column's place is that of its first value."""
+    lines = one_by_one(found)
+    return [msgspec.structs.replace(m, values=dict(sorted(m.values.items()))) for m in lines]
+
+
+KEYS = st.sampled_from(
+    [
+        *("step", "loss", "acc", "time", "epoch", "tokens", "iter", "new", "batch", "val loss"),
+        *('a"b', "é"),
+    ]
+)
+NUMBERS = st.sampled_from(
+    [
+        *("null", "true", '"1"', "NaN", "1e999", "0.0", "-0", "01", "{}", "[]", "0", "-1"),
+        *("1" * 400, "1e-400", "1E2", "9007199254740993", "0.1000000000000000055511151231257827"),
+    ]
+) | st.floats(allow_nan=False, allow_infinity=False).map(repr)
+PAIRS = st.tuples(KEYS.map(json.dumps) | st.just('"l\\u006fss"'), NUMBERS)
+USUAL = st.tuples(
+    st.sampled_from(['"loss"', '"acc"', '"time"', '"val loss"']), NUMBERS | st.just("0.5")
+)
+
+
+def objects_of(pairs):
+    """Return an object that begins with a step, as it usually does."""
+    return st.builds(
+        lambda step, pairs: "{" + ",".join([f'"step":{step}', *map(":".join, pairs)]) + "}",
+        st.integers(1, 99),
+        st.lists(pairs, max_size=4),
+    )
+
+
+ENDS = st.sampled_from(["\n"] * 30 + ["\n\n", "\r\n", "", " \n", "\r", "\0\n", "x\n"])
+PLAIN = st.builds(
+    '{{"step":{},{}:{}}}\n'.format,
+    st.integers(1, 99),
+    st.sampled_from(['"loss"', '"acc"', '"l\\u006fss"', '"time":1,"acc"', '"acc":1,"acc"']),
+    st.floats(0, 9).map(repr) | st.integers(-9, 9).map(str),
+)
+ODD_LINE = st.builds(str.__add__, objects_of(USUAL) | objects_of(PAIRS), ENDS)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PLAIN, max_size=8) | st.lists(PLAIN | ODD_LINE, max_size=8))
+def test_columns_say_what_the_lines_say(lines):
+    """What is decoded by column is what the same lines give when each of them is taken by itself."""
+    text = "".join([*lines, "\n" * (not lines or not lines[-1].endswith("\n"))]).encode()
+    taken = []
+    for by_column in (True, False):
+        capture, found = Capture(STEPS), []
+        capture.metric_lines(b'{"step":1,"loss":1,"time":0.1,"acc":1,"val loss":1}\n', found)
+        with pytest.MonkeyPatch.context() as patch:
+            if not by_column:
+                patch.setattr(capture, "_plain_lines", lambda *_: False)
+            bad = capture.metric_lines(text, found)
+        taken.append((sorted_names(found), bad, capture.state()))
     assert repr(taken[0]) == repr(taken[1])
 
 
@@ -417,8 +479,9 @@ def test_plain_blocks_are_decoded_in_one_call(monkeypatch):
     monkeypatch.setattr(capture, "_lines", None)
     block = b"".join(b'{"step":%d,"loss":0.5,"time":%d}\n' % (n, n) for n in range(2, 90))
     assert capture.metric_lines(block, found) == 0
-    assert [m.level for m in found] == list(range(1, 90))
-    assert found[-1] == Measurement(89, 89, None, None, 89, {"loss": 0.5})
+    lines = one_by_one(found)
+    assert [m.level for m in lines] == list(range(1, 90))
+    assert lines[-1] == Measurement(89, 89, None, None, 89, {"loss": 0.5})
     assert capture.complete == 89
 
 

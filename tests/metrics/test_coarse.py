@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.metrics import series as series_module
+from lrtui.metrics.line import Columns
 from lrtui.metrics.series import MOST_ROWS
 from tests.wandering import contents, wandering
 
@@ -110,7 +111,7 @@ def test_what_is_kept_does_not_depend_on_how_the_reading_was_divided(seed, sizes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(series_module, "MOST_ROWS", 240)
         patch.setattr(series_module, "_FEW", 60)
-        one_by_one, divided = RunSeries(), RunSeries()
+        one_by_one, divided, columns = RunSeries(), RunSeries(), RunSeries()
         for attempt, lines in wandering(random.Random(seed)):
             for each in lines:
                 one_by_one.extend(attempt, [each])
@@ -119,4 +120,5 @@ def test_what_is_kept_does_not_depend_on_how_the_reading_was_divided(seed, sizes
                 divided.extend(attempt, rest[:size])
                 rest = rest[size:]
             divided.extend(attempt, rest)
-        assert contents(divided) == contents(one_by_one)
+            columns.extend(attempt, [Columns.of(lines)])
+        assert contents(divided) == contents(one_by_one) == contents(columns)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.metrics import Measurement, Reading
+from lrtui.metrics import Reading
 from lrtui.metrics.capture import Capture
 from lrtui.metrics.capture.patterns import first_of
+from lrtui.metrics.line import Found, one_by_one
 
 LOGS = Path(__file__).parents[1] / "data" / "framework_logs"
 
@@ -168,9 +169,9 @@ EVERY = [
 ]  # fmt: skip
 
 
-def values(found: list[Measurement], name: str) -> dict[float, float]:
+def values(found: list[Found], name: str) -> dict[float, float]:
     """Return a metric by length; of several values at one length the last counts, as in a series."""
-    return {m.level: m.values[name] for m in found if name in m.values}
+    return {m.level: m.values[name] for m in one_by_one(found) if name in m.values}
 
 
 @pytest.mark.parametrize("log", EVERY, ids=lambda log: log.file)

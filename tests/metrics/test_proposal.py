@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lrtui.metrics.capture import Capture, Reading
 from lrtui.metrics.capture.proposal import measurements, proposed
+from lrtui.metrics.line import one_by_one
 from lrtui.text.clean import runaway
 
 MNIST = [
@@ -42,7 +43,7 @@ def read(lines, reading, patterns):
     found = []
     capture.text("\n".join([*lines, ""]).encode(), found)
     capture.end(found, 1000, ok=True)
-    return [m.values[reading.metric] for m in found if reading.metric in m.values]
+    return [m.values[reading.metric] for m in one_by_one(found) if reading.metric in m.values]
 
 
 @pytest.mark.parametrize(("unit", "metric", "loss", "lines", "value"), CASES)

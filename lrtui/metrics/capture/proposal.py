@@ -15,7 +15,7 @@ import msgspec
 from lrtui.metrics.capture.capture import Capture
 from lrtui.metrics.capture.positions import NAMES
 from lrtui.metrics.capture.reading import Reading
-from lrtui.metrics.line import Measurement
+from lrtui.metrics.line import Found, one_by_one
 from lrtui.text.clean import runaway
 
 _SHOWN = 3
@@ -175,7 +175,7 @@ def _literal(label: str) -> str:
 def _reads(patterns: list[str], lines: Sequence[str], reading: Reading, metric: str) -> bool:
     """Tell whether these patterns read the lines: at least one value of `metric`, if one is wanted."""
     capture = Capture(msgspec.structs.replace(reading, parse=tuple(patterns)))
-    found: list[Measurement] = []
+    found: list[Found] = []
     capture.text("\n".join([*lines, ""]).encode(), found)
     capture.end(found, reading.horizon, ok=True)
-    return any(metric in each.values if metric else each.values for each in found)
+    return any(metric in each.values if metric else each.values for each in one_by_one(found))
