@@ -81,7 +81,7 @@ def test_few_file_names_occur_twice():
 
 FOREIGN_WORDS = {
     "sweep/format1.py": "of the lrtui that wrote format 1",
-    "config/toml_reader.py": "of tomllib",
+    "config/toml_reader.py": "of the TOML parser",
     "tui/export.py": "of Python in another process",
 }
 """The files that read sentences, and whose they are."""

@@ -106,12 +106,17 @@ def test_readme_starts_the_digits_experiment_first():
     commands = re.findall(r"```sh\n(.+?)\n```", README, re.DOTALL)
     assert commands[0].endswith("lrtui experiments/digits.toml")
     assert "pip install" in commands[0]
-    assert commands[1] == ".venv/bin/python -m pytest"
+    assert "[test]" not in commands[0], "the tools of the tests are not for users"
+    assert commands[1] == ".venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
 
 
 def test_ci_runs_the_tests_as_the_readme_does():
-    (command,) = re.findall(r"^\.venv/bin/(python -m pytest.*)$", README, re.MULTILINE)
-    assert f"    {command} --durations=10\n" in (ROOT / ".ci" / "run").read_text()
+    ((install, command),) = re.findall(
+        r"^\.venv/bin/pip install (.*) && \.venv/bin/(python -m pytest.*)$", README, re.MULTILINE
+    )
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert f"{install} " in ci
+    assert f"    {command} --durations=10\n" in ci
 
 
 def test_every_page_is_in_the_navigation():

@@ -18,7 +18,7 @@ from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import Reader, is_text
 from lrtui.sweep.choice import Choice
 from lrtui.train.models import is_custom
-from lrtui.train.registry import CustomDataset, Entry, Fault, Optimizer, faults
+from lrtui.train.registry import CustomDataset, Entry, Fault, faults
 
 Table = Mapping[str, Entry]
 CUSTOM_EXAMPLES = {"folder": "images", "npz": "data.npz"}
@@ -150,13 +150,15 @@ class _KnownName:
         return Choice(name, options) if check_model(self.reader, path, name, options) else None
 
     def _is_there(self, path: Path, name: str) -> bool:
-        """Return whether the package that the name needs is installed; record a fault if not."""
-        entry = self.table[name]
-        package = entry.missing() if isinstance(entry, Optimizer) else None
-        if package is not None:
-            what = f"{self.kind} {name} cannot be used: it needs the package {package.name}"
-            self.reader.fault(path, what, f"Try: {package.how}")
-        return package is None
+        """Return whether the packages that the name needs are installed; record a fault if not.
+
+        A frozen copy is read where nothing need be trained, so there it is not asked.
+        """
+        missing = None if self.reader.beside is None else self.table[name].missing()
+        if missing is not None:
+            what = f"{self.kind} {name} needs {missing.names}, not installed here"
+            self.reader.fault(path, what, f"Install it: {missing.how}")
+        return missing is None
 
     def _with_options(self, value: dict[str, Any], name: str) -> Choice | None:
         """Read `{ NAME = { option = .. }, option = .. }` or `{ NAME = principal, option = .. }`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 
 from lrtui.config.toml_positions import Places, locate
 from lrtui.errors import UserError
+from lrtui.text import toml
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HORIZONS = ("epochs", "steps", "tokens")
@@ -71,7 +71,7 @@ def _comment_end(text: str) -> int:
 
 def _toml(key: str, value: str) -> str:
     try:
-        parsed = tomllib.loads(f"x = {value}")
+        parsed = toml.loads(f"x = {value}")
     except (ValueError, RecursionError):
         return _string(key, value)
     return value.strip() if list(parsed) == ["x"] and "#" not in value else _string(key, value)

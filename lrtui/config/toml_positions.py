@@ -1,6 +1,6 @@
 """Finds the position of each key and value in a TOML text, so that a fault can be shown there.
 
-`tomllib` parses; this module only locates, and only in text that tomllib accepts (for other text it returns the
+The parser (`text/toml.py`) parses; this module only locates, and only in text that it accepts (for other text it returns the
 positions found so far). `toml_reader` calls `locate(text)` once and then looks up paths, which are
 tuples of keys and array positions: ("lr", 2) is the third value of lr, ("optimizer", "sgd", "momentum") an option,
 whether it was written dotted, in an inline table or under a [header].
@@ -64,7 +64,7 @@ class Places:
 
 
 def locate(text: str) -> Places:
-    """Return the positions of all keys and values of `text`. Never raises on text that tomllib accepts."""
+    """Return the positions of all keys and values of `text`. Never raises on text that is TOML."""
     return _Scanner(text).scan()
 
 
@@ -76,8 +76,17 @@ _PLAIN = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+(?:[Zz]|[+-][\d:]+)?|[^\s,\]}#]+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"[ \t]*+")
 _BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
-_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([btnfr"\\]))')
-_ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
+_ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([btnfre"\\]))')
+_ESCAPED = {
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "f": "\f",
+    "r": "\r",
+    "e": "\x1b",
+    '"': '"',
+    "\\": "\\",
+}
 
 
 @dataclass(slots=True)
@@ -237,5 +246,5 @@ def _unescape(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    code = match[1] or match[2]
-    return chr(int(code, 16)) if code else _ESCAPED[match[3]]
+    code = match[1] or match[2] or match[3]
+    return chr(int(code, 16)) if code else _ESCAPED[match[4]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path as Folder
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from lrtui.config.fault_text import did_you_mean, found, names
 from lrtui.config.toml_positions import Path, Places, Span, locate
 from lrtui.errors import ExperimentError, Fault
+from lrtui.text import toml
 
 MOST_RUNS = 1000
 """The most runs of an experiment, and the most values of an axis."""
@@ -59,17 +59,19 @@ class Reader:
 
     def _parse(self) -> Values:
         try:
-            return tomllib.loads(self.text)
+            values: Values = toml.loads(self.text)
         except RecursionError:
             self.fault(
                 (), "the file is nested too deeply", "No key of an experiment needs this depth."
             )
         except ValueError as error:  # TOMLDecodeError, and int() of thousands of digits
             self._syntax_fault(str(error))
+        else:
+            return values
         raise ExperimentError(self.path, self.faults)
 
     def _syntax_fault(self, message: str) -> None:
-        """Record tomllib's error at its position; a duplicate key is reported at the second one."""
+        """Record the parser's error at its position; a duplicate key is reported at the second one."""
         line, column = self._syntax_place(message)
         what = _harmless(message.partition(" (at ")[0])
         source = self._source(line, column, 1)
@@ -84,7 +86,7 @@ class Reader:
         self.faults.append(Fault(line, column, length, f"this is not TOML: {what}", hint, source))
 
     def _syntax_place(self, message: str) -> tuple[int, int]:
-        """Return line and column of a tomllib error; the position after the last character at the end of the document."""
+        """Return line and column of a syntax error; the position after the last character at the end of the document."""
         at = re.search(r" \(at line (\d+), column (\d+)\)$", message)
         if at:
             return int(at[1]), int(at[2])
@@ -261,7 +263,7 @@ class Reader:
 def literal(text: str) -> Any:
     """Return the number or boolean that `text` would be without quotes; None if it is neither."""
     try:
-        value = tomllib.loads(f"x = {text.strip()}").get("x")
+        value = toml.loads(f"x = {text.strip()}").get("x")
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, (bool, int, float)) else None
@@ -296,7 +298,7 @@ def _syntax_hint(what: str, source: str) -> str:
     for words, hint in _SYNTAX:
         if words in what:
             return hint.replace("SOURCE", source.partition("=")[0].strip() or "key")
-    return "TOML in one page: https://toml.io/en/v1.0.0"
+    return "TOML in one page: https://toml.io/en/v1.1.0"
 
 
 _SYNTAX = (
@@ -315,7 +317,7 @@ _SYNTAX = (
     ("Illegal character '\\n'", 'The string lacks its closing quote: SOURCE = "..."'),
     (
         "Invalid initial character for a key part",
-        "An inline table is on one line, without a trailing comma.",
+        "A key is missing here; a table is { grid = 8, from = 1e-5, to = 1e-1 }",
     ),
     (
         "Invalid value",

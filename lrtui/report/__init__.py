@@ -84,7 +84,7 @@ def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL)
             if not (error.name or "").startswith("matplotlib"):
                 raise
             names = ", ".join(form for form in FORMATS if form in drawn)
-            missing = f"no charts, so no {names}: matplotlib is not installed here; pip install matplotlib"
+            missing = f"no charts, so no {names}: matplotlib is not installed here; pip install 'lrtui[report]'"
     except OSError as error:
         raise MachineError(
             f"the report cannot be written ({error.strerror})",

@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE
+    if missing := {**DATASETS, **CUSTOM_DATASETS}[choice.name].missing():
+        print(f"{choice} needs {missing.names}, not installed here: {missing.how}", file=sys.stderr)
+        return NO_DATA
     return _prepare(choice, options)
 
 

@@ -77,6 +77,18 @@ PART = Range(above=0, most=1)
 """A share that is not nothing."""
 
 
+PACKAGES = {"PIL": "Pillow", "sklearn": "scikit-learn", "torch": "PyTorch"}
+"""The names of packages whose modules have another name."""
+
+
+class MissingPackages(NamedTuple):
+    """Packages that are not installed."""
+
+    names: str
+    how: str
+    """The command that installs them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One name that an experiment file may use."""
@@ -97,6 +109,16 @@ class Entry:
     """The option that `{ NAME = value }` sets."""
     needs: tuple[str, ...] = ()
     """The options that have no default."""
+    modules: tuple[str, ...] = ()
+    """What must be installed for it, as imported; a data set names torch, since no training is without one."""
+    extra: str = "train"
+    """lrtui's optional extra that brings `modules`."""
+
+    def missing(self) -> MissingPackages | None:
+        """Return the packages that are needed and not installed; None if nothing is missing. Imports nothing."""
+        gone = [name for name in self.modules if importlib.util.find_spec(name) is None]
+        names = " and ".join(PACKAGES.get(name, name) for name in gone)
+        return MissingPackages(names, f"pip install 'lrtui[{self.extra}]'") if gone else None
 
     def load(self) -> Any:
         """Import the module and return the attribute."""
@@ -116,11 +138,14 @@ class Dataset(Entry):
     """How many training images there are, those for validation left out."""
     validation: int
     """How many training images are held out for validation."""
+    modules: tuple[str, ...] = ("torch",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomDataset(Entry):
     """Data of the user's own; `where` is a function `(path: Path, **options) -> store.Source`, `flip` left out."""
+
+    modules: tuple[str, ...] = ("torch",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,14 +158,6 @@ class Model(Entry):
     """Images of 28x28 trained per second by one CPU thread, roughly; it spaces the metric lines."""
 
 
-class MissingPackage(NamedTuple):
-    """A package that is not installed."""
-
-    name: str
-    how: str
-    """The command that installs it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer(Entry):
     """An optimizer; `fields` are its keyword arguments without `lr` and what torch alone decides."""
@@ -151,15 +168,6 @@ class Optimizer(Entry):
     """Whether a step computes the loss several times, so that it must be handed the means to."""
     plain: bool = False
     """Whether it takes gradients in the plain memory layout alone."""
-    extra: str = ""
-    """lrtui's optional extra that brings the package of `where`; "" for what torch has."""
-
-    def missing(self) -> MissingPackage | None:
-        """Return the package that is needed and not installed; None if nothing is missing. Imports nothing."""
-        package = self.where.partition(":")[0].partition(".")[0]
-        if not self.extra or importlib.util.find_spec(package) is not None:
-            return None
-        return MissingPackage(package, f"pip install 'lrtui[{self.extra}]'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

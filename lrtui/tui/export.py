@@ -97,7 +97,7 @@ def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple
         return done.stdout, ""
     lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without output"]
     if "No module named 'matplotlib" in lines[-1]:
-        return b"", "matplotlib is not installed; run: pip install matplotlib"
+        return b"", "matplotlib is not installed; run: pip install 'lrtui[report]'"
     return b"", clean(lines[-1], 200)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import platformdirs
 from textual.keys import _character_to_key
 
 from lrtui.errors import UserError
+from lrtui.text import toml
 from lrtui.text.clean import clean
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def bell_wanted() -> bool:
 def _wishes() -> dict[str, object]:
     file = path()
     try:
-        return tomllib.loads(file.read_text()) if file.is_file() else {}
+        return toml.loads(file.read_text()) if file.is_file() else {}
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot be read: {clean(str(error), 200)}", str(file), "mend or remove it"
+            f"cannot be read: {clean(str(error), 200)}", str(file), "fix or remove it"
         ) from error
 
 

@@ -2,10 +2,12 @@
 
 import tomllib
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lrtui.config.toml_positions import DEPTH, locate
+from lrtui.text import toml
 
 
 def spelled(text, path):
@@ -54,6 +56,25 @@ def test_strings_may_hold_anything_that_looks_like_toml():
     assert tomllib.loads(text)["e"] == 5
     assert at(text, ("e",)) == (7, 5, 1)
     assert ("c",) not in locate(text).values
+
+
+TOML_11 = """
+lr = {
+  grid = 8,  # with a comment
+  from = 1e-5,
+  to = 1e-1,
+}
+"\\x61\\e" = 07:32
+"""
+
+
+def test_tables_over_several_lines_have_places():
+    """TOML 1.1: line breaks and a last comma in a table, \\x and \\e in a string, times without seconds."""
+    assert at(TOML_11, ("lr",)) == (2, 6, 1)
+    assert at(TOML_11, ("lr", "from")) == (4, 10, 4)
+    assert at(TOML_11, ("a\x1b",)) == (7, 12, 5)
+    pytest.importorskip("tomli")
+    assert toml.loads(TOML_11)["lr"] == {"grid": 8, "from": 1e-5, "to": 1e-1}
 
 
 def test_a_missing_path_is_shown_at_the_nearest_thing_around_it():

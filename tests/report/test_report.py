@@ -161,7 +161,7 @@ def test_without_matplotlib_the_rest_is_written_and_what_to_install_is_said(tmp_
     command = [sys.executable, "-c", code, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert "pip install matplotlib" in done.stderr
+    assert "pip install 'lrtui[report]'" in done.stderr
     assert (directory / "report.csv").exists()
     assert not (directory / "report.html").exists()
     asked = subprocess.run([*command, "--svg"], capture_output=True, text=True, check=False)

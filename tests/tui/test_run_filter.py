@@ -218,7 +218,7 @@ async def test_without_matplotlib_everything_else_is_exported(
         await settled(pilot)
         folder = await exported(pilot)
         assert {path.name for path in folder.iterdir()} == {"screen.txt", "screen.svg", "runs.csv"}
-        assert "pip install matplotlib" in recorded.model.notice.text
+        assert "pip install 'lrtui[report]'" in recorded.model.notice.text
 
 
 async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:

@@ -253,7 +253,7 @@ def test_a_taken_port_is_named(tmp_path, capsys, server) -> None:
 def test_without_textual_serve_it_says_what_to_install(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "textual_serve", None)
     assert main(["serve", str(tmp_path)]) == 5
-    assert "pip install 'lrtui[serve]'" in capsys.readouterr().err
+    assert "pip install 'lrtui[web]'" in capsys.readouterr().err
 
 
 def test_what_others_reach_is_told_apart_from_loopback() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import resource
@@ -15,6 +16,11 @@ from lrtui.text.format import size
 from lrtui.workers import keeper
 
 _GIB = 1 << 30
+_OPTIONAL = {
+    "matplotlib": "reports and exports have no charts: pip install 'lrtui[report]'",
+    "textual_serve": "no `lrtui serve`: pip install 'lrtui[web]'",
+}
+"""What one goes without if a module is not installed."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Version 2 and version 1, as a container sees its own."""
 
@@ -39,7 +45,8 @@ def python() -> list[Finding]:
         need = Requirement(line)
         if need.marker is None or need.marker.evaluate({"extra": ""}):
             found += _package(need.name, need.specifier.contains, str(need.specifier))
-    return found
+    gone = [name for name in _OPTIONAL if importlib.util.find_spec(name) is None]
+    return [*found, *(ok(f"without {name}: {_OPTIONAL[name]}") for name in gone)]
 
 
 def _package(name: str, fits: object, versions: str) -> list[Finding]:

@@ -29,6 +29,8 @@ def _set(name: str, data_dir: Path) -> Finding:
         return warn(what, "a sweep that needs it prepares it again", damaged[0])
     for path in _originals(name, data_dir):
         return ok(f"{name}: originals in {path}; prepared when first used", str(path))
+    if missing := DATASETS[name].missing():
+        return ok(f"{name}: needs {missing.names}, not installed here: {missing.how}")
     if not DATASETS[name].where.partition(":")[0].endswith(".vision"):
         return ok(f"{name}: {DATASETS[name].what}; prepared when first used")
     what = f"{name}: not on this machine (looked in {data_dir})"

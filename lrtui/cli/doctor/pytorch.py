@@ -35,6 +35,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     error: str = ""
     """Why torch cannot be imported."""
+    missing: bool = False
+    """Whether it is not installed; for scripts of one's own it need not be."""
     said: list[str] = []
     """Its warnings."""
     version: str = ""
@@ -81,7 +83,7 @@ class Probe:
         code = self._child.returncode
         with contextlib.suppress(msgspec.MsgspecError, IndexError):
             found = msgspec.json.decode(out.strip().splitlines()[-1], type=Answer)
-            if code == 0 and (found.error or found.version):
+            if code == 0 and (found.error or found.version or found.missing):
                 return found
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         words = err.decode("utf-8", "replace").strip().splitlines()
@@ -94,6 +96,9 @@ def judge(
     answer: Answer, gpus: tuple[gpu.Gpu, ...], driver: gpu.DriverVersion | None
 ) -> list[Finding]:
     """Return what torch's answer means on a machine with these GPUs and this driver."""
+    if answer.missing:
+        what = "PyTorch is not installed: your own scripts run, the built-in trainer (dataset = ...) does not"
+        return [warn(what, "pip install 'lrtui[train]'")]
     if answer.error:
         install = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
         return [fail(f"torch does not work: {answer.error}", install)]

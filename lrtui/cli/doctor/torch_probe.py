@@ -19,6 +19,9 @@ def main() -> int:
         warnings.simplefilter("always")
         try:
             answer = _look()
+        except ModuleNotFoundError as error:
+            known = error.name == "torch"
+            answer = {"missing": True} if known else {"error": f"{error}"[:2000]}
         except Exception as error:  # noqa: BLE001  # torch may fail in any way; that is the answer
             answer = {"error": f"{type(error).__name__}: {error}"[:2000]}
     answer["said"] = [str(each.message)[:500] for each in said][:20]

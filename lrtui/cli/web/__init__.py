@@ -27,7 +27,7 @@ def require() -> None:
         raise MachineError(
             "the monitor in a browser needs textual-serve, which is not installed",
             "serve",
-            "pip install 'lrtui[serve]'",
+            "pip install 'lrtui[web]'",
         )
 
 

@@ -15,6 +15,7 @@ from lrtui.train.registry import NUMBER, CustomDataset, Dataset, Range
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
         where="lrtui.train.datasets.digits:digits",
+        modules=("torch", "sklearn"),
         what="1,797 handwritten digits of 8x8, from scikit-learn; needs no network",
         classes=10,
         train=1_000,
@@ -22,6 +23,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "mnist": Dataset(
         where="lrtui.train.datasets.vision:mnist",
+        modules=("torch", "torchvision"),
         what="70,000 handwritten digits of 28x28",
         classes=10,
         train=50_000,
@@ -29,6 +31,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "fashion_mnist": Dataset(
         where="lrtui.train.datasets.vision:fashion_mnist",
+        modules=("torch", "torchvision"),
         what="70,000 pieces of clothing of 28x28; taken from Debian's package where installed",
         classes=10,
         flip=True,
@@ -37,6 +40,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "cifar10": Dataset(
         where="lrtui.train.datasets.vision:cifar10",
+        modules=("torch", "torchvision"),
         what="60,000 colour photographs of 32x32 in 10 classes",
         classes=10,
         flip=True,
@@ -45,6 +49,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "cifar100": Dataset(
         where="lrtui.train.datasets.vision:cifar100",
+        modules=("torch", "torchvision"),
         what="60,000 colour photographs of 32x32 in 100 classes",
         classes=100,
         flip=True,
@@ -67,6 +72,7 @@ _SHARE = Range(least=0.001, most=0.5)
 CUSTOM_DATASETS: dict[str, CustomDataset] = {
     "folder": CustomDataset(
         where="lrtui.train.datasets.folder:folder",
+        modules=("torch", "PIL"),
         what="images of your own: a folder with one sub-folder per class, or with train/, val/ and test/ of such",
         fields={
             "path": (str,),

@@ -53,6 +53,7 @@ def _schedulefree(
         what=f"{what} without a schedule: evaluated at an average of its steps (Defazio et al. 2024)",
         fields={**fields, **_FREE},
         ranges=_RANGES | rest.pop("ranges", {}),
+        modules=("schedulefree",),
         extra=EXTRA,
         **rest,
     )
@@ -236,6 +237,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "growth_rate": Range(above=1),
             "slice_p": Range(least=1),
         },
+        modules=("prodigyopt",),
         extra=EXTRA,
         usual_lr=(3e-1, 3.0),
     ),

@@ -34,8 +34,8 @@ def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
 
     """
     entry = OPTIMIZERS[choice.name]
-    if package := entry.missing():
-        raise ValueError(f"it needs the package {package.name}: {package.how}")
+    if missing := entry.missing():
+        raise ValueError(f"it needs {missing.names}: {missing.how}")
     try:
         kind = entry.load()
         known = _arguments(kind, choice, on_gpu=next(model.parameters()).is_cuda)
