@@ -14,6 +14,9 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Sweep, fold
 from lrtui.text.clean import clean
 
+_LISTED = 8
+"""Files of a folder that a message names."""
+
 
 def directory_of(
     path: Path, overrides: Mapping[str, str], *, under: Path | None, new: bool
@@ -42,8 +45,20 @@ def existing(directory: Path) -> Path:
     """
     if not Layout(directory).experiment.is_file():
         what = "is not an experiment directory" if directory.is_dir() else "does not exist"
-        raise UserError(what, str(directory), "see which experiments there are: lrtui ls")
+        raise UserError(what, str(directory), _inside(directory))
     return directory
+
+
+def _inside(directory: Path) -> str:
+    """Return what a directory that is no experiment has to offer."""
+    files = sorted(each for each in directory.glob("*.toml") if each.name != "pyproject.toml")
+    opened = sorted(each.parent for each in directory.glob("*/experiment.toml"))
+    for found, what in ((files, "experiment files"), (opened, "experiments")):
+        if found:
+            more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+            listed = clean(", ".join(map(str, found[:_LISTED])), 400)
+            return f"give one of the {what} in it: {listed}{more}"
+    return "see which experiments there are: lrtui ls"
 
 
 def ours(directory: Path) -> Path:

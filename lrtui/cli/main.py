@@ -21,6 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run lrtui with the given words (default: those of the process); return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _require_linux()
+        if not words:
+            from lrtui.cli import welcome
+
+            return welcome.run()
         options = _parser().parse_args(_with_verb(words))
         return VERBS[options.verb][0].run(options)
     except UserError as error:
@@ -36,6 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MachineError.exit_code
     except Exception:  # noqa: BLE001  # nothing may escape as a traceback
         return _bug()
+
+
+def _require_linux() -> None:
+    if sys.platform != "linux":
+        raise MachineError(
+            f"lrtui needs Linux, this is {sys.platform}",
+            hint="on Windows run it in WSL2; from a Mac use it on the training machine, over SSH",
+        )
 
 
 def _bug() -> int:
@@ -56,15 +69,30 @@ def _bug() -> int:
 
 
 def _with_verb(words: list[str]) -> list[str]:
-    """Put the verb `open` before a file or directory that comes first."""
-    if words and (words[0] in VERBS or words[0] in ("-h", "--help", "--version")):
+    """Put the verb `open` before a file or directory that comes first, and make options of `help` and `help VERB`.
+
+    Raises:
+        UserError: a verb is misspelt.
+
+    """
+    first, *rest = words
+    if first == "help":
+        return [*rest[:1], "--help"]
+    if first in VERBS or first in ("-h", "--help", "--version"):
         return words
-    return ["open", *words] if words else ["--help"]
+    import difflib  # costs every start 2 ms
+
+    meant = [] if {"/", "."} & set(first) else difflib.get_close_matches(first, VERBS, n=1)
+    if meant and not os.path.exists(first):
+        typed = " ".join(["lrtui", *meant, *rest])
+        raise UserError("there is no such verb or file", first, f"did you mean: {typed}")
+    return ["open", *words]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lrtui",
+        allow_abbrev=False,
         description="Finds the learning rate: one command, N learning rates, steered live, runs outlive the terminal.",
         usage="lrtui FILE.toml | DIR [options]\n       lrtui VERB DIR [RUN]",
         epilog="Exit codes of a sweep: 0 an answer; 1 no answer, or some run failed or was lost; 2 usage, a bad file, or a refused command; "
@@ -74,5 +102,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lrtui {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True, prog="lrtui")
     for name, (verb, what) in VERBS.items():
-        verb.add_arguments(verbs.add_parser(name, help=what, description=what))
+        verb.add_arguments(verbs.add_parser(name, help=what, description=what, allow_abbrev=False))
     return parser

@@ -11,6 +11,7 @@ from typing import Protocol
 from lrtui.cli import (
     add,
     check,
+    example,
     explain,
     freeze,
     kill,
@@ -61,6 +62,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "serve": (serve, "show the monitor in a browser; Ctrl-C ends it, the runs continue"),
     "replay": (replay, "play a recorded sweep again in the monitor; launches nothing"),
     "ls": (ls, "list the experiments under runs/"),
+    "example": (example, "list the experiments that come with lrtui, or write one here"),
     "doctor": (doctor, "check this machine, or an experiment directory"),
 }
 """Each verb with its line of help."""

@@ -13,9 +13,12 @@ from lrtui.config.override import override
 from lrtui.config.validation import parse
 from lrtui.errors import UserError
 from lrtui.sweep.layout import Layout
+from lrtui.text.clean import clean
 from lrtui.text.format import size
 
 MOST_BYTES = 1 << 20
+_SCRIPTS = {".py": "python", ".sh": "sh"}
+"""What runs a script that is given instead of an experiment file, by its suffix."""
 
 
 def load(
@@ -42,6 +45,8 @@ def load(
 def _read(path: Path) -> str:
     try:
         status = path.stat()
+        if path.suffix in _SCRIPTS and stat.S_ISREG(status.st_mode):
+            raise UserError("is a script, not an experiment file", str(path), _starting(path))
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise UserError(f"is {kind}; an experiment is a .toml file", str(path), _others(path))
@@ -60,6 +65,18 @@ def _read(path: Path) -> str:
             f"cannot be read: {reason}", str(path), "check its permissions: ls -l"
         ) from None
     return _decode(content, path)
+
+
+def _starting(script: Path) -> str:
+    """Return an experiment file that starts a script."""
+    runner = _SCRIPTS[script.suffix]
+    return (
+        f"write a file such as {clean(script.stem, 80)}.toml, and start that:\n\n"
+        f'    command = ["{runner}", "{clean(str(script), 200)}", "--lr={{lr}}"]\n'
+        "    epochs  = 10\n"
+        '    metric  = "max val_acc"\n'
+        "    lr      = [1e-2, 1e-3, 1e-4]\n"
+    )
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -90,4 +107,4 @@ def _others(path: Path) -> str:
         return (
             f"experiments found: {', '.join(str(each) for each in list(dict.fromkeys(found))[:5])}"
         )
-    return "see the examples in the folder experiments/ of lrtui"
+    return "write one that comes with lrtui: lrtui example"

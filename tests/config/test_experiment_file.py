@@ -50,7 +50,7 @@ def test_a_missing_file_in_a_missing_folder_looks_here(folder):
 
 
 def test_without_any_experiment_the_examples_are_named(folder):
-    assert "examples" in refused(folder / "x.toml", "no such").hint
+    assert "lrtui example" in refused(folder / "x.toml", "no such").hint
 
 
 def test_a_folder_is_no_experiment(folder):

@@ -1,0 +1,89 @@
+"""The words after `lrtui`: misspelt, missing, or meaning something else."""
+
+import pytest
+
+from lrtui.cli import example
+from lrtui.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_misspelt_verb_is_corrected(capsys):
+    assert main(["stauts", "runs/a"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said
+        == "lrtui: stauts: there is no such verb or file\n  did you mean: lrtui status runs/a\n"
+    )
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_other_systems_get_one_sentence(platform, capsys, monkeypatch):
+    monkeypatch.setattr("sys.platform", platform)
+    assert main(["x.toml"]) == 5
+    assert capsys.readouterr().err.startswith(f"lrtui: lrtui needs Linux, this is {platform}\n  on")
+
+
+def test_help_takes_a_verb(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["help", "stop"])
+    assert capsys.readouterr().out.startswith("usage: lrtui stop [-h] DIR")
+    with pytest.raises(SystemExit, match="0"):
+        main(["help"])
+    assert "open      start, attach to" in capsys.readouterr().out
+
+
+def test_options_are_not_abbreviated(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["check", "x.toml", "--epoch", "3"])
+    assert "unrecognized arguments: --epoch" in capsys.readouterr().err
+
+
+def test_a_script_is_no_experiment_file(here, capsys):
+    (here / "train.py").write_text("print(1)")
+    assert main(["train.py"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("lrtui: train.py: is a script, not an experiment file\n")
+    assert '    command = ["python", "train.py", "--lr={lr}"]\n' in said
+
+
+def test_a_folder_says_what_is_in_it(here, capsys):
+    (here / "mine").mkdir()
+    (here / "mine/a.toml").write_text("")
+    assert main(["mine"]) == 2
+    assert "give one of the experiment files in it: mine/a.toml" in capsys.readouterr().err
+    (here / "runs/a").mkdir(parents=True)
+    (here / "runs/a/experiment.toml").write_text("")
+    assert main(["runs"]) == 2
+    assert "give one of the experiments in it: runs/a" in capsys.readouterr().err
+
+
+def test_lrtui_alone_says_what_to_do_next(here, capsys):
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("Next:\n\n  lrtui FILE.toml")
+    (here / "runs/a").mkdir(parents=True)
+    (here / "runs/a/experiment.toml").write_text("")
+    assert main([]) == 0
+    assert "  lrtui runs/a  open, no runs\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", example.names())
+def test_each_example_can_be_written_and_checked(name, here, capsys, monkeypatch):
+    monkeypatch.setattr("lrtui.train.registry.Entry.missing", lambda _: None)
+    assert main(["example", name]) == 0
+    assert main(["check", f"experiments/{name}.toml"]) == 0, capsys.readouterr().err
+    assert main(["example", f"experiments/{name}.toml"]) == 0  # the same again is no fault
+    (here / f"experiments/{name}.toml").write_text("mine")
+    assert main(["example", name]) == 2
+    assert (here / f"experiments/{name}.toml").read_text() == "mine"
+
+
+def test_examples_are_listed_and_a_misspelt_one_is_corrected(capsys):
+    assert main(["example"]) == 0
+    assert "digits                  four learning rates" in capsys.readouterr().out
+    assert main(["example", "digit"]) == 2
+    assert "did you mean digits?" in capsys.readouterr().err
