@@ -9,7 +9,7 @@ import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -419,19 +419,21 @@ class RunSeries:
 
     def _coarsen(self) -> None:
         """Remove rows in which no metric has an extreme of its part of the run."""
-        kept = {0, len(self._levels) - 1}
+        import numpy as np  # only where a run is this long
+
+        telling = [np.array([0, len(self._levels) - 1])]
         columns = [c for name in list(self._columns) if (c := self._column(name)) is not None]
         many = [column for column in columns if len(column.values) > _FEW]
         parts = max(_FEW // 24, 2 * _FEW // 3 // max(2, len(many)))
         for column in columns:
-            rows = column.rows()
-            if len(rows) <= _FEW:
-                kept.update(rows)
-            else:
+            rows = np.array(column.rows())
+            if len(rows) > _FEW:
                 levels = column.gather(self._levels)
-                kept.update(rows[at] for at in _telling(levels, column.values, parts))
-        before = bisect.bisect_left(sorted(kept), self._attempt_row)
-        self._keep(sorted(kept))
+                rows = rows[_telling(levels, column.values, parts)]
+            telling.append(rows)
+        kept = np.unique(np.concatenate(telling)).tolist()
+        before = bisect.bisect_left(kept, self._attempt_row)
+        self._keep(kept)
         self._attempt_row = before
         self._most_rows = max(MOST_ROWS, 2 * len(kept))  # never again at every line
 
@@ -586,7 +588,7 @@ def _ascending(values: list[float]) -> bool:
     return all(map(operator.lt, values, values[1:]))
 
 
-def _telling(levels: array[float], values: array[float], parts: int) -> Iterable[int]:
+def _telling(levels: array[float], values: array[float], parts: int) -> Any:
     """Return the positions of the lowest, the highest and the last value of each of `parts` equal stretches of levels."""
     import numpy as np  # only where a run is this long
 
@@ -605,7 +607,7 @@ def _telling(levels: array[float], values: array[float], parts: int) -> Iterable
         high = finite[found == np.repeat(np.maximum.reduceat(found, starts), sizes)]
         highest = high[np.flatnonzero(np.diff(part[high], append=parts))]
     first_wild = wild[np.unique(part[wild], return_index=True)[1]]
-    return [int(at) for at in np.concatenate((last, lowest, highest, first_wild))]
+    return np.concatenate((last, lowest, highest, first_wild))
 
 
 def _best_position(column: _Column, goal: Goal) -> int | None:

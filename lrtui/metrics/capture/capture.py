@@ -10,7 +10,7 @@ import functools
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from operator import attrgetter
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -423,7 +423,8 @@ def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, list[Any]] | N
         return None
     if not block.count(b"\n") == block.count(b"\n{") + 1 == len(lines):
         return None
-    return {name: list(map(attrgetter(f"f{at}"), lines)) for at, name in enumerate(names)}
+    numbers = list(chain.from_iterable(map(msgspec.structs.astuple, lines)))
+    return {name: numbers[at :: len(names)] for at, name in enumerate(names)}
 
 
 @functools.lru_cache(maxsize=_MOST_COLUMNS)
