@@ -41,11 +41,13 @@ class Columns:
 
     def __iter__(self) -> Iterator[Measurement]:
         """Yield the measurements one by one."""
-        for row, level in enumerate(self.levels):
-            step, epoch, tokens, time = (
-                self.axes[axis][row] if axis in self.axes else None for axis in AXES
-            )
-            values = {name: v for name, c in self.values.items() if (v := c[row]) is not None}
+        absent: list[float | None] = [None] * len(self.levels)
+        axes = [self.axes.get(axis, absent) for axis in AXES]
+        rows = zip(*self.values.values(), strict=True) if self.values else ((),) * len(self.levels)
+        for level, step, epoch, tokens, time, row in zip(self.levels, *axes, rows, strict=True):
+            values = dict(zip(self.values, row, strict=True))
+            if None in row:
+                values = {name: value for name, value in values.items() if value is not None}
             yield Measurement(level, step, epoch, tokens, time, values)
 
     def part(self, begin: int, end: int) -> Columns:
