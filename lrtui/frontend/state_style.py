@@ -16,7 +16,7 @@ class StateStyle:
     """At most 8 characters."""
     colour: str
     count: str
-    """Under which word the status line counts it."""
+    """Under which word the answer bar counts it."""
 
 
 OK, GO, REST, WARN, BAD = "#8fd694", "#e6edf3", "#8b98a5", "#ffc857", "#ff7b72"

@@ -12,10 +12,11 @@ from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand, StopSweep
 from lrtui.text.format import count, lr_text
 from lrtui.tui.charts.curves import measured, metric_names, metric_ring
+from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels.explanation import sentences
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
 from lrtui.tui.panels.search import lines_of
-from lrtui.tui.view_model import SORTS, USUAL_WEIGHT, WEIGHTS, Pane
+from lrtui.tui.view_model import SORTS, TABS, USUAL_WEIGHT, WEIGHTS, Pane
 
 if TYPE_CHECKING:
     from collections import deque
@@ -47,6 +48,7 @@ class Actions:
     say: Callable[..., None]
     send: Callable[..., None]
     deeds: deque[UndoEntry]
+    under_way: int
     exit: Callable[..., None]
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
@@ -57,6 +59,7 @@ class Actions:
     screen_lines: Callable[[], list[str]]
     charts_seen: Callable[[], list[ChartPanel]]
     run_worker: Callable[..., Any]
+    run_action: Callable[..., Any]
     call_from_thread: Callable[..., Any]
 
     @property
@@ -216,6 +219,9 @@ class Actions:
         why, snapshot = self._cannot_act(), self.model.snapshot
         if why or snapshot is None:
             self.say(why, bad=True)
+            return
+        if self.under_way:
+            self.say("your last action is not done yet; undo it then", bad=True)
             return
         if not self.deeds:
             self.say("nothing to undo in this monitor", bad=True)
@@ -397,14 +403,27 @@ class Actions:
         low = max(0.0, min(centre - size / 2, 1 - size))
         self.change_view(window=(low, low + size) if size < 1 else (0.0, 1.0), pane="charts")
 
-    def action_charts(self, count: int) -> None:
-        self.change_view(charts=count, pane="charts")
+    def action_charts(self) -> None:
+        more = {1: 2, 2: 4}
+        self.change_view(charts=more.get(self.model.view.charts, 1), pane="charts")
 
     # ------------------------------------------------ panes
 
+    def action_tab(self, number: int) -> None:
+        self.show_pane(list(TABS)[number - 1])
+
+    def show_pane(self, pane: Pane) -> None:
+        """Show a pane in the large area, if it has content."""
+        if pane in self.model.panes:
+            self.change_view(pane=pane, scroll=0)
+        else:
+            self.say("this sweep has no range test", bad=True)
+
     def _turn_to(self, pane: Pane) -> None:
-        """Show a pane instead of the charts, or the charts again."""
-        self.change_view(pane="charts" if self.model.view.pane == pane else pane, scroll=0)
+        """Show a pane instead of the charts, or the charts again if the user had chosen it."""
+        view = self.model.view
+        again = view.chosen and view.pane == pane
+        self.change_view(pane="charts" if again else pane, scroll=0)
 
     def action_output(self) -> None:
         self._turn_to("output")
@@ -494,6 +513,21 @@ class Actions:
         from lrtui.tui.screens.help import Help  # rarely needed
 
         self.push_screen(Help())
+
+    def action_palette(self) -> None:
+        """Show the actions in a list."""
+        from lrtui.tui.screens.picker import Entry, Pick  # rarely needed
+
+        def picked(action: str | None) -> None:
+            if action is not None:
+                self.run_worker(self.run_action(action))
+
+        entries = [
+            Entry(key.action, f"{key.shown:>6}  {key.label}", key.help)
+            for key in KEYMAP
+            if key.action not in {"palette", "tab"}
+        ]
+        self.push_screen(Pick("Action", entries, ""), picked)
 
     def action_theme(self) -> None:
         """Show the themes in a list."""

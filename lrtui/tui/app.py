@@ -9,13 +9,12 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Key as KeyEvent
@@ -27,10 +26,10 @@ from lrtui.errors import UserError
 from lrtui.frontend.run_colors import RunColors
 from lrtui.frontend.undo import MOST_DEEDS, UndoEntry
 from lrtui.tui import actions, themes
-from lrtui.tui.arrangement import arrange, beside
+from lrtui.tui.arrangement import arrange, beside, pane_of_phase
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.mouse import Mouse
-from lrtui.tui.panels import LARGE, Alert, Chart, Keys, Leaderboard, Status
+from lrtui.tui.panels import LARGE, AnswerBar, Chart, Keys, Leaderboard, MessageLine, Tabs
 from lrtui.tui.panels.chart_panel import ChartPanel
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.snapshot_thread import (
@@ -75,6 +74,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
 
     CSS_PATH = "lrtui.tcss"
     AUTO_FOCUS = ""
+    ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key.keys, key.action, key.help, show=False, priority=True)
@@ -108,6 +108,8 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         """The internal error that ended the app."""
         self.deeds: deque[UndoEntry] = deque(maxlen=MOST_DEEDS)
         """The undoable actions of this monitor, the latest last."""
+        self.under_way = 0
+        """How many of its undoable actions are not done yet."""
         self._looked_only = view_only
         self._said_at = time.monotonic()
         self._marks = RunColors()
@@ -132,7 +134,8 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     @override
     def compose(self) -> ComposeResult:
         model = {"model": Monitor.model}
-        yield Status("status").data_bind(**model)
+        yield AnswerBar("answer").data_bind(**model)
+        yield Tabs("tabs").data_bind(**model)
         with Container(id="main"):
             with Container(id="charts"):
                 for slot in range(CHARTS):
@@ -143,7 +146,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         with Container(id="below"):
             for name, panel in LARGE.items():
                 yield panel(name).data_bind(**model)
-        yield Alert("alert").data_bind(**model)
+        yield MessageLine("message").data_bind(**model)
         yield Keys("keys").data_bind(**model)
 
     @property
@@ -242,6 +245,8 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         if rows and (model.view.selected not in runs or settling):
             chosen = rows[0].runs[0]
             model = replace(model, view=replace(model.view, selected=chosen))
+        if not model.view.chosen:
+            model = replace(model, view=replace(model.view, pane=pane_of_phase(model)))
         self.model = model
         alone = snapshot.supervisor != "alive" if first else _fell_silent(before, snapshot)
         if alone and not why and snapshot.sweep.closed is None:
@@ -294,11 +299,12 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         at = arrange(width, height, rows, view.charts)
         main = self.screen_stack[0]
         heights = {
-            "status": at.status,
+            "answer": at.answer,
+            "tabs": at.tabs,
             "main": at.main,
             "leaderboard": at.leaderboard,
             "below": at.below,
-            "alert": at.alert,
+            "message": at.message,
             "keys": at.keys,
         }
         for name, size in heights.items():
@@ -342,7 +348,8 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     # ------------------------------------------------ the supervisor
 
     def change_view(self, **changes: Any) -> None:
-        """Change the view and remove the last answer."""
+        """Change the view and remove the last answer; a pane is then the user's choice."""
+        changes |= {"chosen": True} if "pane" in changes else {}
         self.model = replace(self.model, view=replace(self.model.view, **changes), notice=Notice())
         self._reader.look_now()
 
@@ -363,6 +370,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         deed = None
         if remember and self.model.snapshot is not None:
             deed = UndoEntry(commands[-1], self.model.snapshot.sweep)
+            self.under_way += 1
         work = partial(self._send, commands, deed, then_leave)
         self.run_worker(work, thread=True, exit_on_error=False)
 
@@ -376,20 +384,26 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
                 answer = send(self.directory, command)
                 if not answer.ok:
                     break
+            self._reader.catch_up()  # the answer and its undo must match the screen
+            if answer.ok and deed is not None:
+                self.deeds.append(deed)
         except UserError as error:
             self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
             return
         except OSError as error:
             self.call_from_thread(self.say, f"cannot send the command: {error}", bad=True)
             return
-        self._reader.catch_up()  # the answer and its undo must match the screen
+        finally:
+            if deed is not None:
+                self.call_from_thread(self._done)
         hint = f"; {answer.hint}" if answer.hint else ""
-        if answer.ok and deed is not None:
-            self.deeds.append(deed)
         if answer.ok and then_leave is not None:
             self.call_from_thread(self.exit, then_leave)
         else:
             self.call_from_thread(self.say, answer.answer + hint, bad=not answer.ok)
+
+    def _done(self) -> None:
+        self.under_way -= 1
 
     def _wake_supervisor(self) -> None:
         from lrtui.sweep.mailbox import ensure_supervisor  # not needed for the first paint
@@ -398,14 +412,6 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             ensure_supervisor(self.directory)
         except UserError as error:
             self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
-
-    @override
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Return the command palette's entries, from the table of keys."""
-        for key in KEYMAP:
-            yield SystemCommand(
-                f"{key.help} ({key.shown})", key.group, partial(self.run_action, key.action)
-            )
 
 
 def _fell_silent(before: Snapshot | None, now: Snapshot) -> bool:

@@ -1,6 +1,6 @@
 """What the mouse does while it is on (`M`); every mouse action also has a key.
 
-A click selects a row or sets the charts' cursor; the wheel zooms a chart around the pointer, moves through the leaderboard and
+A click selects a row or a tab, or sets the charts' cursor; the wheel zooms a chart around the pointer, moves through the leaderboard and
 scrolls text. Only presses and the wheel are reported (no movements), so moving the mouse sends nothing.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lrtui.tui.actions import FROM_END, LEAST_WINDOW
-from lrtui.tui.panels import LARGE, Chart, Leaderboard
+from lrtui.tui.panels import LARGE, Chart, Leaderboard, Tabs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.widget import Widget
 
-    from lrtui.tui.view_model import ViewModel
+    from lrtui.tui.view_model import Pane, ViewModel
 
 _NOTCH = 0.8
 """The share of the x axis that remains after one notch of the wheel."""
@@ -44,6 +44,7 @@ class Mouse:
     change_view: Callable[..., None]
     say: Callable[..., None]
     action_move: Callable[[int], None]
+    show_pane: Callable[[Pane], None]
     text_lines: Callable[[str, int], int]
     screen: Any
     _driver: Any
@@ -62,7 +63,7 @@ class Mouse:
         )
 
     def on_mouse_down(self, event: MouseDown) -> None:
-        """Select the clicked row, or set the cursor in the clicked chart."""
+        """Select the clicked row, set the cursor in the clicked chart, or show the clicked tab."""
         panel, x, y = self._under(event)
         if isinstance(panel, Leaderboard):
             run = panel.run_at(y)
@@ -72,6 +73,10 @@ class Mouse:
             place = panel.place_at(x)
             if place is not None:
                 self.change_view(cursor=place)
+        elif isinstance(panel, Tabs):
+            pane = panel.pane_at(x)
+            if pane is not None:
+                self.show_pane(pane)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """Go down, or zoom out."""

@@ -64,14 +64,6 @@ def rows(model: ViewModel) -> list[Row]:
     ]
 
 
-def headline(model: ViewModel) -> str:
-    """Return the verdict so far in one line; "" if there is none."""
-    snapshot, found = model.snapshot, model.verdicts.overall
-    if snapshot is None or snapshot.sweep.plan is None or found is None or found.lr is None:
-        return ""
-    return found.headline(snapshot.sweep.plan)
-
-
 # ---------------------------------------------------------------- the budget
 
 
@@ -115,11 +107,12 @@ def _running(snapshot: Snapshot, run: Run) -> float:
 
 def _verdict(model: ViewModel, plan: Plan) -> list[Row]:
     found = model.verdicts.overall
-    if found is None:
+    if found is None or model.snapshot is None:
         return []
+    ended = model.snapshot.sweep.closed is not None
     if found.lr is None:
         return (
-            [Row("verdict", (Word("none yet", FAINT),))]
+            [Row("verdict", (Word("none" if ended else "none yet", FAINT),))]
             if found.provisional
             else [Row("verdict", (Word(found.headline(plan), BAD),))]
         )

@@ -27,17 +27,38 @@ if TYPE_CHECKING:
 Pane = Literal[
     "charts",
     "sensitivity",
-    "range",
     "search",
+    "range",
     "output",
     "settings",
+    "hardware",
+    "journal",
     "explain",
     "values",
     "derived",
-    "journal",
-    "hardware",
 ]
 PANES: tuple[Pane, ...] = get_args(Pane)
+TABS: Mapping[Pane, tuple[str, str]] = MappingProxyType(
+    {
+        "charts": ("Curves", "Curves"),
+        "sensitivity": ("Sensitivity", "LRs"),
+        "search": ("Search", "Search"),
+        "range": ("Range test", "Range"),
+        "output": ("Output", "Output"),
+        "settings": ("Settings", "Set"),
+        "hardware": ("Hardware", "HW"),
+        "journal": ("Journal", "Jour"),
+    }
+)
+"""The panes with a numbered tab, by number, and their names on a wide and on a narrow screen."""
+UNNUMBERED: Mapping[Pane, str] = MappingProxyType(
+    {
+        "explain": "Explain",
+        "values": "Values",
+        "derived": "Derived",
+    }
+)
+"""The other panes: a tab of theirs is only there while they are shown."""
 SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
@@ -67,6 +88,8 @@ class View:
     pinned: str = ""
     pane: Pane = "charts"
     """The pane in the large area."""
+    chosen: bool = False
+    """Whether the user chose the pane; otherwise it follows the phase of the sweep."""
     charts: int = 2
     scroll: int = 0
     """Lines from the end of the output or the journal, or from the top of any other text."""
@@ -173,8 +196,7 @@ class ViewModel:
     @property
     def panes(self) -> list[Pane]:
         """The panes that have content, in the order of Tab."""
-        without = {"range": not self.tests, "search": not self.is_search}
-        return [pane for pane in PANES if not without.get(pane)]
+        return [pane for pane in PANES if pane != "range" or self.tests]
 
 
 def _shares(test: Setting, setting: Setting) -> bool:

@@ -24,7 +24,7 @@ from lrtui.tui.view_model import View
 
 MOST_VIEWS = 200
 """The number of stored views; the oldest are deleted."""
-_OF_RUNS = ("hidden", "pinned", "filter", "pane")
+_OF_RUNS = ("hidden", "pinned", "filter", "pane", "chosen")
 """The fields that only apply to the same runs; a recreated directory has different ones."""
 _Name = Annotated[str, Meta(max_length=200)]
 _Run = Annotated[str, Meta(max_length=40)]
@@ -48,6 +48,7 @@ class Kept(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     pane: Literal[
         "charts", "sensitivity", "search", "output", "settings", "explain", "values", "derived", "journal"
     ] = "charts"  # fmt: skip
+    chosen: bool = False
     charts: Literal[1, 2, 4] = 2
     filter: _Name = ""
 

@@ -26,7 +26,7 @@ def test_the_monitor(snap_compare, monitor, size) -> None:
     assert snap_compare(monitor, terminal_size=size, run_before=picture())
 
 
-def test_below_sixty_columns_the_leaderboard_stands_alone(snap_compare, monitor) -> None:
+def test_below_sixty_columns_there_are_no_panes(snap_compare, monitor) -> None:
     assert snap_compare(monitor, terminal_size=(58, 14), run_before=picture())
 
 
@@ -44,7 +44,7 @@ def test_the_settings_show_what_differs(snap_compare, monitor) -> None:
 
 
 def test_four_charts(snap_compare, monitor) -> None:
-    assert snap_compare(monitor, terminal_size=(200, 60), run_before=picture("4"))
+    assert snap_compare(monitor, terminal_size=(200, 60), run_before=picture("C"))
 
 
 @pytest.mark.parametrize("keys", [("K",), ("q",), ("e",), ("question_mark",)])

@@ -187,11 +187,11 @@ async def test_the_metric_turns_and_comes_back(monitor) -> None:
         await settled(pilot)
         seen = []
         for _ in range(5):
-            seen.append(text_of(monitor).splitlines()[1].split()[1])
+            seen.append(text_of(monitor).splitlines()[2].split()[1])
             await pilot.press("m")
             await settled(pilot)
         assert seen == ["val_acc", "val_loss", "train_loss", "train_acc", "lr"]
-        assert text_of(monitor).splitlines()[1].split()[1] == "val_acc"
+        assert text_of(monitor).splitlines()[2].split()[1] == "val_acc"
 
 
 async def test_y_a_s_and_the_amount_of_smoothing(monitor) -> None:
@@ -199,7 +199,7 @@ async def test_y_a_s_and_the_amount_of_smoothing(monitor) -> None:
         await settled(pilot)
         await pilot.press("y", "a", "s")
         await settled(pilot)
-        assert "smooth 0.6  x=step  y=log" in text_of(monitor).splitlines()[0]
+        assert "smooth 0.6  x step  y log" in text_of(monitor).splitlines()[2]
         await pilot.press("plus")
         assert monitor.model.view.weight > USUAL_WEIGHT
         await pilot.press("0")
@@ -209,7 +209,7 @@ async def test_y_a_s_and_the_amount_of_smoothing(monitor) -> None:
         assert not monitor.model.view.smooth
         await pilot.press("a")
         await settled(pilot)
-        assert "x=time" in text_of(monitor).splitlines()[0]
+        assert "x time" in text_of(monitor).splitlines()[2]
 
 
 async def test_sort_changes_the_order_but_not_the_ranks(monitor) -> None:
@@ -246,18 +246,19 @@ async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monit
         for key, word in (
             ("l", "output"),
             ("enter", "settings"),
+            ("tab", "hardware"),
+            ("tab", "journal"),
             ("tab", "why"),
             ("tab", "values"),
             ("tab", "derived"),
-            ("tab", "journal"),
-            ("tab", "hardware"),
             ("tab", "val_acc by epoch"),
             ("tab", "sensitivity"),
+            ("tab", "search"),
             ("tab", "output"),
         ):
             await pilot.press(key)
             await settled(pilot)
-            assert word in text_of(monitor).splitlines()[1], key
+            assert word in text_of(monitor).splitlines()[2], key
             assert "val_acc@ep" in text_of(monitor)
         await pilot.press("escape")
         await settled(pilot)

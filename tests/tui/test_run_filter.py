@@ -182,7 +182,7 @@ async def test_the_exported_picture_shows_the_charts_that_are_seen(recorded) -> 
         assert pixels(both, themes.DARK.ground) > 800_000
         assert "charts.png" in recorded.model.notice.text
         hidden = recorded.model.view.selected
-        await pilot.press("space", "1")
+        await pilot.press("space", "C", "C")
         await settled(pilot)
         one = await exported(pilot) / "charts.png"
         assert [run for run, mark in marks.items() if not pixels(one, mark.colour)] == [hidden]

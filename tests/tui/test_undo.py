@@ -1,5 +1,8 @@
 """`U` undoes what was done last in this monitor, says what it does, and asks before it ends a run."""
 
+import re
+import threading
+
 import pytest
 
 from lrtui.frontend.undo import NotYet, UndoEntry, Undoing, undoing
@@ -142,6 +145,25 @@ async def test_a_key_that_came_too_early_keeps_the_deed(monitor, sent) -> None:
         assert sent == []
 
 
+async def test_an_action_under_way_is_not_undone_yet(monitor, sent, monkeypatch) -> None:
+    answered = threading.Event()  # set in any case: a thread waits for it
+    answer = ev.Answer(ok=True, answer="killed")
+    monkeypatch.setattr("lrtui.sweep.mailbox.send", lambda *_: answered.wait() and answer)
+    async with monitor.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        try:
+            await pilot.press("K", "y")
+            await pilot.pause()
+            await pilot.press("U")
+            await pilot.pause()
+            assert "your last action is not done yet" in text_of(monitor)
+        finally:
+            answered.set()
+        await settled(pilot)
+        assert len(monitor.deeds) == 1
+        assert monitor.under_way == 0
+
+
 async def test_without_a_deed_there_is_nothing_to_undo(monitor, sent) -> None:
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -163,7 +185,7 @@ def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
         terminal.shows("killed")
         terminal.shows("killed by you")
         steps = lab.told(victim)
-        terminal.shows(f"{victim} ")
+        terminal.until(lambda: re.search(rf"{victim} \S+ is ", terminal.text) is not None)
         terminal.press("U")
         terminal.until(lambda: lab.run(victim).state is State.RUNNING)
         assert lab.run(victim).attempts[-1].resumed_from == 1

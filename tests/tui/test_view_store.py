@@ -45,7 +45,7 @@ async def press(directory: Path, *keys: str) -> Monitor:
 async def test_the_view_comes_back_when_the_same_experiment_is_opened(
     told, sent, state, experiment
 ) -> None:
-    keys = ("m", "y", "s", "+", "a", "o", "O", "4", "j", "space", "p", "S")
+    keys = ("m", "y", "s", "+", "a", "o", "O", "C", "j", "space", "p", "S")
     left = await press(experiment, *keys, "T", *"lig", "enter")
     found = await press(experiment)
     view = found.model.view
@@ -177,10 +177,10 @@ def test_a_real_monitor_remembers_its_view_also_after_a_hang_up(tmp_path) -> Non
     with Terminal(recorded, 80, 24, XDG_STATE_HOME=state) as terminal:
         terminal.shows(HINT)
         terminal.press("y")
-        terminal.shows("y=log")
+        terminal.shows("y log")
         terminal.until(lambda: HINT not in terminal.text)
         terminal.child.terminate()
         terminal.until(lambda: terminal.child.poll() is not None)
     with Terminal(recorded, 80, 24, XDG_STATE_HOME=state) as terminal:
-        terminal.shows("y=log")
+        terminal.shows("y log")
         assert HINT not in terminal.text

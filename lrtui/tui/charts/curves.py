@@ -197,7 +197,8 @@ def _why_empty(model: ViewModel, metric: str) -> str:
         return "reading ..."
     if model.tests and not measured(model):
         return "a range test comes first: t shows its curve"
-    return f"no {clean(metric)} yet"
+    ended = model.snapshot is not None and model.snapshot.sweep.closed is not None
+    return f"no run printed {clean(metric)}" if ended else f"no {clean(metric)} yet"
 
 
 def _ordered(model: ViewModel) -> list[str]:

@@ -4,7 +4,7 @@ To add one that takes turns with the charts: one file here, one line in LARGE, a
 have their place in `lrtui.tui.arrangement`.
 """
 
-from lrtui.tui.panels.alert import Alert
+from lrtui.tui.panels.answer_bar import AnswerBar
 from lrtui.tui.panels.chart import Chart
 from lrtui.tui.panels.derived import Derived
 from lrtui.tui.panels.event_list import Journal
@@ -13,13 +13,14 @@ from lrtui.tui.panels.footer import Keys
 from lrtui.tui.panels.hardware import Hardware
 from lrtui.tui.panels.leaderboard import Leaderboard
 from lrtui.tui.panels.lines import Lines
+from lrtui.tui.panels.message_line import MessageLine
 from lrtui.tui.panels.output import Output
 from lrtui.tui.panels.range_curve import RangeTest
 from lrtui.tui.panels.readout import Values
 from lrtui.tui.panels.search import Search
 from lrtui.tui.panels.sensitivity import Sensitivity
 from lrtui.tui.panels.settings import Settings
-from lrtui.tui.panels.status_line import Status
+from lrtui.tui.panels.tab_row import Tabs
 from lrtui.tui.view_model import Pane
 
 LARGE: dict[Pane, type[Lines]] = {
@@ -36,4 +37,4 @@ LARGE: dict[Pane, type[Lines]] = {
 }
 """What can stand in the place of the charts, and side by side below the leaderboard."""
 
-__all__ = ["LARGE", "Alert", "Chart", "Keys", "Leaderboard", "Lines", "Status"]
+__all__ = ["LARGE", "AnswerBar", "Chart", "Keys", "Leaderboard", "Lines", "MessageLine", "Tabs"]

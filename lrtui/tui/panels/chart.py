@@ -65,4 +65,5 @@ class Chart(ChartPanel):
     def _metric(self, model: ViewModel) -> str:
         plan = model.snapshot.sweep.plan if model.snapshot else None
         objective = plan.metric if plan else ""
-        return metric_for(self.slot, self.shown, metric_names(model), objective, model.view.metric)
+        names = metric_names(model) or ([plan.loss] if plan else [])
+        return metric_for(self.slot, self.shown, names, objective, model.view.metric)

@@ -1,4 +1,4 @@
-"""Why the run under the cursor waits, runs, was pruned or ended: the text of `lrtui explain`."""
+"""Why the run under the cursor waits, runs, was pruned or ended: the text of `lrtui explain`; without a run, why the sweep ended."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ class Explain(Lines):
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         run = model.run
-        if run is None:
-            return [rule("explain", width)]
-        mark = model.mark(run.id)
         lines = sentences(model, width)
         top = max(0, min(model.view.scroll_of("explain"), len(lines) - height + 1))
         below = len(lines) - top - height + 1
-        title = f"{run_name(mark.letter, run.setting.lr)} · why"
+        mark = model.mark(run.id if run else "")
+        title = f"{run_name(mark.letter, run.setting.lr)} · why" if run else "why"
         body = [
             line(ink(f" {text}", TEXT if top + index == 0 else FAINT))
             for index, text in enumerate(lines[top : top + height - 1])
@@ -39,10 +37,13 @@ class Explain(Lines):
 
 
 def sentences(model: ViewModel, width: int) -> list[str]:
-    """Return the explanation, wrapped to the width."""
+    """Return the explanation of the run, or why a sweep without runs ended, wrapped to the width."""
     run, snapshot = model.run, model.snapshot
-    if run is None or snapshot is None:
+    if snapshot is None:
         return []
-    texts = explanation(snapshot.sweep, run, snapshot.directory)
+    closed = snapshot.sweep.closed
+    texts = closed.why.splitlines() if closed else []
+    if run is not None:
+        texts = explanation(snapshot.sweep, run, snapshot.directory)
     room = max(20, width - 2)
     return [part for text in texts for part in textwrap.wrap(text, room, subsequent_indent="  ")]

@@ -11,8 +11,8 @@ from lrtui.frontend.state_style import WARN, style_of
 from lrtui.sweep.state import State
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_short, lr_text, run_name
+from lrtui.tui.panels.answer_bar import state_of
 from lrtui.tui.panels.lines import Lines, rule
-from lrtui.tui.panels.status_line import state_of
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ class Settings(Lines):
 _NAMES = 24
 """The maximum width of names, in cells."""
 
+_OFTEN_UNSET = {"lr_to", "lr_steps", "parent", "from", "checkpoint_from", "parse"}
+"""Settings that are only shown if they say something."""
+
 Row = tuple[str, str, str]
 """(name, value, the leader's value if it differs)"""
 
@@ -66,6 +69,8 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
         return rows
     compare = pages.leader_settings if pages.leader != run.id else {}
     for name, own in pages.settings.items():
+        if name in _OFTEN_UNSET and own in {"", "none", "0", "0.0"}:
+            continue
         value, theirs = _canonical(name, own), _canonical(name, compare.get(name, ""))
         differs = bool(compare) and theirs != value
         rows.append((name, value, theirs or "nothing" if differs else ""))

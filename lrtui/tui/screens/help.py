@@ -1,4 +1,4 @@
-"""The help: every key, from the table of keys."""
+"""The help: every key and every symbol of a state, in two columns where they fit; `/` filters it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from lrtui.tui.panels.lines import Lines
 from lrtui.tui.styled_text import ACCENT, FAINT, RULE, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.segment import Segment
     from textual.app import ComposeResult
     from textual.events import Key
@@ -22,47 +24,62 @@ if TYPE_CHECKING:
 
     from lrtui.tui.view_model import ViewModel
 
-_COLUMN = 58
+_COLUMN = 57
+_STEPS = {"j": 1, "down": 1, "k": -1, "up": -1, "pagedown": 10, "pageup": -10}
+_ENDS = {"g": 0, "home": 0, "G": 10**6, "end": 10**6}
 
 
-def _entries() -> list[list[Segment]]:
-    """Return one line per key under the headings of the groups."""
+def _entries(wanted: str) -> list[list[Segment]]:
+    """Return one line per key or state that contains the text, under the headings of the groups."""
     lines: list[list[Segment]] = []
-    for group, keys in groupby(KEYMAP, key=lambda key: key.group):
-        lines.append([ink(fit(group, _COLUMN), TEXT, bold=True)])
-        lines.extend(
-            [ink(f" {key.shown:>6}  ", ACCENT), ink(fit(key.help, _COLUMN - 9), FAINT)]
-            for key in keys
-        )
-    lines.append([ink(fit("States", _COLUMN), TEXT, bold=True)])
-    lines.extend(
-        [ink(f" {face.symbol:>6}  ", face.colour), ink(fit(face.word, _COLUMN - 9), FAINT)]
-        for face in LOOKS.values()
-    )
+    for group, entries in groupby(_all(), key=lambda entry: entry[0]):
+        found = [e for e in entries if wanted.lower() in f"{group} {e[1]} {e[3]}".lower()]
+        if found:
+            lines.append([ink(fit(group, _COLUMN), TEXT, bold=True)])
+        lines += [
+            [ink(f" {symbol:>6}  ", colour), ink(fit(text, _COLUMN - 9), FAINT)]
+            for _, symbol, colour, text in found
+        ]
     return lines
+
+
+def _all() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (group, key or symbol, its colour, what it does or means)."""
+    for key in KEYMAP:
+        yield key.group, key.shown, ACCENT, key.help
+    for face in LOOKS.values():
+        yield "States", face.symbol, face.colour, face.word
 
 
 class Sheet(Lines):
     """The keys, in as many columns as fit."""
 
     top = 0
+    filter: str | None = None
+    """What was typed after `/`; None while letters scroll."""
 
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
-        entries = _entries()
+        entries = _entries(self.filter or "")
         columns = max(1, width // _COLUMN)
         rows = -(-len(entries) // columns)
-        self.top = max(0, min(self.top, rows - (height - 1)))
+        body = height - 1
+        self.top = max(0, min(self.top, rows - body))
         strips = []
-        for row in range(self.top, min(rows, self.top + height - 1)):
+        for row in range(self.top, min(rows, self.top + body)):
             cells = [entries[i] for i in range(row, len(entries), rows)]
             strips.append(line(*(segment for cell in cells for segment in cell)))
-        more = "   j k: more" if rows > height - 1 else ""
-        return [*strips, line(ink(f" Esc: back{more}", RULE))]
+        if not entries:
+            strips = [line(ink(" no key matches", FAINT))]
+        strips += [line(ink(" "))] * (body - len(strips))
+        if self.filter is not None:
+            return [*strips, line(ink(f" /{self.filter}_", TEXT), ink("  Esc: all keys", RULE))]
+        more = "j k: more   " if rows > body else ""
+        return [*strips, line(ink(f" {more}/: find   Esc: back", RULE))]
 
 
 class Help(ModalScreen[None]):
-    """The help screen; any key that does not scroll closes it."""
+    """The help screen; Esc, `?` and `q` close it."""
 
     @override
     def compose(self) -> ComposeResult:
@@ -79,20 +96,34 @@ class Help(ModalScreen[None]):
 
     def _fit(self) -> None:
         width, height = self.app.size
-        columns = max(1, (width - 6) // _COLUMN)
-        rows = -(-len(_entries()) // columns)
+        columns = max(1, (width - 4) // _COLUMN)
+        rows = -(-len(_entries("")) // columns)
         sheet = self.query_one("#sheet", Sheet)
-        sheet.styles.width = min(columns * _COLUMN, max(10, width - 6))
-        sheet.styles.height = min(rows + 1, max(2, height - 4))
+        sheet.styles.width = min(columns * _COLUMN, max(10, width - 4))
+        sheet.styles.height = min(rows + 1, max(2, height - 2))
 
     def on_key(self, event: Key) -> None:
-        """Scroll or close."""
+        """Scroll, filter, or close."""
         event.stop()
         event.prevent_default()
         sheet = self.query_one("#sheet", Sheet)
-        step = {"j": 1, "down": 1, "k": -1, "up": -1, "pagedown": 10, "pageup": -10}.get(event.key)
-        if step is None:
+        if event.key in _STEPS and (sheet.filter is None or len(event.key) > 1):
+            sheet.top = max(0, sheet.top + _STEPS[event.key])
+        elif sheet.filter is not None:
+            sheet.top, sheet.filter = 0, _typed(sheet.filter, event)
+        elif event.key in _ENDS:
+            sheet.top = _ENDS[event.key]
+        elif event.key == "slash":
+            sheet.filter = ""
+        elif event.key in {"escape", "q", "question_mark"}:
             self.dismiss(None)
-            return
-        sheet.top = max(0, sheet.top + step)
         sheet.redraw()
+
+
+def _typed(text: str, event: Key) -> str | None:
+    """Return the filter after a key; None when it is given up."""
+    if event.key == "escape" or (event.key == "backspace" and not text):
+        return None
+    if event.key == "backspace":
+        return text[:-1]
+    return text + (event.character or "") if event.is_printable else text

@@ -1,4 +1,4 @@
-"""One line: the answer to the last command, else the latest problem, else the verdict."""
+"""The message line: what became of the last key, else the latest problem, else the latest event."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from lrtui.frontend.state_style import BAD, OK, WARN, style_of
+from lrtui.frontend.state_style import BAD, WARN, style_of
 from lrtui.sweep.state import State
-from lrtui.text.format import amount_short, clock_time, lr_rounded, lr_text, run_name
+from lrtui.text.format import amount_short, clock_time, lr_rounded, run_name
 from lrtui.tui.panels.lines import Lines
-from lrtui.tui.search_text import headline
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 
-class Alert(Lines):
+class MessageLine(Lines):
     """One row."""
 
     @override
@@ -41,14 +40,10 @@ def message(model: ViewModel) -> tuple[str, str, str]:
     sweep = snapshot.sweep
     if snapshot.problem:
         return ("!", snapshot.problem, BAD)
-    if sweep.verdict and sweep.closed is not None:
-        return ("✓", " ".join(verdict_words(model)), OK)
     if snapshot.supervisor == "silent" and sweep.closed is None and not snapshot.view_only:
         return ("!", _silence(snapshot), BAD)
-    if sweep.brake:
+    if sweep.brake and sweep.closed is None:
         return ("!", f"launching is paused: {sweep.brake}", WARN)
-    if sweep.closed is not None:
-        return ("·", f"the sweep has ended: {sweep.closed.why}", FAINT)
     if snapshot.view_only:
         return ("·", f"view only: {snapshot.view_only}", WARN)
     if snapshot.journal_bad:
@@ -61,20 +56,8 @@ def _silence(snapshot: Snapshot) -> str:
     return f"no supervisor since {since}: runs continue, none starts; lrtui doctor {snapshot.directory} says why"
 
 
-def verdict_words(model: ViewModel) -> list[str]:
-    """Return the verdict: the LR and its reasons."""
-    verdict = model.snapshot.sweep.verdict if model.snapshot else None
-    if verdict is None:
-        return []
-    head = f"use lr = {lr_text(verdict.lr)};" if verdict.lr is not None else "no answer:"
-    found = model.verdicts.overall
-    if found is not None and found.lr is not None and found.lr == verdict.lr:
-        head = f"{headline(model)};"
-    return [head, "; ".join(verdict.why)]
-
-
 def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, str]]]:
-    """Return the last step of the search, with the verdict so far."""
+    """Return the last steps of the search."""
     steps: list[tuple[float, str]] = [
         (tested.at, f"range test: {tested.why or f'valley {lr_rounded(tested.valley)}'}")
         for tested in list(sweep.ranges.values())[-1:]
@@ -86,13 +69,6 @@ def _steps(model: ViewModel, sweep: Sweep) -> list[tuple[float, tuple[str, str, 
         steps.append(
             (rung.at, f"{unit} {amount_short(rung.level)}: {letters} continue ({rung.why})")
         )
-    finished = [r.ending.at for r in sweep.trained() if r.ending and r.ending.kind == "finished"]
-    so_far = headline(model)
-    if so_far and finished:
-        steps.append((max(finished), so_far))
-    elif so_far and steps:
-        at, text = steps[-1]
-        steps[-1] = (at, f"{so_far}; {text}")
     return [(at, ("·", text, TEXT)) for at, text in steps]
 
 
@@ -105,6 +81,8 @@ def _latest(model: ViewModel) -> tuple[str, str, str]:
     for warned in sweep.warnings[-1:]:
         name = f"{model.mark(warned.run).letter}: " if warned.run else ""
         found.append((warned.at, ("!", name + warned.text, WARN)))
+    if sweep.closed is not None:
+        return found[0][1] if found else (" ", "", FAINT)
     found += _steps(model, sweep)
     for each in sweep.runs.values():
         name = run_name(model.mark(each.id).letter, each.setting.lr)

@@ -1,0 +1,192 @@
+"""The frame of the monitor: the answer bar, the tabs, the footer, the help and the list of actions."""
+
+import pytest
+
+from lrtui.sweep import events as ev
+from lrtui.tui.arrangement import arrange, pane_of_phase
+from lrtui.tui.panels.answer_bar import AnswerBar
+from lrtui.tui.panels.footer import Keys
+from lrtui.tui.panels.tab_row import Tabs, tabs
+from lrtui.tui.verdict_view import judge
+from lrtui.tui.view_model import TABS, Notice, View, ViewModel
+from tests.tui import recordings
+from tests.tui.conftest import settled, text_of
+
+WIDTHS = range(20, 241)
+
+
+def model(events: list[ev.AnyEvent], steps: int = 100, **changes: object) -> ViewModel:
+    snapshot = recordings.search_snapshot(events, steps)
+    shown = View(selected=next((s.runs[0] for s in snapshot.standings), ""))
+    return ViewModel(snapshot, shown, verdicts=judge(snapshot.sweep), **changes)
+
+
+def failed(why: str = "it ended without one metric line") -> list[ev.AnyEvent]:
+    events = [ev.SweepOpened(plan=recordings.plan(), host="box")]
+    for run, lr in (("r01", 1e-3), ("r02", 1e-2)):
+        events.append(ev.RunQueued(run=run, setting=ev.Setting(lr=lr), seed=1, until=30.0))
+        events += recordings._launched(run, 1, 30.0)
+        events.append(ev.RunEnded(run=run, attempt=1, kind="failed", why=why, code=1))
+    said = ev.VerdictReached(lr=None, why=("no learning rate was trained to epoch 30",))
+    return recordings._numbered([*events, said, ev.SweepClosed(code=1, why="2 of 2 runs failed")])
+
+
+ENDED = recordings.search(whole=True)
+STOPPED = recordings._numbered([
+    *recordings.search(), ev.VerdictReached(lr=None), ev.SweepClosed(code=4, why="stopped by you")
+])  # fmt: skip
+
+
+def bar(shown: ViewModel, width: int, height: int = 1) -> list[str]:
+    return [strip.text for strip in AnswerBar().draw(shown, width, height)]
+
+
+def footer(shown: ViewModel, width: int = 160) -> str:
+    return Keys().draw(shown, width, 1)[0].text
+
+
+def test_an_ended_sweep_says_its_answer_first_and_its_reason_below() -> None:
+    answer, reason = bar(model(ENDED), 160, 2)
+    assert "✔ USE LR 3e-03   val_acc 0.6200   90 % range 1.4e-03 – 8.0e-03" in answer  # noqa: RUF001
+    assert "of a grid" in answer
+    assert answer.rstrip()[-11:-5] == "ended "
+    assert reason.startswith(" 2 seeds")
+    for width in WIDTHS:
+        (line,) = bar(model(ENDED), width)
+        assert len(line) <= width
+        assert "USE LR 3e-03" in line
+        assert line.count("1.4e-03") == line.count("8.0e-03"), "no number is cut"
+
+
+def test_a_search_says_its_rung_and_what_is_best_so_far() -> None:
+    line = bar(model(recordings.search()), 160)[0]
+    assert "rung 2 of 3, to epoch 12" in line
+    assert "so far 3e-03" in line
+    assert "USE LR" not in line
+
+
+def test_a_range_test_says_its_progress() -> None:
+    assert "range test 40/100" in bar(model(recordings.range_testing(), 40), 60)[0]
+
+
+@pytest.mark.parametrize("events", [failed(), STOPPED])
+def test_a_sweep_without_an_answer_never_has_a_tick(events: list[ev.AnyEvent]) -> None:
+    for width in WIDTHS:
+        line = bar(model(events), width)[0]
+        assert line.lstrip().removeprefix("cifar100").lstrip().startswith("✖ NO ANSWER")
+        assert "✔" not in line
+
+
+def test_a_failed_sweep_says_why_and_the_next_keys() -> None:
+    line = bar(model(failed()), 120)[0]
+    said = "2 of 2 runs failed: it ended without one metric line   l output   Ctrl-R retry failed"
+    assert said in line
+    assert "l output" in bar(model(failed("x" * 500)), 60)[0]
+    assert "Ctrl-R" not in bar(model(failed(), view_only="a copy"), 120)[0]
+
+
+def test_learning_rates_that_cannot_be_told_apart_are_an_answer() -> None:
+    same = ev.VerdictReached(lr=None, equal=(1e-3, 1e-2))
+    closed = ev.SweepClosed(code=0, why="7 of 7 runs finished")
+    line = bar(model(recordings._numbered([*recordings.search(), same, closed])), 120)[0]
+    assert "✔ 1.0e-03 – 1.0e-02 cannot be told apart" in line  # noqa: RUF001
+
+
+def test_no_message_replaces_the_answer() -> None:
+    shown = model(ENDED, notice=Notice("written: view.png"))
+    assert bar(shown, 120) == bar(model(ENDED), 120)
+
+
+@pytest.mark.parametrize(
+    ("events", "pane"),
+    [
+        (recordings.range_testing(), "range"),
+        (recordings.search(), "charts"),
+        (ENDED, "sensitivity"),
+        (STOPPED, "charts"),
+        (failed(), "charts"),
+        (recordings._numbered([*failed()[:1], ev.SweepClosed(code=5, why="no data")]), "explain"),
+    ],
+)
+def test_the_large_area_follows_the_phase(events: list[ev.AnyEvent], pane: str) -> None:
+    assert pane_of_phase(model(events)) == pane
+
+
+async def test_the_reason_of_a_sweep_without_runs_is_shown_in_full(monitor, told) -> None:
+    why = "the data set is missing:\ncopy it to data/cifar100\nand start again " + "x " * 60
+    told.snapshot = recordings.snapshot(
+        recordings._numbered([*failed()[:1], ev.SweepClosed(code=5, why=why)]), supervisor="none"
+    )
+    async with monitor.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        lines = [line.strip() for line in text_of(monitor).splitlines()]
+        assert {"the data set is missing:", "copy it to data/cifar100"} <= set(lines)
+        assert sum(line.count("x ") + line.endswith("x") for line in lines[3:12]) == 60
+
+
+async def test_a_chosen_tab_stays_when_the_sweep_ends(monitor, told) -> None:
+    told.snapshot = recordings.search_snapshot()
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        for number, pane in enumerate(TABS, 1):
+            await pilot.press(str(number))
+            assert monitor.model.view.pane == pane
+        told.snapshot = recordings.search_snapshot(ENDED)
+        monitor._reader.start()
+        await settled(pilot)
+        assert monitor.model.view.pane == "journal"
+
+
+async def test_a_click_on_a_tab_shows_it(monitor) -> None:
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await pilot.click(Tabs, offset=(text_of(monitor).splitlines()[2].index("Output"), 0))
+        assert monitor.model.view.pane == "output"
+
+
+@pytest.mark.parametrize("pane", ["charts", "journal", "explain"])
+def test_the_tabs_fit_from_sixty_columns_on(pane) -> None:
+    shown = ViewModel(view=View(pane=pane))
+    for width in range(60, 241):
+        assert sum(len(text) for _, text in tabs(shown, width)) <= width
+
+
+def test_keys_that_can_do_nothing_are_faint_or_absent() -> None:
+    ended, running = model(ENDED), model(recordings.search())
+    assert "Ctrl-R" not in footer(ended)
+    assert "Ctrl-R retry failed" in footer(model(failed()))
+    for shown, bold in ((running, True), (ended, False)):
+        kill = next(s for s in Keys().draw(shown, 160, 1)[0] if s.text == "K")
+        assert kill.style.bold == bold
+    assert footer(running).index("next run") < footer(running).index("K kill")
+
+
+@pytest.mark.parametrize("size", [(20, 5), (20, 3), (60, 16), (80, 24), (120, 36), (240, 70)])
+def test_the_rows_of_the_panels_fill_the_screen(size: tuple[int, int]) -> None:
+    at = arrange(*size, 8, 2)
+    rows = (at.answer, at.tabs, at.main, at.leaderboard, at.below, at.message, at.keys)
+    assert sum(rows) == size[1]
+    assert at.answer >= 1
+
+
+async def test_the_help_is_searched_and_closed_by_its_keys_only(monitor) -> None:
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark", "G", "end", "x", "slash", *"freeze")
+        await pilot.pause()
+        assert "Freeze the run in memory" in text_of(monitor)
+        assert "Kill the run" not in text_of(monitor)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(monitor.screen_stack) == 2
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(monitor.screen_stack) == 1
+
+
+async def test_an_action_is_chosen_from_a_list(monitor) -> None:
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+p", *"hardware", "enter")
+        await settled(pilot)
+        assert monitor.model.view.pane == "hardware"
