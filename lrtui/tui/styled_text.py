@@ -15,6 +15,8 @@ from textual.strip import Strip
 from lrtui.text.clean import clean
 
 TEXT, FAINT, RULE, ACCENT = "#d0d7de", "#8b98a5", "#4b5560", "#79c0ff"
+HIGHLIGHT = "#243040"
+"""The background of the line under a list's cursor."""
 
 
 @lru_cache(maxsize=512)

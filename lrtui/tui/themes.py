@@ -70,6 +70,7 @@ LIGHT = Theme(
         styled_text.FAINT: "#59636e",
         styled_text.RULE: "#a8b1bb",
         styled_text.ACCENT: "#0550ae",
+        styled_text.HIGHLIGHT: "#dde5ee",
         state_style.OK: "#116329",
         state_style.GO: "#000000",
         state_style.WARN: "#8a4600",
@@ -88,6 +89,7 @@ CONTRAST = Theme(
         styled_text.FAINT: "#dcdcdc",
         styled_text.RULE: "#a0a0a0",
         styled_text.ACCENT: "#66d9ff",
+        styled_text.HIGHLIGHT: "#2c2c2c",
         state_style.OK: "#6cff8d",
         state_style.GO: "#ffffff",
         state_style.WARN: "#ffe14d",
@@ -110,8 +112,9 @@ def worn(strip: Strip, name: str) -> Strip:
 
 @lru_cache(maxsize=1024)
 def _style(style: Style, name: str) -> Style:
-    colour = _hex(style.color)
-    return style + Style(color=THEMES[name].colour(colour)) if colour else style
+    ink, back = (_hex(colour) for colour in (style.color, style.bgcolor))
+    known = THEMES[name].colour
+    return style + Style(color=known(ink) if ink else None, bgcolor=known(back) if back else None)
 
 
 def _hex(colour: Color | None) -> str:

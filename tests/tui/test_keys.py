@@ -259,7 +259,7 @@ async def test_output_and_settings_replace_the_chart_never_the_leaderboard(monit
             await pilot.press(key)
             await settled(pilot)
             assert word in text_of(monitor).splitlines()[2], key
-            assert "val_acc@ep" in text_of(monitor)
+            assert "#  run    lr        state" in text_of(monitor)
         await pilot.press("escape")
         await settled(pilot)
         assert "val_acc by epoch" in text_of(monitor)

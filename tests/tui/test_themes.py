@@ -112,7 +112,10 @@ async def test_the_theme_is_chosen_from_a_list_and_worn_by_everything(monitor) -
         used = set()
         for strip in monitor.screen._compositor.render_strips():
             for _, style, _ in strip:
-                assert style.bgcolor.triplet.hex == light.ground
+                assert style.bgcolor.triplet.hex in {
+                    light.ground,
+                    light.colour(styled_text.HIGHLIGHT),
+                }
                 used.add(style.color.triplet.hex)
         assert not used & (dark - set(light.colours.values()))
         assert {

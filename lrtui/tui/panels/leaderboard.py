@@ -1,25 +1,28 @@
 """The leaderboard: standings as `lrtui.analysis.ranking` orders them; values at unequal lengths are never compared.
 
-The column of the metric holds the value that ranks and where it was measured; `now` is the latest one, faint, since it may
-stand at another length.
+The column of the metric holds the value that ranks; `now` is the latest one, faint, since it may be measured at another length. ★ is
+the setting that the verdict names.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from rich.segment import Segment
 from typing_extensions import override
 
 from lrtui.frontend.run_filter import matches
+from lrtui.frontend.state_style import OK
+from lrtui.text.clean import clean
 from lrtui.text.format import run_name
 from lrtui.tui.columns import Row, columns_for, spread
 from lrtui.tui.panels.lines import Lines
-from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
+from lrtui.tui.styled_text import FAINT, HIGHLIGHT, TEXT, fit, ink, line, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.segment import Segment
     from textual.strip import Strip
 
     from lrtui.analysis.ranking import Standing
@@ -81,10 +84,10 @@ class Leaderboard(Lines):
             if model.tests:
                 waiting = "no runs yet: the range test runs first (t: curve)"
             return [line(ink(f" {waiting}", FAINT))]
-        columns = columns_for(rows, width)
+        columns = columns_for(model, rows, width)
         widths = spread(columns, width)
         head = "  ".join(
-            fit(column.title(model), size, right=column.right)
+            fit(column.title, size, right=column.right)
             for column, size in zip(columns, widths, strict=True)
         )
         body = height - 1
@@ -101,7 +104,7 @@ class Leaderboard(Lines):
                 for column, size in zip(columns, widths, strict=True)
                 for text, colour in (column.cell(row),)
             ]
-            strips.append(_line(cells, cursor=index == cursor, faint=row.hidden))
+            strips.append(_line(cells, row, width, cursor=index == cursor))
         return strips
 
     def _trend(self, model: ViewModel, run: str) -> str:
@@ -117,21 +120,22 @@ class Leaderboard(Lines):
         return text
 
 
+_DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
+"""The bits of a braille cell's two columns, from the bottom."""
+
+
 def spark(values: Sequence[float], cells: int) -> str:
-    """Return the values as `cells` bars; a blank for a value that is not finite."""
-    if not len(values):
-        return ""
-    count = min(cells, len(values))
+    """Return the values as a line of dots, two to a cell; no dot for a value that is not finite."""
+    count = min(2 * cells, len(values))
     picked = [values[(len(values) - 1) * i // max(1, count - 1)] for i in range(count)]
-    finite = [v for v in picked if v - v == 0]
-    if not finite:
-        return " " * count
-    low, high = min(finite), max(finite)
+    finite = [v for v in picked if math.isfinite(v)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
     span = (high / 2 - low / 2) or 1.0
-    return "".join(
-        "▁▂▃▄▅▆▇█"[min(7, int((v / 2 - low / 2) / span * 7.999))] if v - v == 0 else " "
-        for v in picked
-    )
+    heights = [int((v / 2 - low / 2) / span * 3.999) if math.isfinite(v) else None for v in picked]
+    bits = [0] * ((count + 1) // 2)
+    for place, height in enumerate(heights):
+        bits[place // 2] |= 0 if height is None else _DOTS[place % 2][height]
+    return "".join(chr(0x2800 + each) if each else " " for each in bits)
 
 
 def _window(first: int, cursor: int, body: int, rows: int) -> int:
@@ -147,13 +151,16 @@ def _more(head: str, first: int, body: int, rows: int, width: int) -> str:
     return fit(head, width - len(note) - 1) + " " + note if note else fit(head, width)
 
 
-def _line(cells: list[tuple[str, str]], *, cursor: bool, faint: bool) -> Strip:
-    segments: list[Segment] = [ink("▌" if cursor else " ", TEXT, bold=True)]
+def _line(cells: list[tuple[str, str]], row: Row, width: int, *, cursor: bool) -> Strip:
+    back = HIGHLIGHT if cursor else ""
+    sign = "★" if row.recommended else "▌" if cursor else " "
+    segments = [Segment(sign, style(OK if row.recommended else TEXT, bold=True, back=back))]
     for index, (text, own) in enumerate(cells):
         gap = "  " if index else ""
-        colour = FAINT if faint and index > 1 else own
-        segments.append(ink(gap + text, colour, reverse=cursor and index < 2, bold=cursor))
-    return line(*segments)
+        colour = FAINT if row.hidden and index > 1 else own
+        mark = style(colour, bold=cursor, reverse=cursor and index < 2, back=back)
+        segments.append(Segment(clean(gap + text), mark))
+    return line(*segments).adjust_cell_length(width, style(TEXT, back=back))
 
 
 def shown_run(model: ViewModel, standing: Standing) -> str:
