@@ -7,8 +7,10 @@ is drawn by a separate process, to keep matplotlib out of the monitor (`lrtui/re
 from __future__ import annotations
 
 import csv
+import html
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from rich.cells import cell_len
 
 from lrtui.sweep.files import write_atomic
 from lrtui.text.clean import clean
@@ -35,6 +38,12 @@ _COLUMNS = ("rank", "runs", "lr", "optimizer", "schedule", "values", "state", "l
 DRAW_SECONDS = 60.0
 """Timeout of the drawing, which usually takes one or two seconds."""
 _MEASURED = ("value", "value_at", "se", "best", "best_at", "val_loss", "latest", "why")
+
+
+_TEXT = re.compile(
+    r'<text ([^>]*?)x="([\d.]+)"([^>]*?) textLength="([\d.]+)"([^>]*)>([^<]*)</text>'
+)
+_WORD = re.compile(r"[\u2800-\u28ff]|[^\s\xa0\u2800-\u28ff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +77,28 @@ def write(
     folder = _folder(directory)
     text, svg = screen
     write_atomic(folder / "screen.txt", text.encode())
-    write_atomic(folder / "screen.svg", svg.encode())
+    write_atomic(folder / "screen.svg", placed(svg).encode())
     write_atomic(folder / "runs.csv", table(model).encode())
     png, missing = _drawn(model, pictures, theme) if pictures else (b"", "there is no chart")
     if png:
         write_atomic(folder / "charts.png", png)
     return Written(folder, missing)
+
+
+def placed(svg: str) -> str:
+    """Return the SVG of a screen with a place for each word and each braille cell: few programs but browsers obey `textLength`."""
+
+    def words(text: re.Match[str]) -> str:
+        before, x, between, length, after, content = text.groups()
+        content = html.unescape(content)
+        cell = float(length) / max(1, cell_len(content))
+        return "".join(
+            f'<text {before}x="{float(x) + cell * cell_len(content[: word.start()]):.1f}"{between} '
+            f'textLength="{cell * cell_len(word[0]):.1f}"{after}>{html.escape(word[0])}</text>'
+            for word in _WORD.finditer(content)
+        )
+
+    return _TEXT.sub(words, svg)
 
 
 def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple[bytes, str]:

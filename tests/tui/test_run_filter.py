@@ -10,6 +10,7 @@ from lrtui.frontend.run_filter import matcher
 from lrtui.tui import themes
 from lrtui.tui.app import Monitor
 from lrtui.tui.charts.curves import absent
+from lrtui.tui.export import placed
 from lrtui.tui.panels.leaderboard import ordered
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
@@ -239,3 +240,13 @@ async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:
         await pilot.press("slash", *"absent", "enter")
         await settled(pilot)
         assert "not found" in text_of(recorded)
+
+
+def test_each_word_of_an_exported_screen_has_its_place():
+    text = '<text class="r1" x="12.2" y="20" textLength="122" clip-path="url(#l)">&#160;&lt;a&#160;&#160;b&#160;漢⣿</text>'
+    assert placed(text) == "".join(
+        f'<text class="r1" x="{x}" y="20" textLength="{length}" clip-path="url(#l)">{word}</text>'
+        for x, length, word in (
+            (24.4, 24.4, "&lt;a"), (73.2, 12.2, "b"), (97.6, 24.4, "漢"), (122.0, 12.2, "⣿")
+        )
+    )  # fmt: skip
