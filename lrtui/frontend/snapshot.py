@@ -364,7 +364,7 @@ class _RunReader:
     def _log(self, run: Run, attempt: int) -> MetricLog:
         root = self._layout.attempt(run.folder, attempt)
         reading = Reading.of(self._plan, range_test=run.is_range_test)
-        return MetricLog(root, reading, run.attempts[attempt - 1].until)
+        return MetricLog(root, reading, run.attempts[attempt - 1].until, by_column=True)
 
     def _offset(self) -> int:
         return sum(log.offset for _, log in self._logs)

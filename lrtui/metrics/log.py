@@ -47,8 +47,15 @@ _exit = msgspec.json.Decoder(_Exit)
 class MetricLog:
     """Follows the metric lines of one attempt, wherever its worker put them."""
 
-    def __init__(self, attempt_dir: Path, reading: Reading, until: float = math.inf) -> None:
-        """Follow the attempt in a directory, which was started to train for `until`."""
+    def __init__(
+        self,
+        attempt_dir: Path,
+        reading: Reading,
+        until: float = math.inf,
+        *,
+        by_column: bool = False,
+    ) -> None:
+        """Follow the attempt in a directory, which was started to train for `until`; `by_column` is for users of `read`."""
         files = AttemptLayout(attempt_dir)
         self._exit = files.exit
         self._until = min(until, reading.horizon)
@@ -57,7 +64,7 @@ class MetricLog:
         self._metrics = Tail(files.metrics)
         self._output = Tail(files.output)
         self._printed = Tail(files.printed)
-        self.capture = Capture(reading)
+        self.capture = Capture(reading, by_column=by_column)
         self._last_saved = (0, 0)
         """(offset, bytes) of the last line taken from printed.jsonl."""
         self._passed_hole = False

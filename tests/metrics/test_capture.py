@@ -402,11 +402,12 @@ ODD = [
 
 @pytest.mark.parametrize("lines", ODD)
 @pytest.mark.parametrize("stream", ["metric_lines", "text"])
-def test_a_block_is_read_as_its_lines_are(lines, stream):
+@pytest.mark.parametrize("by_column", [False, True])
+def test_a_block_is_read_as_its_lines_are(lines, stream, by_column):
     """Blocks of plain lines are decoded in one call; nothing else may look like one."""
     taken = []
     for blocks in ([lines], [line + b"\n" for line in lines.split(b"\n")[:-1]]):
-        capture, found = Capture(STEPS), []
+        capture, found = Capture(STEPS, by_column=by_column), []
         for block in [b'{"step":1,"loss":1,"time":0.1}\n' * 2, *blocks]:
             getattr(capture, stream)(block, found)
         taken.append((sorted_names(found), sorted_state(capture)))
@@ -468,19 +469,20 @@ def test_columns_say_what_the_lines_say(lines):
     """What is decoded by column is what the same lines give when each of them is taken by itself."""
     text = "".join([*lines, "\n" * (not lines or not lines[-1].endswith("\n"))]).encode()
     taken = []
-    for by_column in (True, False):
-        capture, found = Capture(STEPS), []
+    for by_column, at_once in ((True, True), (False, True), (False, False)):
+        capture, found = Capture(STEPS, by_column=by_column), []
         capture.metric_lines(b'{"step":1,"loss":1,"time":0.1,"acc":1,"val loss":1}\n', found)
         with pytest.MonkeyPatch.context() as patch:
-            if not by_column:
+            if not at_once:
                 patch.setattr(capture, "_plain_lines", lambda *_: False)
             bad = capture.metric_lines(text, found)
         taken.append((sorted_names(found), bad, sorted_state(capture)))
-    assert repr(taken[0]) == repr(taken[1])
+    assert repr(taken[0]) == repr(taken[1]) == repr(taken[2])
 
 
-def test_plain_blocks_are_decoded_in_one_call(monkeypatch):
-    capture, found = Capture(STEPS), []
+@pytest.mark.parametrize("by_column", [False, True])
+def test_plain_blocks_are_decoded_in_one_call(monkeypatch, by_column):
+    capture, found = Capture(STEPS, by_column=by_column), []
     capture.metric_lines(b'{"step":1,"loss":1,"time":0.1}\n', found)
     monkeypatch.setattr(capture, "_lines", None)
     block = b"".join(b'{"step":%d,"loss":0.5,"time":%d}\n' % (n, n) for n in range(2, 90))

@@ -10,7 +10,7 @@ import functools
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -57,12 +57,21 @@ class _Stream:
         self.positions = Positions(reading)
         self.latest: deque[Measurement] = deque(maxlen=_KEPT)
 
+    def took(self, levels: list[float]) -> bool:
+        """Note where consecutive lines lie; return False, having noted nothing, unless all lie at plain positions."""
+        if None in levels or not (min(levels) > 0.0 and max(levels) <= self.positions.limit):
+            return False
+        self.positions.came_to(levels[-1], max(levels))
+        return True
+
 
 class Capture:
     """What one attempt measured."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, *, by_column: bool = False) -> None:
+        """Read as `reading` says; `by_column` where columns are wanted: single measurements are quicker made line by line."""
         self._reading = reading
+        self._by_column = by_column
         self._unit = reading.unit
         self._patterns = Patterns(reading.parse)
         self._metrics = _Stream(reading)
@@ -134,19 +143,39 @@ class Capture:
     def _plain_lines(self, block: bytes, stream: _Stream, found: list[Found]) -> bool:
         """Append what lines measured that are objects of known names at plain positions; return False if any is not.
 
-        Nearly every block is such: its lines are decoded in one call, 0.5 us a line of five fields instead of 1.8.
+        Nearly every block is such: its lines are decoded in one call.
         """
-        positions = stream.positions
-        names = (*(axis for axis in AXES if axis in self._known), *self._names)
-        if block[:1] != b"{" or not self._is_quick(positions) or self._unit not in names:
+        if block[:1] != b"{" or not self._is_quick(stream.positions):
             return False
-        columns = _by_column(block, names)
+        if self._by_column:
+            return self._plain_columns(block, stream, found)
+        try:
+            lines = _numbers.decode_lines(block)
+        except (ValueError, RecursionError):
+            return False
+        known = self._known
+        one_each = block.count(b"\n") == block.count(b"\n{") + 1 == len(lines)
+        levels = [fields.get(self._unit, 0.0) for fields in lines]
+        if not (one_each and all(map(known.issuperset, lines)) and stream.took(levels)):
+            return False
+        axes = (
+            [fields.pop(axis, None) for fields in lines] if axis in known else repeat(None)
+            for axis in AXES
+        )
+        measured = list(map(Measurement, levels, *axes, lines))
+        stream.latest.extend(measured[-_KEPT:])
+        found += measured
+        return True
+
+    def _plain_columns(self, block: bytes, stream: _Stream, found: list[Found]) -> bool:
+        """Do so by column, in 0.5 us a line of five fields instead of 1.4."""
+        names = (*(axis for axis in AXES if axis in self._known), *self._names)
+        columns = _by_column(block, names) if self._unit in names else None
         if columns is None:
             return False
         levels = columns[self._unit]
-        if None in levels or not (min(levels) > 0.0 and max(levels) <= positions.limit):
+        if not stream.took(levels):
             return False
-        positions.came_to(levels[-1], max(levels))
         axes = {axis: columns.pop(axis) for axis in AXES if axis in columns}
         measured = Columns(levels, axes, columns)
         stream.latest.extend(measured.part(max(0, len(levels) - _KEPT), len(levels)))
