@@ -129,6 +129,18 @@ def test_ticks_of_time_stand_at_whole_minutes_hours_and_days(end: float, labels:
     assert " ".join(tick.label for tick in axes.time_ticks(Limits(0, end), 6)) == labels
 
 
+def test_the_beginning_of_a_long_run_fills_the_chart() -> None:
+    assert [axes.begun(160, furthest) for furthest in (160, 81, 80, 3, 0.0)] == [
+        160,
+        160,
+        80,
+        5,
+        160,
+    ]
+    assert axes.begun(1e6, 1e-9) == 1e6 / 1024
+    assert axes.begun(1.0, math.nan) == 1.0
+
+
 def test_ticks_are_few_and_round() -> None:
     assert [t.label for t in axes.ticks(Limits(0, 30), 7)] == [
         "0",

@@ -67,6 +67,14 @@ def _above(value: float, steps: tuple[float, ...]) -> float:
     return min((base + step for step in steps if base + step >= value - 1e-9), default=base + 1.0)
 
 
+def begun(end: float, furthest: float) -> float:
+    """Return an axis' end while the data come to `furthest` of it: a half, a quarter, ... so that they fill at least half of the axis."""
+    least = end / 1024
+    while end / 2 >= furthest > 0.0 and end > least:
+        end /= 2
+    return end
+
+
 def reach(value: float, before: float | None = None) -> float:
     """Return a round number of at least `value`, for an axis that begins at 0; `before` is kept while it fits."""
     if not math.isfinite(value) or value <= 0:

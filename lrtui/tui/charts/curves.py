@@ -180,6 +180,8 @@ def picture(
     y_ticks = (axes.log_ticks if log else axes.ticks)(ys, max(4, rows // 3))
     unit = plan.unit if axis == "level" else axis
     title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
+    if axis == "level" and _window(model) is None and xs.high < plan.horizon:
+        title += f", of {amount_short(plan.horizon)}"
     note = "" if curves else _why_empty(model, metric)
     cursor = None if view.cursor is None else view.cursor * end
     legend = _legend(model)
@@ -361,7 +363,7 @@ def _x_end(model: ViewModel, axis: Axis, curves: Iterable[Curve], framing: Frami
         return 1.0
     furthest = max((s.level for s in measured(model).values()), default=0.0)
     if axis == "level":
-        return max(plan.horizon, furthest) or 1.0
+        return axes.begun(max(plan.horizon, furthest) or 1.0, furthest)
     end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)
     planned = end * plan.horizon / furthest if furthest > 0 else end
     framing.x[axis] = axes.reach(max(end, min(planned, 100 * end)), framing.x.get(axis))
