@@ -40,10 +40,21 @@ def run(options: argparse.Namespace) -> int:
 
     if options.browser:
         return attach.in_browser(options.path, options.browser, view=options.view)
-    most_bytes = max_bytes(options)
+    max_bytes(options)  # a fault is said before anything is made
     directory, made = attach.directory_of(
         options.path, overrides(options), under=options.dir, new=options.new
     )
+    try:
+        return _show(directory, options, made=made)
+    except KeyboardInterrupt:  # before monitor or log had begun, which say it themselves
+        print(attach.farewell(directory), file=sys.stderr if options.json else sys.stdout)
+        return DETACHED
+
+
+def _show(directory: Path, options: argparse.Namespace, *, made: bool) -> int:
+    """Have a supervisor own the runs, and show them; return the exit code."""
+    from lrtui.cli import attach
+
     asked = options.headless or options.json or options.plain or not sys.stdout.isatty()
     undrawn = "" if asked else attach.why_not_drawn()
     if undrawn:
@@ -61,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
         retry_failed(directory, options.path, wanted=options.retry, asks=not log_mode)
     if not log_mode:
-        return attach.monitor(directory, why_view, most_bytes)
+        return attach.monitor(directory, why_view, max_bytes(options))
     code = _log(directory, options, why_view)
     if code != DETACHED and not why_view and not options.plain:
         _report(directory)

@@ -87,3 +87,14 @@ def test_examples_are_listed_and_a_misspelt_one_is_corrected(capsys):
     assert "digits                  four learning rates" in capsys.readouterr().out
     assert main(["example", "digit"]) == 2
     assert "did you mean digits?" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_log_begins_says_how_to_come_back(here, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lrtui.cli.attach.prepare", interrupted)
+    command = 'command = ["true", "{lr}"]\nsteps = 9\nmetric = "min loss"\nlr = [1e-3, 1e-2]\n'
+    (here / "own.toml").write_text(command)
+    assert main(["own.toml", "--headless"]) == 130
+    assert "stop them all: lrtui stop runs/own" in capsys.readouterr().out
