@@ -148,6 +148,7 @@ class Experiment:
             decays=frozenset(text for text in self.schedules or ("",) if decays(text)),
             usual={name: optimizer.usual_lr for name, optimizer in OPTIMIZERS.items()},
             can_range_test=self.can_range_test,
+            resumes=self.checkpoints,
             study=self.study.levels if self.study else {},
         )
 
@@ -155,7 +156,7 @@ class Experiment:
         """Return the lengths at which settings with a schedule are compared, the horizon last; only the horizon if all are kept."""
         if self.keep == "all":
             return (self.horizon,)
-        return rungs(self.horizon, self.unit, self.grace_of(schedule))
+        return rungs(self.horizon, self.unit, self.grace_of(schedule), resumes=self.checkpoints)
 
     def grace_of(self, schedule: str) -> float:
         """Return the length before which no rule stops a run: `grace`, else the warm-up, else 5 % of the horizon."""

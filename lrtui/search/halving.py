@@ -144,7 +144,7 @@ def cost(space: Space, count: int) -> tuple[float, float]:
         left, before = count, 0.0
         rungs = space.rungs_of(cell)
         for rung, further in itertools.pairwise((*rungs, math.inf)):
-            spent += left * (rung - before)
+            spent += left * (rung - before if space.resumes else rung)
             sieve = cell.schedule in space.decays and further < rungs[-1]
             share = (1 + space.share) / 2 if sieve else space.share
             left, before = max(min(left, LEAST_KEPT), math.ceil(left * share - _CLOSE)), rung

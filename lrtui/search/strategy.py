@@ -47,6 +47,8 @@ class Space:
     """By the optimizer's name: where its good LRs usually lie."""
     can_range_test: bool = False
     """Whether the command can raise its LR step by step."""
+    resumes: bool = True
+    """Whether a run continues from its checkpoint behind a rung; otherwise it trains from the start again."""
     study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """[study]: each factor with its levels beside the base's, varied one at a time."""
     just: str | None = None

@@ -327,6 +327,8 @@ def test_after_a_long_warm_up_rungs_lie_at_a_third_and_a_half():
     assert rungs(27, "epoch", 8.1) == (9, 14, 27)
     assert rungs(27, "epoch", 10) == (14, 27)
     assert rungs(1000, "step", 300) == (334, 500, 1000)
+    assert rungs(27, "epoch", 8.1, resumes=False) == (27,)
+    assert rungs(27, "epoch", 1.35, resumes=False) == (3, 9, 27)
 
 
 def test_a_schedule_that_decays_is_only_sieved_at_first():
