@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.common_length import CLOSE, NEAR, Entry, in_order
 from lrtui.analysis.value_rule import value_of
-from lrtui.sweep.state import Run, State, Sweep, group_of, setting_key
+from lrtui.sweep.state import Run, State, Sweep, is_named, setting_key
 from lrtui.text.clean import clean
 from lrtui.text.format import amount
 
@@ -291,7 +291,7 @@ def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) 
     if sweep.closed is None or found is None or found.lr is None:
         return {}
     for rank, (row, value) in enumerate(placed, 1):
-        if row.first.setting.lr == found.lr and group_of(row.first.setting) == found.group:
+        if is_named(found.lr, found.group, row.first.setting):
             above = "measured better; the verdict says why it is not recommended"
             level = value.at if value is not None else None
             same = [at for at, (_, v) in enumerate(placed[: rank - 1], 1) if v and v.at == level]

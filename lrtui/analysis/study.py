@@ -18,7 +18,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lrtui.analysis.verdict import Verdict, sensitivity, verdicts
+from lrtui.analysis.verdict import Verdict, verdicts
 from lrtui.sweep.events import GroupKey, Plan, Scalar, Setting
 from lrtui.sweep.state import Sweep, differences, group_of, group_text, level_text
 from lrtui.text.clean import clean
@@ -31,6 +31,8 @@ LEAST_FITTED = 3
 _INSIDE = 1.01
 _SD = 1.6449
 """A 90 % interval reaches so many standard deviations to each side."""
+
+_EDGES = {"below": "lower", "above": "upper"}
 
 Trend = Literal["rises", "falls", "differs", "not resolvable"]
 
@@ -53,7 +55,7 @@ class Level:
     by_noise: bool = False
     """Whether the interval has that probability; else the noise is not known."""
     edges: tuple[str, ...] = ()
-    """"lower", "upper": the edges of the search that the best LR lies at."""
+    """"lower", "upper": the sides on which no LR was seen to be worse, so that the best one may lie anywhere beyond."""
     value: float | None = None
     """The metric at the LR that is recommended."""
     provisional: bool = True
@@ -113,7 +115,7 @@ def study(sweep: Sweep) -> list[Factor]:
         return []
     cells = _cells(sweep, plan)
     found = _verdicts(sweep, cells.values())
-    return [_factor(sweep, plan, factor, cells, found) for factor, _ in plan.study]
+    return [_factor(plan, factor, cells, found) for factor, _ in plan.study]
 
 
 def lines(factor: Factor) -> list[str]:
@@ -162,7 +164,6 @@ def _verdicts(sweep: Sweep, settings: Collection[Setting]) -> dict[GroupKey, Ver
 
 
 def _factor(
-    sweep: Sweep,
     plan: Plan,
     name: str,
     cells: dict[tuple[str, Scalar], Setting],
@@ -171,7 +172,7 @@ def _factor(
     own = dict(plan.study)[name]
     numeric = name in {"data", "batch_size"}
     levels = [
-        _level(sweep, name, own if not factor else level, setting, found, base=not factor)
+        _level(name, own if not factor else level, setting, found, base=not factor)
         for (factor, level), setting in cells.items()
         if factor in {"", name}
     ]
@@ -191,7 +192,6 @@ def _factor(
 
 
 def _level(
-    sweep: Sweep,
     name: str,
     level: Scalar,
     setting: Setting,
@@ -215,7 +215,7 @@ def _level(
         low=verdict.low,
         high=verdict.high,
         by_noise=verdict.by_noise,
-        edges=_edges(replace(sweep, data=sweep.data_of(setting)), group, verdict.lr),
+        edges=tuple(_EDGES[side] for side in verdict.open_sides),
         value=verdict.value,
     )
 
@@ -226,13 +226,6 @@ def _highest(verdict: Verdict) -> float | None:
         return verdict.lr
     inside = verdict.low * _INSIDE < verdict.optimum < verdict.high / _INSIDE
     return verdict.optimum if inside else verdict.lr
-
-
-def _edges(sweep: Sweep, group: GroupKey, lr: float) -> tuple[str, ...]:
-    """Return the edges of a group's search that an LR lies at: nothing was learned about any beyond it."""
-    judged = [point.lr for point in sensitivity(sweep, group) if point.judged]
-    below = [] if any(other < lr for other in judged) else ["lower"]
-    return (*below, *([] if any(other > lr for other in judged) else ["upper"]))
 
 
 def _predicted(level: Level, base: Level) -> Level:

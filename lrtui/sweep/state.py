@@ -189,6 +189,11 @@ def group_of(setting: Setting) -> GroupKey:
     return GroupKey(setting.optimizer, setting.schedule, tuple(setting.values.items()))
 
 
+def is_named(lr: float | None, group: GroupKey, setting: Setting) -> bool:
+    """Return whether a verdict for an LR of a group names this setting."""
+    return setting.lr == lr and group_of(setting) == group
+
+
 def setting_key(setting: Setting) -> tuple[float, str, str, str]:
     """Return what distinguishes settings, seeds aside; sorts by LR first."""
     return setting.lr, *group_of(setting).identity

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.explain import awaited
 from lrtui.frontend.state_style import style_of
-from lrtui.sweep.state import group_of, level_text
+from lrtui.sweep.state import group_of, is_named, level_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_short, finish_time, lr_text, number, speed
 from lrtui.tui.styled_text import FAINT, TEXT, width_of
@@ -58,7 +58,7 @@ class Row:
         found = self.model.verdicts.overall
         if plan is not None and plan.study:
             found = self.model.verdicts.groups.get(group)
-        return found is not None and (found.lr, found.group) == (self.standing.lr, group)
+        return found is not None and is_named(found.lr, found.group, self.standing.setting)
 
 
 @dataclass(frozen=True, slots=True)

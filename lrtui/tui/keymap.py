@@ -178,7 +178,7 @@ USUAL: tuple[Key, ...] = (
     Key("J", "journal", "J", "journal", "Journal: all events, with time and origin", "Panes"),
     Key("H", "hardware", "H", "hardware", "Hardware: CPU, GPUs and memory over time", "Panes"),
     Key("enter", "settings", "Enter", "settings", "Settings of the run", "Panes"),
-    Key("E", "explain", "E", "why", "Explain why the run waits, runs or ended", "Panes", 8),
+    Key("E", "explain", "E", "explain", "Explain why the run waits, runs or ended", "Panes", 8),
     Key("escape", "charts_back", "Esc", "charts", "Back to the charts", "Panes"),
     Key(
         "tab", "pane(1)", "Tab", "next pane", "Next pane: charts, sensitivity, output, ...", "Panes"

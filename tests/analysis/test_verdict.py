@@ -387,11 +387,6 @@ def test_an_interval_is_open_where_nothing_beyond_was_worse():
     assert failed.open_sides == ("above",)  # a crash says nothing about an LR
 
 
-def test_a_run_that_diverged_bounds_the_interval():
-    story = grid({1e-3: 0.9, 3e-3: 0.95}).run(1e-2, kind="diverged")
-    assert story.verdict.open_sides == ()
-
-
 def test_cost_is_told_against_the_full_grid_and_range_tests_are_no_runs():
     story = grid()
     story.add(

@@ -3,6 +3,7 @@
 import pytest
 
 from lrtui.sweep import events as ev
+from lrtui.sweep.state import group_of
 from tests.tui import recordings
 from tests.tui.conftest import settled
 
@@ -54,7 +55,10 @@ def test_what_lies_over_the_monitor(snap_compare, monitor, keys) -> None:
 
 def test_a_finished_sweep_with_its_verdict(snap_compare, monitor, told) -> None:
     ends = [ev.RunEnded(run=f"r{i:02d}", attempt=1, kind="finished", code=0) for i in (2, 3, 4, 5)]
-    verdict = ev.VerdictReached(lr=3e-3, why=("90 %: 1e-03..1e-02", "1 seed: noise unknown"))
+    group = group_of(recordings.snapshot().sweep.runs["r04"].setting)
+    verdict = ev.VerdictReached(
+        lr=3e-3, group=group, why=("90 %: 1e-03..1e-02", "1 seed: noise unknown")
+    )
     closed = ev.SweepClosed(code=0, why="all runs finished")
     told.snapshot = recordings.snapshot(
         [*recordings.journal(), *ends, verdict, closed], supervisor="none"

@@ -308,4 +308,6 @@ def judgement(sweep: Sweep) -> VerdictView:
             not_tested=("< 1e-04", "> 1e-01"),
         )
     overall = next(iter(made.values()), None)
+    if (said := sweep.verdict) is not None and said.group in made:
+        overall = made[said.group] = Verdict(lr=said.lr, group=said.group, provisional=False)
     return VerdictView(overall, MappingProxyType(made), MappingProxyType(points))

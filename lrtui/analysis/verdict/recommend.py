@@ -91,13 +91,13 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
         value_at=best.level,
         seeds=best.seeds,
         within=within,
+        open_sides=open_sides(case, best),
     )
     if curve is not None:
         found = replace(
             found,
             low=10**curve.low,
             high=10**curve.high,
-            open_sides=open_sides(case, best),
             by_noise=case.noise is not None,
             optimum=10**curve.optimum,
             equal=equal_lrs(best.lr, curve.equal),

@@ -166,7 +166,7 @@ def phase(model: ViewModel) -> str:
         return ""
     at = min(going, key=lambda run: run.until)
     levels = dict(plan.rungs).get(at.setting.schedule, ())
-    if at.until not in levels:
+    if at.until not in levels or len(levels) == 1:
         return ""
     place = f"rung {levels.index(at.until) + 1} of {len(levels)}"
     return f"{place}, to {plan.unit} {amount_short(at.until)}"
