@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
-
-_FILES = re.compile(r"experiments/[\w./-]+\w")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +21,7 @@ def run(options: argparse.Namespace) -> int:
         print("\nWrite one here: lrtui example NAME")
         return 0
     name = _known(options.name)
-    for path in _written(shipped, name):
-        print(f"wrote {path}")
+    _write(shipped, name)
     print(f"start it: lrtui experiments/{name}.toml")
     return 0
 
@@ -67,8 +63,8 @@ def _known(name: str) -> str:
     raise UserError("there is no such example", name, hint)
 
 
-def _written(shipped: Path, name: str) -> list[Path]:
-    """Write an experiment and the files that it names; return their paths.
+def _write(shipped: Path, name: str) -> None:
+    """Write an experiment and the files that it names, and say so.
 
     Raises:
         UserError: another file is in the way.
@@ -76,16 +72,27 @@ def _written(shipped: Path, name: str) -> list[Path]:
     """
     from lrtui.errors import UserError
 
-    text = (shipped / f"{name}.toml").read_text()
-    inside = {each.removeprefix("experiments/") for each in _FILES.findall(text)}
-    inside |= {f"{Path(name).parent}/{each}" for each in re.findall(r'"([\w.-]+)" = "', text)}
-    wanted = [f"{name}.toml", *sorted(each for each in inside if not each.endswith(".toml"))]
-    sources = [shipped / each for each in wanted if (shipped / each).is_file()]
+    sources = [shipped / f"{name}.toml", *_named(shipped, name)]
     targets = [Path("experiments") / source.relative_to(shipped) for source in sources]
-    for source, target in zip(sources, targets, strict=True):
-        if target.exists() and target.read_bytes() != source.read_bytes():
+    same = [
+        target.exists() and target.read_bytes() == source.read_bytes()
+        for source, target in zip(sources, targets, strict=True)
+    ]
+    for target, there in zip(targets, same, strict=True):
+        if target.exists() and not there:
             raise UserError("it exists and is different", str(target), "move it out of the way")
-    for source, target in zip(sources, targets, strict=True):
+    for source, target, there in zip(sources, targets, same, strict=True):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
-    return targets
+        print(f"{target} is there already" if there else f"wrote {target}")
+
+
+def _named(shipped: Path, name: str) -> list[Path]:
+    """Return the shipped files that an experiment's command and templates name."""
+    from lrtui.text import toml
+
+    experiment = toml.loads((shipped / f"{name}.toml").read_text())
+    beside = (shipped / name).parent
+    words = [shipped.parent / word for word in experiment.get("command", ())]
+    files = [*words, *(beside / template for template in experiment.get("files", {}))]
+    return [file for file in files if file.is_relative_to(shipped) and file.is_file()]

@@ -77,16 +77,23 @@ def _with_verb(words: list[str]) -> list[str]:
     """
     first, *rest = words
     if first == "help":
+        if rest and rest[0] not in VERBS:
+            raise UserError("there is no such verb", rest[0], _meant("lrtui help", rest[0]))
         return [*rest[:1], "--help"]
     if first in VERBS or first in ("-h", "--help", "--version"):
         return words
+    meant = "" if os.path.exists(first) or {"/", "."} & set(first) else _meant("lrtui", *words)
+    if meant:
+        raise UserError("there is no such verb or file", first, meant)
+    return ["open", *words]
+
+
+def _meant(before: str, word: str, *after: str) -> str:
+    """Return a hint with the verb that a misspelt word is most like; "" if it is like none."""
     import difflib  # costs every start 2 ms
 
-    meant = [] if {"/", "."} & set(first) else difflib.get_close_matches(first, VERBS, n=1)
-    if meant and not os.path.exists(first):
-        typed = " ".join(["lrtui", *meant, *rest])
-        raise UserError("there is no such verb or file", first, f"did you mean: {typed}")
-    return ["open", *words]
+    close = difflib.get_close_matches(word, VERBS, n=1)
+    return f"did you mean: {' '.join([before, *close, *after])}" if close else ""
 
 
 def _parser() -> argparse.ArgumentParser:

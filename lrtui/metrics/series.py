@@ -206,9 +206,9 @@ class RunSeries:
         self.level = 0.0
         """The highest level of the run; 0 if nothing was measured."""
         self.bad = 0
+        """The number of unreadable lines; set by the caller of `extend`."""
         self.misses: tuple[str, ...] = ()
         """What the latest attempt wrote that looked like a measurement and was not read, in words."""
-        """The number of unreadable lines; set by the caller of `extend`."""
         self._lock = threading.Lock()
         self._most_rows = MOST_ROWS
         self._levels = array("d")

@@ -35,6 +35,9 @@ def test_help_takes_a_verb(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["help"])
     assert "open      start, attach to" in capsys.readouterr().out
+    assert main(["help", "stauts"]) == 2
+    said = capsys.readouterr().err
+    assert said == "lrtui: stauts: there is no such verb\n  did you mean: lrtui help status\n"
 
 
 def test_options_are_not_abbreviated(capsys):
@@ -72,11 +75,12 @@ def test_lrtui_alone_says_what_to_do_next(here, capsys):
 
 
 @pytest.mark.parametrize("name", example.names())
-def test_each_example_can_be_written_and_checked(name, here, capsys, monkeypatch):
-    monkeypatch.setattr("lrtui.train.registry.Entry.missing", lambda _: None)
+def test_each_example_can_be_written_and_checked(name, here, capsys):
     assert main(["example", name]) == 0
     assert main(["check", f"experiments/{name}.toml"]) == 0, capsys.readouterr().err
+    capsys.readouterr()
     assert main(["example", f"experiments/{name}.toml"]) == 0  # the same again is no fault
+    assert f"experiments/{name}.toml is there already" in capsys.readouterr().out
     (here / f"experiments/{name}.toml").write_text("mine")
     assert main(["example", name]) == 2
     assert (here / f"experiments/{name}.toml").read_text() == "mine"

@@ -130,15 +130,15 @@ def test_ticks_of_time_stand_at_whole_minutes_hours_and_days(end: float, labels:
 
 
 def test_the_beginning_of_a_long_run_fills_the_chart() -> None:
-    assert [axes.begun(160, furthest) for furthest in (160, 81, 80, 3, 0.0)] == [
+    assert [axes.shortened(160, furthest) for furthest in (160, 81, 80, 3, 0.0)] == [
         160,
         160,
         80,
         5,
         160,
     ]
-    assert axes.begun(1e6, 1e-9) == 1e6 / 1024
-    assert axes.begun(1.0, math.nan) == 1.0
+    assert axes.shortened(1e6, 1e-9) == 1e6 / 1024
+    assert axes.shortened(1.0, math.nan) == 1.0
 
 
 def test_ticks_are_few_and_round() -> None:

@@ -57,8 +57,8 @@ class _Stream:
         self.positions = Positions(reading)
         self.latest: deque[Measurement] = deque(maxlen=_KEPT)
 
-    def took(self, levels: list[float]) -> bool:
-        """Note where consecutive lines lie; return False, having noted nothing, unless all lie at plain positions."""
+    def accepts(self, levels: list[float]) -> bool:
+        """Return whether consecutive lines all lie at plain positions, and remember the last and the furthest if they do."""
         if None in levels or not (min(levels) > 0.0 and max(levels) <= self.positions.limit):
             return False
         self.positions.came_to(levels[-1], max(levels))
@@ -156,7 +156,7 @@ class Capture:
         known = self._known
         one_each = block.count(b"\n") == block.count(b"\n{") + 1 == len(lines)
         levels = [fields.get(self._unit, 0.0) for fields in lines]
-        if not (one_each and all(map(known.issuperset, lines)) and stream.took(levels)):
+        if not (one_each and all(map(known.issuperset, lines)) and stream.accepts(levels)):
             return False
         axes = (
             [fields.pop(axis, None) for fields in lines] if axis in known else repeat(None)
@@ -174,7 +174,7 @@ class Capture:
         if columns is None:
             return False
         levels = columns[self._unit]
-        if not stream.took(levels):
+        if not stream.accepts(levels):
             return False
         axes = {axis: columns.pop(axis) for axis in AXES if axis in columns}
         measured = Columns(levels, axes, columns)

@@ -67,7 +67,7 @@ def _above(value: float, steps: tuple[float, ...]) -> float:
     return min((base + step for step in steps if base + step >= value - 1e-9), default=base + 1.0)
 
 
-def begun(end: float, furthest: float) -> float:
+def shortened(end: float, furthest: float) -> float:
     """Return an axis' end while the data come to `furthest` of it: a half, a quarter, ... so that they fill at least half of the axis."""
     least = end / 1024
     while end / 2 >= furthest > 0.0 and end > least:

@@ -363,7 +363,7 @@ def _x_end(model: ViewModel, axis: Axis, curves: Iterable[Curve], framing: Frami
         return 1.0
     furthest = max((s.level for s in measured(model).values()), default=0.0)
     if axis == "level":
-        return axes.begun(max(plan.horizon, furthest) or 1.0, furthest)
+        return axes.shortened(max(plan.horizon, furthest) or 1.0, furthest)
     end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)
     planned = end * plan.horizon / furthest if furthest > 0 else end
     framing.x[axis] = axes.reach(max(end, min(planned, 100 * end)), framing.x.get(axis))
