@@ -347,7 +347,7 @@ def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int]
     """Return in words why the first run is in its state, what the rules flagged, how other seeds died, and whether the value is interpolated."""
     run = row.first
     own = _own_why(sweep, run, queue)
-    said = [note, own, *(f"{rule}: {why}" for rule, why in run.flags if why not in own)]
+    said = [note, own, *flag_texts(run, own)]
     said += [
         f"seed {other.seed} {shown_state(other)}"
         for other in row.runs[1:]
@@ -356,6 +356,16 @@ def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int]
     if value is not None and value.interpolated:
         said.append(f"value interpolated at {amount(value.at)}")
     return clean("; ".join(part for part in said if part), 500)
+
+
+def flag_texts(run: Run, said: str) -> list[str]:
+    """Return what the rules flagged that `said` does not say already; "slow" was settled where "chance" was found later."""
+    rules = [rule for rule, _ in run.flags]
+    return [
+        f"{rule}: {why}"
+        for rule, why in run.flags
+        if why not in said and not (rule == "slow" and "chance" in rules)
+    ]
 
 
 def _own_why(sweep: Sweep, run: Run, queue: Mapping[str, int]) -> str:

@@ -6,6 +6,7 @@ For the log, `lrtui explain`, the monitor's output pane and the report.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,19 @@ from lrtui.text.clean import clean
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
-    from lrtui.sweep.state import Run
+    from lrtui.sweep.state import Run, Sweep
 
 _LAST_LINES = 5
 _END_BYTES = 1 << 17
+
+
+def why_no_answer(sweep: Sweep) -> str:
+    """Return why an ended sweep has no answer: what most of its failed runs say, or what ended it; "" while it goes on."""
+    failed = [run.ending.why for run in sweep.failed() if run.ending]
+    if sweep.closed is None or not failed:
+        return clean(sweep.closed.why) if sweep.closed else ""
+    (why, _), *_ = Counter(failed).most_common(1)
+    return clean(f"{len(failed)} of {len(sweep.runs)} runs failed: {why}")
 
 
 def about_output(snapshot: Snapshot, run: Run) -> list[str]:

@@ -1,4 +1,4 @@
-"""The report: the verdict, what it rests on, and how to do it again, as Markdown, JSON, HTML, CSV, SVG and PNG.
+"""The report: the verdict, what it rests on, and how to reproduce it, as Markdown, JSON, HTML, CSV, SVG and PNG.
 
 `write` is what the verb and the supervisor's last act call. `content` gathers everything once, as strict JSON can say it; each
 form is made from that: `document` lays it out for people, `markdown` and `html` dress it, `tables` are the CSV, `figures` draw.
@@ -35,6 +35,7 @@ DRAWN = frozenset({"html", "svg", "png"})
 _TITLES = {
     "sensitivity": "final value against the learning rate",
     "curves": "value over the training",
+    "study": "the best learning rate of each level",
     "ranges": "range test: loss against the learning rate",
 }
 

@@ -5,6 +5,7 @@ Text in blocks is plain: escaping is each dress's own business.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,8 @@ class Table:
     figures: frozenset[str] = frozenset()
     """Columns of numbers, by their heads."""
     marked: frozenset[int] = frozenset()
+    below: str = ""
+    """The column of sentences; a page has them below their rows, in full at every width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,11 @@ def document(made: dict[str, Any]) -> list[Block]:
         *_setup(made),
         *_again(made),
     ]
+
+
+def title(made: dict[str, Any]) -> str:
+    """Return what was trained, for how long, when and where; the experiment's name if nothing of it is known."""
+    return " · ".join(made["title"]) or str(made["experiment"])
 
 
 def setting_text(row: dict[str, Any]) -> str:
@@ -146,19 +154,18 @@ def _answer(made: dict[str, Any]) -> list[Block]:
     facts = [
         ("setting", setting_text(found) if len(made["groups"]) > 1 else ""),
         (
-            "interval, 90 %" if found["by_noise"] else "interval, noise unknown",
+            "the best LR, 90 %" if found["by_noise"] else "the best LR, noise unknown",
             _interval(found),
         ),
         (_equal_name(found), _equal(found)),
         (f"{made['metric']}", _mean(found)),
         ("seeds", str(found["seeds"] or "")),
-        ("cost", _cost(made, found)),
     ]
     blocks: list[Block] = [
         Answer(
-            headline=found["headline"],
+            headline=_headline(made),
             facts=tuple(fact for fact in facts if fact[1]),
-            provisional=found["provisional"],
+            provisional=found["provisional"] and found["lr"] is not None,
         ),
         Bullets(tuple(found["reasons"])),
     ]
@@ -167,7 +174,15 @@ def _answer(made: dict[str, Any]) -> list[Block]:
     for label, key in (("In the experiment file", "toml"), ("In PyTorch", "torch")):
         if found["paste"][key]:
             blocks.append(Code(label, tuple(found["paste"][key])))
-    return blocks
+    return [*blocks, *(Code(label, (command,)) for label, command in made["next"])]
+
+
+def _headline(made: dict[str, Any]) -> str:
+    """Return the answer without its interval, or what happened instead."""
+    found = made["verdict"]
+    if found["lr"] is not None:
+        return f"{'so far: ' if found['provisional'] else ''}use lr = {lr_text(found['lr'])}"
+    return f"no answer: {made['no_answer']}" if made["no_answer"] else str(found["headline"])
 
 
 def _equal_name(found: dict[str, Any]) -> str:
@@ -180,16 +195,31 @@ def _equal(found: dict[str, Any]) -> str:
 
 
 def _mean(row: dict[str, Any]) -> str:
-    se = f" ± {shown(row['se'])}" if row["se"] is not None else ""
+    se = f" ± {_error(row)}" if _error(row) else ""
     return f"{shown(row['value'])}{se}"
 
 
-def _cost(made: dict[str, Any], found: dict[str, Any]) -> str:
-    if not found["epochs_spent"]:
-        return ""
-    share = found["epochs_spent"] / found["epochs_grid"] if found["epochs_grid"] else 0.0
-    beside = f", {share:.0%} of a full grid" if share else ""
-    return f"{amount_about(found['epochs_spent'])} {units(made)}{beside}"
+def _error(row: dict[str, Any]) -> str:
+    """Return a standard error; "" also if identical seeds make it 0."""
+    return shown(row["se"] or None)
+
+
+def _table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    figures: Collection[str] = (),
+    marked: Collection[int] = (),
+    below: str = "",
+) -> Table:
+    """Return a table without the columns that are empty in every row."""
+    kept = [i for i, _ in enumerate(head) if not rows or any(row[i] for row in rows)]
+    return Table(
+        tuple(head[i] for i in kept),
+        tuple(tuple(row[i] for i in kept) for row in rows),
+        frozenset(figures),
+        frozenset(marked),
+        below,
+    )
 
 
 def _groups(made: dict[str, Any]) -> list[Block]:
@@ -217,7 +247,7 @@ def _groups(made: dict[str, Any]) -> list[Block]:
     marked = frozenset() if best is None or made["verdict"]["lr"] is None else frozenset({best})
     blocks: list[Block] = [
         Heading("Verdict for each setting"),
-        Table(head, tuple(rows), frozenset({metric, "seeds", units(made)}), marked),
+        _table(head, rows, {metric, "seeds", units(made)}, marked),
     ]
     blocks += [
         Paragraph(f"{each['group'] or '-'}: {'; '.join(each['reasons'])}.")
@@ -231,6 +261,10 @@ def _study(made: dict[str, Any]) -> list[Block]:
     if not made["study"]:
         return []
     blocks: list[Block] = [Heading("Study: how the best learning rate moves")]
+    if any(level["lr"] is not None for factor in made["study"] for level in factor["levels"]):
+        blocks.append(
+            Chart("study", "The best learning rate (LR*) of each level, with its interval")
+        )
     for factor in made["study"]:
         batches = any(level["linear"] is not None for level in factor["levels"])
         rules = ("linear rule", "square-root rule") if batches else ()
@@ -245,7 +279,7 @@ def _study(made: dict[str, Any]) -> list[Block]:
         notes = said[1 + len(factor["levels"]) :]
         blocks += [
             Heading(said[0] if said else factor["name"], 3),
-            Table(head, tuple(rows), frozenset(head[1:])),
+            _table(head, rows, head[1:]),
             Bullets(tuple(notes)),
         ]
     return blocks
@@ -268,7 +302,7 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
     order = [each["group"] for each in made["groups"]]
     groups = [each for each in made["sensitivity"] if each["points"]]
     groups.sort(key=lambda each: order.index(each["group"]))
-    if not groups:
+    if all(point["mean"] is None for each in groups for point in each["points"]):
         return []
     blocks: list[Block] = [
         Heading("Sensitivity to the learning rate"),
@@ -282,27 +316,31 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
             for lr in lrs
         ]
         head = ("lr", *(each["group"] or "-" for each in groups))
-        return [*blocks, Table(head, tuple(rows), frozenset(head[1:]))]
+        return [*blocks, _table(head, rows, head[1:])]
     metric = made["metric"]
     rows = [
         (
             lr_text(point["lr"]),
             shown(point["mean"]),
-            shown(point["se"]),
+            _error(point),
             str(point["seeds"] or ""),
             "" if point["level"] is None else amount(point["level"]),
-            shown(point["val_loss"]),
+            _loss(made, point),
             point["dead"] or point["state"],
             " ".join(point["runs"]),
         )
         for point in groups[0]["points"]
     ]
-    head = ("lr", metric, "± se", "seeds", f"at {made['unit']}", "val_loss", "became", "runs")
+    head = ("lr", metric, "± se", "seeds", f"at {made['unit']}", "val_loss", "state", "runs")
     best = [
         i for i, point in enumerate(groups[0]["points"]) if point["lr"] == made["verdict"]["lr"]
     ]
-    figures = frozenset(head[1:6])
-    return [*blocks, Table(head, tuple(rows), figures, frozenset(best))]
+    return [*blocks, _table(head, rows, head[1:6], best)]
+
+
+def _loss(made: dict[str, Any], row: dict[str, Any]) -> str:
+    """Return the validation loss; "" if it is the metric itself."""
+    return "" if made["metric"] == "val_loss" else shown(row["val_loss"])
 
 
 def _cell(made: dict[str, Any], point: dict[str, Any]) -> str:
@@ -310,7 +348,7 @@ def _cell(made: dict[str, Any], point: dict[str, Any]) -> str:
         return point["dead"]  # type: ignore[no-any-return]
     if point["mean"] is None:
         return point["state"]  # type: ignore[no-any-return]
-    se = f" ± {shown(point['se'])}" if point["se"] is not None else ""
+    se = f" ± {_error(point)}" if _error(point) else ""
     short = "" if point["full"] else f" ({made['unit']} {amount(point['level'])})"
     return f"{shown(point['mean'])}{se}{short}"
 
@@ -318,14 +356,14 @@ def _cell(made: dict[str, Any], point: dict[str, Any]) -> str:
 def _ranges(made: dict[str, Any]) -> list[Block]:
     if not made["ranges"]:
         return []
-    head = ("test", "setting", "from..to", "valley", "steep", "minimum / 10", "slide", "loss turned at", "")  # fmt: skip
+    head = ("test", "setting", "from..to", "valley", "steep", "minimum / 10", "slide", "diverged at", "why")  # fmt: skip
     rows = [
         (
             each["run"],
             each["group"],
             f"{lr_text(each['from'])}..{lr_text(each['to']) if each['to'] else ''}, {each['steps']} steps",
             *(_two(each[rule]) for rule in ("valley", "steep", "minimum", "slide")),
-            _two(each["diverged"]) or "nowhere",
+            _two(each["diverged"]) or "-",
             each["why"] if each["valley"] is None else "",
         )
         for each in made["ranges"]
@@ -337,7 +375,7 @@ def _ranges(made: dict[str, Any]) -> list[Block]:
             "rules are shown for comparison."
         ),
         Chart("ranges", "Loss against the learning rate while it was raised step by step"),
-        Table(head, tuple(rows), frozenset(head[3:8])),
+        _table(head, rows, head[3:8], below="why"),
     ]
 
 
@@ -345,10 +383,10 @@ def _rungs(made: dict[str, Any]) -> list[Block]:
     if not made["rungs"]:
         return []
     blocks: list[Block] = [
-        Heading("Rungs: who went on, and why"),
+        Heading("Rungs: which runs continued, and why"),
         Paragraph(
-            "All learning rates of a setting are compared at the same length of training; the best go on, from their checkpoints "
-            "where they have any."
+            "All learning rates of a setting are compared at the same length of training; the best continue, from their checkpoints "
+            "if they have any."
         ),
     ]
     many = len(made["groups"]) > 1
@@ -362,10 +400,10 @@ def _rungs(made: dict[str, Any]) -> list[Block]:
             for each in rung["runs"]
         ]
         kept = frozenset(i for i, each in enumerate(rung["runs"]) if each["fate"] == "kept")
-        head = ("lr", "run", metric, "fate", "why")
+        head = ("lr", "run", metric, "result", "why")
         blocks += [
             Heading(f"At {where}{whose}: {rung['why'] or 'decided'}{cut}", 3),
-            Table(head, tuple(rows), frozenset({metric}), kept),
+            _table(head, rows, {metric}, kept, below="why"),
         ]
     return blocks
 
@@ -390,29 +428,31 @@ def _board(made: dict[str, Any]) -> list[Block]:
             *((setting,) if named else ()),
             row["kind"] or row["state"],
             shown(row["value"]),
-            shown(row["se"]),
+            _error(row),
             "" if row["at"] is None else f"{amount(row['at'])}",
-            shown(row["val_loss"]),
+            _loss(made, row),
             *(shown(row["test"].get(name)) for name in tests),
             row["why"],
         )
         for row, setting in zip(rows, settings, strict=True)
     ]
     best = [i for i, row in enumerate(rows) if set(row["runs"]) & set(made["verdict"]["runs"])]
-    figures = frozenset({"#", made["metric"], "± se", f"at {made['unit']}", "val_loss", *tests})
-    return [
-        *blocks,
-        Table(head, tuple(cells), figures, frozenset(best)),
-        Paragraph(
-            "Settings are compared at equal lengths of training only: the value is the one at the length beside it. Test metrics "
-            "are reported at that length and never selected on."
-        ),
-    ]
+    figures = {"#", made["metric"], "± se", f"at {made['unit']}", "val_loss", *tests}
+    if made["leaderboard_note"]:
+        blocks.append(Paragraph(made["leaderboard_note"]))
+    blocks.append(_table(head, cells, figures, best, below="why"))
+    if any(row["value"] is not None for row in rows):
+        words = "Settings are compared at equal lengths of training only: the value is the one at the length beside it."
+        never = " Test metrics are reported at that length and never selected on." if tests else ""
+        blocks.append(Paragraph(words + never))
+    return blocks
 
 
 def _output(made: dict[str, Any]) -> list[Block]:
-    """Return what the output of failed runs says, and what looked like measurements in that of others."""
-    told = [run for run in made["runs"] if run["output"]]
+    """Return what the output of failed runs says, and what looked like measurements in that of others; the same output once."""
+    told = list(
+        {tuple(run["output"]): run for run in reversed(made["runs"]) if run["output"]}.values()
+    )[::-1]
     if not told:
         return []
     left = len(told) - _OUTPUTS
@@ -422,7 +462,7 @@ def _output(made: dict[str, Any]) -> list[Block]:
             Code(f"{run_name(run['run'], run['lr'])} {run['state']}", tuple(run["output"]))
             for run in told[:_OUTPUTS]
         ),
-        *([Paragraph(f"And {count(left, 'more run')}: `lrtui explain`.")] if left > 0 else []),
+        *([Paragraph(f"And {count(left, 'more run')}: lrtui explain.")] if left > 0 else []),
     ]
 
 
@@ -438,7 +478,8 @@ def _setup(made: dict[str, Any]) -> list[Block]:
     if budget["limit_seconds"] is not None:
         settings["budget"] = f"{duration(budget['limit_seconds'])} of training"
     if len(made["groups"]) == 1:
-        settings = {"setting": made["groups"][0]["group"] or "-", **settings}
+        settings = {"setting": made["groups"][0]["group"], **settings}
+    settings = {"experiment": made["experiment"], **settings}
     if made["closed"] is not None:
         settings["ended"] = f"exit code {made['closed']['code']}: {made['closed']['why']}"
     blocks: list[Block] = [
@@ -465,8 +506,8 @@ def _said(value: Any) -> str:
 
 def _again(made: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = [
-        Heading("Again"),
-        Code("The same sweep once more", tuple(made["reproduce"])),
+        Heading("How to reproduce it"),
+        Code("Run the same sweep again", tuple(made["reproduce"])),
     ]
     if made["experiment_file"]:
         blocks.append(

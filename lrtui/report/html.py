@@ -21,6 +21,7 @@ from lrtui.report.blocks import (
     Paragraph,
     Table,
     document,
+    title,
 )
 from lrtui.report.palette import variables
 from lrtui.text.clean import clean
@@ -31,15 +32,15 @@ _LONG = 28
 
 def html(made: dict[str, Any], charts: Mapping[str, str]) -> str:
     """Return the page from what `content` returned and the charts' inline SVG by name."""
-    title = _text(made["experiment"])
+    name = _text(title(made))
     body = "\n".join(filter(None, (_block(block, charts) for block in document(made))))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f'<meta name="generator" content="lrtui">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}: which learning rate</title>\n<style>\n{_css()}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<title>{name}</title>\n<style>\n{_css()}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{name}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -78,13 +79,18 @@ def _table(table: Table) -> str:
     if not any(table.head):
         rows = "".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in table.rows)
         return f'<dl class="pairs">{rows}</dl>'
-    kinds = [' class="n"' if name in table.figures else "" for name in table.head]
-    head = "".join(map(_head, kinds, table.head))
+    beside = [i for i, name in enumerate(table.head) if name != table.below]
+    kinds = [' class="n"' if table.head[i] in table.figures else "" for i in beside]
+    head = "".join(map(_head, kinds, (table.head[i] for i in beside)))
     body = []
     for i, row in enumerate(table.rows):
-        cells = "".join(map(_cell, kinds, row))
-        marked = ' class="marked"' if i in table.marked else ""
-        body.append(f"<tr{marked}>{cells}</tr>")
+        cells = "".join(map(_cell, kinds, (row[n] for n in beside)))
+        below = "".join(row[n] for n in range(len(row)) if n not in beside)
+        kind = " ".join(name for name, on in (("marked", i in table.marked), ("told", below)) if on)
+        body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
+        if below:
+            cell = f'<td colspan="{len(beside)}"><div>{_prose(below)}</div></td>'
+            body.append(f'<tr class="{kind.replace("told", "why")}">{cell}</tr>')
     rows = "\n".join(body)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
 
@@ -147,6 +153,11 @@ td.long,th.long{white-space:normal;min-width:14rem;overflow-wrap:anywhere}
 .n{text-align:right;white-space:nowrap}
 tr.marked td{background:var(--card)}
 tr.marked td:first-child{font-weight:700;box-shadow:inset 3px 0 var(--accent);padding-left:.6rem}
+tr.told td{border-bottom:0;padding-bottom:0}
+tr.why td{padding-top:0;font-size:.85rem;color:var(--muted)}
+tr.marked.why td:first-child{font-weight:400}
+tr.why div{position:sticky;left:0;white-space:normal}
+@media (max-width:62rem){tr.why div{width:calc(100vw - 3.4rem)}}
 figure{margin:0 0 1.25rem}
 figure svg{display:block;width:100%;min-width:34rem;height:auto;max-width:54rem;font-family:inherit;stroke-linejoin:round}
 figcaption{font-size:.85rem;color:var(--muted);overflow-wrap:anywhere}

@@ -15,13 +15,14 @@ from lrtui.report.blocks import (
     Paragraph,
     Table,
     document,
+    title,
 )
 from lrtui.text.clean import clean
 
 
 def markdown(made: dict[str, Any]) -> str:
     """Return the report for people, from what `content` returned."""
-    lines = [f"# {_escape(made['experiment'])}", ""]
+    lines = [f"# {_escape(title(made))}", ""]
     for block in document(made):
         lines += _lines(block)
     return "\n".join(lines)
@@ -32,15 +33,15 @@ def _lines(block: Block) -> list[str]:
         case Heading(text, level):
             return [f"{'#' * level} {_escape(text)}", ""]
         case Answer(headline, facts, _):
-            told = [f"- {_escape(name)}: {_escape(value)}" for name, value in facts]
-            return [f"**{_escape(headline)}**", "", *told, *([""] if told else [])]
+            told = [f"- {_escape_block(name)}: {_escape(value)}" for name, value in facts]
+            return [_bold(_escape(headline)), "", *told, *([""] if told else [])]
         case Paragraph(text):
-            return [_escape(text), ""]
+            return [_escape_block(text), ""]
         case Bullets(items):
-            return [*(f"- {_escape(item)}" for item in items), ""] if items else []
+            return [*(f"- {_escape_block(item)}" for item in items), ""] if items else []
         case Code(label, lines):
             return [
-                f"{_escape(label)}:",
+                f"{_escape_block(label)}:",
                 "",
                 *(f"    {clean(line)}".rstrip() for line in lines),
                 "",
@@ -53,24 +54,39 @@ def _lines(block: Block) -> list[str]:
 
 def _table(table: Table) -> list[str]:
     if not any(table.head):
-        return [*(f"- {_escape(name)}: {_escape(value)}" for name, value in table.rows), ""]
+        return [*(f"- {_escape_block(name)}: {_escape(value)}" for name, value in table.rows), ""]
     rule = "|" + "".join(" ---: |" if name in table.figures else " --- |" for name in table.head)
     rows = [
-        _cells([f"**{cell}**" if i in table.marked and n == 0 and cell else cell for n, cell in enumerate(map(_escape, row))])
+        _cells([_bold(cell) if i in table.marked and n == 0 and cell else cell for n, cell in enumerate(map(_escape, row))])
         for i, row in enumerate(table.rows)
     ]  # fmt: skip
     return [_cells([_escape(name) for name in table.head]), rule, *rows, ""]
 
 
 def _cells(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 _SPECIAL = re.compile(
-    r"([\\`*\[\]<>|~#&!$])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=:)(?=//)|(?<=www)(?=\.)"
+    r"\\(?=[!-/:-@\[-`{-~]|$)|[`$]"  # a backslash that would escape; code; mathematics
+    r"|[*~](?=\S)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # where emphasis may begin, and for _ also end
+    r"|\](?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w+;)"  # links and images, HTML, entities
+    r"|(?<=:)(?=//)|(?<=www)(?=\.)"  # addresses
 )
+_BLOCK = re.compile(r"^(?=[-+*=>#\[])|^\d{1,9}(?=[.)](?:\s|$))")
+"""What would begin a block inside a block: a list, a quotation, a heading, a definition."""
 
 
 def _escape(value: Any) -> str:
-    """Return text that Markdown shows as it is: no link, image, HTML, heading or further cell comes of it."""
-    return _SPECIAL.sub(lambda match: "\\" + match[0], clean(str(value), 1000))
+    """Return text that Markdown shows as it is within a line: no link, image or HTML comes of it; escapes only where they are needed."""
+    return _SPECIAL.sub(lambda match: "\\" + match[0], clean(str(value), 1000).strip())
+
+
+def _escape_block(value: Any) -> str:
+    """Return text that Markdown shows as it is where it begins a paragraph or an item of a list."""
+    return _BLOCK.sub(r"\g<0>\\", _escape(value))
+
+
+def _bold(escaped: str) -> str:
+    """Return text in bold, in which an asterisk at the end is none of the marks."""
+    return f"**{escaped[:-1]}\\***" if escaped.endswith("*") else f"**{escaped}**"

@@ -16,18 +16,20 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from lrtui.analysis.ranking import shown_state
+from lrtui.analysis.ranking import flag_texts, shown_state
 from lrtui.analysis.study import lines, study
 from lrtui.analysis.value_rule import run_value
 from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
-from lrtui.config.directory import read_origin
-from lrtui.frontend.failure import about_output
+from lrtui.analysis.verdict.reasons import not_first
+from lrtui.config.directory import read_experiment, read_origin
+from lrtui.errors import UserError
+from lrtui.frontend.failure import about_output, why_no_answer
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
-from lrtui.sweep.state import differences, group_of, group_text
+from lrtui.sweep.state import differences, group_of, group_text, level_text
 from lrtui.text.clean import clean
-from lrtui.text.format import amount
+from lrtui.text.format import amount, clock_time, count, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,9 @@ _CURVE_COLUMNS, _CURVE_POINTS = 200, 30_000
 _RANGE_POINTS = 400
 _RAN_WITH = ("program", "git", "script_crc32", "environment_crc32")
 _FILE_BYTES, _FILE_LINES = 1 << 20, 400
+_TITLED = 3
+"""Optimizers that a title names."""
+_COMMAND_WIDTH = 60
 _CLOSE = 1e-6
 
 
@@ -59,6 +64,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
     made = {
         "version": VERSION,
         "experiment": plan.name,
+        "title": _title(snapshot, plan),
         "metric": plan.metric,
         "goal": plan.goal,
         "unit": plan.unit,
@@ -73,6 +79,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
         "rungs": [_rung(sweep, closed) for closed in sweep.rungs],
         "ranges": _ranges(snapshot, plan),
         "leaderboard": [_row(snapshot, plan, row) for row in snapshot.standings],
+        "leaderboard_note": not_first(sweep, found, snapshot.standings),
         "runs": [_run(snapshot, plan, run) for run in sweep.runs.values()],
         "curves": _curves(snapshot, plan),
         "seeds": sorted({run.seed for run in sweep.trained()}),
@@ -82,6 +89,10 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
         "closed": None
         if sweep.closed is None
         else {"code": sweep.closed.code, "why": sweep.closed.why},
+        "no_answer": ""
+        if found.lr is not None or found.equal is not None
+        else why_no_answer(sweep),
+        "next": _next(snapshot, found),
         "warnings": [warned.text for warned in sweep.warnings[-20:]],
         "versions": _versions(),
         "ran_with": _ran_with(snapshot),
@@ -95,6 +106,47 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
 
 def _no_plan(name: str) -> Plan:
     return Plan(name=name, source="", metric="", goal="max", loss="", unit="epoch", horizon=0)
+
+
+def _title(snapshot: Snapshot, plan: Plan) -> list[str]:
+    """Return what was trained, for how long, when and where; [] where nothing was opened."""
+    sweep = snapshot.sweep
+    if sweep.plan is None:
+        return []
+    optimizers = list(
+        dict.fromkeys(level_text("optimizer", run.setting.optimizer) for run in sweep.trained())
+    )
+    parts = [
+        level_text("model", plan.model) if plan.builtin else _command(snapshot.directory),
+        level_text("dataset", plan.dataset),
+        ", ".join(optimizers) if len(optimizers) <= _TITLED else count(len(optimizers), "optimizer"),
+        f"{amount(plan.horizon)} {plural(plan.unit)}",
+        clock_time(sweep.opened_at, "%d %b %Y").removeprefix("0"),
+        "/".join(part for part in (sweep.host, "GPU" if plan.gpus else "CPU" if plan.builtin else "") if part),
+    ]  # fmt: skip
+    return [part for part in parts if part]
+
+
+def _command(directory: Path) -> str:
+    """Return the command of an experiment with a script of the user's own, cut where it is long."""
+    try:
+        words = " ".join(read_experiment(directory).command or ())
+    except UserError:
+        return "own script"
+    return words if len(words) <= _COMMAND_WIDTH else f"{words[:_COMMAND_WIDTH].rstrip()} …"
+
+
+def _next(snapshot: Snapshot, found: Verdict) -> list[list[str]]:
+    """Return what continues a sweep that was stopped or has no answer: (words, command)."""
+    sweep, place = snapshot.sweep, shlex.quote(str(snapshot.directory))
+    if sweep.closed is None:
+        return []
+    if sweep.stopping:
+        return [["Continue the sweep, which was stopped", f"lrtui {place} --resume"]]
+    if found.lr is None and sweep.failed():
+        words = "Run the failed runs again, once the cause is fixed"
+        return [[words, f"lrtui restart {place} --failed"]]
+    return []
 
 
 # ---------------------------------------------------------------- the answer
@@ -308,7 +360,6 @@ def _run(snapshot: Snapshot, plan: Plan, run: Run) -> dict[str, Any]:
     series = snapshot.series.get(run.id)
     known = None if series is None or run.is_range_test else run_value(plan, series)
     why = run.ending.why if run.ending is not None else run.why
-    flags = [f"{rule}: {text}" for rule, text in run.flags]
     return {
         "run": run.id,
         "lr": run.setting.lr,
@@ -317,7 +368,7 @@ def _run(snapshot: Snapshot, plan: Plan, run: Run) -> dict[str, Any]:
         "range_test": run.is_range_test,
         "origin": run.origin,
         "state": shown_state(run),
-        "why": "; ".join(part for part in (why, *flags) if part),
+        "why": "; ".join(part for part in (why, *flag_texts(run, why)) if part),
         "value": known.value if known else None,
         "level": known.level if known else None,
         "val_loss": known.val_loss if known else None,

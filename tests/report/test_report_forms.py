@@ -160,8 +160,8 @@ def test_the_json_is_strict_and_holds_the_fields_that_are_promised(made):
     again = json.loads(json.dumps(made, allow_nan=False), parse_constant=refuse)
     assert again["version"] == 2
     assert {
-        "version", "experiment", "metric", "goal", "unit", "horizon", "verdict", "groups", "study", "sensitivity", "rungs", "ranges",
-        "leaderboard", "runs", "curves", "seeds", "settings", "data", "budget", "closed", "warnings", "versions",
+        "version", "experiment", "title", "metric", "goal", "unit", "horizon", "verdict", "groups", "study", "sensitivity", "rungs",
+        "ranges", "leaderboard", "leaderboard_note", "no_answer", "next", "runs", "curves", "seeds", "settings", "data", "budget", "closed", "warnings", "versions",
         "ran_with", "experiment_file", "reproduce", "written",
     } == set(again)  # fmt: skip
     assert {
@@ -250,6 +250,50 @@ def test_a_range_test_that_prints_no_lr_is_taken_to_have_raised_it_evenly():
     assert test["curve"][-1][0] == pytest.approx(run.lr_to)
 
 
+def test_a_first_row_that_is_not_recommended_is_explained(made):
+    assert not made["leaderboard_note"]
+    rates = {3e-4: 0.80, 1e-3: 0.900, 3e-3: 0.905, 1e-2: 0.86, 3e-2: 0.9055, 1e-1: 0.5}
+    events = [e for n, (lr, v) in enumerate(rates.items()) for e in one_run(f"r{n}", lr, v)]
+    seen = looked(told(ev.DataPrepared(val=400, classes=10), *events))
+    first = sorted(seen.standings, key=lambda row: row.lr != 3e-2)
+    other = content(replace(seen, standings=first))
+    assert other["verdict"]["lr"] != other["leaderboard"][0]["lr"] == 3e-2
+    note = other["leaderboard_note"]
+    assert note.startswith("Recommended is 3e-03, not the first row, 3e-02: ")
+    assert "within the noise" in note
+    assert note in markdown(other)
+
+
+def test_the_title_says_what_was_trained():
+    sweep = told(*one_run("r1", 1e-3, 0.5, optimizer="adam"), model="cnn3", dataset="digits")
+    sweep = replace(sweep, host="box", opened_at=86400 * 300.5)
+    made = content(looked(sweep))
+    assert made["title"] == ["cnn3", "digits", "adam", "9 epochs", "28 Oct 1970", "box/CPU"]
+    assert markdown(made).startswith("# cnn3 · digits · adam · 9 epochs · 28 Oct 1970 · box/CPU\n")
+
+
+def test_a_failed_sweep_says_what_happened_and_what_to_do(tmp_path):
+    events = [
+        e for n in range(2) for e in one_run(f"r{n}", 10.0**-n, kind="failed", why="exit code 1")
+    ]
+    made = content(looked(told(*events, ev.SweepClosed(code=1, why="2 failed")), tmp_path))
+    text = markdown(made)
+    assert "**no answer: 2 of 2 runs failed: exit code 1**" in text
+    assert f"    lrtui restart {tmp_path} --failed" in text
+    assert "provisional" not in drawn(made)[0]
+
+
+def test_slow_is_not_said_beside_the_chance_that_settled_it():
+    said = "val_acc 0.1 is chance"
+    flags = [
+        ev.RunFlagged(run="r1", attempt=1, rule=rule, why=f"{said} ({rule})")
+        for rule in ("slow", "chance")
+    ]
+    queued, launched, started, reached, ended = one_run("r1", 1e-1, 0.1)
+    made = content(looked(told(queued, launched, started, *flags, reached, ended)))
+    assert made["leaderboard"][0]["why"] == made["runs"][0]["why"] == f"chance: {said} (chance)"
+
+
 def test_several_settings_get_a_verdict_each_and_one_table_of_all():
     made = content(looked(searched(("adam", "sgd"), seeds=1)))
     assert [each["optimizer"] for each in made["groups"]] == ["adam", "sgd"]
@@ -275,7 +319,13 @@ def test_a_study_stands_in_the_report():
     text = markdown(made)
     assert "## Study" in text
     assert "| 128 (the experiment's own) | 2.0e-03 |" in text
-    assert factor["said"][0] in text.replace("\\", "")
+    assert factor["said"][0] in text, "LR* and ~ need no escape"
+    words = words_of(figures_of(made)["study"])
+    assert {"64", "128", "256", "linear rule", "square-root rule", "LR* lies here, 90 %"} <= set(
+        words
+    )
+    factor["levels"][0]["edges"] = ("lower",)
+    assert "open: best at the edge of its search" in words_of(figures_of(made)["study"])
 
 
 def test_values_that_are_not_finite_stand_as_words_and_leave_gaps():
@@ -410,7 +460,8 @@ def test_the_page_stands_alone_with_its_charts_inside(made):
     assert "prefers-color-scheme:dark" in text
     said = "".join(page.text)
     for words in (
-        made["verdict"]["headline"],
+        "use lr = 2e-03",
+        "≥ 3.5e-05, not bounded above",
         "Range test",
         "Rungs",
         "Leaderboard",
@@ -418,6 +469,7 @@ def test_the_page_stands_alone_with_its_charts_inside(made):
         "decades",
     ):
         assert words in said, words
+    assert said.count("not bounded above") == 1, "the interval once"
     ids = [value for key, value in page.attributes if key == "id"]
     assert len(ids) == len(set(ids)), "the charts share a page"
 
@@ -463,7 +515,24 @@ def test_hostile_names_make_no_markup_in_markdown_as_others_render_it():
         "r1", 1e-3, 0.5, why=f"{EVIL} [x](http://e) `", optimizer=EVIL, values={EVIL: EVIL}
     )
     made = content(looked(told(*events, name=f"{EVIL}\n# x", dataset=EVIL)))
+    made["warnings"] = [
+        "# h",
+        "- [x](y)",
+        "1. one",
+        "[a]: b",
+        "> q",
+        "* c *d*",
+        "a\\",
+        "&lt; < 3",
+        "+ LR* ~ x^2",
+        "\\<script>",
+        "\\`<b>`",
+    ]
     page = Page(rendered.render(markdown(made)))
+    assert not {"blockquote", "ol", "em"} & set(page.tags)
+    assert {"# h", "- [x](y)", "1. one", "[a]: b", "> q", "* c *d*", "a\\", "+ LR* ~ x^2"} <= set(
+        page.text
+    )
     assert not {"script", "img", "a"} & set(page.tags)
     assert page.tags.count("h1") == 1
     assert "alert(1)" in "".join(page.text)
@@ -495,7 +564,12 @@ def test_the_sensitivity_chart_shows_pick_interval_equal_range_and_the_dead():
     assert f"{found['decades']:.1f} decades" in words
     assert "equal within 0.005" in words
     assert "best LR lies here, 90 %" in words
-    assert {"dead", "diverged", "a seed", "± standard error over seeds"} <= set(words)
+    assert {
+        "failed, diverged or learned nothing",
+        "diverged",
+        "a seed",
+        "± standard error over seeds",
+    } <= set(words)
     assert {"1e-04", "1e-03", "1e-02", "1e-01", "learning rate", "val_acc"} <= set(words)
 
 
@@ -566,8 +640,9 @@ def test_when_all_died_the_report_says_what_to_try():
     made = content(looked(told(*(e for lr in (1e-3, 1e-2) for e in one_run(f"r{lr}", lr, kind="diverged", why="nan: x")))))  # fmt: skip
     assert made["verdict"]["lr"] is None
     assert "try lower than 1e-03" in markdown(made)
-    words = words_of(figures_of(made)["sensitivity"])
-    assert words.count("diverged") == 2
+    text, inline = drawn(made)
+    assert "Sensitivity" not in text, "nothing to draw"
+    assert inline["sensitivity"] not in text
 
 
 def test_the_same_sweep_gives_the_same_bytes(tmp_path, monkeypatch):

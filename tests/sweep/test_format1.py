@@ -203,7 +203,15 @@ def decisions(directory: Path, sweep: Sweep) -> Any:
     snapshot = DirectoryReader(directory).snapshot(60.0)
     rows = rank(sweep, snapshot.series)
     snapshot = replace(snapshot, sweep=sweep, standings=rows)
-    worded = SENTENCES | {"reasons", "why", "warnings", "written", "group"}
+    worded = SENTENCES | {
+        "reasons",
+        "why",
+        "warnings",
+        "written",
+        "group",
+        "leaderboard_note",
+        "no_answer",
+    }
     return facts(json.loads(json.dumps(content(snapshot))), worded), [
         (row.rank, row.runs, row.state, row.value) for row in rows
     ]

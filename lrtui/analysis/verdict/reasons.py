@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict.answer import Reason, Verdict, Why
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point
@@ -15,7 +16,7 @@ from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.events import Plan
-from lrtui.sweep.state import State, group_of, group_text
+from lrtui.sweep.state import State, Sweep, group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount,
@@ -70,6 +71,18 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
         f"{words}; {lr_text(highest.lr)} measured better by {number(gap)}, within the noise: "
         "the curve through all results is higher here"
     )
+
+
+def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> str:
+    """Return why the leaderboard's first row is not the recommended setting; "" if it is, or if there is none."""
+    if found.lr is None or not standings or set(standings[0].runs) & set(found.runs):
+        return ""
+    first = standings[0].setting
+    if sweep.plan is not None and sweep.plan.study and group_of(first) != found.group:
+        own = f"with {group_text(found.group)}, the settings that the study starts from"
+        return f"Recommended is {lr_text(found.lr)} {own}; the first row has {group_text(group_of(first))}."
+    why = next((reason.text for reason in found.reasons if reason.why is Why.MEASURED), "")
+    return f"Recommended is {lr_text(found.lr)}, not the first row, {lr_text(first.lr)}: {why}."
 
 
 def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point]) -> list[Reason]:

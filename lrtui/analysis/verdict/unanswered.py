@@ -67,7 +67,7 @@ def without_answer(case: Case, blank: Verdict, why: list[Reason]) -> Verdict:
     if gone and len(gone) == len(points):
         lowest, highest = lr_text(points[0].lr), lr_text(points[-1].lr)
         words = {p.dead for p in gone}
-        how = "diverged" if words == {"diverged"} else "died"
+        how = "diverged" if words == {"diverged"} else "diverged or learned nothing"
         said.append(
             Reason(
                 Why.DEAD,

@@ -1,4 +1,4 @@
-"""The charts of the report: sensitivity, curves, range tests; the only package that imports matplotlib.
+"""The charts of the report: sensitivity, curves, range tests, studies; the only package that imports matplotlib.
 
 Figures are drawn straight onto the SVG and Agg canvases, never through pyplot, so no window system is asked for and nothing
 global is changed. Same content, same bytes: settings are matplotlib's defaults and ours whatever the user's matplotlibrc says,
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from lrtui.report.figures.lr_sensitivity import sensitivity_chart
 from lrtui.report.figures.range_tests import ranges_chart
 from lrtui.report.figures.saving import inline, png, svg
+from lrtui.report.figures.study_levels import study_chart
 from lrtui.report.figures.style import style
 from lrtui.report.figures.training_curves import curves_chart
 
@@ -23,7 +24,10 @@ __all__ = ["draw", "inline", "png", "style", "svg"]
 
 
 def draw(made: dict[str, Any]) -> dict[str, Figure]:
-    """Return the charts by name, from what `content` returned: sensitivity and curves always, ranges where there are any."""
+    """Return the charts by name, from what `content` returned: sensitivity and curves always, study and ranges where there are any."""
     found = {"sensitivity": sensitivity_chart(made), "curves": curves_chart(made)}
     tests = [each for each in made["ranges"] if len(each["curve"]) > 1]
-    return found | ({"ranges": ranges_chart(made, tests)} if tests else {})
+    if tests:
+        found["ranges"] = ranges_chart(made, tests)
+    factors = [each for each in made["study"] if any(level["lr"] for level in each["levels"])]
+    return found | ({"study": study_chart(factors)} if factors else {})

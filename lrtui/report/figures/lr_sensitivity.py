@@ -39,7 +39,7 @@ def sensitivity_chart(made: dict[str, Any]) -> Figure:
     groups = [each for each in made["sensitivity"] if each["points"]]
     groups.sort(key=lambda each: order.get(each["group"], len(order)))
     shown = groups[:MOST_PANELS]
-    if not any(p["mean"] is not None or p["dead"] for each in shown for p in each["points"]):
+    if all(p["mean"] is None for each in shown for p in each["points"]):
         return empty("no learning rate has a result yet")
     verdicts = {each["group"]: each for each in made["groups"]}
     figure, axes = panels_in_rows(len(shown), 3.5, bottom=1.15)
@@ -74,7 +74,7 @@ def sensitivity_chart(made: dict[str, Any]) -> Figure:
 
 
 def _leave_room(ax: Axes, low: float, high: float, *, log: bool, below: float) -> None:
-    """Set the limits of y, with room above for the pick's name, and below for the interval and the dead."""
+    """Set the limits of y, with room above for the pick's name, and below for the interval and the crosses."""
     if log:
         log_values(ax)
         ax.set_ylim(low / (high / low) ** below, high * (high / low) ** 0.1)
@@ -152,7 +152,7 @@ def _points(
         said |= _result(ax, point, heat(places[point["lr"]]), picked=point["lr"] == pick)
     for point in points:
         if point["dead"]:
-            said |= _dead(ax, point)
+            said |= _cross(ax, point)
     return said
 
 
@@ -179,7 +179,7 @@ def _result(ax: Axes, point: dict[str, Any], colour: str, *, picked: bool) -> di
     )  # fmt: skip
     if picked:
         ax.plot([x], [y], ls="", marker="o", ms=13, mew=1.3, mec=INK, mfc="none", zorder=5)
-        said["the pick"] = Line2D([], [], ls="", marker="o", ms=9, mec=INK, mfc="none")
+        said["recommended"] = Line2D([], [], ls="", marker="o", ms=9, mec=INK, mfc="none")
     words = "trained to the end" if solid else "trained less: not comparable"
     said[words] = Line2D([], [], ls="", marker="o", mec=MUTED, mfc=MUTED if solid else "none")
     return said
@@ -201,12 +201,16 @@ def _outside(ax: Axes, x: float, y: float, colour: str, *, above: bool, solid: b
     ax.annotate(number(y), (x, place), xycoords=ax.get_xaxis_transform(), xytext=(0, -11 if above else 6), textcoords="offset points", ha="center", fontsize=7)  # fmt: skip
 
 
-def _dead(ax: Axes, point: dict[str, Any]) -> dict[str, Any]:
-    """Put a cross with the cause of death at the bottom."""
+def _cross(ax: Axes, point: dict[str, Any]) -> dict[str, Any]:
+    """Put a cross with the reason at the bottom, for a learning rate that learned nothing."""
     x, top = math.log10(point["lr"]), ax.get_xaxis_transform()
     ax.plot([x], [0.1], ls="", marker="x", ms=7, mew=2, color=INK, transform=top, zorder=4)
     ax.annotate(
         label(point["dead"], 14), (x, 0.1), xycoords=top, xytext=(0, 6), textcoords="offset points",
         ha="center", va="bottom", rotation=90, fontsize=7, color=MUTED,
     )  # fmt: skip
-    return {"dead": Line2D([], [], ls="", marker="x", ms=7, mew=2, color=INK)}
+    return {
+        "failed, diverged or learned nothing": Line2D(
+            [], [], ls="", marker="x", ms=7, mew=2, color=INK
+        )
+    }

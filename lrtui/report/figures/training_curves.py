@@ -82,10 +82,14 @@ def _lines(
         known = [(x, v) for x, v in zip(each["x"], y, strict=True) if math.isfinite(v)]
         first.setdefault(each["lr"], known[-1])
     sign = -1 if made["goal"] == "max" else 1
-    best = sorted(first, key=lambda lr: (sign * first[lr][1], lr))[:MOST_LABELS]
+    low, high = ax.get_ylim()
+    inside = [lr for lr in first if low <= first[lr][1] <= high]
+    best = sorted(inside, key=lambda lr: (sign * first[lr][1], lr))[:MOST_LABELS]
     _end_labels(ax, {lr: first[lr] for lr in best}, places)
-    if len(first) > len(best):
-        ax.text(1.0, 1.0, f"labels: the best {len(best)} of {len(first)}", transform=ax.transAxes, ha="right", va="bottom", fontsize=7, color=MUTED)  # fmt: skip
+    beyond = len(first) - len(inside)
+    notes = [f"labels: the best {len(best)} of {len(inside)}"] if len(inside) > len(best) else []
+    notes += [f"{beyond} outside of the chart"] if beyond else []
+    ax.text(1.0, 1.0, "; ".join(notes), transform=ax.transAxes, ha="right", va="bottom", fontsize=7, color=MUTED)  # fmt: skip
 
 
 def _end_labels(
@@ -122,7 +126,7 @@ def _end_labels(
             lw=1.0,
             clip_on=False,
         )
-        if x < right and low <= value <= high:
+        if x < right:
             ax.plot([x], [value], ls="", marker="o", ms=3.5, color=colour)
 
 

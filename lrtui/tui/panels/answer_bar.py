@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from typing_extensions import override
 
+from lrtui.frontend.failure import why_no_answer
 from lrtui.frontend.state_style import BAD, LOOKS, OK, WARN, style_of
 from lrtui.sweep.state import State
 from lrtui.text.clean import clean
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lrtui.analysis.verdict import Verdict
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.events import Plan
-    from lrtui.sweep.state import Run, Sweep
+    from lrtui.sweep.state import Run
     from lrtui.tui.view_model import ViewModel
 
 _GAP = 3
@@ -260,7 +261,10 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
         first = [Part(1, f"✔ {clean(text)}", OK, bold=True, prose=True)]
         return [*first, ended], _reasons(said.why if said else ())
     failed = len(sweep.failed())
-    first = [Part(1, "✖ NO ANSWER", BAD, bold=True), Part(4, _why_none(sweep), BAD, prose=True)]
+    first = [
+        Part(1, "✖ NO ANSWER", BAD, bold=True),
+        Part(4, clean(why_no_answer(sweep)), BAD, prose=True),
+    ]
     if failed:
         first.append(Part(3, f"{shown_key('output')} output", ACCENT))
     if failed and not model.view_only and not sweep.stopping:
@@ -286,12 +290,3 @@ def _dashed(stretch: str) -> str:
 
 def _reasons(why: Iterable[str]) -> list[Part]:
     return [Part(2, clean("; ".join(why)), TEXT, prose=True)]
-
-
-def _why_none(sweep: Sweep) -> str:
-    """Return why an ended sweep has no answer: what most of its failed runs say, or what ended it."""
-    failed = [run.ending.why for run in sweep.failed() if run.ending]
-    if not failed:
-        return clean(sweep.closed.why) if sweep.closed else ""
-    (why, _), *_ = Counter(failed).most_common(1)
-    return clean(f"{len(failed)} of {len(sweep.runs)} runs failed: {why}")
