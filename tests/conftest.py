@@ -15,6 +15,10 @@ import pytest
 SHORT = "tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
 os.environ["LRTUI_TIMING"] = SHORT
 
+# Before torch and numpy are loaded. Their threads wait in a loop that keeps a core busy: two in each of four processes
+# make a training of 3 s take 20 to 60 s on two cores.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+
 from tests.supervisor.in_process import in_process
 from tests.supervisor.lab import lab
 
