@@ -1,5 +1,6 @@
 """Runs that share a process: each is one process to everybody else, and learns what it learns alone."""
 
+import contextlib
 import json
 import os
 import resource
@@ -33,14 +34,22 @@ def prepared(tmp_path_factory):
     )[0]
 
 
+@pytest.fixture(scope="module")
+def launcher():
+    """A launcher whose preloaded process serves all tests: importing torch takes longer than any of them."""
+    made = Local()
+    made.preload(IMPORTS, SHARED)
+    yield made
+    made._preloaded._end()
+
+
 class Den:
     """A launcher, its preloaded process, and the jobs that a test gives it."""
 
-    def __init__(self, folder: Path, prepared: Path) -> None:
-        self.folder, self.prepared = folder, prepared
-        self.launcher = Local()
-        self.launcher.preload(IMPORTS, SHARED)
-        until(lambda: self.launcher._preloaded.poll() or not self.launcher._preloaded._asked, 60)
+    def __init__(self, folder: Path, prepared: Path, launcher: Local) -> None:
+        self.folder, self.prepared, self.launcher = folder, prepared, launcher
+        launcher.preload(IMPORTS, SHARED)  # where the last test has ended it
+        until(lambda: launcher._preloaded.poll() or not launcher._preloaded._asked, 60)
         self.jobs: list[Job] = []
 
     def launch(self, *, host: str = NAME, **options) -> Job:
@@ -90,7 +99,9 @@ class Den:
             self.launcher.send(job.root, job.token, signal.SIGKILL)
         for job in self.jobs:
             self.over(job)
-        self.launcher._preloaded._end()
+        for pid in hosts:  # they would wait for another run while the preloaded process lives
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         until(lambda: all(keeper.is_zombie(pid) for pid in hosts))
 
 
@@ -103,8 +114,8 @@ def _words(pid: int) -> bytes:
 
 
 @pytest.fixture
-def den(tmp_path, prepared):
-    yield (made := Den(tmp_path, prepared))
+def den(tmp_path, prepared, launcher):
+    yield (made := Den(tmp_path, prepared, launcher))
     made.end()
 
 
@@ -231,11 +242,14 @@ def test_a_stopped_host_keeps_nobody_who_comes_from_training(den):
 
 
 def test_the_host_outlives_the_preloaded_process_and_ends_with_its_last_run(den):
-    run = den.launch(lr="1e-2", epochs=200)
+    run = den.launch(lr="1e-2", epochs=LONG)
     den.wait_for(run, 1)
     (host,) = den.hosts()
+    den.send(run, signal.SIGSTOP)
     den.launcher._preloaded._end()
     assert not keeper.is_zombie(host)
+    den.send(run, signal.SIGCONT)
+    den.send(run, signal.SIGTERM)
     assert den.over(run) == Exited(0, None)
     until(lambda: keeper.is_zombie(host), 5)
 
