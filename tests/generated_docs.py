@@ -1,9 +1,10 @@
-"""The two pages that are made from code: the commands from their parsers, the keys from the keymap.
+"""The pages that are made from code: the commands from their parsers, also as a manual page, and the keys from the keymap.
 
 `python -m tests.generated_docs` writes them; tests/test_readme.py compares.
 """
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,36 @@ def cli_page() -> str:
     return "\n".join([_CLI_HEAD, *(line for name in VERBS for line in _verb(name))])
 
 
+def manual_page() -> str:
+    """Return docs/lrtui.1, which a wheel installs as share/man/man1/lrtui.1."""
+    return "\n".join(
+        [
+            '.TH LRTUI 1 "" lrtui "User commands"',
+            r".SH NAME",
+            r"lrtui \- find the learning rate, with its schedule and optimizer, of a model on its data",
+            ".SH SYNOPSIS",
+            r".B lrtui",
+            r"FILE.toml | DIR [options]",
+            ".br",
+            r".B lrtui",
+            r"VERB [DIR] [RUN ...] [options]",
+            ".SH DESCRIPTION",
+            _roff(_plain(_CLI_HEAD.split("\n\n")[1])),
+            ".SH VERBS",
+            *(line for name in VERBS for line in _manual_verb(name)),
+            ".SH EXIT STATUS",
+            *(
+                f".TP\n.B {code}\n{_roff(_plain(meaning))}"
+                for code, meaning in re.findall(
+                    r"^\| ([\d, ]+) \| (.*) \|$", _CLI_HEAD, re.MULTILINE
+                )
+            ),
+            ".PP",
+            *map(_roff, _plain(_CLI_HEAD.rsplit("|\n\n", 1)[1]).splitlines()),
+        ]
+    )
+
+
 def keys_page() -> str:
     """Return docs/keys.md: the text before its first group as it is, then a table for each group."""
     head = (DOCS / "keys.md").read_text().split("\n## Runs\n")[0].rstrip()
@@ -64,6 +95,29 @@ def _verb(name: str) -> Iterator[str]:
         yield "| option | meaning |\n|---|---|"
         yield from (f"| `{_option(each)}` | {_cell(each.help or '')} |" for each in options)
         yield ""
+
+
+def _manual_verb(name: str) -> Iterator[str]:
+    verb, what = VERBS[name]
+    parser = argparse.ArgumentParser(prog=f"lrtui {name}", add_help=False)
+    verb.add_arguments(parser)
+    shown = [each for each in parser._actions if each.help != argparse.SUPPRESS]
+    words = [_positional(each) for each in shown if not each.option_strings]
+    yield f".SS {_roff(' '.join([name, *words]))}\n{_roff(f'{what[0].upper()}{what[1:]}.')}"
+    for each in shown:
+        if each.option_strings:
+            yield f".TP\n.B {_roff(_option(each))}\n{_roff(_cell(each.help or ''))}"
+
+
+def _plain(text: str) -> str:
+    """Return a paragraph without the marks of Markdown."""
+    return text.replace("`", "").replace("\\|", "|")
+
+
+def _roff(text: str) -> str:
+    """Return text as roff shows it unchanged."""
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
 def _positional(action: argparse.Action) -> str:
@@ -92,3 +146,4 @@ def _group(group: str) -> Iterator[str]:
 if __name__ == "__main__":
     (DOCS / "cli.md").write_text(cli_page().rstrip() + "\n")
     (DOCS / "keys.md").write_text(keys_page().rstrip() + "\n")
+    (DOCS / "lrtui.1").write_text(manual_page().rstrip() + "\n")

@@ -22,11 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _require_linux()
+        if "_ARGCOMPLETE" in os.environ:
+            from lrtui.cli import completion
+
+            completion.reply(*_parsers())
         if not words:
             from lrtui.cli import welcome
 
             return welcome.run()
-        options = _parser().parse_args(_with_verb(words))
+        options = _parsers()[0].parse_args(_with_verb(words))
         return VERBS[options.verb][0].run(options)
     except UserError as error:
         print(f"lrtui: {error}" if not hasattr(error, "faults") else str(error), file=sys.stderr)
@@ -96,7 +100,8 @@ def _meant(before: str, word: str, *after: str) -> str:
     return f"did you mean: {' '.join([before, *close, *after])}" if close else ""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.Action]:
+    """Return the parser, and its argument that is a verb."""
     parser = argparse.ArgumentParser(
         prog="lrtui",
         allow_abbrev=False,
@@ -110,4 +115,4 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True, prog="lrtui")
     for name, (verb, what) in VERBS.items():
         verb.add_arguments(verbs.add_parser(name, help=what, description=what, allow_abbrev=False))
-    return parser
+    return parser, verbs

@@ -11,6 +11,7 @@ from typing import Protocol
 from lrtui.cli import (
     add,
     check,
+    completion,
     example,
     explain,
     freeze,
@@ -63,6 +64,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "replay": (replay, "play a recorded sweep again in the monitor; launches nothing"),
     "ls": (ls, "list the experiments under runs/"),
     "example": (example, "list the experiments that come with lrtui, or write one here"),
+    "completion": (completion, "print a script that completes lrtui's words in bash, zsh or fish"),
     "doctor": (doctor, "check this machine, or an experiment directory"),
 }
 """Each verb with its line of help."""
