@@ -64,6 +64,8 @@ class Level:
     linear: float | None = None
     root: float | None = None
     """What the rules for batch sizes predict, from the base's LR*."""
+    fitted: float | None = None
+    """Where the fitted exponent has it."""
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -120,17 +122,21 @@ def study(sweep: Sweep) -> list[Factor]:
 
 def lines(factor: Factor) -> list[str]:
     """Return a factor for people: its trend, a line for each level, and what goes with them."""
-    so_far = "so far: " if factor.provisional else ""
-    rows = [_row(level) for level in factor.levels]
+    rows = [level_cells(level) for level in factor.levels]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
-    said = [f"{so_far}{_headline(factor)}"]
-    said += [
+    trend, *notes = remarks(factor)
+    said = [
         "  "
         + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    said += [f"  {words}" for words in (*factor.why, *_rules(factor), factor.held, _FIXED)]
-    return [clean(line) for line in said]
+    return [clean(line) for line in (trend, *said, *(f"  {words}" for words in notes))]
+
+
+def remarks(factor: Factor) -> list[str]:
+    """Return what is said of a factor beside its levels: the trend first."""
+    so_far = "so far: " if factor.provisional else ""
+    return [f"{so_far}{_headline(factor)}", *factor.why, *_rules(factor), factor.held, _FIXED]
 
 
 _FIXED = "weight decay, and all else that the file names, stayed as it is at every level"
@@ -289,7 +295,11 @@ def _fitted(factor: Factor) -> Factor:
     if exponent.excludes(0.0):
         trend = "rises" if slope > 0 else "falls"
     why = () if trend != "not resolvable" else ("the exponent's interval holds 0",)
-    return replace(factor, exponent=exponent, trend=trend, why=why)
+    levels = tuple(
+        replace(each, fitted=10 ** (height + slope * (math.log10(float(each.level)) - middle)))
+        for each in factor.levels
+    )
+    return replace(factor, levels=levels, exponent=exponent, trend=trend, why=why)
 
 
 def _deviation(level: Level) -> float:
@@ -395,23 +405,26 @@ def _headline(factor: Factor) -> str:
     return f"{words} (LR* ~ {name}^{b.value:.2f}, 90 %: {b.low:.2f}..{b.high:.2f})"
 
 
-def _row(level: Level) -> tuple[str, ...]:
+def level_cells(level: Level) -> tuple[str, ...]:
     """Return a level's cells: what it is, LR*, its interval, the metric, and what the rules predict."""
     own = f"{level.text} (own)" if level.base else level.text
     if level.lr is None:
         return own, "-", "", "", ""
     chance = "90 %" if level.by_noise else "noise unknown"
-    reach = ""
-    if level.low is not None and level.high is not None:
-        low = f"< {lr_rounded(level.low)}" if "lower" in level.edges else f"{lr_rounded(level.low)}"
-        high = (
-            f"> {lr_rounded(level.high)}" if "upper" in level.edges else f"{lr_rounded(level.high)}"
-        )
-        reach = f"({chance}: {low}..{high})"
+    reach = f"({chance}: {level_range(level)})" if level_range(level) else ""
     rules = ""
     if level.linear is not None and level.root is not None and not level.base:
         rules = f"linear {lr_rounded(level.linear)}, square-root {lr_rounded(level.root)}"
     return own, lr_rounded(level.lr), reach, number(level.value), rules
+
+
+def level_range(level: Level) -> str:
+    """Return the interval of LR*: 1.0e-03..> 3.2e-03 where it is open above; "" if there is none."""
+    if level.low is None or level.high is None:
+        return ""
+    low = ("< " if "lower" in level.edges else "") + lr_rounded(level.low)
+    high = ("> " if "upper" in level.edges else "") + lr_rounded(level.high)
+    return f"{low}..{high}"
 
 
 def _rules(factor: Factor) -> list[str]:

@@ -30,8 +30,18 @@ if TYPE_CHECKING:
     from lrtui.tui.panels.chart_panel import ChartPanel
     from lrtui.tui.view_model import ViewModel
 
-_PICTURES: tuple[Pane, ...] = ("charts", "sensitivity", "range", "values", "derived", "hardware")
+_PICTURES: tuple[Pane, ...] = (
+    "charts",
+    "sensitivity",
+    "range",
+    "values",
+    "derived",
+    "hardware",
+    "study",
+)
 """Panes without text: there the scroll keys move the cursor."""
+_NOT_IN_ALL: dict[Pane, str] = {"range": "range test", "study": "[study]"}
+"""The panes that only some sweeps have."""
 STEPS = 60
 """The number of cursor steps across a chart."""
 LEAST_WINDOW = 1 / 256
@@ -417,7 +427,7 @@ class Actions:
         if pane in self.model.panes:
             self.change_view(pane=pane, scroll=0)
         else:
-            self.say("this sweep has no range test", bad=True)
+            self.say(f"this sweep has no {_NOT_IN_ALL[pane]}", bad=True)
 
     def _turn_to(self, pane: Pane) -> None:
         """Show a pane instead of the charts, or the charts again if the user had chosen it."""

@@ -60,6 +60,8 @@ def pane_of_phase(model: ViewModel) -> Pane:
     if sweep.closed is None:
         tested = model.tests and not any(run.attempts for run in sweep.trained())
         return "range" if tested else "charts"
+    if any(level.lr for factor in model.verdicts.factors for level in factor.levels):
+        return "study"
     if sweep.verdict is not None and (sweep.verdict.lr or sweep.verdict.equal):
         return "sensitivity"
     if model.run is None:
@@ -74,6 +76,7 @@ def beside(model: ViewModel, width: int) -> tuple[Pane, ...]:
     chart: list[Pane] = ["sensitivity"] if has_points(model) else ["range"] if model.tests else []
     search: list[Pane] = ["search"] if model.is_search else []
     values: list[Pane] = ["values"] if model.view.cursor is not None else []
-    panes: list[Pane] = [*values, "output", *chart, *search, "settings"]
+    study: list[Pane] = ["study"] if model.is_study else []
+    panes: list[Pane] = [*values, "output", *chart, *study, *search, "settings"]
     left = [pane for pane in panes if pane != model.view.pane]
     return tuple(left[: 3 if width >= WIDE else 2])

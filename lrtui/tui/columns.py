@@ -203,7 +203,7 @@ def _value(row: Row) -> Text:
 def _error(row: Row) -> Text:
     s = row.standing
     if s.seeds > 1:
-        return f"± {number(s.se)} ({s.seeds})", TEXT
+        return f"± {number(s.se)} ({s.seeds})" if s.se is not None else f"{s.seeds} seeds", TEXT
     return "1 seed" if s.value is not None else "", FAINT
 
 

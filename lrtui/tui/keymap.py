@@ -155,7 +155,7 @@ USUAL: tuple[Key, ...] = (
     Key("u", "zoom(-1)", "u", "zoom out", "Zoom out", "Charts"),
     Key("x", "zoom(0)", "x", "whole axis", "Show the whole x axis", "Charts"),
     Key("C", "charts", "C", "charts", "One, two or four charts", "Charts", 14, on=_CHARTS),
-    Key("1,2,3,4,5,6,7,8", "tab", "1-8", "tabs", "The tab with this number", "Panes"),
+    Key("1,2,3,4,5,6,7,8,9", "tab", "1-9", "tabs", "The tab with this number", "Panes"),
     Key(
         "S",
         "sensitivity",

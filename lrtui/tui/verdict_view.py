@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lrtui.analysis.study import Factor
     from lrtui.analysis.verdict import Point, Verdict
     from lrtui.sweep.events import GroupKey
     from lrtui.sweep.state import Sweep
@@ -32,10 +33,13 @@ class VerdictView:
         default_factory=lambda: MappingProxyType({})
     )
     """By group: the result of each LR, the lowest first."""
+    factors: tuple[Factor, ...] = ()
+    """What became of each factor of a study."""
 
 
 def judge(sweep: Sweep) -> VerdictView:
     """Return the current verdicts; for an ended sweep, the verdict in its journal."""
+    from lrtui.analysis.study import study
     from lrtui.analysis.verdict import (  # not before the first paint
         Reason,
         Why,
@@ -62,4 +66,6 @@ def judge(sweep: Sweep) -> VerdictView:
         overall = replace(groups[said.group], spent=overall.spent, grid=overall.grid)
         overall = replace(overall, reasons=tuple(Reason(Why.RECORDED, text) for text in said.why))
     points = {group: tuple(sensitivity(sweep, group)) for group in groups}
-    return VerdictView(overall, MappingProxyType(groups), MappingProxyType(points))
+    return VerdictView(
+        overall, MappingProxyType(groups), MappingProxyType(points), tuple(study(sweep))
+    )

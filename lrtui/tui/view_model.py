@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 from lrtui.frontend.run_colors import RunMark
 from lrtui.hardware.history import History
 from lrtui.sweep.events import GroupKey
-from lrtui.sweep.state import group_of
+from lrtui.sweep.state import group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.tui.verdict_view import VerdictView
 
 if TYPE_CHECKING:
+    from lrtui.analysis.study import Factor
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.events import Setting
     from lrtui.sweep.state import Run
@@ -36,6 +37,7 @@ Pane = Literal[
     "explain",
     "values",
     "derived",
+    "study",
 ]
 PANES: tuple[Pane, ...] = get_args(Pane)
 TABS: Mapping[Pane, tuple[str, str]] = MappingProxyType(
@@ -48,9 +50,10 @@ TABS: Mapping[Pane, tuple[str, str]] = MappingProxyType(
         "settings": ("Settings", "Set"),
         "hardware": ("Hardware", "HW"),
         "journal": ("Journal", "Jour"),
+        "study": ("Study", "Study"),
     }
 )
-"""The panes with a numbered tab, by number, and their names on a wide and on a narrow screen."""
+"""The panes with a numbered tab, by number, and their names on a wide and on a narrow screen; the last one only in a study."""
 UNNUMBERED: Mapping[Pane, str] = MappingProxyType(
     {
         "explain": "Explain",
@@ -194,9 +197,29 @@ class ViewModel:
         return sweep is not None and bool((sweep.plan and sweep.plan.rungs) or self.tests)
 
     @property
+    def is_study(self) -> bool:
+        """Whether the sweep asks how the best LR moves with a factor."""
+        plan = self.snapshot.sweep.plan if self.snapshot else None
+        return plan is not None and bool(plan.study)
+
+    @property
+    def factor(self) -> Factor | None:
+        """The factor of a study to show: the one that the run under the cursor varies, else the first."""
+        factors = self.verdicts.factors
+        under = self.snapshot.sweep.runs.get(self.view.selected) if self.snapshot else None
+        level = group_text(group_of(under.setting)) if under else ""
+        varied = (
+            factor
+            for factor in factors
+            if any(each.group == level and not each.base for each in factor.levels)
+        )
+        return next(iter([*varied, *factors]), None)
+
+    @property
     def panes(self) -> list[Pane]:
         """The panes that have content, in the order of Tab."""
-        return [pane for pane in PANES if pane != "range" or self.tests]
+        empty = {"range": not self.tests, "study": not self.is_study}
+        return [pane for pane in PANES if not empty.get(pane)]
 
 
 def _shares(test: Setting, setting: Setting) -> bool:

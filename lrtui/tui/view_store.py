@@ -46,7 +46,7 @@ class Kept(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     hidden: Annotated[list[_Run], Meta(max_length=1000)] = []
     pinned: _Run = ""
     pane: Literal[
-        "charts", "sensitivity", "search", "output", "settings", "explain", "values", "derived", "journal"
+        "charts", "sensitivity", "search", "output", "settings", "explain", "values", "derived", "journal", "study",
     ] = "charts"  # fmt: skip
     chosen: bool = False
     charts: Literal[1, 2, 4] = 2

@@ -82,6 +82,12 @@ def test_a_range_test_runs(snap_compare, monitor, told) -> None:
     assert snap_compare(monitor, terminal_size=(160, 45), run_before=picture())
 
 
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+def test_a_study_that_has_ended(snap_compare, monitor, told, size) -> None:
+    told.snapshot = recordings.search_snapshot(recordings.study())
+    assert snap_compare(monitor, terminal_size=size, run_before=picture())
+
+
 @pytest.mark.parametrize("key", ["S", "r", "t"])
 def test_what_a_search_can_show_in_the_place_of_the_chart(snap_compare, monitor, told, key) -> None:
     told.snapshot = recordings.search_snapshot(recordings.search(whole=True))

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lrtui.analysis.ranking import rank
+from lrtui.analysis.study import Exponent, Factor, Level
 from lrtui.analysis.verdict import Reason, Verdict, Why, groups, sensitivity
 from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.sweep import events as ev
-from lrtui.sweep.state import Sweep, fold
+from lrtui.sweep.state import Sweep, fold, group_text
 from lrtui.tui.verdict_view import VerdictView
 
 NOW = 1_790_000_000.0
@@ -310,4 +311,50 @@ def judgement(sweep: Sweep) -> VerdictView:
     overall = next(iter(made.values()), None)
     if (said := sweep.verdict) is not None and said.group in made:
         overall = made[said.group] = Verdict(lr=said.lr, group=said.group, provisional=False)
-    return VerdictView(overall, MappingProxyType(made), MappingProxyType(points))
+    factors = (studied(ended=sweep.closed is not None),) if sweep.plan.study else ()
+    return VerdictView(overall, MappingProxyType(made), MappingProxyType(points), factors)
+
+
+# ---------------------------------------------------------------- a study
+
+BEST_AT = {8: 1e-3, 32: 3e-3, 128: 1e-2, 512: 1e-2}
+"""By batch size: the best LR; 32 is the experiment's own."""
+
+
+def study(*, ended: bool = True) -> list[ev.AnyEvent]:
+    """A study of batch sizes: five LRs at each of four levels, all finished; or its last level still queued."""
+    events: list[ev.AnyEvent] = [
+        ev.SweepOpened(plan=plan(name="study", study=(("batch_size", 32),)), host="box")
+    ]
+    runs = [(size, lr) for size in BEST_AT for lr in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
+    for index, (size, lr) in enumerate(runs, 1):
+        run, values = f"r{index:02d}", {} if size == 32 else {"batch_size": size}
+        setting = ev.Setting(lr=lr, optimizer="adam", schedule="constant", values=values)
+        events.append(ev.RunQueued(run=run, setting=setting, seed=1, until=30.0))
+        if ended or size < 512:
+            value = round(0.7 - 0.1 * abs(math.log10(lr / BEST_AT[size])), 4)
+            events += _trained(run, 1, 30.0, value, 30.0)
+            events.append(ev.RunEnded(run=run, attempt=1, kind="finished", code=0))
+    if ended:
+        said = ev.VerdictReached(lr=3e-3, group=ev.GroupKey("adam", "constant"), why=("1 seed",))
+        events += [said, ev.SweepClosed(code=0, why="all runs finished")]
+    return _numbered(events)
+
+
+def studied(*, ended: bool = True) -> Factor:
+    """What became of the batch size: written by hand, so that it does not change with every constant of the verdict."""
+    levels = tuple(
+        Level(
+            size,
+            str(size),
+            size == 32,
+            group_text(ev.GroupKey("adam", "constant", (("batch_size", size),) if size != 32 else ())),
+            lr=lr, low=lr / 3, high=lr * 3, by_noise=True, edges=("upper",) if size == 512 else (), value=0.7, provisional=not ended,
+            linear=3e-3 * size / 32, root=3e-3 * math.sqrt(size / 32), fitted=3e-3 * (size / 32) ** 0.57,
+        )
+        for size, lr in BEST_AT.items()
+    )  # fmt: skip
+    return Factor(
+        "batch_size", levels, numeric=True, held="epochs were held, 30 at every level: a larger batch means fewer steps",
+        trend="rises", exponent=Exponent(0.57, 0.3, 0.84), excluded=("linear",), provisional=not ended,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ have their place in `lrtui.tui.arrangement`.
 """
 
 from lrtui.tui.panels.answer_bar import AnswerBar
+from lrtui.tui.panels.best_by_level import Study
 from lrtui.tui.panels.chart import Chart
 from lrtui.tui.panels.derived import Derived
 from lrtui.tui.panels.event_list import Journal
@@ -34,6 +35,7 @@ LARGE: dict[Pane, type[Lines]] = {
     "values": Values,
     "derived": Derived,
     "hardware": Hardware,
+    "study": Study,
 }
 """What can stand in the place of the charts, and side by side below the leaderboard."""
 

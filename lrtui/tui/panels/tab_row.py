@@ -50,12 +50,13 @@ def tabs(model: ViewModel, width: int) -> list[tuple[Pane, str]]:
         shown = [
             (pane, f" {number} {names[0] if long else names[1]}{gap}")
             for number, (pane, names) in enumerate(TABS.items(), 1)
+            if pane != "study" or model.is_study
         ]
         if here in UNNUMBERED:
             shown.append((here, f" {UNNUMBERED[here]}{gap}"))
         if sum(width_of(text) for _, text in shown) <= width:
             return shown
-    return [(pane, f" {number} ") for number, pane in enumerate(TABS, 1)]
+    return [(pane, f" {number} ") for number, (pane, _) in enumerate(shown, 1) if pane in TABS]
 
 
 def chart_setting(model: ViewModel) -> str:

@@ -1,0 +1,87 @@
+"""The pane of a study: LR* against the factor, and the best LR by level."""
+
+from dataclasses import replace
+
+import pytest
+
+from lrtui.frontend.run_colors import RunMark
+from lrtui.tui.arrangement import beside, pane_of_phase
+from lrtui.tui.charts import plot, study_chart
+from lrtui.tui.panels.best_by_level import Study
+from lrtui.tui.panels.tab_row import tabs
+from lrtui.tui.view_model import View, ViewModel
+from tests.tui import recordings
+
+
+def model(*, ended: bool = True, selected: str = "r06") -> ViewModel:
+    snapshot = recordings.search_snapshot(recordings.study(ended=ended))
+    marks = {run: RunMark(run[1:], "#ffffff") for run in snapshot.sweep.runs}
+    verdicts = recordings.judgement(snapshot.sweep)
+    return ViewModel(snapshot, View(selected=selected), marks, verdicts)
+
+
+def pane(width: int, height: int = 14, **of: object) -> list[str]:
+    return [strip.text for strip in Study().paint(model(**of), width, height)]
+
+
+def test_the_chart_shows_lr_star_its_interval_and_the_rules() -> None:
+    factor = recordings.studied()
+    strips = plot.draw(study_chart.picture(factor, 12), 60, 12, quick=True)
+    lines = [strip.text for strip in strips]
+    assert "LR* against batch_size" in lines[0]
+    assert "fit 0.57" in lines[0]
+    text = "\n".join(lines)
+    assert (text.count("○"), text.count("●")) == (3, 1), "the own level is filled"
+    assert text.count("▲") == 1, "the side that is open"
+    assert "▼" not in text
+    assert all(rule in text for rule in ("fit", "lin", "sqr"))
+    assert [place.split() for place in lines[-1:]] == [["8", "32", "128", "512"]]
+
+
+def test_a_level_without_an_answer_and_names_are_drawn() -> None:
+    levels = [
+        replace(each, level=name, text=name, linear=None, root=None, fitted=None)
+        for each, name in zip(recordings.studied().levels, "abcd", strict=True)
+    ]
+    levels[0] = replace(levels[0], lr=None, low=None, high=None, why="every run diverged")
+    factor = replace(
+        recordings.studied(), levels=tuple(levels), numeric=False, exponent=None, excluded=()
+    )
+    text = "\n".join(s.text for s in plot.draw(study_chart.picture(factor, 12), 60, 12, quick=True))
+    assert "×" in text  # noqa: RUF001  # the sign on the chart
+    assert "fit" not in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 160, 240])
+def test_each_level_has_a_row_beside_the_chart(width: int) -> None:
+    lines = pane(width)
+    assert len(lines) <= 14
+    assert all(len(line) <= width for line in lines)
+    text = "\n".join(lines)
+    assert "1.0e-02  3.3e-03..> 3.0e-02" in text
+    assert ("LR* against" in text) == (width >= 80)
+    assert ("square-root 6.0e-03" in text) == (width >= 120)
+    assert "rises with it" in text
+
+
+def test_the_large_area_of_a_study_that_ended_is_its_answer() -> None:
+    assert pane_of_phase(model()) == "study"
+    assert pane_of_phase(model(ended=False)) == "charts"
+    assert "study" in beside(model(ended=False), 160)
+
+
+def test_the_tab_is_only_there_in_a_study() -> None:
+    other = ViewModel(recordings.search_snapshot())
+    for width in (60, 80, 160):
+        assert "study" in dict(tabs(model(), width))
+        assert "study" not in dict(tabs(other, width))
+    assert "study" not in other.panes
+
+
+def test_the_factor_is_the_one_that_the_run_under_the_cursor_varies() -> None:
+    shown = model(selected="r01")
+    first = replace(recordings.studied(), name="data", levels=recordings.studied().levels[1:2])
+    two = replace(shown.verdicts, factors=(first, recordings.studied()))
+    assert replace(shown, verdicts=two).factor == recordings.studied()
+    own = replace(shown, verdicts=two, view=View(selected="r06"))
+    assert own.factor == first, "the experiment's own level belongs to every factor"
