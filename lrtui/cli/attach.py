@@ -177,10 +177,16 @@ def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
 
 
 def farewell(directory: Path) -> str:
-    """Return what the terminal shows after the monitor is left."""
+    """Return what the terminal shows after the monitor is left: of a sweep that has ended the verdict, and how to come back."""
     sweep = _sweep(directory)
-    if sweep.closed is not None:
-        return f"the sweep has ended: {clean(sweep.closed.why)}\n  see it again:  lrtui {directory}\n  the report:    {directory}/report.md"
+    if sweep.closed is not None or sweep.stopping:
+        from lrtui.frontend.log_mode import closing_lines
+
+        how = f"has ended: {clean(sweep.closed.why)}" if sweep.closed else "was stopped"
+        return "\n".join([
+            f"the sweep {how}", "", *closing_lines(directory, sweep), "",
+            f"see it again: lrtui {directory}", f"the report:   {directory}/report.md",
+        ])  # fmt: skip
     alive, queued = len(sweep.alive()), len(sweep.queued())
     return (
         f"detached; {alive} running, {queued} queued; the runs continue\n"

@@ -98,6 +98,21 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
     return lines
 
 
+def closing_lines(directory: Path, sweep: Sweep) -> list[str]:
+    """Return the verdict with its reasons, a study's table of LR* by level, and how to continue a sweep that was stopped."""
+    if sweep.plan is None:
+        return []
+    found = verdict(sweep)
+    said = [found.headline(sweep.plan), *(f"  {reason.text}" for reason in found.reasons)]
+    if found.not_tested:
+        said.append(f"  not tested: {', '.join(found.not_tested)}")
+    for factor in study.study(sweep):
+        said += ["", *study.lines(factor)]
+    if sweep.stopping:
+        said += ["", f"to continue: lrtui {directory} --resume"]
+    return [clean(line) for line in said]
+
+
 def _follow(
     directory: Path,
     log: Log,
@@ -289,13 +304,8 @@ class Words(Log):
             if text:
                 self._out.write(f"{clean(text)}\n")
         if plan is not None:
-            found = verdict(snapshot.sweep)
-            lines = ["", *leaderboard_text(snapshot.standings, plan, 160), "", found.headline(plan)]
-            lines += [f"  {reason.text}" for reason in found.reasons]
-            if found.not_tested:
-                lines.append(f"  not tested: {', '.join(found.not_tested)}")
-            for factor in study.study(snapshot.sweep):
-                lines += ["", *study.lines(factor)]
+            lines = ["", *leaderboard_text(snapshot.standings, plan, 160), ""]
+            lines += closing_lines(snapshot.directory, snapshot.sweep)
             self._out.writelines(f"{clean(line)}\n" for line in lines)
         self._out.flush()
 

@@ -59,6 +59,7 @@ class Actions:
     send: Callable[..., None]
     deeds: deque[UndoEntry]
     under_way: int
+    undo_waits: bool
     exit: Callable[..., None]
     repaint_all: Callable[[], None]
     refresh: Callable[..., Any]
@@ -231,7 +232,8 @@ class Actions:
             self.say(why, bad=True)
             return
         if self.under_way:
-            self.say("your last action is not done yet; undo it then", bad=True)
+            self.undo_waits = True
+            self.say("your last action is undone as soon as it is done")
             return
         if not self.deeds:
             self.say("nothing to undo in this monitor", bad=True)

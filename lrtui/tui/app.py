@@ -110,6 +110,8 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         """The undoable actions of this monitor, the latest last."""
         self.under_way = 0
         """How many of its undoable actions are not done yet."""
+        self.undo_waits = False
+        """Whether the last one of them is to be undone when it is done."""
         self._looked_only = view_only
         self._said_at = time.monotonic()
         self._marks = RunColors()
@@ -379,6 +381,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
     ) -> None:
         from lrtui.sweep.mailbox import send  # not needed for the first paint
 
+        done = False
         try:
             for command in commands:
                 answer = send(self.directory, command)
@@ -387,6 +390,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             self._reader.catch_up()  # the answer and its undo must match the screen
             if answer.ok and deed is not None:
                 self.deeds.append(deed)
+                done = True
         except UserError as error:
             self.call_from_thread(self.say, str(error).replace("\n", ";"), bad=True)
             return
@@ -395,15 +399,20 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             return
         finally:
             if deed is not None:
-                self.call_from_thread(self._done)
+                self.call_from_thread(self._ended, undo=done)
         hint = f"; {answer.hint}" if answer.hint else ""
         if answer.ok and then_leave is not None:
             self.call_from_thread(self.exit, then_leave)
         else:
             self.call_from_thread(self.say, answer.answer + hint, bad=not answer.ok)
 
-    def _done(self) -> None:
+    def _ended(self, *, undo: bool) -> None:
+        """Count an undoable action as ended; undo it if it was carried out and the user has asked meanwhile."""
         self.under_way -= 1
+        if self.under_way == 0 and self.undo_waits:
+            self.undo_waits = False
+            if undo:
+                self.action_undo()
 
     def _wake_supervisor(self) -> None:
         from lrtui.sweep.mailbox import ensure_supervisor  # not needed for the first paint

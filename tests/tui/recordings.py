@@ -326,7 +326,8 @@ def study(*, ended: bool = True) -> list[ev.AnyEvent]:
     events: list[ev.AnyEvent] = [
         ev.SweepOpened(plan=plan(name="study", study=(("batch_size", 32),)), host="box")
     ]
-    runs = [(size, lr) for size in BEST_AT for lr in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
+    sizes = sorted(BEST_AT, key=lambda size: size != 32)  # the own level is queued first
+    runs = [(size, lr) for size in sizes for lr in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
     for index, (size, lr) in enumerate(runs, 1):
         run, values = f"r{index:02d}", {} if size == 32 else {"batch_size": size}
         setting = ev.Setting(lr=lr, optimizer="adam", schedule="constant", values=values)

@@ -13,7 +13,7 @@ from lrtui.tui.view_model import View, ViewModel
 from tests.tui import recordings
 
 
-def model(*, ended: bool = True, selected: str = "r06") -> ViewModel:
+def model(*, ended: bool = True, selected: str = "r01") -> ViewModel:
     snapshot = recordings.search_snapshot(recordings.study(ended=ended))
     marks = {run: RunMark(run[1:], "#ffffff") for run in snapshot.sweep.runs}
     verdicts = recordings.judgement(snapshot.sweep)
@@ -79,9 +79,9 @@ def test_the_tab_is_only_there_in_a_study() -> None:
 
 
 def test_the_factor_is_the_one_that_the_run_under_the_cursor_varies() -> None:
-    shown = model(selected="r01")
+    shown = model(selected="r06")
     first = replace(recordings.studied(), name="data", levels=recordings.studied().levels[1:2])
     two = replace(shown.verdicts, factors=(first, recordings.studied()))
     assert replace(shown, verdicts=two).factor == recordings.studied()
-    own = replace(shown, verdicts=two, view=View(selected="r06"))
+    own = replace(shown, verdicts=two, view=View(selected="r01"))
     assert own.factor == first, "the experiment's own level belongs to every factor"

@@ -145,10 +145,24 @@ async def test_a_key_that_came_too_early_keeps_the_deed(monitor, sent) -> None:
         assert sent == []
 
 
-async def test_an_action_under_way_is_not_undone_yet(monitor, sent, monkeypatch) -> None:
+@pytest.mark.parametrize("ok", [True, False])
+async def test_an_action_under_way_is_undone_when_it_is_done(
+    monitor, told, monkeypatch, ok
+) -> None:
     answered = threading.Event()  # set in any case: a thread waits for it
-    answer = ev.Answer(ok=True, answer="killed")
-    monkeypatch.setattr("lrtui.sweep.mailbox.send", lambda *_: answered.wait() and answer)
+    commands: list[ev.AnyCommand] = []
+
+    def send(directory, command):
+        commands.append(command)
+        answered.wait()
+        if isinstance(command, ev.KillRun) and ok:
+            run = command.run
+            ended = [ev.msgspec.structs.replace(e, run=run) for e in (STOPPING, KILLED)]
+            told.snapshot = recordings.snapshot([*recordings.journal(), *ended])
+        return ev.Answer(ok=ok, answer="killed")
+
+    monkeypatch.setattr("lrtui.sweep.mailbox.send", send)
+    monkeypatch.setattr(told, "catch_up", lambda reader: reader.start())
     async with monitor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         try:
@@ -156,12 +170,12 @@ async def test_an_action_under_way_is_not_undone_yet(monitor, sent, monkeypatch)
             await pilot.pause()
             await pilot.press("U")
             await pilot.pause()
-            assert "your last action is not done yet" in text_of(monitor)
+            assert "undone as soon as it is done" in text_of(monitor)
         finally:
             answered.set()
         await settled(pilot)
-        assert len(monitor.deeds) == 1
         assert monitor.under_way == 0
+        assert [type(each) for each in commands] == [ev.KillRun, ev.RestartRun][: 1 + ok]
 
 
 async def test_without_a_deed_there_is_nothing_to_undo(monitor, sent) -> None:

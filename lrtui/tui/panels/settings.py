@@ -10,7 +10,7 @@ from typing_extensions import override
 from lrtui.frontend.state_style import WARN, style_of
 from lrtui.sweep.state import State
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_short, lr_text, run_name
+from lrtui.text.format import amount_short, lr_text, plural, run_name
 from lrtui.tui.panels.answer_bar import state_of
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.styled_text import FAINT, TEXT, fit, ink, line
@@ -69,9 +69,10 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
         return rows
     compare = pages.leader_settings if pages.leader != run.id else {}
     for name, own in pages.settings.items():
-        if name in _OFTEN_UNSET and own in {"", "none", "0", "0.0"}:
+        if name == "unit" or (name in _OFTEN_UNSET and own in {"", "none", "0", "0.0"}):
             continue
-        value, theirs = _canonical(name, own), _canonical(name, compare.get(name, ""))
+        unit = pages.settings.get("unit", "")
+        value, theirs = _canonical(name, own, unit), _canonical(name, compare.get(name, ""), unit)
         differs = bool(compare) and theirs != value
         rows.append((name, value, theirs or "nothing" if differs else ""))
     return rows
@@ -86,11 +87,13 @@ def _broken(row: Row, width: int) -> list[Row]:
     return [(name if index == 0 else "", text, theirs) for index, text in enumerate(lines)]
 
 
-def _canonical(name: str, value: str) -> str:
-    """Return an LR in the usual notation; other values unchanged."""
+def _canonical(name: str, value: str, unit: str) -> str:
+    """Return an LR in the usual notation, the horizon with its unit; other values unchanged."""
     try:
-        return lr_text(float(value)) if name == "lr" else value
-    except ValueError:
+        if name == "horizon" and unit:
+            return f"{amount_short(float(value))} {plural(clean(unit, 20))}"
+        return lr_text(float(value)) if name in {"lr", "lr_to"} else value
+    except (ValueError, OverflowError):
         return value
 
 
