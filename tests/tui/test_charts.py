@@ -5,12 +5,16 @@ import subprocess
 import sys
 
 import pytest
+from textual.strip import Strip
 
 from lrtui.metrics import Series
 from lrtui.tui.charts import axes, braille, plot
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.curves import metric_for, smoothed
 from lrtui.tui.charts.plot import Curve, Picture
+from lrtui.tui.panels.chart import Chart
+from tests.tui import recordings
+from tests.tui.conftest import settled
 
 
 def picture(*curves: Curve) -> Picture:
@@ -184,6 +188,21 @@ def test_long_series_are_smoothed_by_columns() -> None:
     xs, ys = smoothed(Series("loss", x, array("d", (v % 2 for v in x))), 100, 0.5)
     assert len(xs) == len(ys) == 200
     assert ys == pytest.approx([0.5] * 200)
+
+
+async def test_an_outdated_size_is_drawn_again(monitor, told, monkeypatch) -> None:
+    """At once, also while files are read: the rest between two drawings is for those that were shown."""
+    told.snapshot = recordings.snapshot(reading=True)
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        chart = monitor.query_one("#chart0", Chart)
+        chart._rests_until = 0.0
+        width, height = chart.size
+        sizes = []
+        monkeypatch.setattr(chart, "paint", lambda _, *size: sizes.append(size) or [Strip.blank(9)])
+        await chart._draw(chart.model, width - 1, height)
+        await settled(pilot)
+    assert sizes == [(width - 1, height), (width, height)]
 
 
 def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:

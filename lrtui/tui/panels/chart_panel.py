@@ -61,9 +61,9 @@ class ChartPanel(Lines):
             strips = await asyncio.to_thread(self.paint, model, width, height)
             if self.is_mounted and (width, height) == tuple(self.size):
                 self.put(strips)
+                self._rests_until = time.monotonic() + _REST_SECONDS
             else:
                 self._drawn = ()  # hidden or resized meanwhile
         finally:
             self._busy = False
-            self._rests_until = time.monotonic() + _REST_SECONDS
         self.redraw()
