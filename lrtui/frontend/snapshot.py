@@ -13,7 +13,7 @@ import shlex
 import socket
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +23,7 @@ from lrtui.analysis.ranking import Standing, rank
 from lrtui.hardware import gpu
 from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
+from lrtui.metrics.sketch import sizes, sketch
 from lrtui.sweep.files import read_end, read_last_lines
 from lrtui.sweep.journal import PER_POLL, JournalTail
 from lrtui.sweep.layout import FORMAT, READABLE, AttemptLayout, Layout
@@ -73,13 +74,19 @@ class Snapshot:
     """When the supervisor last beat; 0 where there is none."""
     events: tuple[AnyEvent, ...] = ()
     """The events that came with this look, in order; log mode prints them."""
+    read: float = 1.0
+    """The share of the metric files that was read, 0 to 1."""
+    sketches: Mapping[str, RunSeries] = field(default_factory=lambda: MappingProxyType({}))
+    """Long runs that are still being read, drawn from samples: for charts, never for a number."""
 
 
 class DirectoryReader:
     """Follows one experiment directory. `look` is for one thread; `output` and `settings` may be called from another."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, sketches: bool = False) -> None:
+        """Follow a directory; `sketches` is for those who draw charts."""
         self.directory = directory
+        self._sketches = sketches
         self._layout = Layout(directory)
         self._journal = JournalTail(self._layout.journal)
         self._sweep = Sweep()
@@ -123,6 +130,8 @@ class DirectoryReader:
             problem=self._problem(),
             read_at=time.time(),
             events=tuple(events),
+            read=self._share() if reading else 1.0,
+            sketches={run: r.sketch for run, r in self._readers.items() if r.sketch is not None},
         )
 
     def keep(self, *, last: bool = False) -> None:
@@ -206,7 +215,8 @@ class DirectoryReader:
             if reader is None:
                 if not run.attempts:
                     continue
-                reader = self._readers[run.id] = _RunReader(self._layout, plan, self._sidecar)
+                reader = _RunReader(self._layout, plan, self._sidecar, sketches=self._sketches)
+                self._readers[run.id] = reader
                 self._series = MappingProxyType({**self._series, run.id: reader.series})
             if reader.run is not run:
                 reader.update(run)
@@ -216,6 +226,7 @@ class DirectoryReader:
     def _read(self, deadline: float) -> bool:
         """Give each run a slice in turn until all is read or the time is up; return whether something is left."""
         waiting = deque(self._turns)
+        first = len(waiting) if self._sketches and not self._looks else -1
         idle: list[_RunReader] = []
         while waiting:
             reader = waiting.popleft()
@@ -223,11 +234,19 @@ class DirectoryReader:
                 waiting.append(reader)
             elif not reader.done:
                 idle.append(reader)
-            if waiting and time.monotonic() >= deadline:
+            first -= 1
+            drawn = first == 0 and any(each.sketch is not None for each in waiting)
+            if waiting and (drawn or time.monotonic() >= deadline):
                 break
         # Those that did not come to their turn are first the next time.
         self._turns = deque([*waiting, *idle])
         return bool(waiting)
+
+    def _share(self) -> float:
+        """Return the share of the metric files that was read."""
+        read = sum(reader.offset() for reader in self._readers.values())
+        left = sum(reader.left() for reader in self._readers.values())
+        return read / max(1, read + left)
 
     def _rank(self) -> None:
         state = (self._sweep.n, self._sweep.at, *(r.series.version for r in self._readers.values()))
@@ -281,8 +300,13 @@ class DirectoryReader:
 class _RunReader:
     """Reads the attempts of one run into its series, an earlier attempt wholly before the next."""
 
-    def __init__(self, layout: Layout, plan: Plan, sidecar: Sidecar) -> None:
+    def __init__(self, layout: Layout, plan: Plan, sidecar: Sidecar, *, sketches: bool) -> None:
         self.series = RunSeries()
+        self.sketch: RunSeries | None = None
+        """The whole run from samples, while it is being read."""
+        self._sizes: list[int] = []
+        """Sizes of the sketches that are still to be drawn."""
+        self._sketches = sketches
         self.run: Run | None = None
         self.done = False
         """Whether the last attempt has ended and everything is read: nothing is polled until the journal names it again."""
@@ -311,6 +335,11 @@ class _RunReader:
         if self._sidecar is not None:
             self._recall(self._sidecar)
             self._sidecar = None
+            left = self.left()
+            self._sizes = sizes(left) if self._sketches and left > WORTH else []
+        if self._sizes:
+            self._draw(self._sizes.pop(0))
+            return True
         number, log = self._logs[self._current]
         found = log.read(_SLICE)
         if found:
@@ -323,17 +352,32 @@ class _RunReader:
             self._current += 1
             self._logs[self._current][1].capture.go_on_from(log.capture)
             return True
+        self.sketch = None
         self.done = self._ended
         return False
 
+    def _draw(self, size: int) -> None:
+        """Sketch the run; where that cannot be done rightly, never again."""
+        if self.run is None:
+            return
+        files = [
+            (n, AttemptLayout(self._layout.attempt(self.run.folder, n)).metrics)
+            for n, _ in self._logs
+        ]
+        drawn = sketch(files, self._reading(self.run), size)
+        if drawn is None:
+            self._sizes.clear()
+        elif len(drawn):
+            self.sketch = drawn
+
     def worth_keeping(self, *, last: bool) -> bool:
         """Return whether enough was read since: a quarter more than then, or, where none may come any more, a MiB."""
-        read = self._offset()
+        read = self.offset()
         return read - self._kept >= max(WORTH, 0 if last or self.done else self._kept // 4)
 
     def keep(self, sidecar: Sidecar) -> None:
         """Write what was read to the user's cache; where that fails, not again before more was read."""
-        self._kept = self._offset()
+        self._kept = self.offset()
         states = []
         for number, log in self._logs[: self._current + 1]:
             state = log.state()
@@ -359,15 +403,23 @@ class _RunReader:
             self.series.restore(entry.series)
             self._logs[: len(logs)] = logs
             self._current = len(logs) - 1
-            self._kept = self._offset()
+            self._kept = self.offset()
 
     def _log(self, run: Run, attempt: int) -> MetricLog:
         root = self._layout.attempt(run.folder, attempt)
-        reading = Reading.of(self._plan, range_test=run.is_range_test)
+        reading = self._reading(run)
         return MetricLog(root, reading, run.attempts[attempt - 1].until, by_column=True)
 
-    def _offset(self) -> int:
+    def _reading(self, run: Run) -> Reading:
+        return Reading.of(self._plan, range_test=run.is_range_test)
+
+    def offset(self) -> int:
+        """Return the bytes that were read, or passed over."""
         return sum(log.offset for _, log in self._logs)
+
+    def left(self) -> int:
+        """Return the bytes that are still to be read, or passed over."""
+        return 0 if self.done else sum(log.left() for _, log in self._logs[self._current :])
 
 
 def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from pathlib import Path
@@ -85,6 +86,14 @@ class MetricLog:
     def offset(self) -> int:
         """Bytes that were read, or passed over."""
         return self._metrics.offset + self._output.offset
+
+    def left(self) -> int:
+        """Return how many bytes are still to be read or passed over."""
+        left = 0
+        for tail in (self._metrics, self._output):
+            with contextlib.suppress(OSError):
+                left += max(0, os.stat(tail.path).st_size - tail.offset)
+        return left
 
     def state(self) -> LogState | None:
         """Return how far this was read, to `resume` another time; None where the files are not what was read."""

@@ -11,7 +11,7 @@ from lrtui.frontend import requests
 from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand, StopSweep
 from lrtui.text.format import count, lr_text
-from lrtui.tui.charts.curves import measured, metric_names, metric_ring
+from lrtui.tui.charts.curves import drawn, metric_names, metric_ring
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels.explanation import sentences
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
@@ -352,7 +352,7 @@ class Actions:
             if name is not None:
                 self.change_view(metric=name, pane="charts")
 
-        runs = measured(self.model).values()
+        runs = drawn(self.model).values()
         found = Counter(name for series in runs for name in series.names())
         entries = [
             Entry(name, name, count(n, "run")) for name in self._metrics() for n in (found[name],)

@@ -35,6 +35,8 @@ LIVE, QUIET = 0.25, 1.0
 """Seconds between two reads while the sweep and the user are active, and after a while without activity of either."""
 _AWAY_SECONDS = 15.0
 """After this time without a key, one picture per second is enough: a quarter of the bytes and of the work."""
+_DRAWING_SECONDS = 0.25
+"""The pause after the first look at long runs: reading would take half of the interpreter's time from their first chart."""
 JOURNAL_LINES = 5000
 """The part of the journal that can be scrolled through."""
 OUTPUT_LINES = 2000
@@ -157,7 +159,7 @@ class Reader(threading.Thread):
         try:
             from lrtui.frontend.snapshot import DirectoryReader  # not needed for the first paint
 
-            watcher = DirectoryReader(self._directory)
+            watcher = DirectoryReader(self._directory, sketches=True)
             while not self._ended:
                 awaited = [self._awaited.popleft() for _ in range(len(self._awaited))]
                 reading = self._look(watcher)
@@ -174,12 +176,14 @@ class Reader(threading.Thread):
     def _look(self, watcher: DirectoryReader) -> bool:
         """Post what has changed; return whether there is more to read immediately."""
         snapshot = watcher.snapshot()
-        told = _gist(snapshot)
+        told, first = _gist(snapshot), not self._told
         self._narrate(snapshot)
         news = told != self._told
         if news:
             self._told = told
             self._post(SnapshotTaken(snapshot, self._verdicts))
+        if first and snapshot.sketches:
+            time.sleep(_DRAWING_SECONDS)
         self._alarm(snapshot)
         self._judge(snapshot)
         self._measure(watcher, snapshot)
@@ -295,6 +299,7 @@ def _gist(snapshot: Snapshot) -> tuple[object, ...]:
         sweep.n,
         sweep.strange,
         tuple((run, series.version) for run, series in snapshot.series.items()),
+        tuple((run, series.version) for run, series in snapshot.sketches.items()),
         snapshot.reading,
         snapshot.supervisor,
         snapshot.view_only,

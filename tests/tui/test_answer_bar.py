@@ -1,5 +1,7 @@
 """The frame of the monitor: the answer bar, the tabs, the footer, the help and the list of actions."""
 
+from dataclasses import replace
+
 import pytest
 
 from lrtui.sweep import events as ev
@@ -90,6 +92,16 @@ def test_learning_rates_that_cannot_be_told_apart_are_an_answer() -> None:
     closed = ev.SweepClosed(code=0, why="7 of 7 runs finished")
     line = bar(model(recordings._numbered([*recordings.search(), same, closed])), 120)[0]
     assert "✔ 1.0e-03 – 1.0e-02 cannot be told apart" in line  # noqa: RUF001
+
+
+@pytest.mark.parametrize("events", [ENDED, recordings.search()], ids=["ended", "running"])
+def test_the_bar_says_that_files_are_being_read(events) -> None:
+    shown = model(events)
+    reading = replace(shown, snapshot=replace(shown.snapshot, reading=True, read=0.348))
+    for width in (60, 80, 160):
+        assert "reading 34 %" in bar(reading, width)[0]
+        assert "reading" not in bar(shown, width)[0]
+    assert "ETA" not in bar(reading, 160)[0]
 
 
 def test_no_message_replaces_the_answer() -> None:

@@ -1,10 +1,15 @@
 """The charts' cursor, its values, and the zoom, in the running app on recorded runs."""
 
+from dataclasses import replace
+
 import pytest
 
+from lrtui.metrics import RunSeries
 from lrtui.tui.app import Monitor
 from lrtui.tui.charts.curves import Framing, picture, readings
+from lrtui.tui.view_model import View, ViewModel
 from tests.benchmarks.monitor import record
+from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
 
 POINTS = 200
@@ -47,6 +52,28 @@ async def test_the_cursor_shows_every_runs_value_and_moves(recorded, size) -> No
         await settled(pilot)
         assert recorded.model.view.cursor is None
         assert "┊" not in text_of(recorded)
+
+
+def test_samples_are_drawn_but_give_no_values() -> None:
+    """A value at the cursor is never taken from samples, nor from the part that was read."""
+    snapshot = recordings.snapshot()
+    whole = ViewModel(snapshot, View(cursor=0.5))
+    drawn = RunSeries()
+    drawn.extend(1, recordings.curve(0, 30))
+    reading = replace(snapshot, sketches={"r02": drawn})
+    shown = replace(whole, snapshot=reading)
+    before, after = (picture(each, "val_acc", 70, 20, Framing()) for each in (whole, shown))
+    assert (before.title, after.title) == (
+        "val_acc by epoch, of 30 at 7.5",
+        "val_acc by epoch at 15, sampled",
+    )
+    assert (
+        max(max(curve.x) for curve in after.curves)
+        == 30
+        > max(max(curve.x) for curve in before.curves)
+    )
+    measured = {run.id for run, _ in readings(whole, ["val_acc"], None)}
+    assert {run.id for run, _ in readings(shown, ["val_acc"], None)} == measured - {"r02"}
 
 
 async def test_the_values_are_those_of_the_metric_file(recorded) -> None:

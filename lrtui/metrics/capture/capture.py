@@ -99,6 +99,11 @@ class Capture:
         streams = (self._metrics, self._output)
         return max(each.positions.memory.complete for each in streams)
 
+    @property
+    def plain(self) -> bool:
+        """Whether a position above 0 is its record's length, whatever came before."""
+        return self._metrics.positions.plain
+
     def go_on_from(self, earlier: Capture) -> None:
         """Count as the attempt before did, from whose checkpoint this one may go on."""
         self._metrics.positions.go_on_from(earlier._metrics.positions)
@@ -139,6 +144,15 @@ class Capture:
         if self._plain_lines(block, self._metrics, found):
             return 0
         return self._lines(block.split(b"\n"), self._metrics, found, self._untidy)
+
+    def samples(self, blocks: list[bytes], found: list[Found]) -> None:
+        """Append what lines from several places of metrics.jsonl measured; where lines were left out, none is placed by the one before."""
+        self.metric_lines(blocks[0], found)
+        if self._plain_lines(b"".join(blocks[1:]), self._metrics, found):
+            return
+        for block in blocks[1:]:
+            self._metrics.positions.memory.last = None
+            self.metric_lines(block, found)
 
     def _plain_lines(self, block: bytes, stream: _Stream, found: list[Found]) -> bool:
         """Append what lines measured that are objects of known names at plain positions; return False if any is not.

@@ -52,13 +52,19 @@ def measured(model: ViewModel) -> dict[str, RunSeries]:
     return {run.id: known[run.id] for run in model.snapshot.sweep.trained() if run.id in known}
 
 
+def drawn(model: ViewModel) -> dict[str, RunSeries]:
+    """Return what the curves of each run are drawn from: samples of a long run until it is read."""
+    sketches = model.snapshot.sketches if model.snapshot else {}
+    return {run: sketches.get(run, series) for run, series in measured(model).items()}
+
+
 def metric_names(model: ViewModel) -> list[str]:
     """Return every metric that some run has measured, those that are looked at most first."""
     if model.snapshot is None or model.snapshot.sweep.plan is None:
         return []
     plan = model.snapshot.sweep.plan
     names: dict[str, None] = {}
-    for series in measured(model).values():
+    for series in drawn(model).values():
         names.update(dict.fromkeys(series.names()))
     first = [n for n in dict.fromkeys((*_USUAL, plan.metric, plan.loss)) if n in names]
     last = [n for n in _SPARE if n in names and n not in first]
@@ -86,7 +92,7 @@ def axis_for(model: ViewModel) -> Axis:
     if snapshot is None or snapshot.sweep.plan is None:
         return "level"
     given: set[str] = set()
-    for series in measured(model).values():
+    for series in drawn(model).values():
         given.update(series.axes())
     others: tuple[Axis, ...] = ("epoch", "step", "time")
     ring: list[Axis] = [
@@ -101,7 +107,7 @@ def inputs(model: ViewModel, metric: str) -> tuple[object, ...]:
     snapshot, view = model.snapshot, model.view
     if snapshot is None:
         return ()
-    versions = tuple((run, series.version) for run, series in measured(model).items())
+    versions = tuple((run, series.version) for run, series in drawn(model).items())
     smooth = view.weight if view.smooth else 0.0
     shown = (absent(model), view.pinned, view.selected, view.window, view.cursor)
     return (
@@ -155,10 +161,11 @@ def picture(
     points = min(MOST_POINTS // 2, max(16, columns))
     out = absent(model)
     shown = [run for run in _ordered(model) if run not in out]
+    series = drawn(model)
     curves = []
     for run in shown:
         weight = view.weight if view.smooth else 0
-        whole = snapshot.series[run].get(metric, axis)
+        whole = series[run].get(metric, axis)
         most = FINE_POINTS // 2 if fine and not weight else points
         x, y = _points(whole, most, weight, _window(model))
         if log:
@@ -191,6 +198,8 @@ def picture(
             (f"{model.mark(run.id).letter} {number(found[0].raw)}", model.mark(run.id).colour)
             for run, found in readings(model, [metric], cursor)
         )
+    if not snapshot.sketches.keys().isdisjoint(shown):
+        title += ", sampled"
     return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, legend, note, cursor=cursor)
 
 
@@ -249,7 +258,7 @@ def axis_end(model: ViewModel) -> float:
     axis = axis_for(model)
     plan = model.snapshot.sweep.plan if model.snapshot else None
     ends = []
-    for series in measured(model).values() if axis != "level" else ():
+    for series in drawn(model).values() if axis != "level" else ():
         for name in {plan.metric, plan.loss} if plan else ():
             x = series.get(name, axis).x
             ends += [Curve("", "", [x[-1]], [0.0])] if len(x) else []
@@ -265,11 +274,12 @@ def cursor_at(model: ViewModel) -> float | None:
 def readings(
     model: ViewModel, metrics: Sequence[str], where: float | None
 ) -> list[tuple[Run, list[Reading]]]:
-    """Return what each run that is drawn had measured of each metric at `where`; its latest for None."""
+    """Return what each run that is drawn and read had measured of each metric at `where`; its latest for None."""
     if model.snapshot is None:
         return []
     axis, out = axis_for(model), absent(model)
-    runs = [r for r in model.snapshot.sweep.trained() if r.id in model.snapshot.series]
+    known = model.snapshot.series.keys() - model.snapshot.sketches.keys()
+    runs = [r for r in model.snapshot.sweep.trained() if r.id in known]
     weight = model.view.weight or USUAL_WEIGHT
     return [
         (run, [_reading(model.snapshot.series[run.id], m, axis, where, weight) for m in metrics])
@@ -361,7 +371,7 @@ def _x_end(model: ViewModel, axis: Axis, curves: Iterable[Curve], framing: Frami
     plan = snapshot.sweep.plan if snapshot else None
     if snapshot is None or plan is None:
         return 1.0
-    furthest = max((s.level for s in measured(model).values()), default=0.0)
+    furthest = max((s.level for s in drawn(model).values()), default=0.0)
     if axis == "level":
         return axes.shortened(max(plan.horizon, furthest) or 1.0, furthest)
     end = max((c.x[-1] for c in curves if math.isfinite(c.x[-1])), default=0.0)

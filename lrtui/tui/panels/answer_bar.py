@@ -122,6 +122,8 @@ def bar(model: ViewModel, width: int) -> tuple[list[Part], list[Part]]:
         first, second = _ended(model, snapshot, plan)
     if model.view_only and snapshot.sweep.closed is not None:
         first.append(Part(6, "view only", WARN))
+    if snapshot.reading:
+        first.insert(0, Part(2, f"reading {int(100 * snapshot.read)} %", WARN))
     return [name, *first], second
 
 
@@ -141,7 +143,7 @@ def _running(
         first.append(Part(3, f"so far {lr_text(found.lr)}", WARN, bold=True))
         first += _evidence(found, plan, 6)
     eta = finish_time(remaining(snapshot), snapshot.read_at)
-    if eta:
+    if eta and not snapshot.reading:
         first.append(Part(5, f"ETA {eta}", TEXT, at_end=True))
     second = [Part(4, f"spent {budget(snapshot)}")] if model.is_search else []
     second.append(Part(6, f"parallel {snapshot.sweep.parallel}"))

@@ -33,7 +33,7 @@ class Derived(ChartPanel):
         plan = model.snapshot.sweep.plan if model.snapshot else None
         if model.snapshot is None or plan is None:
             return [rule("derived", width)]
-        series, out = measured(model), absent(model)
+        series, out = measured(model), absent(model) | model.snapshot.sketches.keys()
         wanted = target(plan, series.values())
         goal = "" if wanted is None else f"{clean(plan.metric, 20)} {number(wanted)}"
         head = f" {'run':<13}{'gap':>9}{'rough':>10}{'reached at':>13}{'after':>9}"
