@@ -49,7 +49,8 @@ from lrtui.tui.view_model import Notice, View, ViewModel
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.driver import Driver
-    from textual.events import Event
+    from textual.events import Event, Resize
+    from textual.geometry import Size
     from textual.theme import Theme
 
     from lrtui.frontend.snapshot import Snapshot
@@ -282,17 +283,17 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
 
     # ------------------------------------------------ sizes
 
-    def on_resize(self) -> None:
-        """Fit the new size."""
-        self._lay_out()
+    def on_resize(self, event: Resize) -> None:
+        """Fit the new size, which Textual makes the app's own only after this."""
+        self._lay_out(event.size)
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, size: Size | None = None) -> None:
         """Set the height of every panel if the arrangement has changed."""
         if not self.is_running or not self.screen_stack:
             return
         view, snapshot = self.model.view, self.model.snapshot
         rows = len(snapshot.standings) if snapshot else 8
-        width, height = self.size
+        width, height = size or self.size
         panes = beside(self.model, width)
         shape = (width, height, rows, view.charts, view.pane, panes)
         if shape == self._shape:
@@ -309,10 +310,10 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             "message": at.message,
             "keys": at.keys,
         }
-        for name, size in heights.items():
+        for name, lines in heights.items():
             widget = main.query_one(f"#{name}")
-            widget.set_class(size == 0, "gone")
-            widget.styles.height = size
+            widget.set_class(lines == 0, "gone")
+            widget.styles.height = lines
         main.query_one("#charts").set_class(view.pane != "charts", "gone")
         for pane in LARGE:
             main.query_one(f"#large-{pane}").set_class(view.pane != pane, "gone")

@@ -10,7 +10,7 @@ from lrtui.tui.charts.sensitivity_chart import has_points
 if TYPE_CHECKING:
     from lrtui.tui.view_model import Pane, ViewModel
 
-SMALL = (60, 16)
+SMALL = (40, 16)
 """Below this size only the answer, the leaderboard and the message line are shown."""
 LARGE = (120, 30)
 """From this size on there are two charts side by side, panes below the leaderboard, and a second row of the answer."""

@@ -173,7 +173,15 @@ def test_keys_that_can_do_nothing_are_faint_or_absent() -> None:
     assert footer(running).index("next run") < footer(running).index("K kill")
 
 
-@pytest.mark.parametrize("size", [(20, 5), (20, 3), (60, 16), (80, 24), (120, 36), (240, 70)])
+def test_a_phones_width_has_tabs_and_chart() -> None:
+    at = arrange(46, 44, 8, 2)
+    assert (at.tabs, at.keys, at.charts) == (1, 1, 1)
+    assert at.main > 20
+
+
+@pytest.mark.parametrize(
+    "size", [(20, 5), (20, 3), (46, 44), (60, 16), (80, 24), (120, 36), (240, 70)]
+)
 def test_the_rows_of_the_panels_fill_the_screen(size: tuple[int, int]) -> None:
     at = arrange(*size, 8, 2)
     rows = (at.answer, at.tabs, at.main, at.leaderboard, at.below, at.message, at.keys)

@@ -39,6 +39,7 @@ async def test_keys_and_sizes_reach_the_monitor(server) -> None:
         page.screen.resize(24, 80)
         page.screen.reset()
         await page.shows("8 Jour")  # short, as in 80 columns
+        await page.until(lambda: "? help" in page.screen.display[-1])
 
 
 async def test_the_mouse_selects_until_it_is_given_back(server) -> None:
