@@ -184,7 +184,7 @@ def test_a_journal_of_gigabytes_is_read_in_bounded_pieces(tmp_path):
     assert tail.offset <= 2 * (PER_POLL + (1 << 20))
     tail.poll()
     assert tail.offset <= 3 * (PER_POLL + (1 << 20))
-    line = b'{"v":1,"n":1,"at":1.0,"event":"Warned","text":"x"}\n'
+    line = b'{"v":1,"n":1,"at":1.0,"event":"Warned","text":"%s"}\n' % (b"x" * 4000)
     lines = 2 * PER_POLL // len(line)
     journal.write_bytes(line * lines)
     tail = JournalTail(journal)

@@ -8,13 +8,13 @@ and the pieces of `mutate.py`. What is read and what must hold is that of `tests
     pattern                                 an experiment's pattern for metric lines: none that backtracks for ever is taken
     shown                                   what a worker wrote, made ready for the terminal
 
-Each target runs in a process of its own for so many seconds. An exception ends it with the input that raised it.
+Each target runs in a fork of its own for so many seconds: lrtui is instrumented once. An exception ends it with the input that raised it.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,16 +32,13 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.targets) - set(TARGETS):
         parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
+    instrument()
     worst = 0
     for name in options.targets or TARGETS:
         with tempfile.TemporaryDirectory(prefix="lrtui-guided-") as folder:
-            words = [sys.executable, "-m", __spec__.name, "--inside", name, folder]
-            ended = subprocess.run(
-                [*words, str(options.seconds)], capture_output=True, text=True, check=False
-            )
-        said = (ended.stdout + ended.stderr).splitlines()
+            code, said = forked(name, Path(folder), options.seconds)
         done = [line.split() for line in said if "DONE" in line]
-        if ended.returncode or not done:
+        if code or not done:
             worst = 1
             wrong = next((n for n, line in enumerate(said) if "Uncaught" in line), -60)
             told = [line for line in said[wrong:] if not line.startswith("#")]
@@ -53,14 +50,39 @@ def main() -> None:
     sys.exit(worst)
 
 
-def inside(name: str, folder: Path, seconds: str) -> None:
+def instrument() -> None:
+    """Import all of lrtui that a target calls, so that libFuzzer sees which lines are reached."""
+    import atheris
+
+    with atheris.instrument_imports(include=["lrtui"]), tempfile.TemporaryDirectory() as folder:
+        for name, target in TARGETS.items():
+            (place := Path(folder) / name).mkdir()
+            target(place)
+
+
+def forked(name: str, folder: Path, seconds: int) -> tuple[int, list[str]]:
+    """Fuzz one target in a fork; return its exit code and what it printed."""
+    with tempfile.TemporaryFile() as said:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            inside(name, folder, seconds)
+            sys.exit("libFuzzer came back")
+        _, status = os.waitpid(pid, 0)
+        said.seek(0)
+        return os.waitstatus_to_exitcode(status), said.read().decode(
+            "utf-8", "replace"
+        ).splitlines()
+
+
+def inside(name: str, folder: Path, seconds: int) -> None:
     """Fuzz one target in this process, which libFuzzer ends."""
     import atheris
 
-    with atheris.instrument_imports(include=["lrtui"]):
-        target, seeds = TARGETS[name](folder)
     from tests.fuzz.mutate import PIECES
 
+    target, seeds = TARGETS[name](folder)
     corpus, dictionary = folder / "corpus", folder / "pieces"
     corpus.mkdir()
     for number, seed in enumerate(seeds):
@@ -177,7 +199,4 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
 }
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--inside"]:
-        inside(sys.argv[2], Path(sys.argv[3]), sys.argv[4])
-    else:
-        main()
+    main()

@@ -24,7 +24,7 @@ def test_no_spoiled_line_or_file_raises(campaign: bool) -> None:
 @pytest.mark.timeout(3600)
 def test_inputs_that_find_their_own_way_raise_nothing(campaign: bool) -> None:
     pytest.importorskip("atheris", reason="there is no atheris for this machine")
-    seconds = "600" if campaign else "3"
+    seconds = "600" if campaign else "1"
     words = [sys.executable, "-m", "tests.fuzz.guided", "--seconds", seconds]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout

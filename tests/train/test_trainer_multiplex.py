@@ -10,7 +10,7 @@ from multiprocessing import get_context
 import pytest
 import torch
 
-from lrtui.train import loop, step
+from lrtui.train import IMPORTS, loop, step
 from lrtui.train.multiplex.runs import MultiplexedRuns
 from lrtui.train.options import parse
 from lrtui.train.run_state import set_up
@@ -124,8 +124,13 @@ def build(channels, size, classes):
 
 
 def in_processes(groups):
-    """Return the digests of each group's runs after some steps in turns, each group in a process of its own."""
-    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
+    """Return the digests of each group's runs after some steps in turns, each group in a process of its own.
+
+    They are forked from one process that has imported torch and computed nothing.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__, *IMPORTS])
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as processes:
         return list(processes.map(digests_after_some_steps, groups))
 
 

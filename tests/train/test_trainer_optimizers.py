@@ -16,22 +16,15 @@ from lrtui.train.options import UsageError, parse
 from lrtui.train.range_test import raise_lr
 from lrtui.train.stop_flag import Stop
 
+MLP = '{"mlp":{"width":32}}'
 AVERAGING = ["adamw_schedulefree", "radam_schedulefree", "sgd_schedulefree"]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
 def options(prepared, tmp_path):
     """The options of a tiny run of 6 steps an epoch, by its optimizer."""
 
-    def make(optimizer, *more, model="mlp"):
+    def make(optimizer, *more, model=MLP):
         if missing := OPTIMIZERS[optimizer].missing():
             pytest.skip(missing.how)
         argv = ["--prepared", str(prepared), "--optimizer", optimizer, "--model", model]
@@ -50,7 +43,9 @@ def same_weights(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn3"])  # cnn3's weights lie channels_last
+@pytest.mark.parametrize(
+    "model", [MLP, "cnn3"], ids=["mlp", "cnn3"]
+)  # cnn3's weights lie channels_last
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_loss_falls(options, name, model):
     run = run_state.set_up(options(name, model=model))

@@ -48,13 +48,14 @@ def footer(shown: ViewModel, width: int = 160) -> str:
 
 
 def test_an_ended_sweep_says_its_answer_first_and_its_reason_below() -> None:
-    answer, reason = bar(model(ENDED), 160, 2)
+    shown = model(ENDED)
+    answer, reason = bar(shown, 160, 2)
     assert "✔ USE LR 3e-03   val_acc 0.6200   90 % range 1.4e-03 – 8.0e-03" in answer  # noqa: RUF001
     assert "of a grid" in answer
     assert answer.rstrip()[-11:-5] == "ended "
     assert reason.startswith(" 2 seeds")
     for width in WIDTHS:
-        (line,) = bar(model(ENDED), width)
+        (line,) = bar(shown, width)
         assert len(line) <= width
         assert "USE LR 3e-03" in line
         assert line.count("1.4e-03") == line.count("8.0e-03"), "no number is cut"
@@ -73,8 +74,9 @@ def test_a_range_test_says_its_progress() -> None:
 
 @pytest.mark.parametrize("events", [failed(), STOPPED])
 def test_a_sweep_without_an_answer_never_has_a_tick(events: list[ev.AnyEvent]) -> None:
+    shown = model(events)
     for width in WIDTHS:
-        line = bar(model(events), width)[0]
+        line = bar(shown, width)[0]
         assert line.lstrip().removeprefix("cifar100").lstrip().startswith("✖ NO ANSWER")
         assert "✔" not in line
 
