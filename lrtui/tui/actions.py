@@ -11,7 +11,7 @@ from lrtui.frontend import requests
 from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand, StopSweep
 from lrtui.text.format import count, lr_text
-from lrtui.tui.charts.curves import drawn, metric_names, metric_ring
+from lrtui.tui.charts.curves import drawn, metric_names, metric_ring, newest
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels.explanation import sentences
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
@@ -384,7 +384,8 @@ class Actions:
         """Turn the charts' cursor on, then show its values, then turn it off."""
         view = self.model.view
         if view.cursor is None:
-            self.change_view(cursor=sum(view.window) / 2, pane="charts")
+            low, high = view.window
+            self.change_view(cursor=max(low, min(newest(self.model), high)), pane="charts")
         elif view.pane == "charts":
             self.change_view(pane="values")
         else:
@@ -404,14 +405,15 @@ class Actions:
         self.change_view(cursor=cursor, window=(low + shift, high + shift))
 
     def action_zoom(self, change: int) -> None:
-        """Show half or twice as much of the x axis, around the cursor or the middle."""
+        """Show half or twice as much of the x axis, around the cursor, else the newest points, else the middle."""
         view = self.model.view
         low, high = view.window
         if change == 0:
             self.change_view(window=(0.0, 1.0))
             return
         size = max(LEAST_WINDOW, min((high - low) * (0.5 if change > 0 else 2.0), 1.0))
-        centre = (low + high) / 2 if view.cursor is None else view.cursor
+        centre = newest(self.model) if view.cursor is None else view.cursor
+        centre = centre if low <= centre <= high else (low + high) / 2
         low = max(0.0, min(centre - size / 2, 1 - size))
         self.change_view(window=(low, low + size) if size < 1 else (0.0, 1.0), pane="charts")
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from lrtui.frontend.run_colors import RunMark
 from lrtui.metrics import RunSeries
 from lrtui.tui.app import Monitor
-from lrtui.tui.charts.curves import Framing, picture, readings
+from lrtui.tui.charts.curves import Framing, axis_end, newest, picture, readings
+from lrtui.tui.panels.readout import Values
 from lrtui.tui.view_model import View, ViewModel
 from tests.benchmarks.monitor import record
 from tests.tui import recordings
@@ -37,14 +39,13 @@ async def test_the_cursor_shows_every_runs_value_and_moves(recorded, size) -> No
         await pilot.press("c")
         await settled(pilot)
         assert "┊" in text_of(recorded)
-        assert "by step at 100" in text_of(recorded)
-        before = recorded.model.view.cursor
-        await pilot.press("right", "right", "shift+right", "left")
+        assert "by step at 200" in text_of(recorded), "the newest point"
+        await pilot.press("left", "left", "shift+left", "right")
         await settled(pilot)
-        assert recorded.model.view.cursor == pytest.approx(before + 11 / 60)
+        assert recorded.model.view.cursor == pytest.approx(49 / 60)
         await pilot.press("c")
         await settled(pilot)
-        assert f"values · step {round(200 * (before + 11 / 60), 2):g}" in text_of(recorded)
+        assert f"values · step {round(200 * 49 / 60, 2):g}" in text_of(recorded)
         for letter in "ABCDEFGH":
             assert f" {letter} " in text_of(recorded)
         assert "finished" in text_of(recorded), "the leaderboard stays"
@@ -86,9 +87,50 @@ async def test_the_values_are_those_of_the_metric_file(recorded) -> None:
             assert (found.step, found.time) == (120, pytest.approx(2.4))
             assert min(series.y[:120]) <= found.smooth <= max(series.y[:120])
         for _, (found,) in readings(recorded.model, ["val_loss"], 0.5):
-            assert found.raw != found.raw, "nothing yet"
+            assert found.raw is None, "nothing yet"
         for run, (found,) in readings(recorded.model, ["val_loss"], None):
             assert found.raw == recorded.model.snapshot.series[run.id].get("val_loss").y[-1]
+
+
+def search_at(where: float) -> ViewModel:
+    """A search whose run at 1e-02 lives at epoch 7, while the others have ended or wait at epoch 12 at most."""
+    snapshot = recordings.search_snapshot()
+    marks = {run: RunMark(run, "#ffffff") for run in snapshot.sweep.runs}
+    return ViewModel(snapshot, View(cursor=where), marks)
+
+
+def test_the_newest_points_are_those_of_the_living_runs() -> None:
+    model = search_at(0.0)
+    (live,) = model.snapshot.sweep.alive()
+    level = model.snapshot.series[live.id].level
+    assert newest(model) * axis_end(model) == pytest.approx(level)
+
+
+def test_runs_that_ended_before_the_cursor_say_so_and_living_ones_come_first() -> None:
+    model = search_at(0.0)
+    found = readings(model, ["val_acc"], 7.0)
+    assert found[0][0].alive
+    for run, (value,) in found:
+        gone = run.ending is not None and model.snapshot.series[run.id].level < 7
+        assert value.words.startswith("ended at ") == gone
+    assert any(value.words == "ended at 4" for _, (value,) in found)
+    assert not any(value.words.startswith("ended") for _, (value,) in readings(model, ["val_acc"], 2.0))  # fmt: skip
+
+
+def test_no_chart_or_table_says_nan() -> None:
+    for where in (0.0, 0.01, 0.5, 1.0):
+        model = search_at(where)
+        legend = picture(model, "train_loss", 60, 15, Framing()).legend
+        table = [strip.text for strip in Values().paint(model, 80, 12)]
+        assert "nan" not in " ".join([*(text for text, _ in legend), *table])
+
+
+def test_lr_and_grad_norm_are_on_log_axes_until_y_makes_them_linear() -> None:
+    for name, log in (("lr", True), ("optim/grad_norm", True), ("val_loss", False)):
+        made = picture(ViewModel(recordings.search_snapshot()), name, 60, 15, Framing())
+        assert ("(log)" in made.title) == log
+        other = ViewModel(recordings.search_snapshot(), View(log_y=True))
+        assert ("(log)" in picture(other, name, 60, 15, Framing()).title) != log
 
 
 async def test_zoom_and_pan_show_a_part_and_x_shows_all_again(recorded) -> None:
@@ -104,9 +146,9 @@ async def test_zoom_and_pan_show_a_part_and_x_shows_all_again(recorded) -> None:
 
         assert limits() == (0, POINTS)
         await pilot.press("i")
-        assert limits() == (50, 150)
-        await pilot.press("i", *["left"] * 6)
-        assert limits() == pytest.approx((70, 120))
+        assert limits() == (100, 200), "the newest points"
+        await pilot.press(*["left"] * 6, "i", *["left"] * 6)
+        assert limits() == pytest.approx((110, 160))
         await pilot.press("shift+left", *["shift+left"] * 20)
         assert limits() == pytest.approx((0, 50))
         await pilot.press("u", "u", "u")
@@ -136,4 +178,4 @@ async def test_smoothed_curves_are_zoomed_too(recorded) -> None:
         await pilot.press("s", "i")
         await settled(pilot)
         made = picture(recorded.model, "val_loss", 60, 15, Framing())
-        assert all(50 <= x <= 150 for curve in made.curves for x in curve.x)
+        assert all(100 <= x <= 200 for curve in made.curves for x in curve.x)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lrtui.frontend.run_filter import matches
@@ -32,8 +32,12 @@ MOST_SMOOTHED = 5000
 """Points of a smoothed curve of which only a part is shown."""
 FINE_POINTS = 1200
 """Points of a curve in a picture of 1600 pixels."""
+_SAME = 0.999
+"""What is nearer to the cursor than this share of its place has not ended before it."""
 _SPARE = ("lr", "grad_norm", "images_per_second", "test_acc")
 """Metrics that come after all others."""
+_IN_DECADES = {"lr", "learning_rate", "grad_norm"}
+"""Metrics that span decades: on a log axis until `y` makes it linear."""
 
 
 @dataclass(slots=True)
@@ -157,7 +161,7 @@ def picture(
         return Picture("", (), Limits(0, 1), Limits(0, 1), (), (), note="nothing to show yet")
     plan = snapshot.sweep.plan
     axis = axis_for(model)
-    log = view.log_y and (alone or "acc" not in metric)
+    log = _is_log(model, metric, alone=alone)
     points = min(MOST_POINTS // 2, max(16, columns))
     out = absent(model)
     shown = [run for run in _ordered(model) if run not in out]
@@ -195,12 +199,19 @@ def picture(
     if cursor is not None:
         title += f" at {amount_short(cursor)}"
         legend = tuple(
-            (f"{model.mark(run.id).letter} {number(found[0].raw)}", model.mark(run.id).colour)
-            for run, found in readings(model, [metric], cursor)
+            (f"{model.mark(run.id).letter} {found.words}", model.mark(run.id).colour)
+            for run, (found,) in readings(model, [metric], cursor)
+            if found.words
         )
     if not snapshot.sketches.keys().isdisjoint(shown):
         title += ", sampled"
     return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, legend, note, cursor=cursor)
+
+
+def _is_log(model: ViewModel, metric: str, *, alone: bool) -> bool:
+    if metric.rpartition("/")[2] in _IN_DECADES:
+        return not model.view.log_y
+    return model.view.log_y and (alone or "acc" not in metric)
 
 
 def _why_empty(model: ViewModel, metric: str) -> str:
@@ -238,12 +249,23 @@ def _legend(model: ViewModel) -> tuple[tuple[str, str], ...]:
 class Reading:
     """What a run had measured of a metric at one place of the x axis."""
 
-    raw: float
-    """nan where there was nothing yet."""
+    raw: float | None
+    """None where there was nothing yet."""
     smooth: float
     step: float | None
     epoch: float | None
     time: float | None
+    ended: float | None = None
+    """Where on the x axis the run had ended before."""
+
+    @property
+    def words(self) -> str:
+        """The value, or where the run had ended; "" where there was nothing yet."""
+        if self.ended is not None:
+            return f"ended at {amount_short(self.ended)}"
+        if self.raw is None:
+            return ""
+        return number(self.raw) if math.isfinite(self.raw) else "no value"
 
 
 def axis_name(model: ViewModel) -> str:
@@ -256,13 +278,8 @@ def axis_name(model: ViewModel) -> str:
 def axis_end(model: ViewModel) -> float:
     """Return where the whole x axis ends: like the charts, but for what these remember of an earlier end."""
     axis = axis_for(model)
-    plan = model.snapshot.sweep.plan if model.snapshot else None
-    ends = []
-    for series in drawn(model).values() if axis != "level" else ():
-        for name in {plan.metric, plan.loss} if plan else ():
-            x = series.get(name, axis).x
-            ends += [Curve("", "", [x[-1]], [0.0])] if len(x) else []
-    return _x_end(model, axis, ends, Framing())
+    ends = [] if axis == "level" else [_end(model, s, axis) for s in drawn(model).values()]
+    return _x_end(model, axis, [Curve("", "", [end], [0.0]) for end in ends], Framing())
 
 
 def cursor_at(model: ViewModel) -> float | None:
@@ -271,36 +288,61 @@ def cursor_at(model: ViewModel) -> float | None:
     return None if share is None else share * axis_end(model)
 
 
+def newest(model: ViewModel) -> float:
+    """Return where the newest points are on the whole x axis, 0 to 1: those of living runs if there are any."""
+    if model.snapshot is None:
+        return 1.0
+    axis, runs = axis_for(model), model.snapshot.sweep.runs
+    ends = {run: _end(model, series, axis) for run, series in drawn(model).items()}
+    live = [end for run, end in ends.items() if runs[run].alive and end > 0]
+    return min(1.0, max(live or ends.values(), default=1.0) / axis_end(model))
+
+
+def _end(model: ViewModel, series: RunSeries, axis: Axis) -> float:
+    """Return how far a run has come on the x axis."""
+    if axis == "level":
+        return series.level
+    plan = model.snapshot.sweep.plan if model.snapshot else None
+    found = (series.get(name, axis).x for name in ({plan.metric, plan.loss} if plan else ()))
+    return max((x[-1] for x in found if len(x)), default=0.0)
+
+
 def readings(
     model: ViewModel, metrics: Sequence[str], where: float | None
 ) -> list[tuple[Run, list[Reading]]]:
-    """Return what each run that is drawn and read had measured of each metric at `where`; its latest for None."""
+    """Return what each run that is drawn and read had measured of each metric at `where`, living runs first; its latest for None."""
     if model.snapshot is None:
         return []
     axis, out = axis_for(model), absent(model)
     known = model.snapshot.series.keys() - model.snapshot.sketches.keys()
     runs = [r for r in model.snapshot.sweep.trained() if r.id in known]
     weight = model.view.weight or USUAL_WEIGHT
-    return [
-        (run, [_reading(model.snapshot.series[run.id], m, axis, where, weight) for m in metrics])
-        for run in sorted(runs, key=lambda run: run.setting.lr)
-        if run.id not in out
-    ]
+    found = []
+    for run in sorted(runs, key=lambda run: (not run.alive, run.setting.lr)):
+        if run.id in out:
+            continue
+        series = model.snapshot.series[run.id]
+        end = _end(model, series, axis)
+        gone = where is not None and run.ending is not None and end < where * _SAME
+        ended = end if gone else None
+        values = [_reading(series, metric, axis, where, weight) for metric in metrics]
+        found.append((run, [replace(value, ended=ended) for value in values]))
+    return found
 
 
 def _reading(
     series: RunSeries, metric: str, axis: Axis, where: float | None, weight: float
 ) -> Reading:
     whole = series.get(metric, axis)
-    index = len(whole) - 1 if where is None else bisect.bisect_right(whole.x, where) - 1
+    inside = math.inf if where is None else where * (1 + 1e-9)  # a share of the axis is not exact
+    index = bisect.bisect_right(whole.x, inside) - 1
     if index < 0:
-        return Reading(math.nan, math.nan, None, None, None)
+        return Reading(None, math.nan, None, None, None)
     upto = Series(metric, whole.x[: index + 1], whole.y[: index + 1])
-    places: list[float | None] = []
-    for name in ("step", "epoch", "time"):
-        other = series.get(metric, name).x
-        places.append(other[index] if len(other) == len(whole) else None)
-    return Reading(whole.y[index], smoothed(upto, 500, weight)[1][-1], *places)
+    axes_of: tuple[Axis, ...] = ("step", "epoch", "time")
+    others = (series.get(metric, name).x for name in axes_of)
+    step, epoch, time = (x[index] if len(x) == len(whole) else None for x in others)
+    return Reading(whole.y[index], smoothed(upto, 500, weight)[1][-1], step, epoch, time)
 
 
 def _window(model: ViewModel) -> tuple[float, float] | None:

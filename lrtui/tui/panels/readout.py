@@ -1,4 +1,4 @@
-"""Every run's values at the chart's cursor: raw, smoothed, and the place of the measurement. Without a cursor, the latest."""
+"""Every run's values at the chart's cursor, living runs first: raw, smoothed, and the place of the measurement. Without a cursor, the latest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CELL = 9
 
 
 class Values(ChartPanel):
-    """A titled table: one row per run, ordered by LR."""
+    """A titled table: one row per run, the living ones first, by LR."""
 
     @override
     def inputs(self, model: ViewModel) -> tuple[object, ...]:
@@ -54,6 +54,8 @@ class Values(ChartPanel):
             mark = model.mark(run.id)
             name = ink(f" {fit(run_name(mark.letter, run.setting.lr), 13)}", mark.colour)
             cells = "".join(_cell(reading) for reading in found)
+            if found[0].ended is not None:
+                cells = fit(f"   {found[0].words}", 2 * _CELL * len(found))
             strips.append(line(name, ink(cells, TEXT), ink(_where(found[0]), FAINT)))
         return strips[:height]
 
@@ -67,7 +69,7 @@ def _metrics(model: ViewModel) -> list[str]:
 
 def _cell(reading: Reading) -> str:
     smooth = "" if math.isnan(reading.smooth) else number(reading.smooth)
-    return f"{number(reading.raw):>{_CELL}}{smooth:>{_CELL}}"
+    return f"{fit(reading.words, _CELL - 1, right=True):>{_CELL}}{smooth:>{_CELL}}"
 
 
 def _where(reading: Reading) -> str:
