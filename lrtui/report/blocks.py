@@ -272,25 +272,17 @@ def _study(made: dict[str, Any]) -> list[Block]:
         rows = []
         for level in factor["levels"]:
             own = " (the experiment's own)" if level["base"] else ""
-            row = (f"{level['text']}{own}", _two(level["lr"]), _reach(level), shown(level["value"]))
+            reach = level["range"] or level["why"]
+            row = (f"{level['text']}{own}", _two(level["lr"]), reach, shown(level["value"]))
             ruled = (_two(level["linear"]), _two(level["root"])) if batches else ()
             rows.append((*row, *ruled))
-        said = [line.strip() for line in factor["said"]]
-        notes = said[1 + len(factor["levels"]) :]
+        trend, *notes = factor["remarks"]
         blocks += [
-            Heading(said[0] if said else factor["name"], 3),
+            Heading(trend, 3),
             _table(head, rows, head[1:]),
             Bullets(tuple(notes)),
         ]
     return blocks
-
-
-def _reach(level: dict[str, Any]) -> str:
-    if level["low"] is None or level["high"] is None:
-        return level["why"] or ""
-    low = "< " * ("lower" in level["edges"]) + _two(level["low"])
-    high = "> " * ("upper" in level["edges"]) + _two(level["high"])
-    return f"{low}..{high}"
 
 
 def _two(lr: Any) -> str:

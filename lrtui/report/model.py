@@ -17,7 +17,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from lrtui.analysis.ranking import flag_texts, shown_state
-from lrtui.analysis.study import lines, study
+from lrtui.analysis.study import Factor, level_range, lines, remarks, study
 from lrtui.analysis.value_rule import run_value
 from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
 from lrtui.analysis.verdict.reasons import not_first
@@ -203,9 +203,10 @@ def _decades(ends: tuple[float, float] | None) -> float | None:
     return math.log10(ends[1] / ends[0])
 
 
-def _factor(factor: Any) -> dict[str, Any]:
-    """Return one factor of a study; `said` is what log mode prints of it."""
-    return {**asdict(factor), "said": lines(factor)}
+def _factor(factor: Factor) -> dict[str, Any]:
+    """Return one factor of a study; `said` is what log mode prints of it, `remarks` the part of it beside the levels."""
+    levels = [{**asdict(level), "range": level_range(level)} for level in factor.levels]
+    return {**asdict(factor), "levels": levels, "said": lines(factor), "remarks": remarks(factor)}
 
 
 def _point(point: Point) -> dict[str, Any]:

@@ -321,9 +321,15 @@ def test_a_study_stands_in_the_report():
     assert "| 128 (the experiment's own) | 2.0e-03 |" in text
     assert factor["said"][0] in text, "LR* and ~ need no escape"
     words = words_of(figures_of(made)["study"])
-    assert {"64", "128", "256", "linear rule", "square-root rule", "LR* lies here, 90 %"} <= set(
-        words
-    )
+    assert {
+        "64",
+        "128",
+        "256",
+        "fitted exponent",
+        "linear rule",
+        "square-root rule",
+        "LR* lies here, 90 %",
+    } <= set(words)
     factor["levels"][0]["edges"] = ("lower",)
     assert "open: best at the edge of its search" in words_of(figures_of(made)["study"])
 

@@ -17,7 +17,7 @@ from lrtui.report.figures.axes_and_panels import MOST_PANELS, label, name_y, pan
 from lrtui.report.figures.style import ACCENT, GROUND, INK, MUTED
 from lrtui.text.format import lr_rounded
 
-_RULES = (("linear", "linear rule", (0, (5, 2))), ("root", "square-root rule", (0, (1, 1.5))))
+_RULES = (("fitted", "fitted exponent", "-"), ("linear", "linear rule", (0, (5, 2))), ("root", "square-root rule", (0, (1, 1.5))))  # fmt: skip
 
 
 def study_chart(factors: list[dict[str, Any]]) -> Figure:
@@ -61,7 +61,7 @@ def _axes(ax: Axes, factor: dict[str, Any]) -> None:
 
 
 def _rules(ax: Axes, factor: dict[str, Any]) -> dict[str, Any]:
-    """Draw what the rules for batch sizes predict from the experiment's own level."""
+    """Draw the fitted exponent, and what the rules for batch sizes predict from the experiment's own level."""
     said: dict[str, Any] = {}
     for key, words, line in _RULES:
         known = [
