@@ -29,6 +29,8 @@ LINEAR, ROOT = 1.0, 0.5
 LEAST_FITTED = 3
 """An exponent through two levels would fit them whatever they are."""
 _INSIDE = 1.01
+_LARGEST = 1e30
+"""Levels that are not positive numbers below it, as a journal from elsewhere may hold, count as names."""
 _SD = 1.6449
 """A 90 % interval reaches so many standard deviations to each side."""
 
@@ -176,7 +178,10 @@ def _factor(
     found: dict[GroupKey, Verdict],
 ) -> Factor:
     own = dict(plan.study)[name]
-    numeric = name in {"data", "batch_size"}
+    numeric = name in {"data", "batch_size"} and all(
+        isinstance(level, (int, float)) and 0 < level < _LARGEST
+        for level in (own, *(level for factor, level in cells if factor == name))
+    )
     levels = [
         _level(name, own if not factor else level, setting, found, base=not factor)
         for (factor, level), setting in cells.items()
@@ -184,7 +189,7 @@ def _factor(
     ]
     levels.sort(key=lambda each: (float(each.level), 0) if numeric else (0.0, not each.base))
     base = next((each for each in levels if each.base), None)
-    if name == "batch_size" and base is not None:
+    if name == "batch_size" and numeric and base is not None:
         levels = [_predicted(each, base) for each in levels]
     factor = Factor(
         name=name,
@@ -367,7 +372,7 @@ def _doubts(factor: Factor) -> list[str]:
 
 def _excluded(factor: Factor, base: Level | None) -> tuple[str, ...]:
     """Return the rules for batch sizes that the data exclude."""
-    if factor.name != "batch_size" or base is None or base.lr is None:
+    if factor.name != "batch_size" or not factor.numeric or base is None or base.lr is None:
         return ()
     rules = {"linear": LINEAR, "square-root": ROOT}
     return tuple(name for name, b in rules.items() if _is_excluded(factor, base, b))

@@ -299,3 +299,15 @@ def test_a_search_of_its_own_at_every_level_ends_in_a_fitted_exponent():
     assert factor.exponent is not None
     assert not factor.exponent.excludes(0.5)
     assert factor.trend == "rises"
+
+
+@pytest.mark.parametrize(
+    "level", ["x", 0, -1.0, math.inf, math.nan, pytest.param(10**400, id="huge")]
+)
+@pytest.mark.parametrize("name", ["batch_size", "data"])
+def test_levels_that_are_no_sizes_are_names(name, level):
+    """A journal from elsewhere may hold anything; a logarithm of it would end the monitor."""
+    sweep = sweep_of(((name, 32),), group(1e-3), group(1e-2, values={name: level}))
+    factor = only(sweep)
+    assert (factor.numeric, factor.exponent, factor.excluded) == (False, None, ())
+    assert lines(factor)
