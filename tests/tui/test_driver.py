@@ -21,6 +21,7 @@ from textual.drivers import headless_driver
 from textual.drivers.headless_driver import HeadlessDriver
 from typing_extensions import override
 
+from lrtui.frontend.state_style import LOOKS
 from lrtui.tui.app import Monitor
 from lrtui.tui.terminal import ascii_fallback
 from lrtui.tui.terminal.diff_renderer import Grid
@@ -112,6 +113,8 @@ def test_every_character_has_as_many_ascii_ones_as_cells() -> None:
     for code in (*range(0x2500, 0x25A0), *range(0x2800, 0x2900), *map(ord, "…±●αé")):
         assert len(ascii_fallback.plain(chr(code))) == 1
         assert ascii_fallback.plain(chr(code)).isascii()
+    symbols = {look.symbol for look in LOOKS.values()} - {"?"} | set("◆▲▼┊↑↓")
+    assert not [symbol for symbol in symbols if ascii_fallback.plain(symbol) == "?"]
     grid = Grid(8, 1, plain=True)
     grid.put(0, 0, [Segment("─⣿漢é\u0301x", None)])
     assert "-#???x" in grid.difference(None)
