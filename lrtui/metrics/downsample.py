@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from typing import Any
 
@@ -23,8 +24,9 @@ def thin(series: Series, columns: int, lo: float | None = None, hi: float | None
     x, y = x[begin:end], y[begin:end]
     finite = np.isfinite(y)
     if len(x) > 2 * columns:
-        bounds = (float(x[0]) if lo is None else lo, float(x[-1]) if hi is None else hi)
-        kept = _extremes(x, y, max(1, columns), bounds)
+        left = float(x[0]) if lo is None else lo
+        right = left + _roomy(float(x[-1]) - left) if hi is None else hi
+        kept = _extremes(x, y, max(1, columns), (left, right))
         x, y, finite = x[kept], y[kept], finite[kept]
     shown = finite.copy()
     shown[1:] |= finite[:-1]  # the first of several consecutive missing points is kept
@@ -32,6 +34,14 @@ def thin(series: Series, columns: int, lo: float | None = None, hi: float | None
         shown[0] = True
     out = np.where(finite, y, np.nan)[shown]
     return Series(series.name, array("d", x[shown].tobytes()), array("d", out.tobytes()))
+
+
+def _roomy(span: float) -> float:
+    """Return a span at most an eighth larger, equal for similar ones: the columns of a run that grows keep their points, and their cells."""
+    if not 0 < span < math.inf:
+        return span
+    step = 2.0 ** (math.frexp(span)[1] - 4)
+    return math.ceil(span / step) * step
 
 
 def _extremes(x: Any, y: Any, columns: int, bounds: tuple[float, float]) -> Any:

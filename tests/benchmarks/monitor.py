@@ -39,7 +39,9 @@ Empty().run()
 LRS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 
 
-def record(root: Path, points: int, runs: int = 8, *, ended: bool = True) -> Path:
+def record(
+    root: Path, points: int, runs: int = 8, *, ended: bool = True, waves: bool = False
+) -> Path:
     """Write an experiment of `runs` runs with `points` lines each; one that has not ended plans 20 times as many."""
     root.mkdir(mode=0o700)
     (root / "format").write_text("1\n")
@@ -68,7 +70,7 @@ def record(root: Path, points: int, runs: int = 8, *, ended: bool = True) -> Pat
         (folder / "output.log").write_text("trained\n" * 50)
         with (folder / "metrics.jsonl").open("w") as file:
             for step in range(1, points + 1):
-                file.write(_line(index, step, points))
+                file.write(_line(index, step, points, waves=waves))
     if ended:
         lines.append(ev.SweepClosed(code=0, why="all runs finished"))
     with (root / "journal.jsonl").open("wb") as file:
@@ -80,19 +82,22 @@ def record(root: Path, points: int, runs: int = 8, *, ended: bool = True) -> Pat
     return root
 
 
-def _line(index: int, step: int, points: int) -> str:
+def _line(index: int, step: int, points: int, *, waves: bool) -> str:
+    """Return a metric line; with `waves`, it has a third metric, which oscillates."""
     loss = 2.3 * math.exp(-step / points * (3 + index % 8)) + 0.1 + (step * 7919 % 97) / 970
-    return f'{{"step":{step},"time":{step / 50:.2f},"train_loss":{loss:.5f},"val_loss":{loss * 1.1:.5f}}}\n'
+    wave = f',"val_acc":{0.5 + 0.4 * math.sin(0.7 * step + index):.5f}' if waves else ""
+    return f'{{"step":{step},"time":{step / 50:.2f},"train_loss":{loss:.5f},"val_loss":{loss * 1.1:.5f}{wave}}}\n'
 
 
 class Training(threading.Thread):
     """Appends ten lines a second to every run's metric file until it is told to stop."""
 
-    def __init__(self, directory: Path, points: int) -> None:
+    def __init__(self, directory: Path, points: int, *, waves: bool = False) -> None:
         super().__init__(daemon=True)
         self._files = sorted(directory.glob("r*/a1/metrics.jsonl"))
         self._step = points
         self._points = points
+        self._waves = waves
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -101,7 +106,7 @@ class Training(threading.Thread):
             self._step += 1
             for index, path in enumerate(self._files):
                 with path.open("a") as file:
-                    file.write(_line(index, self._step, self._points))
+                    file.write(_line(index, self._step, self._points, waves=self._waves))
 
     def stop(self) -> None:
         """Write no more."""
@@ -140,10 +145,10 @@ def _key(terminal: Terminal, key: str, rate: int, run: str = "") -> float:
     return perf_counter() - pressed
 
 
-def live(folder: Path, points: int, seconds: float) -> dict[str, float]:
+def live(folder: Path, points: int, seconds: float, *, waves: bool) -> dict[str, float]:
     """Open the monitor on a sweep that lives and return what goes over the line."""
-    directory = record(folder / "live", points, ended=False)
-    training = Training(directory, points)
+    directory = record(folder / f"live{waves}", points, ended=False, waves=waves)
+    training = Training(directory, points, waves=waves)
     with Terminal(directory, 120, 40) as terminal:
         _settle(terminal)
         training.start()
@@ -339,7 +344,9 @@ def main() -> None:
                 [measure(directory, points, 5 if given.short else 10) for _ in range(times)],
             )
         if given.only in ("", "live"):
-            _print("8 runs x 10 points/s, 120x40", [live(folder, 2000, seconds)])
+            for which, waves in (("", False), (", with a third metric that oscillates", True)):
+                found = live(folder, 2000, seconds, waves=waves)
+                _print(f"8 runs x 10 points/s, 120x40{which}", [found])
         if given.only in ("", "slow"):
             _print("the same behind a slow line", [slow(folder, 2000) for _ in range(times)])
         if given.only == "long":

@@ -496,6 +496,20 @@ def test_thin_keeps_extremes_and_one_nan_per_gap(values, columns, bounded):
         assert not shown
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 3e5])
+def test_thin_keeps_the_points_of_a_run_that_grows(scale):
+    """Only its last column changes, so that a live chart sends few bytes; all columns change a few times until it is twice as long."""
+    points = [(n * scale, float(n * 7919 % 97)) for n in range(2000)]
+    before, changes = [], 0
+    for length in range(1000, 2000, 10):
+        got = pairs(thin(as_series(points[:length]), 50))
+        settled = [p for p in before if p[0] < (length - 10) * scale * 49 / 50 - 2 * scale]
+        changes += got[: len(settled)] != settled
+        assert len(got) <= 100
+        before = got
+    assert 4 <= changes <= 8
+
+
 def test_thin_draws_a_spike():
     points = [(float(n), 50.0 if n == 777 else 1.0) for n in range(10_000)]
     got = pairs(thin(as_series(points), 100))
