@@ -16,6 +16,9 @@ from lrtui.errors import DETACHED, MachineError, UserError
 
 BUG_EXIT = 3
 
+_OPTIONS = ("-h", "--help", "--version")
+"""Those that stand without a verb."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run lrtui with the given words (default: those of the process); return its exit code."""
@@ -84,8 +87,12 @@ def _with_verb(words: list[str]) -> list[str]:
         if rest and rest[0] not in VERBS:
             raise UserError("there is no such verb", rest[0], _meant("lrtui help", rest[0]))
         return [*rest[:1], "--help"]
-    if first in VERBS or first in ("-h", "--help", "--version"):
+    if first in VERBS or first in _OPTIONS:
         return words
+    if all(word.startswith("-") for word in words):
+        raise UserError(
+            "there is no such option", first, f"alone there may be {', '.join(_OPTIONS)}"
+        )
     meant = "" if os.path.exists(first) or {"/", "."} & set(first) else _meant("lrtui", *words)
     if meant:
         raise UserError("there is no such verb or file", first, meant)

@@ -58,7 +58,10 @@ def _read(path: Path) -> str:
             )
         content = path.read_bytes()
     except FileNotFoundError:
-        raise UserError("there is no such file", str(path), _others(path)) from None
+        if path.suffix == ".toml":
+            raise UserError("there is no such file", str(path), _others(path)) from None
+        hint = "lrtui ls lists experiments that were started; lrtui help lists the verbs"
+        raise UserError("there is no such file or experiment", str(path), hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
@@ -99,8 +102,8 @@ def _others(path: Path) -> str:
             ]
         except OSError:
             continue
-    by_name = {each.name: each for each in reversed(found)}
-    close = difflib.get_close_matches(f"{path.stem}.toml", by_name, n=1, cutoff=0.5)
+    by_name = {each.stem: each for each in reversed(found)}
+    close = difflib.get_close_matches(path.stem, by_name, n=1)
     if close:
         return f"did you mean {by_name[close[0]]}?"
     if found:

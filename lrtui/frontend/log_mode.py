@@ -99,9 +99,11 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
 
 
 def closing_lines(directory: Path, sweep: Sweep) -> list[str]:
-    """Return the verdict with its reasons, a study's table of LR* by level, and how to continue a sweep that was stopped."""
+    """Return the verdict with its reasons, a study's table of LR* by level, and how to continue a sweep that was stopped; without runs why it ended."""
     if sweep.plan is None:
         return []
+    if sweep.closed is not None and not sweep.trained():
+        return [clean(line) for line in f"no answer: {sweep.closed.why}".splitlines()]
     found = verdict(sweep)
     said = [found.headline(sweep.plan), *(f"  {reason.text}" for reason in found.reasons)]
     if found.not_tested:

@@ -135,5 +135,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.Warned: lambda e, _: f"warning: {e.text}",
     ev.BrakeSet: _brake,
     ev.CommandDone: _answered,
-    ev.SweepClosed: lambda e, _: f"sweep ended with exit code {e.code}{_because(e.why)}",
+    ev.SweepClosed: lambda e, _: (
+        f"sweep ended with exit code {e.code}{_because(e.why.partition(chr(10))[0])}"
+    ),
 }

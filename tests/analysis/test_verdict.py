@@ -506,7 +506,7 @@ def test_all_dead_says_what_to_try():
     assert says(
         found, "every learning rate diverged: try lower than 1e-02 (1e-02 to 1e-01 were tried)"
     )
-    assert found.headline(plan()) == "no learning rate to recommend yet"
+    assert found.headline(plan()) == "no learning rate to recommend"
 
 
 def test_a_metric_that_never_came():

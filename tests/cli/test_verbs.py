@@ -224,4 +224,5 @@ def test_a_sweep_without_its_data_ends_with_5_and_says_where_to_put_it(lab):
     done = lab.lrtui(*words, env={**os.environ, "http_proxy": proxy, "https_proxy": proxy})
     assert done.returncode == 5
     assert "cifar-100-python.tar.gz" in done.stdout + done.stderr
-    assert "--dataset synthetic" in done.stdout + done.stderr
+    assert "\nno answer: cifar100 is not on this machine" in done.stdout
+    assert "\nor try without it: --dataset synthetic" in done.stdout

@@ -1,5 +1,7 @@
 """The words after `lrtui`: misspelt, missing, or meaning something else."""
 
+import re
+
 import pytest
 
 from lrtui.cli import example
@@ -34,7 +36,7 @@ def test_help_takes_a_verb(capsys):
     assert capsys.readouterr().out.startswith("usage: lrtui stop [-h] DIR")
     with pytest.raises(SystemExit, match="0"):
         main(["help"])
-    assert "open      start, attach to" in capsys.readouterr().out
+    assert re.search(r"^ +open +start, attach to", capsys.readouterr().out, re.MULTILINE)
     assert main(["help", "stauts"]) == 2
     said = capsys.readouterr().err
     assert said == "lrtui: stauts: there is no such verb\n  did you mean: lrtui help status\n"
@@ -44,6 +46,17 @@ def test_options_are_not_abbreviated(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["check", "x.toml", "--epoch", "3"])
     assert "unrecognized arguments: --epoch" in capsys.readouterr().err
+
+
+def test_a_misspelt_option_alone_is_named(capsys):
+    assert main(["--versio"]) == 2
+    assert capsys.readouterr().err.startswith("lrtui: --versio: there is no such option\n")
+
+
+def test_a_missing_directory_is_no_missing_file(here, capsys):
+    (here / "mnist.toml").write_text("")
+    assert main(["runs/mnist"]) == 2
+    assert "there is no such file or experiment\n  lrtui ls" in capsys.readouterr().err
 
 
 def test_a_script_is_no_experiment_file(here, capsys):

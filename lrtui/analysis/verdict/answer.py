@@ -107,7 +107,7 @@ class Verdict:
         if self.lr is None:
             if self.equal is not None:
                 return f"the learning rates from {lr_range(*self.equal)} cannot be told apart"
-            return "no learning rate to recommend yet"
+            return "no learning rate to recommend"
         so_far = "so far: " if self.provisional else ""
         if self.low is not None and self.high is not None:
             between = lr_interval(self.low, self.high, self.open_sides)
