@@ -91,12 +91,12 @@ def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
     several = len({group_of(run.setting) for run in sweep.trained()}) > 1
     group = f" of {group_text(e.group)}" if several and e.group != ev.GroupKey() else ""
     cut = "" if e.cut is None else f", cut {metric} {number(e.cut)}"
-    lrs = " ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
-    return f"rung {unit} {amount(e.level)}{group}: {e.why}{cut}; on go {lrs or 'none'}"
+    lrs = ", ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
+    return f"rung {unit} {amount(e.level)}{group}: {e.why}{cut}; continuing: {lrs or 'none'}"
 
 
 def _brake(e: ev.BrakeSet, _: Sweep) -> str:
-    return f"nothing more is launched{_because(e.why)}" if e.on else "launching again"
+    return f"launching is paused{_because(e.why)}" if e.on else "launching again"
 
 
 def _answered(e: ev.CommandDone, _: Sweep) -> str:
@@ -118,8 +118,8 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunPromoted: lambda e, _: f"promoted to {amount(e.until)}",
     ev.RunPausing: lambda e, _: f"pausing{_because(e.why)}",
     ev.RunPaused: lambda _e, _: "paused with its checkpoint",
-    ev.RunFrozen: lambda _e, _: "frozen; its memory stays held",
-    ev.RunThawed: lambda _e, _: "goes on",
+    ev.RunFrozen: lambda _e, _: "frozen; its memory stays in use",
+    ev.RunThawed: lambda _e, _: "thawed",
     ev.RunStopping: lambda e, _: f"stopping{_because(e.why)}",
     ev.RunEnded: _ended,
     ev.RunLost: lambda e, _: f"lost{_because(e.why)}",
@@ -128,7 +128,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RangeTested: _ranged,
     ev.RungClosed: _rung,
     ev.BudgetReached: lambda e, _: (
-        f"{e.why}: {amount_about(e.spent)} spent; what runs writes its checkpoint"
+        f"{e.why}: {amount_about(e.spent)} spent; the running runs write their checkpoints"
     ),
     ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
     ev.ParallelSet: lambda e, _: f"{e.parallel} at a time{f': {e.why}' if e.why else ''}",

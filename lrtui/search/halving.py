@@ -366,7 +366,7 @@ def _prune(sweep: Sweep, run: Run, closed: RungClosed, place: str) -> RunEnded:
         why = f"nan: {metric} was not finite {where}"
         return RunEnded(run=run.id, attempt=len(run.attempts), kind="diverged", why=why, rule="nan")
     cut = "" if closed.cut is None else f", cut {number(closed.cut)}"
-    why = f"beaten: {place} {where} ({metric} {number(value)}{cut})"
+    why = f"{place} {where} ({metric} {number(value)}{cut})"
     return RunEnded(run=run.id, attempt=len(run.attempts), kind="pruned", why=why, rule="beaten")
 
 

@@ -7,6 +7,7 @@ Only the app creates view models; panels only read them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from lrtui.frontend.run_colors import RunMark
 from lrtui.hardware.history import History
+from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.events import GroupKey
 from lrtui.sweep.state import group_of, group_text
 from lrtui.text.clean import clean
+from lrtui.text.format import run_name
 from lrtui.tui.verdict_view import VerdictView
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ USUAL_WEIGHT = 0.6
 LONGEST_ID = 6
 """The longest id shown for a run in charts and tables: lrtui's have three letters, but a journal from elsewhere may hold anything."""
 UNMARKED = RunMark("·", "#d0d7de")
+_ID_AND_LR = re.compile(r"\b(r\d+) [\d.e+-]*\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,18 @@ class ViewModel:
         if known is None and self.snapshot and run in self.snapshot.sweep.runs:
             return RunMark(clean(run, LONGEST_ID), UNMARKED.colour)
         return known or UNMARKED
+
+    def named(self, text: str) -> str:
+        """Return a text of the supervisor with the runs' ids replaced by their letters: "C 3e-04 is queued"."""
+        runs = self.snapshot.sweep.runs if self.snapshot else {}
+
+        def name(found: re.Match[str]) -> str:
+            run = runs.get(found[1])
+            if run is None or run.id not in self.marks or found[0] != id_and_lr(run):
+                return found[0]
+            return run_name(self.marks[run.id].letter, run.setting.lr)
+
+        return _ID_AND_LR.sub(name, text)
 
     @property
     def run(self) -> Run | None:

@@ -209,12 +209,12 @@ def test_rungs_say_who_went_on_and_who_did_not_and_why(made):
         first["kept"]
     )
     for run in first["pruned"]:
-        assert fates[run]["why"].startswith("beaten: ")
+        assert "at epoch 1 (" in fates[run]["why"]
         assert fates[run]["value"] < first["cut"]
     assert fates[first["kept"][0]]["value"] == max(each["value"] or 0 for each in first["runs"])
     text = markdown(made)
     assert "### At epoch 1: " in text
-    assert "beaten: " in text[text.index("## Rungs") : text.index("## Leaderboard")]
+    assert "at epoch 1 (" in text[text.index("## Rungs") : text.index("## Leaderboard")]
 
 
 def test_a_run_that_died_on_the_way_to_a_rung_is_named_there():

@@ -149,7 +149,7 @@ def test_a_beaten_run_that_is_restarted_trains_to_the_end(lab):
     search(lab, lr="{ auto = 5, from = 1e-4, to = 1 }")
     lab.closed(120)
     beaten = next(run for run in lab.sweep.trained() if run.ending.kind == "pruned")
-    assert beaten.why.startswith("beaten: ")
+    assert beaten.ending.rule == "beaten"
     assert lab.send(ev.RestartRun(run=beaten.id)).ok
     until(lambda: (run := lab.run(beaten.id)) and run.ending and run.ending.kind == "finished", 60)
 

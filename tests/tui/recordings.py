@@ -174,7 +174,7 @@ def search(*, whole: bool = False) -> list[ev.AnyEvent]:
         ),
     ]
     for place, (run, value) in enumerate((("r02", 0.34), ("r01", 0.21), ("r06", 0.12)), 4):
-        why = f"beaten: {place}th of 6 at epoch 4 (val_acc {value}, cut 0.48)"
+        why = f"{place}th of 6 at epoch 4 (val_acc {value}, cut 0.48)"
         events.append(ev.RunEnded(run=run, attempt=1, kind="pruned", why=why, rule="beaten"))
     events += [ev.RunPromoted(run=run, until=12.0) for run in ("r04", "r05", "r03")]
     events += [*_trained("r04", 2, 12.0, 0.61, 8.0, 1), ev.RunWaiting(run="r04")]
@@ -194,7 +194,7 @@ def _end_of_search() -> list[ev.AnyEvent]:
         ),
         ev.RunPromoted(run="r04", until=36.0),
         ev.RunPromoted(run="r05", until=36.0),
-        ev.RunEnded(run="r03", attempt=2, kind="pruned", why="beaten: 3rd of 3 at epoch 12", rule="beaten"),
+        ev.RunEnded(run="r03", attempt=2, kind="pruned", why="3rd of 3 at epoch 12", rule="beaten"),
     ]  # fmt: skip
     for run, value in (("r04", 0.66), ("r05", 0.64)):
         events += _trained(run, 3, 36.0, value, 24.0, 2)

@@ -288,7 +288,7 @@ async def test_the_reason_of_a_stopped_run_is_readable(monitor, told) -> None:
     told.snapshot = recordings.search_snapshot()
     async with monitor.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        assert "beaten: 4th of 6 at epoch 4" in text_of(monitor)
+        assert "4th of 6 at epoch 4" in text_of(monitor)
 
 
 async def test_the_whole_reason_stands_with_the_settings(monitor, told) -> None:
@@ -299,7 +299,7 @@ async def test_the_whole_reason_stands_with_the_settings(monitor, told) -> None:
         await pilot.press(*"j" * at, "enter")
         await settled(pilot)
         shown = " ".join(text_of(monitor).split())
-        assert "beaten: 4th of 6 at epoch 4 (val_acc 0.34," in shown
+        assert "4th of 6 at epoch 4 (val_acc 0.34," in shown
         assert "cut 0.48)" in shown
 
 

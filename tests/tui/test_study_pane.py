@@ -78,6 +78,13 @@ def test_the_tab_is_only_there_in_a_study() -> None:
     assert "study" not in other.panes
 
 
+def test_messages_name_runs_as_the_leaderboard_does() -> None:
+    shown = model()
+    assert shown.named("r02 1e-03 is killed; r03 3e-03 is queued") == "02 1e-03 is killed; 03 3e-03 is queued"  # fmt: skip
+    for other in ("r02 5e-03 is killed", "runs/r02-lr1e-03/a1", "r99 1e-03", "r02"):
+        assert shown.named(other) == other
+
+
 def test_the_factor_is_the_one_that_the_run_under_the_cursor_varies() -> None:
     shown = model(selected="r06")
     first = replace(recordings.studied(), name="data", levels=recordings.studied().levels[1:2])

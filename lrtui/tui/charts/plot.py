@@ -327,8 +327,8 @@ def _top(picture: Picture, width: int, gutter: int) -> Strip:
     return Strip(
         [
             *segments,
-            ink("─" * max(0, room - 1), RULE),
-            ink(" " * min(1, max(0, room)), RULE),
+            ink("─" * max(0, room - bool(legend)), RULE),
+            ink(" " * bool(legend and room > 0), RULE),
             *legend,
             ink("┐", RULE),
         ]

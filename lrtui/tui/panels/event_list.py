@@ -28,7 +28,7 @@ class Journal(Lines):
         shown, up = window_at_end(lines, up, height - 1)
         room = width - _WHEN - 1
         body = [
-            line(ink(f" {text[:_WHEN]}", FAINT), ink(fit(text[_WHEN:], room), TEXT))
+            line(ink(f" {text[:_WHEN]}", FAINT), ink(fit(model.named(text[_WHEN:]), room), TEXT))
             for text in shown
         ]
         note = f"{up} lines below" if up else "follow"

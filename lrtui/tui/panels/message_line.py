@@ -34,7 +34,7 @@ def message(model: ViewModel) -> tuple[str, str, str]:
     snapshot = model.snapshot
     if model.notice.text:
         colour = BAD if model.notice.bad else TEXT
-        return ("!" if model.notice.bad else ">", model.notice.text, colour)
+        return ("!" if model.notice.bad else ">", model.named(model.notice.text), colour)
     if snapshot is None:
         return (" ", "", FAINT)
     sweep = snapshot.sweep
