@@ -118,6 +118,6 @@ def test_a_sweep_that_shares_a_process_writes_what_one_of_processes_writes(den):
 def test_random_kills_of_shared_runs(monkeypatch, campaign):
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("ORACLE_FOLDER", "")
-    outcome = kill(100 if campaign else 5, 3, SHARED)
+    outcome = kill(100 if campaign else 3, 3, SHARED)
     assert outcome.faults() == 0, outcome.text()
     assert outcome.told > 0

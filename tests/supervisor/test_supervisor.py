@@ -181,7 +181,7 @@ def test_random_kills_lose_nothing(campaign):
 @pytest.mark.timeout(3600)
 def test_random_kills_with_a_forkserver(campaign):
     """The process that forks the workers is killed too; `python -m tests.supervisor.chaos --trainer --kills N`."""
-    outcome = kill(100 if campaign else 6, 20261124, TRAINER, victim="preloaded")
+    outcome = kill(100 if campaign else 3, 20261124, TRAINER, victim="preloaded")
     print(outcome.text())
     assert outcome.faults() == 0, outcome.text()
     assert outcome.told > 0

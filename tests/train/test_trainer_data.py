@@ -154,19 +154,17 @@ def test_the_order_is_that_of_seed_and_epoch_in_every_process(prepared):
         "order = data.draw_order(arrays, 11, 5, augment=True)\n"
         "print(order.index.tolist(), order.shifts.tolist(), order.flips.tolist())"
     )
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", code, str(prepared), seed],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(prepared), "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    torch.manual_seed(2)
+    torch.rand(2)
     arrays = load(prepared, share=0.5, augment=True)
     order = data.draw_order(arrays, 11, 5, augment=True)
-    (text,) = said
-    assert text == f"{order.index.tolist()} {order.shifts.tolist()} {order.flips.tolist()}\n"
+    assert said == f"{order.index.tolist()} {order.shifts.tolist()} {order.flips.tolist()}\n"
 
 
 def test_what_must_not_be_mirrored_is_not(tmp_path):

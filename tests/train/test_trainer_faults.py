@@ -109,6 +109,7 @@ def test_the_quick_convolutions_go_on_bit_identically(trainer, same, precision):
         "epochs": 2,
         "batch_size": 100,
         "precision": precision,
+        "data": 0.5,
     }
     assert trainer.run("whole", checkpoint=None, **big).returncode == 0
     assert trainer.run("parts", until=1, **big).returncode == 0

@@ -1,6 +1,7 @@
 """The filter, the journal and the export, in the running app."""
 
 import csv
+import functools
 from pathlib import Path
 
 import pytest
@@ -166,9 +167,14 @@ async def exported(pilot) -> Path:
 
 def pixels(png: Path, colour: str) -> int:
     """How many pixels of a picture are exactly of a colour."""
-    picture = Image.open(png).convert("RGB")
-    wanted = tuple(bytes.fromhex(colour[1:]))
-    return sum(n for n, found in picture.getcolors(1 << 24) if found == wanted)
+    return colours(png).get(tuple(bytes.fromhex(colour[1:])), 0)
+
+
+@functools.cache
+def colours(png: Path) -> dict[tuple[int, ...], int]:
+    """How many pixels a picture has of each colour."""
+    counted = Image.open(png).convert("RGB").getcolors(1 << 24)
+    return {colour: count for count, colour in counted}
 
 
 async def test_the_exported_picture_shows_the_charts_that_are_seen(recorded) -> None:
