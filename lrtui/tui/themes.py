@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -22,8 +23,6 @@ from lrtui.tui import styled_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from rich.color import Color
 
     from lrtui.frontend.run_colors import Stop
 
@@ -119,6 +118,22 @@ def _style(style: Style, name: str) -> Style:
 
 def _hex(colour: Color | None) -> str:
     return colour.triplet.hex if colour is not None and colour.triplet is not None else ""
+
+
+_OF_SIXTEEN = {
+    theme.colour(role): number
+    for theme, numbers in ((DARK, (10, 13)), (LIGHT, (2, 5)), (CONTRAST, (10, 13)))
+    for role, number in zip((state_style.OK, state_style.CUT), numbers, strict=True)
+}
+"""The green and the violet of each theme among 16 colours, where a grey is nearest to them."""
+
+
+def reduced(colour: Color, system: ColorSystem) -> Color:
+    """Return a colour as a terminal with fewer of them has it."""
+    number = _OF_SIXTEEN.get(colour.triplet.hex) if colour.triplet is not None else None
+    if number is not None and system is ColorSystem.STANDARD:
+        return Color.from_ansi(number)
+    return colour.downgrade(system)
 
 
 @lru_cache(maxsize=1)

@@ -60,7 +60,7 @@ def test_each_level_has_a_row_beside_the_chart(width: int) -> None:
     text = "\n".join(lines)
     assert "1.0e-02  3.3e-03..> 3.0e-02" in text
     assert ("LR* against" in text) == (width >= 80)
-    assert ("square-root 6.0e-03" in text) == (width >= 120)
+    assert ("square-root 6.0e-03" in text) == (width >= 140)
     assert "rises with it" in text
 
 

@@ -11,7 +11,7 @@ from rich.color import Color, ColorSystem
 from lrtui.frontend import state_style
 from lrtui.frontend.run_colors import STOPS, heat, place_of
 from lrtui.tui import styled_text
-from lrtui.tui.themes import DARK, THEMES, Theme
+from lrtui.tui.themes import DARK, THEMES, Theme, reduced
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
 from tests.tui.terminal import Terminal
@@ -83,6 +83,16 @@ def test_nothing_vanishes_into_the_ground_in_sixteen_colours(theme) -> None:
 
     for colour in (*(theme.colour(role) for role in ROLES), *runs(theme)):
         assert sixteen(colour) != sixteen(theme.ground), colour
+
+
+@each_theme
+def test_good_bad_and_pruned_differ_in_sixteen_colours(theme) -> None:
+    def sixteen(role: str) -> object:
+        return reduced(Color.parse(theme.colour(role)), ColorSystem.STANDARD).number
+
+    meaning = [sixteen(role) for role in (state_style.OK, state_style.BAD, state_style.CUT)]
+    plain = {sixteen(styled_text.TEXT), sixteen(styled_text.FAINT)}
+    assert len({*meaning} - plain) == 3
 
 
 def test_a_runs_colour_keeps_its_place_in_every_theme() -> None:

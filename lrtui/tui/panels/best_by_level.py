@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LEAST_CHART = 32
 """Cells below which there is no chart beside the table."""
-_ROOMY, _WIDE = 100, 120
+_ROOMY, _WIDE = 100, 140
 """Cells from which on the table has the metric, and what the rules predict."""
 
 

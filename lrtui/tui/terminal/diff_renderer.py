@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from lrtui.tui.terminal import ascii_fallback
 from lrtui.tui.terminal.driver import SYNC_END, SYNC_START, TerminalDriver
+from lrtui.tui.themes import reduced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -250,7 +251,7 @@ def _cell_style(style: Style | None, colours: ColorSystem | None) -> _CellStyle:
 def _numbers(colour: Color | None, colours: ColorSystem, *, front: bool) -> str:
     if colour is None or _NO_COLOUR:  # Textual would send shades of grey
         return ""
-    return ";".join(colour.downgrade(colours).get_ansi_codes(front))
+    return ";".join(reduced(colour, colours).get_ansi_codes(front))
 
 
 class DiffRenderer:
