@@ -570,7 +570,7 @@ def test_a_pattern_that_never_matches_is_said(tmp_path):
     reading = Reading("epoch", parse=r"$(?P<epoch>\d+)\n(?P<val_acc>\S+)", metric="val_acc")
     log = read(tmp_path, "epoch 1 0.5\n", reading, code=0)
     assert points(log, "val_acc") == []
-    assert log.capture.misses.told() == ["1 record match no pattern of parse: epoch 1 0.5"]
+    assert log.capture.misses.told() == ["1 record matches no pattern of parse: epoch 1 0.5"]
 
 
 def test_a_script_that_prints_only_nan_has_measured(tmp_path):

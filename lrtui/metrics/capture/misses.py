@@ -52,7 +52,19 @@ class Misses:
     def told(self) -> list[str]:
         """Return a sentence for each reason, the most frequent first."""
         every = sorted(self._by_why.values(), key=lambda miss: -miss.times)
-        return [f"{count(miss.times, 'record')} {miss.why}: {miss.quote}" for miss in every]
+        return [
+            f"{count(miss.times, 'record')} {_agreeing(miss.why, miss.times)}: {miss.quote}"
+            for miss in every
+        ]
+
+
+_OF_ONE = {"are": "is", "have": "has", "match": "matches"}
+
+
+def _agreeing(why: str, times: int) -> str:
+    """Return a reason with its verb in the number of the records."""
+    verb, space, rest = why.partition(" ")
+    return f"{_OF_ONE.get(verb, verb) if times == 1 else verb}{space}{rest}"
 
 
 def missing(metric: str, names: list[str]) -> str:
