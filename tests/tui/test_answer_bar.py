@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lrtui.sweep import events as ev
-from lrtui.tui.arrangement import arrange, pane_of_phase
+from lrtui.tui.arrangement import arrange, beside, pane_of_phase
 from lrtui.tui.panels.answer_bar import AnswerBar
 from lrtui.tui.panels.footer import Keys
 from lrtui.tui.panels.tab_row import Tabs, tabs
@@ -79,6 +79,11 @@ def test_a_sweep_without_an_answer_never_has_a_tick(events: list[ev.AnyEvent]) -
         line = bar(shown, width)[0]
         assert line.lstrip().removeprefix("cifar100").lstrip().startswith("✖ NO ANSWER")
         assert "✔" not in line
+
+
+def test_without_a_value_there_is_no_sensitivity_chart() -> None:
+    assert "sensitivity" not in beside(model(failed()), 160)
+    assert "sensitivity" in beside(model(recordings.search()), 160)
 
 
 def test_a_failed_sweep_says_why_and_the_next_keys() -> None:

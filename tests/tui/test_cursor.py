@@ -117,6 +117,17 @@ def test_runs_that_ended_before_the_cursor_say_so_and_living_ones_come_first() -
     assert not any(value.words.startswith("ended") for _, (value,) in readings(model, ["val_acc"], 2.0))  # fmt: skip
 
 
+def test_values_come_before_runs_that_ended() -> None:
+    """All runs of a search have ended: those that reach the cursor must not fall off the legend."""
+    snapshot = recordings.search_snapshot(recordings.search(whole=True))
+    marks = {run: RunMark(run, "#ffffff") for run in snapshot.sweep.runs}
+    model = ViewModel(snapshot, View(cursor=0.5), marks)
+    legend = [text for text, _ in picture(model, "val_acc", 60, 15, Framing()).legend]
+    ended = ["ended at" in text for text in legend]
+    assert ended == sorted(ended)
+    assert set(ended) == {True, False}
+
+
 def test_no_chart_or_table_says_nan() -> None:
     for where in (0.0, 0.01, 0.5, 1.0):
         model = search_at(where)

@@ -198,9 +198,11 @@ def picture(
     legend = _legend(model)
     if cursor is not None:
         title += f" at {amount_short(cursor)}"
+        there = readings(model, [metric], cursor)
+        there.sort(key=lambda each: each[1][0].ended is not None)
         legend = tuple(
             (f"{model.mark(run.id).letter} {found.words}", model.mark(run.id).colour)
-            for run, (found,) in readings(model, [metric], cursor)
+            for run, (found,) in there
             if found.words
         )
     if not snapshot.sketches.keys().isdisjoint(shown):

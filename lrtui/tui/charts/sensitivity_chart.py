@@ -42,9 +42,9 @@ def inputs(model: ViewModel) -> tuple[object, ...]:
 
 
 def has_points(model: ViewModel) -> bool:
-    """Tell whether some LR has a value that can be compared, or has died."""
+    """Tell whether some LR has a value."""
     shown = (point for points in model.verdicts.points.values() for point in points)
-    return any(point.mean is not None or point.dead for point in shown)
+    return any(point.mean is not None for point in shown)
 
 
 def picture(model: ViewModel, width: int, height: int) -> Picture:
