@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pyte
+import pytest
 
 from tests.tui.terminal import _KITTY as PRIVATE
 from tests.until import PATIENCE_SECONDS, until
@@ -99,7 +100,11 @@ async def browser(profile: Path) -> AsyncIterator[Browser]:
         stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
-        port = await asyncio.to_thread(until, lambda: _port(profile / "DevToolsActivePort"))
+        port = await asyncio.to_thread(
+            until, lambda: _port(profile / "DevToolsActivePort") or _ended(child.pid)
+        )
+        if port is True:
+            pytest.skip("Chromium does not start on this machine")
         async with aiohttp.ClientSession() as session:
             async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
                 pages = await answer.json(content_type=None)
@@ -107,8 +112,13 @@ async def browser(profile: Path) -> AsyncIterator[Browser]:
             async with session.ws_connect(address, max_msg_size=0) as socket:
                 yield Browser(socket)
     finally:
-        os.killpg(child.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         await child.wait()
+
+
+def _ended(pid: int) -> bool:
+    return not Path(f"/proc/{pid}/exe").exists()
 
 
 def _port(file: Path) -> str:
