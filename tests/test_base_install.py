@@ -47,7 +47,7 @@ def lrtui(tmp_path, *commands: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=True,
-        timeout=120,
+        timeout=300,
     )
     assert "Traceback" not in done.stdout
     return done.stdout

@@ -45,7 +45,7 @@ def test_the_first_story_has_its_three_lrs():
 def lines(*args):
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-I", str(SCRIPT), *args]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=300)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

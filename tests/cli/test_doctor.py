@@ -42,7 +42,7 @@ def doctor(*words, cwd=None, **env) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         cwd=cwd or ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)} | env,
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -36,7 +36,7 @@ from tests.faults.labs import careful
 from tests.faults.oracle import sound
 from tests.supervisor.chaos import supervisor_pid
 from tests.supervisor.lab import STUB, Lab
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 Point = tuple[str, int]
 """A call by its name, and which of that name: strace counts each name apart."""
@@ -151,7 +151,7 @@ def keeper_dies(folder: Path, point: Point | None) -> tuple[list[Point], bool]:
         command, env=inherited, pass_fds=(fd,), start_new_session=True, stderr=subprocess.DEVNULL
     )
     os.close(fd)
-    child.wait(30)
+    child.wait(PATIENCE_SECONDS)
     _to_its_end(Local(), job, oracle)
     return points_in(log), child.returncode != 0
 
@@ -193,7 +193,7 @@ def _to_its_end(
     launcher: Local, job: Job, oracle: Path, each_time: Callable[[], None] = lambda: None
 ) -> None:
     """Look and launch again as a supervisor does, and ask the oracle."""
-    root, deadline = job.root, time.monotonic() + 30
+    root, deadline = job.root, time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         each_time()
         condition = launcher.condition(root, job.token)

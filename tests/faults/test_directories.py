@@ -129,7 +129,7 @@ def test_another_host_may_look_and_not_command(lab):
 
     def there(*verb: str) -> subprocess.CompletedProcess[str]:
         command = [*words, sys.executable, "-m", "lrtui", *verb]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert there("status", str(lab.directory)).returncode == 0
     refused = there("kill", str(lab.directory), "r01")
@@ -157,7 +157,7 @@ def test_another_user_gets_in_nowhere(monkeypatch):
             command = [*words, sys.executable, "-B", "-m", "lrtui", *verb]
             env = {**os.environ, "HOME": "/nonexistent"}
             return subprocess.run(
-                command, capture_output=True, text=True, timeout=60, check=False, env=env, cwd="/"
+                command, capture_output=True, text=True, timeout=300, check=False, env=env, cwd="/"
             )
 
         if stranger("--version").returncode:

@@ -182,7 +182,7 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(tmp_path):
         line = child.stdout.readline()
     child.send_signal(signal.SIGINT)
     rest = child.stdout.read()
-    assert child.wait(10) == 130
+    assert child.wait(300) == 130
     assert f"lrtui {directory}" in rest
     assert f"lrtui stop {directory}" in rest
 
@@ -193,7 +193,7 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     child.stdout.readline()
     child.stdout.close()
     assert child.stderr.read() == ""
-    assert child.wait(20) == 130
+    assert child.wait(300) == 130
 
 
 def test_the_board_fits_its_width(tmp_path):

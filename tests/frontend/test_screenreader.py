@@ -115,7 +115,7 @@ def test_what_is_not_understood_is_said_and_quit_leaves_the_runs_alone(lab, spok
         spoken.hears(f"{name}")
     spoken.type("quit")
     spoken.hears("The runs continue.")
-    assert spoken.child.wait(10) == 130
+    assert spoken.child.wait(300) == 130
     assert lab.run("r01").alive
 
 
@@ -128,7 +128,7 @@ def test_a_directory_that_can_only_be_viewed_takes_no_orders(lab) -> None:
     spoken.type("explain A")
     spoken.hears("running")
     spoken.type("quit")
-    assert spoken.child.wait(10) == 130
+    assert spoken.child.wait(300) == 130
 
 
 def test_it_ends_with_the_sweep_nothing_is_redrawn_and_no_control_character_comes_through(

@@ -39,7 +39,7 @@ def swept():
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=300,
         umask=0,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -106,7 +106,7 @@ def test_a_folder_whose_name_is_no_text_is_refused_with_a_remedy(tmp_path, words
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 2, done.stderr
     assert "not UTF-8" in done.stderr

@@ -47,7 +47,7 @@ def test_no_verb_prints_a_character_that_acts(directory, verb, tmp_path) -> None
         env=os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
         stdin=subprocess.DEVNULL,
     )
     said = (done.stdout + done.stderr).decode()

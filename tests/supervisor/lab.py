@@ -17,7 +17,7 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run, Sweep, fold
 from lrtui.workers import keeper
 from tests.supervisor.chaos import supervisor_pid
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 STUB = Path(__file__).parent.parent / "stub.py"
 
@@ -107,8 +107,8 @@ class Lab:
         return [p.name for p in self.oracle.glob("*.doubled")]
 
     def left(self) -> list[int]:
-        """Return the processes of all attempts that are still there 3 s later; a keeper needs a moment after its exit.json."""
-        deadline = time.monotonic() + 3
+        """Return the processes of all attempts that do not go away; a keeper needs a moment after its exit.json."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while (found := self._bearers()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return found
