@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lrtui.sweep.allowed import state_text
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Run, State, Sweep, group_of
 from lrtui.text.clean import clean
@@ -23,7 +24,7 @@ def explanation(sweep: Sweep, run: Run, directory: Path) -> list[str]:
 def why(sweep: Sweep, run: Run) -> str:
     """Return why a run is in its state, in one sentence."""
     if run.ending is not None:
-        return clean(f"{run.ending.kind}: {run.ending.why or 'it ran to its end'}")
+        return clean(state_text(run) + ("" if run.ending.why else ": it ran to its end"))
     if run.state is State.QUEUED:
         return clean(_why_queued(sweep, run))
     if run.state is State.WAITING:

@@ -99,7 +99,7 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
 
 
 def closing_lines(directory: Path, sweep: Sweep) -> list[str]:
-    """Return the verdict with its reasons, a study's table of LR* by level, and how to continue a sweep that was stopped; without runs why it ended."""
+    """Return the verdict with its reasons, a study's table of LR* by level, and how to continue a sweep that was stopped or in which runs failed; without runs why it ended."""
     if sweep.plan is None:
         return []
     if sweep.closed is not None and not sweep.trained():
@@ -112,6 +112,8 @@ def closing_lines(directory: Path, sweep: Sweep) -> list[str]:
         said += ["", *study.lines(factor)]
     if sweep.stopping:
         said += ["", f"to continue: lrtui {directory} --resume"]
+    elif sweep.closed is not None and sweep.failed():
+        said += ["", f"to run the failed runs again: lrtui restart {directory} --failed"]
     return [clean(line) for line in said]
 
 

@@ -108,10 +108,11 @@ def setting_to_add(command: ev.AddRun, sweep: Sweep) -> tuple[ev.Setting, int] |
 
 
 def state_text(run: Run) -> str:
-    """Return the state of a run, with the reason if it has ended: "killed: killed by you"."""
+    """Return the state of a run, with the reason if it has ended: "failed: exit code 1", "killed by you"."""
     if run.ending is None:
         return str(run.state)
-    return f"{run.ending.kind}: {run.ending.why}" if run.ending.why else run.ending.kind
+    kind, why = run.ending.kind, run.ending.why
+    return why if why.startswith(kind) else f"{kind}: {why}" if why else kind
 
 
 def _of_run(command: RunCommand, sweep: Sweep, named: Namer) -> Refusal | None:

@@ -32,6 +32,13 @@ def test_after_a_stop_of_all_it_says_how_to_continue(tmp_path) -> None:
     assert "so far" in said
 
 
+def test_after_failures_it_says_how_to_run_them_again(tmp_path) -> None:
+    failed = ev.RunEnded(run="r05", attempt=2, kind="failed", code=1, why="exit code 1")
+    closed = ev.SweepClosed(code=1, why="all runs ended")
+    said = left(tmp_path, recordings._numbered([*recordings.search(), failed, closed]))
+    assert f"to run the failed runs again: lrtui restart {tmp_path} --failed" in said
+
+
 def test_of_runs_that_continue_it_says_how_to_come_back(tmp_path) -> None:
     said = left(tmp_path, recordings.search())
     assert said.startswith("detached; 1 running")

@@ -74,7 +74,7 @@ def test_a_run_is_killed_by_its_letter_after_a_yes_and_comes_back_by_undo(lab, s
     spoken.hears("Done: r01 1e-03 is")
     assert lab.run("r01").ending.kind == "killed"
     spoken.type("explain A")
-    spoken.hears("killed: killed by you")
+    spoken.hears("killed by you")
     spoken.type("undo")
     spoken.hears("Undo the kill: A 1e-03 continues from its checkpoint.")
     until(lambda: lab.run("r01").state is State.RUNNING)

@@ -82,7 +82,8 @@ def without_answer(case: Case, blank: Verdict, why: list[Reason]) -> Verdict:
 
 def _waiting(case: Case) -> list[Reason]:
     open_runs = [run for run in case.sweep.runs.values() if run.state is not State.ENDED]
-    words = f"wait: {count(len(open_runs), 'run')} not ended"
+    first = "wait: " if case.sweep.closed is None else ""
+    words = f"{first}{count(len(open_runs), 'run')} not ended"
     return [Reason(Why.WAITING, words)] if open_runs else []
 
 

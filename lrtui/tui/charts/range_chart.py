@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.state_style import BAD, OK, WARN
 from lrtui.metrics import Series
+from lrtui.sweep.allowed import state_text
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_rounded
 from lrtui.tui.charts import axes
@@ -167,5 +168,5 @@ def _legend(tested: RangeTested | None) -> tuple[tuple[str, str], ...]:
 
 def _note(run: Run) -> str:
     if run.ending is not None:
-        return clean(f"{run.ending.kind}: {run.ending.why}", 60)
+        return clean(state_text(run), 60)
     return "no step yet" if run.alive else "the range test has not begun"
