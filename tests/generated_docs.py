@@ -81,16 +81,22 @@ def keys_page() -> str:
     return "\n".join([head, *tables])
 
 
-def _verb(name: str) -> Iterator[str]:
+def _described(name: str) -> tuple[str, str, list[argparse.Action]]:
+    """Return a verb with its arguments, what it does, and its options."""
     verb, what = VERBS[name]
     parser = argparse.ArgumentParser(prog=f"lrtui {name}", add_help=False)
     verb.add_arguments(parser)
     shown = [each for each in parser._actions if each.help != argparse.SUPPRESS]
     words = [_positional(each) for each in shown if not each.option_strings]
-    yield f"## {name}\n"
-    yield f"`{' '.join(['lrtui', name, *words])}`\n"
-    yield f"{what[0].upper()}{what[1:]}.\n"
     options = [each for each in shown if each.option_strings]
+    return " ".join([name, *words]), f"{what[0].upper()}{what[1:]}.", options
+
+
+def _verb(name: str) -> Iterator[str]:
+    words, what, options = _described(name)
+    yield f"## {name}\n"
+    yield f"`lrtui {words}`\n"
+    yield f"{what}\n"
     if options:
         yield "| option | meaning |\n|---|---|"
         yield from (f"| `{_option(each)}` | {_cell(each.help or '')} |" for each in options)
@@ -98,15 +104,10 @@ def _verb(name: str) -> Iterator[str]:
 
 
 def _manual_verb(name: str) -> Iterator[str]:
-    verb, what = VERBS[name]
-    parser = argparse.ArgumentParser(prog=f"lrtui {name}", add_help=False)
-    verb.add_arguments(parser)
-    shown = [each for each in parser._actions if each.help != argparse.SUPPRESS]
-    words = [_positional(each) for each in shown if not each.option_strings]
-    yield f".SS {_roff(' '.join([name, *words]))}\n{_roff(f'{what[0].upper()}{what[1:]}.')}"
-    for each in shown:
-        if each.option_strings:
-            yield f".TP\n.B {_roff(_option(each))}\n{_roff(_cell(each.help or ''))}"
+    words, what, options = _described(name)
+    yield f".SS {_roff(words)}\n{_roff(what)}"
+    for each in options:
+        yield f".TP\n.B {_roff(_option(each))}\n{_roff(_cell(each.help or ''))}"
 
 
 def _plain(text: str) -> str:

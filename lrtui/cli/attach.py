@@ -182,7 +182,9 @@ def farewell(directory: Path) -> str:
     if sweep.closed is not None or sweep.stopping:
         from lrtui.frontend.log_mode import closing_lines
 
-        how = f"has ended: {clean(sweep.closed.why)}" if sweep.closed else "was stopped"
+        how = "has ended" if sweep.closed else "was stopped"
+        if sweep.closed and sweep.trained():
+            how += f": {clean(sweep.closed.why)}"
         return "\n".join([
             f"the sweep {how}", "", *closing_lines(directory, sweep), "",
             f"see it again: lrtui {directory}", f"the report:   {directory}/report.md",

@@ -54,13 +54,14 @@ def reply(parser: argparse.ArgumentParser, verbs: argparse.Action) -> None:
 
 
 def _insert_open(verbs: Collection[str]) -> None:
-    """Put the verb `open` before a file or directory that comes first, as `main` does."""
+    """Put the verb `open` before a file or directory that comes first, as `main` does, and drop the word `help` before a verb."""
     line, point = os.environ["COMP_LINE"], int(os.environ["COMP_POINT"])
     first = re.match(r"\s*\S+\s+(?!-)(\S+)\s", line[:point])
     if first and first[1] not in verbs:
-        at = first.start(1)
-        os.environ["COMP_LINE"] = f"{line[:at]}open {line[at:]}"
-        os.environ["COMP_POINT"] = str(point + len("open "))
+        begin, end = first.span(1)
+        before, rest = ("", end + 1) if first[1] == "help" else ("open ", begin)
+        os.environ["COMP_LINE"] = f"{line[:begin]}{before}{line[rest:]}"
+        os.environ["COMP_POINT"] = str(point + len(before) - (rest - begin))
 
 
 def _runs(parsed_args: argparse.Namespace, **_: object) -> list[str]:

@@ -6,8 +6,10 @@ For the log, `lrtui explain`, the monitor's output pane and the report.
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrtui.metrics import Reading
@@ -26,12 +28,23 @@ _END_BYTES = 1 << 17
 
 
 def why_no_answer(sweep: Sweep) -> str:
-    """Return why an ended sweep has no answer: what most of its failed runs say, or what ended it; "" while it goes on."""
+    """Return why an ended sweep has no answer: what most of its failed runs say, or, perhaps in several lines, what ended it; "" while it goes on."""
     failed = [run.ending.why for run in sweep.failed() if run.ending]
     if sweep.closed is None or not failed:
-        return clean(sweep.closed.why) if sweep.closed else ""
+        return "\n".join(map(clean, sweep.closed.why.splitlines())) if sweep.closed else ""
     (why, _), *_ = Counter(failed).most_common(1)
     return clean(f"{len(failed)} of {len(sweep.runs)} runs failed: {why}")
+
+
+def ways_on(directory: Path, sweep: Sweep) -> list[tuple[str, str]]:
+    """Return what continues a sweep that was stopped or in which runs failed: words and a command for a shell."""
+    place = shlex.quote(str(directory))
+    if sweep.stopping:
+        return [("Continue the sweep, which was stopped", f"lrtui {place} --resume")]
+    if sweep.closed is not None and sweep.failed():
+        words = "Run the failed runs again, once the cause is fixed"
+        return [(words, f"lrtui restart {place} --failed")]
+    return []
 
 
 def about_output(snapshot: Snapshot, run: Run) -> list[str]:

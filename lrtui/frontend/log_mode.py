@@ -21,7 +21,7 @@ from lrtui.analysis import study
 from lrtui.analysis.ranking import Standing
 from lrtui.analysis.verdict import length, verdict
 from lrtui.errors import DETACHED, NO_ANSWER
-from lrtui.frontend.failure import about_output
+from lrtui.frontend.failure import about_output, ways_on, why_no_answer
 from lrtui.frontend.narration import event_text
 from lrtui.frontend.snapshot import DirectoryReader, Snapshot
 from lrtui.metrics import RunSeries
@@ -99,21 +99,20 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
 
 
 def closing_lines(directory: Path, sweep: Sweep) -> list[str]:
-    """Return the verdict with its reasons, a study's table of LR* by level, and how to continue a sweep that was stopped or in which runs failed; without runs why it ended."""
+    """Return the verdict, or why an ended sweep has none, with its reasons, a study's table of LR* by level, and the `ways_on`."""
     if sweep.plan is None:
         return []
-    if sweep.closed is not None and not sweep.trained():
-        return [clean(line) for line in f"no answer: {sweep.closed.why}".splitlines()]
     found = verdict(sweep)
-    said = [found.headline(sweep.plan), *(f"  {reason.text}" for reason in found.reasons)]
+    said = [found.headline(sweep.plan)]
+    if sweep.closed is not None and found.lr is None and found.equal is None:
+        said = f"no answer: {why_no_answer(sweep)}".splitlines()
+    said += [f"  {reason.text}" for reason in found.reasons]
     if found.not_tested:
         said.append(f"  not tested: {', '.join(found.not_tested)}")
     for factor in study.study(sweep):
         said += ["", *study.lines(factor)]
-    if sweep.stopping:
-        said += ["", f"to continue: lrtui {directory} --resume"]
-    elif sweep.closed is not None and sweep.failed():
-        said += ["", f"to run the failed runs again: lrtui restart {directory} --failed"]
+    for words, command in ways_on(directory, sweep):
+        said += ["", f"{words}: {command}"]
     return [clean(line) for line in said]
 
 

@@ -23,7 +23,7 @@ from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict,
 from lrtui.analysis.verdict.reasons import not_first
 from lrtui.config.directory import read_experiment, read_origin
 from lrtui.errors import UserError
-from lrtui.frontend.failure import about_output, why_no_answer
+from lrtui.frontend.failure import about_output, ways_on, why_no_answer
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -92,7 +92,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
         "no_answer": ""
         if found.lr is not None or found.equal is not None
         else why_no_answer(sweep),
-        "next": _next(snapshot, found),
+        "next": [list(way) for way in ways_on(snapshot.directory, sweep)],
         "warnings": [warned.text for warned in sweep.warnings[-20:]],
         "versions": _versions(),
         "ran_with": _ran_with(snapshot),
@@ -134,19 +134,6 @@ def _command(directory: Path) -> str:
     except UserError:
         return "own script"
     return words if len(words) <= _COMMAND_WIDTH else f"{words[:_COMMAND_WIDTH].rstrip()} …"
-
-
-def _next(snapshot: Snapshot, found: Verdict) -> list[list[str]]:
-    """Return what continues a sweep that was stopped or has no answer: (words, command)."""
-    sweep, place = snapshot.sweep, shlex.quote(str(snapshot.directory))
-    if sweep.closed is None:
-        return []
-    if sweep.stopping:
-        return [["Continue the sweep, which was stopped", f"lrtui {place} --resume"]]
-    if found.lr is None and sweep.failed():
-        words = "Run the failed runs again, once the cause is fixed"
-        return [[words, f"lrtui restart {place} --failed"]]
-    return []
 
 
 # ---------------------------------------------------------------- the answer

@@ -32,6 +32,7 @@ def test_bash_is_told_verbs_files_options_runs_and_examples(tmp_path):
         "lrtui kill runs |": "",
         "lrtui example recipes/o|": "recipes/one_line",
         "lrtui completion |": "bash zsh fish",
+        "lrtui help sto|": "stop stop.toml",
     }
     told = subprocess.run(
         ["bash", "--norc", "-c", PROBE],

@@ -25,10 +25,10 @@ def test_a_study_that_has_ended_says_its_verdict_and_lr_star_by_level(tmp_path) 
 def test_after_a_stop_of_all_it_says_how_to_continue(tmp_path) -> None:
     stop = ev.BrakeSet(on=True, why="stopped by you", stop=True)
     stopped = recordings._numbered([*recordings.search(), stop])
-    assert f"to continue: lrtui {tmp_path} --resume" in left(tmp_path, stopped)
+    assert f"which was stopped: lrtui {tmp_path} --resume" in left(tmp_path, stopped)
     closed = ev.SweepClosed(code=4, why="stopped by you")
     said = left(tmp_path, recordings._numbered([*stopped, closed]))
-    assert f"to continue: lrtui {tmp_path} --resume" in said
+    assert f"which was stopped: lrtui {tmp_path} --resume" in said
     assert "so far" in said
 
 
@@ -36,7 +36,10 @@ def test_after_failures_it_says_how_to_run_them_again(tmp_path) -> None:
     failed = ev.RunEnded(run="r05", attempt=2, kind="failed", code=1, why="exit code 1")
     closed = ev.SweepClosed(code=1, why="all runs ended")
     said = left(tmp_path, recordings._numbered([*recordings.search(), failed, closed]))
-    assert f"to run the failed runs again: lrtui restart {tmp_path} --failed" in said
+    assert (
+        f"Run the failed runs again, once the cause is fixed: lrtui restart {tmp_path} --failed"
+        in said
+    )
 
 
 def test_of_runs_that_continue_it_says_how_to_come_back(tmp_path) -> None:

@@ -16,7 +16,7 @@ from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.events import Plan
-from lrtui.sweep.state import State, Sweep, group_of, group_text
+from lrtui.sweep.state import State, Sweep, group_of, group_text, is_named
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount,
@@ -75,9 +75,11 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
 
 def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> str:
     """Return why the leaderboard's first row is not the recommended setting; "" if it is, or if there is none."""
-    if found.lr is None or not standings or set(standings[0].runs) & set(found.runs):
+    if found.lr is None or not standings:
         return ""
     first = standings[0].setting
+    if is_named(found.lr, found.group, first):
+        return ""
     if sweep.plan is not None and sweep.plan.study and group_of(first) != found.group:
         own = f"with {group_text(found.group)}, the settings that the study starts from"
         return f"Recommended is {lr_text(found.lr)} {own}; the first row has {group_text(group_of(first))}."
