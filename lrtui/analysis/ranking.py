@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.common_length import CLOSE, NEAR, Entry, in_order
 from lrtui.analysis.value_rule import value_of
-from lrtui.sweep.state import Run, State, Sweep, is_named, setting_key
+from lrtui.sweep.state import Run, State, Sweep, group_of, is_named, setting_key
 from lrtui.text.clean import clean
 from lrtui.text.format import amount
 
@@ -286,7 +286,7 @@ def _blank_key(row: _Row) -> tuple[object, ...]:
 
 
 def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) -> dict[int, str]:
-    """Return by rank which setting a closed sweep recommends, and that those above it measured better."""
+    """Return by rank which setting a closed sweep recommends, and that those above it measured better; in a study those of its own level."""
     found = sweep.verdict
     if sweep.closed is None or found is None or found.lr is None:
         return {}
@@ -294,7 +294,14 @@ def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) 
         if is_named(found.lr, found.group, row.first.setting):
             above = "measured better; the verdict says why it is not recommended"
             level = value.at if value is not None else None
-            same = [at for at, (_, v) in enumerate(placed[: rank - 1], 1) if v and v.at == level]
+            study = sweep.plan is not None and bool(sweep.plan.study)
+            same = [
+                at
+                for at, (other, v) in enumerate(placed[: rank - 1], 1)
+                if v
+                and v.at == level
+                and (not study or group_of(other.first.setting) == found.group)
+            ]
             return dict.fromkeys(same, above) | {rank: "recommended"}
     return {}
 

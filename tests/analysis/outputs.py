@@ -41,6 +41,7 @@ class PrintedSweep:
         until: float | None = None,
         again: bool = False,
         code: int = 0,
+        values: dict[str, ev.Scalar] | None = None,
     ) -> None:
         """Add a run that was started for `until` (the horizon) and printed this, or go on with the last one."""
         until = until or self.plan.horizon
@@ -52,7 +53,8 @@ class PrintedSweep:
         if again:
             self.say(ev.RunPromoted(run=name, until=until))
         else:
-            self.say(ev.RunQueued(run=name, setting=ev.Setting(lr=lr), seed=seed, until=until))
+            setting = ev.Setting(lr=lr, values=values or {})
+            self.say(ev.RunQueued(run=name, setting=setting, seed=seed, until=until))
         resumed = number - 1 if again else None
         self.say(
             ev.RunLaunched(run=name, attempt=number, token="t", until=until, resumed_from=resumed),

@@ -183,6 +183,16 @@ def test_the_leaderboard_marks_the_recommended_rate_and_those_that_measured_bett
     assert "failed, not to be recommended: 1e-01" in said(sweep)
 
 
+def test_in_a_study_another_level_is_not_said_to_measure_better(tmp_path):
+    """The verdict is for the experiment's own level, and says nothing of others."""
+    sweep = printed(tmp_path, {1e-2: [(100, 1.0)], 1e-1: [(100, 1.1)]}, study=(("bs", 8),))
+    line = json.dumps({"step": 100, "val_loss": 0.5})
+    sweep.run(1e-2, f"{line}\n", values={"bs": 64})
+    sweep.say(verdict_event(sweep.sweep), ev.SweepClosed(code=0, why=""))
+    board = [(row.lr, row.why) for row in rank(sweep.sweep, sweep.series)]
+    assert board == [(1e-2, ""), (1e-2, "recommended"), (1e-1, "")]
+
+
 # ---------------------------------------------------------------- rungs
 
 
