@@ -88,6 +88,8 @@ class Chart:
     caption: str
 
 
+OWN = "the file's own"
+"""The name of the setting that a study starts from, which has no values of its own."""
 _OUTPUTS = 5
 """Runs whose output is shown; the cause is seldom another one."""
 
@@ -231,7 +233,7 @@ def _groups(made: dict[str, Any]) -> list[Block]:
     head = ("setting", "lr", "interval", "equal", metric, "seeds", units(made), "")
     rows = [
         (
-            each["group"] or "-",
+            each["group"] or OWN,
             lr_text(each["lr"]) if each["lr"] else "-",
             _interval(each),
             span(each["equal"]),
@@ -250,7 +252,7 @@ def _groups(made: dict[str, Any]) -> list[Block]:
         _table(head, rows, {metric, "seeds", units(made)}, marked),
     ]
     blocks += [
-        Paragraph(f"{each['group'] or '-'}: {'; '.join(each['reasons'])}.")
+        Paragraph(f"{each['group'] or OWN}: {'; '.join(each['reasons'])}.")
         for each in groups
         if each["lr"] is None and each["reasons"]
     ]
@@ -307,7 +309,7 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
             (lr_text(lr), *(_cell(made, column[lr]) if lr in column else "" for column in cells))
             for lr in lrs
         ]
-        head = ("lr", *(each["group"] or "-" for each in groups))
+        head = ("lr", *(each["group"] or OWN for each in groups))
         return [*blocks, _table(head, rows, head[1:])]
     metric = made["metric"]
     rows = [

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lrtui.report.blocks import OWN
 from lrtui.report.figures.axes_and_panels import (
     MOST_PANELS,
     empty,
@@ -56,7 +57,7 @@ def sensitivity_chart(made: dict[str, Any]) -> Figure:
         said |= _verdict_marks(ax, found)
         said |= _points(ax, each["points"], places, found.get("lr"))
         if len(shown) > 1:
-            ax.set_title(label(each["group"] or "-", 44), loc="left", fontsize=8.5, pad=14)
+            ax.set_title(label(each["group"] or OWN, 44), loc="left", fontsize=8.5, pad=14)
         ax.tick_params(length=3)
     name_axes(axes, "learning rate", made["metric"])
     if len(groups) > len(shown):

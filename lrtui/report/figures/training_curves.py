@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lrtui.report.blocks import units
+from lrtui.report.blocks import OWN, units
 from lrtui.report.figures.axes_and_panels import (
     MOST_PANELS,
     empty,
@@ -57,7 +57,7 @@ def curves_chart(made: dict[str, Any]) -> Figure:
             ax.axvline(level, color=MUTED, lw=0.8, ls=(0, (1, 2)))
         _lines(ax, made, found[group], places)
         if len(shown) > 1:
-            ax.set_title(label(group or "-", 44), loc="left", fontsize=8.5)
+            ax.set_title(label(group or OWN, 44), loc="left", fontsize=8.5)
         ax.tick_params(length=3)
     name_axes(axes, units(made), made["metric"])
     if any(rung["group"] in shown for rung in made["rungs"]):
