@@ -74,6 +74,6 @@ def _runs(parsed_args: argparse.Namespace, **_: object) -> list[str]:
 
 
 def _examples(**_: object) -> list[str]:
-    from lrtui.cli.example import names
+    from lrtui.config.shipped import names
 
     return names()

@@ -13,33 +13,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print one line for each experiment, or write the one that is named into ./experiments; return 0."""
-    shipped = folder()
+    from lrtui.config import shipped
+
+    place = shipped.folder()
     if options.name is None:
-        for name in names():
-            line = (shipped / f"{name}.toml").read_text().partition("\n")[0].strip("# ")
+        for name in shipped.names():
+            line = (place / f"{name}.toml").read_text().partition("\n")[0].strip("# ")
             print(f"{name:22}  {line.removeprefix(f'experiments/{name}.toml: ')}")
         print("\nWrite one here: lrtui example NAME")
         return 0
     name = _known(options.name)
-    _write(shipped, name)
+    _write(place, name)
     print(f"start it: lrtui experiments/{name}.toml")
     return 0
-
-
-def folder() -> Path:
-    """Return the folder of the experiments: in the package, or beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    inside = package / "experiments"
-    return inside if inside.is_dir() else package.parent / "experiments"
-
-
-def names() -> list[str]:
-    """Return the names of the experiments that come with lrtui, recipes last."""
-    found = [path.relative_to(folder()) for path in folder().rglob("*.toml")]
-    return [
-        path.with_suffix("").as_posix()
-        for path in sorted(found, key=lambda path: (len(path.parts), path))
-    ]
 
 
 def _known(name: str) -> str:
@@ -51,19 +37,17 @@ def _known(name: str) -> str:
     """
     import difflib
 
+    from lrtui.config import shipped
     from lrtui.errors import UserError
 
-    known = names()
-    wanted = name.removeprefix("experiments/").removesuffix(".toml")
-    for each in (wanted, f"recipes/{wanted}"):
-        if each in known:
-            return each
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    if known := shipped.named(name):
+        return known
+    close = difflib.get_close_matches(name, shipped.names(), n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else "list them: lrtui example"
     raise UserError("there is no such example", name, hint)
 
 
-def _write(shipped: Path, name: str) -> None:
+def _write(place: Path, name: str) -> None:
     """Write an experiment and the files that it names, and say so.
 
     Raises:
@@ -72,8 +56,8 @@ def _write(shipped: Path, name: str) -> None:
     """
     from lrtui.errors import UserError
 
-    sources = [shipped / f"{name}.toml", *_named(shipped, name)]
-    targets = [Path("experiments") / source.relative_to(shipped) for source in sources]
+    sources = [place / f"{name}.toml", *_named(place, name)]
+    targets = [Path("experiments") / source.relative_to(place) for source in sources]
     same = [
         target.exists() and target.read_bytes() == source.read_bytes()
         for source, target in zip(sources, targets, strict=True)
@@ -87,12 +71,12 @@ def _write(shipped: Path, name: str) -> None:
         print(f"{target} is there already" if there else f"wrote {target}")
 
 
-def _named(shipped: Path, name: str) -> list[Path]:
+def _named(place: Path, name: str) -> list[Path]:
     """Return the shipped files that an experiment's command and templates name."""
     from lrtui.text import toml
 
-    experiment = toml.loads((shipped / f"{name}.toml").read_text())
-    beside = (shipped / name).parent
-    words = [shipped.parent / word for word in experiment.get("command", ())]
+    experiment = toml.loads((place / f"{name}.toml").read_text())
+    beside = (place / name).parent
+    words = [place.parent / word for word in experiment.get("command", ())]
     files = [*words, *(beside / template for template in experiment.get("files", {}))]
-    return [file for file in files if file.is_relative_to(shipped) and file.is_file()]
+    return [file for file in files if file.is_relative_to(place) and file.is_file()]

@@ -17,6 +17,7 @@ from lrtui.config.fault_text import did_you_mean, found, names, show
 from lrtui.config.toml_positions import Path
 from lrtui.config.toml_reader import Reader, is_text
 from lrtui.sweep.choice import Choice
+from lrtui.text.install import install
 from lrtui.train.models import is_custom
 from lrtui.train.registry import CustomDataset, Entry, Fault, faults
 
@@ -157,7 +158,7 @@ class _KnownName:
         missing = None if self.reader.beside is None else self.table[name].missing()
         if missing is not None:
             what = f"{self.kind} {name} needs {missing.names}, not installed here"
-            self.reader.fault(path, what, f"Install it: {missing.how}")
+            self.reader.fault(path, what, f"Install it: {install(missing.extra)}")
         return missing is None
 
     def _with_options(self, value: dict[str, Any], name: str) -> Choice | None:

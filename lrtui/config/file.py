@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from lrtui.config import shipped
 from lrtui.config.experiment import Experiment
 from lrtui.config.override import override
 from lrtui.config.validation import parse
@@ -93,6 +94,8 @@ def _decode(content: bytes, path: Path) -> str:
 
 def _others(path: Path) -> str:
     """Return the experiment file that was most likely meant."""
+    if known := shipped.named(str(path)):
+        return f"write the one that comes with lrtui: lrtui example {known}"
     folder = path if path.is_dir() else path.parent
     found: list[Path] = []
     for place in (folder, Path(), Path("experiments")):

@@ -19,6 +19,7 @@ from lrtui.report.markdown import markdown
 from lrtui.report.model import VERSION, content
 from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
+from lrtui.text.install import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,9 @@ def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL)
             if not (error.name or "").startswith("matplotlib"):
                 raise
             names = ", ".join(form for form in FORMATS if form in drawn)
-            missing = f"no charts, so no {names}: matplotlib is not installed here; pip install 'lrtui[report]'"
+            missing = (
+                f"no charts, so no {names}: matplotlib is not installed here; {install('report')}"
+            )
     except OSError as error:
         raise MachineError(
             f"the report cannot be written ({error.strerror})",

@@ -85,8 +85,13 @@ class MissingPackages(NamedTuple):
     """Packages that are not installed."""
 
     names: str
-    how: str
-    """The command that installs them."""
+    extra: str
+    """The extra of lrtui that brings them."""
+
+    @property
+    def how(self) -> str:
+        """The command that installs them by pip."""
+        return f"pip install 'lrtui[{self.extra}]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +123,7 @@ class Entry:
         """Return the packages that are needed and not installed; None if nothing is missing. Imports nothing."""
         gone = [name for name in self.modules if importlib.util.find_spec(name) is None]
         names = " and ".join(PACKAGES.get(name, name) for name in gone)
-        return MissingPackages(names, f"pip install 'lrtui[{self.extra}]'") if gone else None
+        return MissingPackages(names, self.extra) if gone else None
 
     def load(self) -> Any:
         """Import the module and return the attribute."""

@@ -24,6 +24,7 @@ from rich.cells import cell_len
 from lrtui.sweep.files import write_atomic
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
+from lrtui.text.install import install
 from lrtui.tui import styled_text
 from lrtui.tui.panels.leaderboard import ordered
 
@@ -122,7 +123,7 @@ def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple
         return done.stdout, ""
     lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without output"]
     if "No module named 'matplotlib" in lines[-1]:
-        return b"", "matplotlib is not installed; run: pip install 'lrtui[report]'"
+        return b"", f"matplotlib is not installed; run: {install('report')}"
     return b"", clean(lines[-1], 200)
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lrtui.cli import example
 from lrtui.cli.main import main
+from lrtui.config import shipped
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,8 @@ def test_a_misspelt_option_alone_is_named(capsys):
 
 def test_a_missing_directory_is_no_missing_file(here, capsys):
     (here / "mnist.toml").write_text("")
+    assert main(["experiments/hydra.toml"]) == 2
+    assert "comes with lrtui: lrtui example recipes/hydra\n" in capsys.readouterr().err
     assert main(["runs/mnist"]) == 2
     assert "there is no such file or experiment\n  lrtui ls" in capsys.readouterr().err
 
@@ -87,7 +89,7 @@ def test_lrtui_alone_says_what_to_do_next(here, capsys):
     assert "  lrtui runs/a  open, no runs\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", example.names())
+@pytest.mark.parametrize("name", shipped.names())
 def test_each_example_can_be_written_and_checked(name, here, capsys):
     assert main(["example", name]) == 0
     assert main(["check", f"experiments/{name}.toml"]) == 0, capsys.readouterr().err

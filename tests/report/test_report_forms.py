@@ -617,6 +617,13 @@ def test_curves_are_labelled_by_lr_and_labels_keep_apart():
     assert max(places) <= 1.0
 
 
+def test_the_curves_of_a_stopped_sweep_fill_the_chart():
+    made = content(looked(searched()))
+    assert "epochs" in words_of(figures_of(made)["curves"])
+    words = words_of(figures_of({**made, "horizon": 1000 * made["horizon"]})["curves"])
+    assert f"epochs (of {1000 * made['horizon']:g})" in words
+
+
 @pytest.mark.parametrize(
     "sweep",
     [

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lrtui.frontend.run_colors import RunMark
+from lrtui.sweep.state import group_of, group_text
 from lrtui.tui.arrangement import beside, pane_of_phase
-from lrtui.tui.charts import plot, study_chart
+from lrtui.tui.charts import curves, plot, study_chart
 from lrtui.tui.panels.best_by_level import Study
 from lrtui.tui.panels.tab_row import tabs
 from lrtui.tui.view_model import View, ViewModel
@@ -92,3 +93,14 @@ def test_the_factor_is_the_one_that_the_run_under_the_cursor_varies() -> None:
     assert replace(shown, verdicts=two).factor == recordings.studied()
     own = replace(shown, verdicts=two, view=View(selected="r01"))
     assert own.factor == first, "the experiment's own level belongs to every factor"
+
+
+def test_the_curves_are_those_of_the_level_under_the_cursor() -> None:
+    shown = model(selected="r06")
+    runs = shown.snapshot.sweep.runs
+    level = group_of(runs["r06"].setting)
+    drawn = set(runs) - curves.absent(shown)
+    assert {group_of(runs[run].setting) for run in drawn} == {level}
+    pinned = replace(shown, view=View(selected="r06", pinned="r01"))
+    assert set(runs) - curves.absent(pinned) == {*drawn, "r01"}
+    assert group_text(level) in curves.picture(shown, "val_acc", 60, 12, curves.Framing()).title

@@ -84,8 +84,7 @@ class Browser:
         )  # fmt: skip
 
     async def press(self, key: str) -> None:
-        """Press a letter in the terminal."""
-        await self.value("document.querySelector('textarea').focus()")
+        """Press a letter in the page, which has given the keyboard to the terminal."""
         code = ord(key.upper())
         for kind, more in (("keyDown", {"text": key}), ("keyUp", {})):
             await self.ask("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more)  # fmt: skip

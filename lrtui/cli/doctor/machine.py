@@ -13,14 +13,15 @@ from pathlib import Path
 from lrtui.cli.doctor.finding import Check, Finding, fail, listed, ok, warn
 from lrtui.hardware import gpu
 from lrtui.text.format import size
+from lrtui.text.install import install
 from lrtui.workers import keeper
 
 _GIB = 1 << 30
 _OPTIONAL = {
-    "matplotlib": "reports and exports have no charts: pip install 'lrtui[report]'",
-    "textual_serve": "no `lrtui serve`: pip install 'lrtui[web]'",
+    "matplotlib": ("reports and exports have no charts", "report"),
+    "textual_serve": ("no `lrtui serve`", "web"),
 }
-"""What one goes without if a module is not installed."""
+"""What one goes without if a module is not installed, and the extra that brings it."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Version 2 and version 1, as a container sees its own."""
 
@@ -46,7 +47,13 @@ def python() -> list[Finding]:
         if need.marker is None or need.marker.evaluate({"extra": ""}):
             found += _package(need.name, need.specifier.contains, str(need.specifier))
     gone = [name for name in _OPTIONAL if importlib.util.find_spec(name) is None]
-    return [*found, *(ok(f"without {name}: {_OPTIONAL[name]}") for name in gone)]
+    return [
+        *found,
+        *(
+            ok(f"without {name}: {_OPTIONAL[name][0]}: {install(_OPTIONAL[name][1])}")
+            for name in gone
+        ),
+    ]
 
 
 def _package(name: str, fits: object, versions: str) -> list[Finding]:

@@ -9,6 +9,7 @@ from stat import S_ISREG
 
 from lrtui.cli.doctor.disk import DATA
 from lrtui.cli.doctor.finding import Check, Finding, listed, ok, warn
+from lrtui.text.install import install
 from lrtui.train.datasets import DATASETS
 
 
@@ -30,7 +31,7 @@ def _set(name: str, data_dir: Path) -> Finding:
     for path in _originals(name, data_dir):
         return ok(f"{name}: originals in {path}; prepared when first used", str(path))
     if missing := DATASETS[name].missing():
-        return ok(f"{name}: needs {missing.names}, not installed here: {missing.how}")
+        return ok(f"{name}: needs {missing.names}, not installed here: {install(missing.extra)}")
     if not DATASETS[name].where.partition(":")[0].endswith(".vision"):
         return ok(f"{name}: {DATASETS[name].what}; prepared when first used")
     what = f"{name}: not on this machine (looked in {data_dir})"

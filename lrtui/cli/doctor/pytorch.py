@@ -15,6 +15,7 @@ import msgspec
 from lrtui.cli.doctor.finding import Check, Finding, fail, ok, warn
 from lrtui.hardware import gpu
 from lrtui.text.format import duration
+from lrtui.text.install import install
 
 LIMIT_SECONDS = 120.0
 """An import from a cold network disk takes half a minute; one that takes longer than this hangs."""
@@ -98,10 +99,10 @@ def judge(
     """Return what torch's answer means on a machine with these GPUs and this driver."""
     if answer.missing:
         what = "PyTorch is not installed: your own scripts run, the built-in trainer (dataset = ...) does not"
-        return [warn(what, "pip install 'lrtui[train]'")]
+        return [warn(what, install("train"))]
     if answer.error:
-        install = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
-        return [fail(f"torch does not work: {answer.error}", install)]
+        again = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
+        return [fail(f"torch does not work: {answer.error}", again)]
     build = f"built for CUDA {answer.cuda}" if answer.cuda else _other_build(answer)
     found = [ok(f"{answer.version}, {build}, imported in {duration(answer.seconds)}", answer.where)]
     found += _fit(answer, gpus, driver)
@@ -175,8 +176,8 @@ def _vision(answer: Answer) -> list[Finding]:
     if answer.torchvision[:1].isdigit():
         return []
     what = f"torchvision does not fit this torch: {answer.torchvision}; digits and synthetic do not need it"
-    install = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
-    return [warn(what, install)]
+    again = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
+    return [warn(what, again)]
 
 
 def _major(version: str) -> int:

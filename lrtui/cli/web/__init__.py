@@ -14,6 +14,7 @@ import socket
 from pathlib import Path
 
 from lrtui.errors import MachineError, UserError
+from lrtui.text.install import install
 
 
 def require() -> None:
@@ -27,7 +28,7 @@ def require() -> None:
         raise MachineError(
             "the monitor in a browser needs textual-serve, which is not installed",
             "serve",
-            "pip install 'lrtui[web]'",
+            install("web"),
         )
 
 

@@ -23,6 +23,7 @@ from lrtui.text.clean import clean
 _STATIC = Path(textual_serve.__file__).parent / "static"
 """textual-serve's terminal: a script, a style sheet, and two fonts."""
 _PAGE = Path(__file__).with_name("page.html")
+_FOCUS = Path(__file__).with_name("focus.js")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
     "connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -63,9 +64,13 @@ def _application(guard: Guard, tabs: Tabs, directory: Path) -> web.Application:
         policy = {"Content-Security-Policy": _POLICY.format(host=host)}
         return web.Response(text=text, content_type="text/html", headers=policy)
 
+    async def focus(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(_FOCUS)
+
     application = web.Application(middlewares=[guard.middleware], client_max_size=0)
     application.on_response_prepare.append(close_up)
     application.router.add_get(guard.place, answer)
+    application.router.add_get(f"{guard.place}focus.js", focus)
     application.router.add_get(f"{guard.place}ws", tabs.answer)
     application.router.add_static(f"{guard.place}static", _STATIC)
     return application

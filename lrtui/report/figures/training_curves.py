@@ -25,7 +25,7 @@ from lrtui.report.figures.axes_and_panels import (
 )
 from lrtui.report.figures.style import MUTED
 from lrtui.report.palette import heat
-from lrtui.text.format import lr_text
+from lrtui.text.format import amount_short, lr_text
 
 MOST_LABELS = 16
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
@@ -47,7 +47,9 @@ def curves_chart(made: dict[str, Any]) -> Figure:
     ends = [finite(each["y"])[-1] for group in shown for each in found[group]]
     values = [y for group in shown for each in found[group] for y in finite(each["y"])]
     low, high, log = limits(values, made["goal"], ends)
-    end = made["horizon"] or max(x for group in shown for each in found[group] for x in each["x"])
+    end = _x_end(
+        made["horizon"], max(x for group in shown for each in found[group] for x in each["x"])
+    )
     for ax, group in zip(axes, shown, strict=True):
         if log:
             log_values(ax)
@@ -59,10 +61,20 @@ def curves_chart(made: dict[str, Any]) -> Figure:
         if len(shown) > 1:
             ax.set_title(label(group or OWN, 44), loc="left", fontsize=8.5)
         ax.tick_params(length=3)
-    name_axes(axes, units(made), made["metric"])
+    unit = units(made)
+    if end < (made["horizon"] or 0):
+        unit += f" (of {amount_short(made['horizon'])})"
+    name_axes(axes, unit, made["metric"])
     if any(rung["group"] in shown for rung in made["rungs"]):
         figure.text(0.99, 0.01, "dotted: rungs", ha="right", va="bottom", fontsize=8, color=MUTED)
     return figure
+
+
+def _x_end(horizon: float | None, furthest: float) -> float:
+    """Return the right end of the x axis: the horizon, or a little beyond the runs where a stopped sweep left most of it empty."""
+    if not horizon:
+        return furthest
+    return horizon if furthest > 0.7 * horizon else 1.05 * furthest
 
 
 def _lines(

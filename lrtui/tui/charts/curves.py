@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.run_filter import matches
 from lrtui.metrics import Series, thin
+from lrtui.sweep.state import group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_short, number, run_name
 from lrtui.tui.charts import axes
@@ -128,9 +129,15 @@ def inputs(model: ViewModel, metric: str) -> tuple[object, ...]:
 
 
 def absent(model: ViewModel) -> frozenset[str]:
-    """Return the runs whose curves are not drawn: hidden one by one, or by the leaderboard's filter."""
+    """Return the runs whose curves are not drawn: hidden one by one, by the leaderboard's filter, or of another level of a study than the one under the cursor."""
     hidden, wanted = model.view.hidden, model.view.filter
-    if not wanted or model.snapshot is None:
+    if model.snapshot is None:
+        return hidden
+    if model.is_study:
+        level, kept = model.group, {model.view.pinned}
+        others = (r.id for r in model.snapshot.sweep.trained() if group_of(r.setting) != level)
+        hidden |= frozenset(others) - kept
+    if not wanted:
         return hidden
     test = matches(wanted)
     out = (run for row in model.snapshot.standings if not test(row) for run in row.runs)
@@ -193,6 +200,8 @@ def picture(
     title = clean(metric) + (" (log)" if log else "") + f" by {unit}"
     if axis == "level" and _window(model) is None and xs.high < plan.horizon:
         title += f", of {amount_short(plan.horizon)}"
+    if model.is_study and (level := group_text(model.group)):
+        title += f", {clean(level, 40)}"
     note = "" if curves else _why_empty(model, metric)
     cursor = None if view.cursor is None else view.cursor * end
     legend = _legend(model)
