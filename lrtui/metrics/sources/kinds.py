@@ -1,0 +1,44 @@
+"""Which reader a file gets: by its name, else by its first bytes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lrtui.metrics.sources.csv_file import CsvFile
+from lrtui.metrics.sources.json_lines import JsonLines
+from lrtui.metrics.sources.source import Source, Start
+from lrtui.sweep.files import open_regular
+
+_CSV = (".csv", ".tsv")
+_JSON = (".jsonl", ".ndjson")
+
+
+def source_of(path: Path, start: Start | None = None) -> Source | None:
+    """Return the reader of a file; None where neither its name nor its first bytes say what it is, or it is still empty."""
+    name = path.name.lower()
+    if name.endswith(_CSV):
+        return CsvFile(path, start)
+    if name.endswith(_JSON):
+        return JsonLines(path, start)
+    head = _first_bytes(path)
+    if head.lstrip()[:1] == b"{":
+        return JsonLines(path, start)
+    names, end, _ = head.decode("utf-8", "replace").removeprefix("\ufeff").partition("\n")
+    is_text = names.rstrip().replace("\t", "").isprintable() and "\ufffd" not in names
+    if end and is_text and any(separator in names for separator in ",;\t"):
+        return CsvFile(path, start)
+    return None
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        fd = open_regular(path)
+    except OSError:
+        return b""
+    try:
+        return os.pread(fd, 4096, 0)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
