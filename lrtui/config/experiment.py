@@ -52,6 +52,8 @@ class Experiment:
     """Environment variables of the user's own script, with placeholders."""
     files: tuple[Template, ...]
     """[files]: what is written to each run's directory."""
+    inject: bool
+    """Whether the user's own script finds lrtui's `emit` on PYTHONPATH."""
 
     dataset: str
     """"" for custom scripts."""

@@ -10,6 +10,7 @@ KEYS = {
     "dataset": "the data that the built-in trainer trains on",
     "env": 'environment variables of your own script: { KERAS_BACKEND = "torch" }',
     "files": 'templates for your own script: "config.yaml" = "{run_dir}/config.yaml"',
+    "inject": "whether `from lrtui import emit` works in your own script's environment without an installed lrtui",
     "model": "the network to train",
     "optimizer": "a name, a table or a list of them",
     "schedule": "the LR over time: a name, a table or a list of them",
@@ -49,7 +50,7 @@ KEYS = {
 }
 
 BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")
-COMMAND_ONLY = ("env", "files", "parse", "position", "first", "tokens", "values")
+COMMAND_ONLY = ("env", "files", "inject", "parse", "position", "first", "tokens", "values")
 
 ALIASES = {
     "learning_rate": "lr",

@@ -95,6 +95,7 @@ def parse(
         command=command,
         env=env,
         files=files,
+        inject=reader.flag("inject", default=True),
         dataset=_dataset(reader) if builtin else "",
         model=_model(reader, builtin=builtin),
         batch_size=reader.whole("batch_size", 128 if builtin else 0, 1, 10**6, "128"),

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _LAST_LINES = 5
 _END_BYTES = 1 << 17
+_NO_LRTUI = "No module named 'lrtui"
+_FOUND_BY = (
+    "Python found no lrtui: lrtui puts it on PYTHONPATH, which `python -I`, `python -E`, containers and `inject = false` keep from the script. "
+    "Start the script without them, or print JSON lines instead of calling emit."
+)
 
 
 def why_no_answer(sweep: Sweep) -> str:
@@ -64,12 +69,18 @@ def last_lines(snapshot: Snapshot, run: Run) -> list[str]:
 
 
 def advice(snapshot: Snapshot, run: Run) -> list[str]:
-    """Return lines that looked like measurements and the patterns that would read them, if a failed run has no measurement at all."""
+    """Return what helps a failed run without any measurement.
+
+    That is why it could not import lrtui, or lines that looked like measurements and the patterns that would read them.
+    """
     series, plan = snapshot.series.get(run.id), snapshot.sweep.plan
     if plan is None or not run.failed or snapshot.reading or (series and series.names()):
         return []
     reading = Reading.of(plan, range_test=run.is_range_test)
-    found = measurements(_output(snapshot, run), reading)
+    output = _output(snapshot, run)
+    if any(_NO_LRTUI in line for line in output):
+        return [_FOUND_BY]
+    found = measurements(output, reading)
     if not found:
         return []
     shown = ["no metric line was read; these lines look like measurements:"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from lrtui.config import Experiment, argv, environment, own_environment, own_files
 from lrtui.config.directory import Origin, beside
+from lrtui.integrations import PYTHONPATH
 from lrtui.metrics.capture.patterns import sources
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep.choice import choice_of
@@ -84,7 +87,8 @@ def job(
     values = {
         **environment(context, experiment),
         **device_environment(attempt.devices, plan.threads),
-        **own_environment(experiment, context),
+        **(own := own_environment(experiment, context)),
+        **_python_path(experiment, own),
         "LRTUI_METRICS": str(files.metrics),
         "LRTUI_ATTEMPT_DIR": str(files.root),
         "LRTUI_DURABILITY": experiment.durability,
@@ -95,6 +99,14 @@ def job(
     ]
     host = _host(attempt.devices) if attempt.shared else ""
     return Job(files.root, attempt.token, values, preloaded=experiment.builtin, host=host), changed
+
+
+def _python_path(experiment: Experiment, own: Mapping[str, str]) -> dict[str, str]:
+    """Return PYTHONPATH with lrtui's own folder before the user's, for a script of the user's own."""
+    if experiment.builtin or not experiment.inject:
+        return {}
+    theirs = own.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (PYTHONPATH, theirs)))}
 
 
 def _write_files(run_dir: Path, files: list[tuple[str, str]]) -> None:

@@ -1,6 +1,7 @@
 """What a script gets besides its arguments: a resume flag only with a checkpoint, variables, and files made from templates."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from lrtui.config import argv, describe, load, own_environment, own_files, parse, same_experiment
 from lrtui.config.directory import open_experiment, read_experiment, read_origin
 from lrtui.errors import ExperimentError, UserError
+from lrtui.integrations import PYTHONPATH
 from lrtui.supervisor.startup import _write_files, job
 from lrtui.sweep.events import Plan, RunLaunched, RunLost, RunQueued, Setting, SweepOpened
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -177,6 +179,34 @@ def test_a_resumed_attempt_gets_flag_file_and_variable(file, tmp_path) -> None:
     second = attempt_files(layout, fold([lost, queued, again], sweep), experiment)
     assert json.loads(second.argv.read_bytes())["argv"][1] == f"--resume={second.checkpoint}"
     assert f"save: {second.checkpoint}\n" in (second.root.parent / "conf/a.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("", [PYTHONPATH, "/theirs"]),
+        ('env = { PYTHONPATH = "/own" }\n', [PYTHONPATH, "/own"]),
+        ('env = { PYTHONPATH = "" }\n', [PYTHONPATH]),
+        ("inject = false\n", []),
+        ('inject = false\nenv = { PYTHONPATH = "/own" }\n', ["/own"]),
+    ],
+)
+def test_own_scripts_find_emit_before_what_is_theirs(keys, expected, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/theirs")
+    file = tmp_path / "own.toml"
+    file.write_text(f'{keys}command = ["t"]\nsteps = 10\nmetric = "min m"\nlr = 1e-3\n')
+    directory, _ = open_experiment(file, {}, under=tmp_path / "runs", new=False)
+    layout = Layout(directory)
+    plan = Plan(name="x", source="", metric="m", goal="min", loss="l", unit="step", horizon=10)
+    queued = RunQueued(run="r01", setting=Setting(lr=1e-3), seed=7, until=10)
+    sweep = fold(
+        [SweepOpened(plan=plan), queued, RunLaunched(run="r01", attempt=1, token="t", until=10)]
+    )
+    layout.attempt(sweep.runs["r01"].folder, 1).mkdir(parents=True)
+    made, _ = job(
+        layout, sweep.runs["r01"], read_experiment(directory), sweep, read_origin(layout.root)
+    )
+    assert made.environment.get("PYTHONPATH", "").split(os.pathsep) == (expected or [""])
 
 
 def attempt_files(layout, sweep, experiment) -> AttemptLayout:

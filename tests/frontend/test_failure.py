@@ -42,6 +42,15 @@ def test_a_failed_run_shows_its_output_and_what_reads_it(directory) -> None:
     assert about_output(snapshot, snapshot.sweep.runs["r02"]) == []
 
 
+def test_a_script_without_lrtui_hears_why(directory) -> None:
+    output = AttemptLayout(Layout(directory).attempt("r01-lr1e-05", 1)).output
+    output.write_text(f"{PRINTED}ModuleNotFoundError: No module named 'lrtui'\n")
+    snapshot = snapshot_of(directory)
+    (said,) = advice(snapshot, snapshot.sweep.runs["r01"])
+    assert "`python -I`" in said
+    assert "print JSON lines" in said
+
+
 def test_near_misses_are_quoted_for_every_run(directory) -> None:
     series = snapshot_of(directory).series["r02"]
     series.misses = ("3 records came before any epoch: x",)
