@@ -26,6 +26,7 @@ from lrtui.cli import (
     serve,
     status,
     stop,
+    try_out,
 )
 from lrtui.cli import open as opening
 from lrtui.cli.doctor import verb as doctor
@@ -49,6 +50,7 @@ class Verb(Protocol):
 VERBS: dict[str, tuple[Verb, str]] = {
     "open": (opening, "start, attach to, or view an experiment (the verb may be left out)"),
     "check": (check, "validate a file and print what would run"),
+    "try": (try_out, "run the command once, or read a saved log, and show what is read from it"),
     "status": (status, "print the current state"),
     "stop": (stop, "end the sweep; runs write their checkpoints"),
     "kill": (kill, "end a run"),

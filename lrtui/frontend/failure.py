@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrtui.metrics import Reading
-from lrtui.metrics.capture.proposal import measurements, proposed
+from lrtui.metrics.capture.proposal import fitting, measurements
 from lrtui.metrics.capture.records import records
 from lrtui.sweep.files import read_last_lines
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -85,7 +85,7 @@ def advice(snapshot: Snapshot, run: Run) -> list[str]:
         return []
     shown = ["no metric line was read; these lines look like measurements:"]
     shown += [f"  {line.strip()}" for line in found]
-    patterns = proposed(found, reading)
+    patterns = fitting(output, reading)
     return [*shown, "this reads them:", f"  {parse_key(patterns)}"] if patterns else shown
 
 

@@ -49,9 +49,10 @@ class Misses:
         """Become what another one was."""
         self._by_why = {miss.why: miss for miss in misses}
 
-    def told(self) -> list[str]:
-        """Return a sentence for each reason, the most frequent first."""
+    def told(self, *, said: bool = False) -> list[str]:
+        """Return a sentence for each reason, the most frequent first; with `said` only for what is said in any case."""
         every = sorted(self._by_why.values(), key=lambda miss: -miss.times)
+        every = [miss for miss in every if miss.said or not said]
         return [
             f"{count(miss.times, 'record')} {_agreeing(miss.why, miss.times)}: {miss.quote}"
             for miss in every

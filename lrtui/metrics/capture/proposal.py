@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import msgspec
 
 from lrtui.metrics.capture.capture import Capture
+from lrtui.metrics.capture.misses import likely
 from lrtui.metrics.capture.positions import NAMES
+from lrtui.metrics.capture.presets import PRESETS
 from lrtui.metrics.capture.reading import Reading
 from lrtui.metrics.line import Found, one_by_one
 from lrtui.text.clean import runaway
@@ -82,6 +84,30 @@ def proposed(lines: Sequence[str], reading: Reading) -> list[str]:
         if _reads(patterns, lines, reading, wanted):
             return patterns
     return []
+
+
+def fitting(lines: Sequence[str], reading: Reading) -> list[str]:
+    """Return what `parse` may be for these lines, a preset or patterns; [] if nothing was found that reads more. What reads something stays.
+
+    A preset that reads the deciding metric, or what may be meant by it, comes before patterns, and any other after them.
+    """
+    given = [reading.parse] if isinstance(reading.parse, str) else list(reading.parse or ())
+    before = names_read(given, lines, reading)
+    if likely(reading.metric, before):
+        return []
+    given = given if before else []
+    read = {name: names_read([*given, name], lines, reading) for name in PRESETS}
+    more = {name: names for name, names in read.items() if set(names) > set(before)}
+    for name, names in more.items():
+        if reading.metric in names:
+            return [*given, name]
+    for name, names in more.items():
+        if likely(reading.metric, names):
+            return [*given, name]
+    if patterns := proposed(measurements(lines, reading), reading):
+        return [*given, *patterns]
+    best = max(more, key=lambda name: len(more[name]), default="")
+    return [*given, best] if best and not before else []
 
 
 def _fields(line: str, reading: Reading) -> list[_Field]:
@@ -174,8 +200,14 @@ def _literal(label: str) -> str:
 
 def _reads(patterns: list[str], lines: Sequence[str], reading: Reading, metric: str) -> bool:
     """Tell whether these patterns read the lines: at least one value of `metric`, if one is wanted."""
+    read = names_read(patterns, lines, reading)
+    return metric in read if metric else bool(read)
+
+
+def names_read(patterns: Sequence[str], lines: Sequence[str], reading: Reading) -> list[str]:
+    """Return the metrics that these patterns read from the lines, in the order in which they first appear."""
     capture = Capture(msgspec.structs.replace(reading, parse=tuple(patterns)))
     found: list[Found] = []
     capture.text("\n".join([*lines, ""]).encode(), found)
     capture.end(found, reading.horizon, ok=True)
-    return any(metric in each.values if metric else each.values for each in one_by_one(found))
+    return list(dict.fromkeys(name for each in one_by_one(found) for name in each.values))

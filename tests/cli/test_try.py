@@ -1,0 +1,86 @@
+"""`lrtui try`: what is read from a script, without a sweep."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lrtui.cli.main import main
+
+FILE = """\
+command = ["sh", "train.sh", "{lr}"]
+epochs  = 4
+metric  = "max val_acc"
+lr      = [0.01, 0.1, 1.0]
+"""
+
+
+@pytest.fixture
+def tried(tmp_path, monkeypatch, capsys):
+    """Run `lrtui try` on a script, with keys added to the experiment file; return (exit code, what it said)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(script: str, keys: str = "", *words: str) -> tuple[int, str]:
+        (tmp_path / "train.sh").write_text(script)
+        (tmp_path / "a.toml").write_text(FILE + keys)
+        code = main(["try", "a.toml", *words])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def test_a_script_that_is_read_is_stopped_when_the_metric_came_twice(tried):
+    script = 'echo lr $1 $$ > pid; for e in 1 2; do echo "{\\"epoch\\": $e, \\"val_acc\\": 0.$e}"; done; exec sleep 600'
+    code, said = tried(script)
+    assert code == 0
+    assert "sh train.sh 1e-01\n" in said, "the learning rate in the middle"
+    assert "val_acc was read twice\n" in said
+    assert "      2 x  {" in said
+    assert "epoch 1, val_acc 0.1000\n" in said
+    assert "lengths: epoch 1 to 2\n" in said
+    _, lr, pid = Path("pid").read_text().split()
+    assert float(lr) == 0.1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+
+
+def test_lines_that_are_not_read_are_shown_with_a_parse_that_reads_them(tried):
+    script = "\n".join(
+        f"echo 'Train Epoch: {e} [0/60 (0%)]  Loss: 2.3'; echo 'Test set: Average loss: 0.1, Accuracy: 40/60 (67%)'"
+        for e in (1, 2)
+    )
+    code, said = tried(script + "; echo bye")
+    assert code == 1
+    assert "it ended after" in said
+    assert "not read, although there are numbers in it:\n      2 x  Train Epoch: 1" in said
+    assert "1 other line without measurements" in said
+    assert said.endswith("this reads more:\n  parse = 'mnist'\n")
+    code, said = tried(script, 'parse = "mnist"\n')
+    assert code == 0
+    assert "val_acc, which decides, was read 2 times" in said
+
+
+def test_a_script_that_fails_shows_its_last_lines(tried):
+    code, said = tried("echo 'no such flag: \033[31m--lr' >&2; exit 3")
+    assert code == 1
+    assert "with exit code 3; its last lines:\n  no such flag: --lr\n" in said
+    code, said = tried("", "workdir = 'nowhere'\n")
+    assert code == 1
+    assert "nowhere: No such file or directory" in said
+
+
+def test_a_saved_log_is_read_without_running_anything(tried, tmp_path):
+    lines = [f'INFO {{"epoch": {e}, "val_accuracy": 0.5}}' for e in range(3)]
+    (tmp_path / "saved.log").write_text("\n".join(lines))
+    code, said = tried("touch ran", "", "--log", "saved.log")
+    assert code == 1
+    assert not (tmp_path / "ran").exists()
+    assert "no value of val_acc was read; did you mean val_accuracy?" in said
+    assert main(["try", "a.toml", "--log", "gone.log"]) == 2
+
+
+def test_the_built_in_trainer_is_not_tried(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.toml").write_text('dataset = "synthetic"\nepochs = 1\nlr = [0.1]\n')
+    assert main(["try", "a.toml"]) == 2
+    assert "lrtui check a.toml" in capsys.readouterr().err
