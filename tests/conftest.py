@@ -12,7 +12,7 @@ import pytest
 
 # Before lrtui is imported. A worker may take as long as ever to stop (`grace`), and a supervisor stays until the test is
 # over (`linger`): tests that wait for one of them set it.
-SHORT = "tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
+SHORT = "settle=1e-9,tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
 os.environ["LRTUI_TIMING"] = SHORT
 
 # Before torch and numpy are loaded. Their threads wait in a loop that keeps a core busy: two in each of four processes

@@ -33,6 +33,7 @@ from lrtui.supervisor.progress_tracker import ProgressTracker
 from lrtui.supervisor.termination import Termination, at_rung
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import AnyEvent
+from lrtui.sweep.files import seconds_unchanged
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -64,7 +65,7 @@ class Supervisor:
             warn=self.warn,
         )
         self.readings = ProgressTracker(self.layout, self.journal)
-        self.stops = Termination(self._send, self.warn)
+        self.stops = Termination(self._send, self.warn, self._unchanged)
         self.brake = CircuitBreaker()
         self.command_queue = CommandQueue(self.layout, self.journal, self._send, self.brake.forgive)
         self._exit_files: dict[tuple[str, int], str] = {}
@@ -307,6 +308,9 @@ class Supervisor:
 
     def _send(self, run: Run, number: int) -> None:
         self.launcher.send(self._root(run), run.attempts[-1].token, number)
+
+    def _unchanged(self, run: Run) -> float:
+        return seconds_unchanged(AttemptLayout(self._root(run)).checkpoint)
 
     def _is_due(self) -> bool:
         now = time.monotonic()

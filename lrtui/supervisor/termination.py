@@ -1,4 +1,4 @@
-"""Ends attempts: SIGTERM and SIGCONT, time for a checkpoint, then SIGKILL until no process is left.
+"""Ends attempts: SIGTERM and SIGCONT once no checkpoint is being written, time for another, then SIGKILL until no process is left.
 
 Also returns the pauses of attempts that have come to their rung (`at_rung`).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Run, State, Sweep
@@ -16,13 +16,15 @@ from lrtui.sweep.timing import TIMING
 from lrtui.text.format import duration
 
 UNKILLABLE_SECONDS = 30.0
+_SETTLED_WITHIN = 1 / 3
+"""Share of the grace for which a pause waits at most until a checkpoint stays as it is."""
 
 
 @dataclass(slots=True)
 class _Clock:
     """How far the stop of one attempt has come."""
 
-    began: float = field(default_factory=time.monotonic)
+    began: float
     asked: bool = False
     killed_at: float = 0.0
     warned: bool = False
@@ -31,9 +33,16 @@ class _Clock:
 class Termination:
     """The open stops and pauses of one supervisor. If it is lost with the supervisor, the next one begins each stop anew."""
 
-    def __init__(self, send: Callable[[Run, int], None], warn: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Run, int], None],
+        warn: Callable[[str, str], None],
+        unchanged: Callable[[Run], float],
+    ) -> None:
+        """Take what sends a signal, what warns, and what gives the seconds since a run's checkpoint was last written to."""
         self._send = send
         self._warn = warn
+        self._unchanged = unchanged
         self._clocks: dict[tuple[str, int], _Clock] = {}
 
     def tick(self, sweep: Sweep) -> None:
@@ -41,13 +50,13 @@ class Termination:
         for run in sweep.alive():
             key = run.attempt_key
             if run.state in (State.STOPPING, State.PAUSING):
-                self._clocks.setdefault(key, _Clock())
+                self._clocks.setdefault(key, _Clock(time.monotonic()))
             if key in self._clocks:
                 self._push(run, self._clocks[key])
 
     def kill(self, run: Run) -> None:
         """Send SIGKILL to what is left of an attempt, from the next tick on."""
-        clock = self._clocks.setdefault(run.attempt_key, _Clock())
+        clock = self._clocks.setdefault(run.attempt_key, _Clock(time.monotonic()))
         if not clock.killed_at:
             clock.asked, clock.killed_at = True, time.monotonic()
 
@@ -58,9 +67,16 @@ class Termination:
     def _push(self, run: Run, clock: _Clock) -> None:
         now = time.monotonic()
         if not clock.asked:
+            # many scripts print an evaluation, then save, and die of SIGTERM: it would tear the checkpoint of each rung
+            if (
+                run.state is State.PAUSING
+                and now - clock.began < TIMING.grace * _SETTLED_WITHIN
+                and self._unchanged(run) < TIMING.settle
+            ):
+                return
             self._send(run, signal.SIGTERM)
             self._send(run, signal.SIGCONT)
-            clock.asked = True
+            clock.asked, clock.began = True, now
         elif clock.killed_at or now - clock.began > TIMING.grace:
             clock.killed_at = clock.killed_at or now
             self._send(run, signal.SIGKILL)

@@ -8,14 +8,20 @@ other files, a fifo would hold its reader for ever, and a file without end would
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import math
 import os
 import stat
+import time
 from pathlib import Path
 
 from lrtui.workers import keeper
 
 SMALL = 1 << 16
 """Bytes of the largest file that is read whole, unless said."""
+_LOOKED_AT = 1000
+"""Files of a folder, so that one without end holds nobody."""
 
 
 def open_regular(path: Path) -> int:
@@ -79,3 +85,13 @@ def write_atomic(path: Path, content: bytes) -> None:
 
     """
     keeper.write_atomic(str(path), content)
+
+
+def seconds_unchanged(path: Path) -> float:
+    """Return how long ago a file, or the youngest of a folder's first files, was written to; infinity if there is none."""
+    inside = (os.path.join(folder, file) for folder, _, files in os.walk(path) for file in files)
+    youngest = -math.inf
+    for each in itertools.islice(itertools.chain([str(path)], inside), _LOOKED_AT):
+        with contextlib.suppress(OSError):
+            youngest = max(youngest, os.lstat(each).st_mtime)
+    return time.time() - youngest

@@ -24,6 +24,8 @@ class Timing:
     """Between two touches of the beat file."""
     grace: float = 15.0
     """How long a worker may take to write its checkpoint after SIGTERM."""
+    settle: float = 1.0
+    """A pause sends SIGTERM when the checkpoint has not been written to for this long."""
     poll: float = 0.02
     """Between two looks of a client for its answer."""
     retry: float = 1.0
