@@ -6,7 +6,7 @@
 
 Under lrtui the line goes to the attempt's metric file (`LRTUI_METRICS`, set by the supervisor); without lrtui it
 is printed, so that the script stays useful alone. In a job of several processes only rank 0 writes
-(`RANK`, as torchrun sets it). Standard library only, and little of it: every worker pays for this import.
+(`RANK`, as torchrun sets it). Standard library only, and little of it: every worker pays for this import, with any Python from 3.8 on.
 
 A line is written by one `write` to a file opened for appending, so a reader that takes whole lines never sees
 half of one, and a worker killed between two calls loses nothing. Trouble with the disk never ends a training:
@@ -18,13 +18,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
 import time
 
 UNITS = ("epoch", "step", "tokens")
 _BEGAN = time.monotonic()
-_NAME = re.compile(r"[A-Za-z0-9_./-]+")
+_LONGEST_NAME = 128
 _NAMES: set[str] = set()
 """The names that passed the check."""
 _in_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -40,7 +39,7 @@ def emit(**metrics: object) -> None:
 
     Raises:
         TypeError: a value is not a number, or is a tensor of several numbers.
-        ValueError: `epoch`, `step` and `tokens` are all missing; a name has characters other than letters, digits and `_./-`.
+        ValueError: `epoch`, `step` and `tokens` are all missing; a name is empty, longer than 128 characters or not printable.
 
     """
     if os.environ.get("RANK", "0") not in {"", "0"}:
@@ -66,8 +65,10 @@ def dropped() -> int:
 def _number(name: str, value: object) -> int | float | str | None:
     """Return `value` as JSON can hold it; non-finite floats as "NaN", "Infinity", "-Infinity"."""
     if name not in _NAMES:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"a metric's name has letters, digits and _./- only (found {name!r})")
+        if not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
+            raise ValueError(
+                f"a metric's name is 1 to {_LONGEST_NAME} printable characters (found {name!r:.60})"
+            )
         _NAMES.add(name)
     if type(value) is float and math.isfinite(value):
         return value
