@@ -19,7 +19,7 @@ PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in hid
 IMPORTED_AS = {"nvidia-ml-py": "pynvml", "textual": "textual rich typing_extensions"}
 """The modules of a package whose name is another, or that brings others along."""
 OF_EXTRAS = {
-    "torch": {"train", "cli/doctor/torch_probe.py"},
+    "torch": {"train", "cli/doctor/torch_probe.py", "integrations"},
     "torchvision": {"train", "cli/doctor/torch_probe.py"},
     "sklearn": {"train"},
     "PIL": {"train"},
@@ -27,6 +27,7 @@ OF_EXTRAS = {
     "matplotlib": {"report/figures"},
     "textual_serve": {"cli/web"},
     "aiohttp": {"cli/web"},
+    "transformers": {"integrations/transformers.py"},
     "jinja2": {"cli/web"},
 }
 """The modules that extras bring, and the only places that may import them."""

@@ -102,6 +102,7 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
         "command": experiment.command,
         "env": dict(experiment.env),
         "files": experiment.files,
+        "callback": experiment.callback,
         "inject": experiment.inject,
         "dataset": experiment.dataset,
         "model": experiment.model,

@@ -52,6 +52,8 @@ class Experiment:
     """Environment variables of the user's own script, with placeholders."""
     files: tuple[Template, ...]
     """[files]: what is written to each run's directory."""
+    callback: bool
+    """Whether the user's own script uses a callback of lrtui.integrations, which needs no placeholders."""
     inject: bool
     """Whether the user's own script finds lrtui's `emit` on PYTHONPATH."""
 

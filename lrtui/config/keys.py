@@ -6,6 +6,7 @@ from lrtui.config.fault_text import names, nearest
 from lrtui.config.toml_reader import Reader
 
 KEYS = {
+    "callback": "your own script uses a callback of lrtui.integrations: it needs no {until}, {checkpoint}, {lr_to} and {lr_steps}",
     "command": 'your own script, ["python", "train.py", "--lr={lr}"]; without it the built-in trainer runs',
     "dataset": "the data that the built-in trainer trains on",
     "env": 'environment variables of your own script: { KERAS_BACKEND = "torch" }',
@@ -50,7 +51,17 @@ KEYS = {
 }
 
 BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")
-COMMAND_ONLY = ("env", "files", "inject", "parse", "position", "first", "tokens", "values")
+COMMAND_ONLY = (
+    "callback",
+    "env",
+    "files",
+    "inject",
+    "parse",
+    "position",
+    "first",
+    "tokens",
+    "values",
+)
 
 ALIASES = {
     "learning_rate": "lr",

@@ -86,6 +86,8 @@ def parse(
     files = () if builtin else read_files(reader)
     texts = [text for each in files for text in (each.target, each.text)]
     placeholders = used((*(command or ()), *env.values(), *texts))
+    if callback := reader.flag("callback", default=False):
+        placeholders |= {"checkpoint", "until", "lr_to", "lr_steps"}
     keep = small_keys.read_keep(reader, searches=searches(strategy))
     budget = small_keys.read_budget(reader, unit)
     experiment = Experiment(
@@ -95,6 +97,7 @@ def parse(
         command=command,
         env=env,
         files=files,
+        callback=callback,
         inject=reader.flag("inject", default=True),
         dataset=_dataset(reader) if builtin else "",
         model=_model(reader, builtin=builtin),

@@ -209,6 +209,16 @@ def test_own_scripts_find_emit_before_what_is_theirs(keys, expected, monkeypatch
     assert made.environment.get("PYTHONPATH", "").split(os.pathsep) == (expected or [""])
 
 
+def test_a_callback_stands_for_placeholders() -> None:
+    text = 'command = ["t", "{lr}"]\nsteps = 9\nmetric = "min m"\nlr = { auto = 3 }\n'
+    experiment = parse(f"callback = true\n{text}", "x.toml")
+    assert (experiment.checkpoints, experiment.stops_at_until, experiment.can_range_test) == (
+        True,
+    ) * 3
+    with pytest.raises(ExperimentError, match="no range to search"):
+        parse(text, "x.toml")
+
+
 def attempt_files(layout, sweep, experiment) -> AttemptLayout:
     """Prepare the latest attempt of r01 as the supervisor does; return its files."""
     run = sweep.runs["r01"]

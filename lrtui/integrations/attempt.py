@@ -1,0 +1,99 @@
+"""What the callbacks share: how far this attempt trains, where its checkpoint is, and whether it was asked to stop.
+
+Outside of lrtui the callbacks do nothing (`Attempt.of_lrtui`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import sys
+import threading
+from typing import Any
+
+UNITS = {"LRTUI_EPOCHS": "epoch", "LRTUI_STEPS": "step", "LRTUI_TOKENS": "tokens"}
+
+
+def checkpoint() -> str | None:
+    """Return the path of the checkpoint that this attempt continues from; None if it starts from the beginning."""
+    path = os.environ.get("LRTUI_CHECKPOINT", "")
+    return path if path and os.path.exists(path) else None
+
+
+class Attempt:
+    """What lrtui asks of this process, read from its environment."""
+
+    def __init__(self) -> None:
+        self.of_lrtui = "LRTUI_METRICS" in os.environ
+        self.lr_steps = int(os.environ.get("LRTUI_LR_STEPS", "0"))
+        """The optimizer steps of a range test; 0: a training."""
+        self.checkpoint = "" if self.lr_steps else os.environ.get("LRTUI_CHECKPOINT", "")
+        """Where the checkpoint goes; "" if there is none."""
+        self.unit = next((unit for name, unit in UNITS.items() if name in os.environ), "step")
+        self.until = float(os.environ.get("LRTUI_UNTIL", "inf"))
+        """The length, in `unit`s, at which this attempt ends; the schedule may be longer."""
+        self.told = False
+        """Whether SIGTERM has arrived: save and end."""
+
+    def listen(self) -> None:
+        """From now on SIGTERM sets `told` instead of ending the process; data loaders go on until the training ends them."""
+        if not self.of_lrtui or threading.current_thread() is not threading.main_thread():
+            return
+        signal.signal(signal.SIGTERM, self._hear)
+        _spare_loaders()
+
+    def lr(self, step: int) -> float | None:
+        """Return the LR of an optimizer step of a range test, counted from 0; None in a training."""
+        if not self.lr_steps:
+            return None
+        low, high = (float(os.environ[name]) for name in ("LRTUI_LR", "LRTUI_LR_TO"))
+        share = step / max(1, self.lr_steps - 1)
+        return low * math.pow(high / low, share)
+
+    def has_come_to(self, **position: float) -> bool:
+        """Tell whether `position` (step, epoch, tokens) is the end of this attempt."""
+        if self.lr_steps:
+            return position["step"] >= self.lr_steps
+        return self.of_lrtui and position.get(self.unit, 0.0) >= self.until * (1 - 1e-9)
+
+    def put(self, made: str) -> None:
+        """Make `made`, a file or folder in the folder `checkpoint`.saving or beside it, the checkpoint.
+
+        A kill at any moment leaves this one, the one before it or the one of an earlier attempt whole.
+        """
+        if os.path.isdir(self.checkpoint):  # a folder cannot be renamed over another one
+            old = f"{self.checkpoint}.old"
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(self.checkpoint, old)
+            os.rename(made, self.checkpoint)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(made, self.checkpoint)
+        shutil.rmtree(f"{self.checkpoint}.saving", ignore_errors=True)
+
+    def _hear(self, *_: object) -> None:
+        self.told = True
+
+
+def number(value: Any) -> Any:
+    """Return what `emit` takes of `value`, a number or a scalar of a framework; else None."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _spare_loaders() -> None:
+    """Keep torch's data loaders from dying of the SIGTERM that a run's processes all get: the next batch would raise."""
+    loaders: Any = sys.modules.get("torch.utils.data._utils.signal_handling")
+    handle = getattr(loaders, "_set_worker_signal_handlers", None)
+    if handle is None or handle.__name__ == "deaf":
+        return
+
+    def deaf() -> None:
+        handle()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+    loaders._set_worker_signal_handlers = deaf  # noqa: SLF001

@@ -1,0 +1,38 @@
+"""The callbacks for frameworks, each with the real framework: cut into attempts, a training comes to the same as in one go."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def scenario(*arguments) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integrations.scenario", *map(str, arguments)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    return json.loads(done.stdout)
+
+
+def test_transformers(tmp_path):
+    """Rung in the middle of an epoch, SIGTERM in the next one; max_steps is the whole length, so the schedule is the same."""
+    pytest.importorskip("transformers")
+    made = scenario("hf", tmp_path, "transformers", "STEPS", 8, 2, 5)
+    first, second, third = made["parts"]
+    assert made["equal"]
+    assert first + second + third == made["lines"]
+    assert [part[-1]["step"] for part in made["parts"]] == [2, 6, 8]
+    assert set(first[0]) == {"step", "epoch", "train_loss", "lr", "grad_norm"}
+    assert [line["step"] for line in made["lines"] if "eval_loss" in line] == [4, 8]
+    assert [(line["step"], line["lr"]) for line in made["range"]] == [
+        (1, 0.01),
+        (2, pytest.approx(0.1)),
+        (3, 1),
+    ]
+    assert made["left"] == ["out-p", "out-r", "out-w", "p", "w"]
