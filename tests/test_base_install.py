@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HIDE = """
 from importlib.machinery import PathFinder
 shown = PathFinder.find_spec
-hidden = {"torch", "torchvision", "sklearn", "PIL", "matplotlib", "textual_serve", "schedulefree"}
+hidden = {"torch", "torchvision", "sklearn", "PIL", "matplotlib", "textual_serve", "schedulefree", "tensorboard"}
 PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in hidden else shown(name, *rest)
 """
 IMPORTED_AS = {"nvidia-ml-py": "pynvml", "textual": "textual rich typing_extensions"}
@@ -29,6 +29,7 @@ OF_EXTRAS = {
     "aiohttp": {"cli/web"},
     "transformers": {"integrations/transformers.py"},
     "jinja2": {"cli/web"},
+    "tensorboard": {"export/to_tensorboard.py"},
 }
 """The modules that extras bring, and the only places that may import them."""
 
@@ -68,9 +69,14 @@ def test_the_trainer_says_what_to_install(tmp_path):
 
 
 def test_own_scripts_and_doctor_need_no_extra(tmp_path):
-    said = lrtui(tmp_path, "check own.toml", "doctor", "serve own.toml")
+    sweep = ROOT / "tests/data/format1/killed"
+    (tmp_path / "sweep").symlink_to(sweep)
+    exported = [f"export sweep --to {tool}" for tool in ("csv", "tensorboard")]
+    said = lrtui(tmp_path, "check own.toml", *exported, "doctor", "serve own.toml")
     checked, rest = said.split("code 0\n", 1)
     assert "your own script" in checked
+    assert "killed-csv: 3 runs" in rest
+    assert "export to tensorboard needs tensorboard, which is not installed here\n  pip install 'lrtui[tensorboard]'\ncode 2\n" in rest  # fmt: skip
     assert "warn  torch        PyTorch is not installed: your own scripts run" in rest
     assert "without matplotlib: reports and exports have no charts: pip install 'lrtui[report]'" in rest  # fmt: skip
     assert "digits: needs PyTorch and scikit-learn" in rest
@@ -117,5 +123,6 @@ def test_the_core_imports_only_base_dependencies():
 def test_the_test_extra_holds_all_other_extras():
     extras = PROJECT["optional-dependencies"]
     assert "lrtui[all]" in extras["test"]
-    everything = "".join(extras["all"])
-    assert all(name in everything for name in ("train", "report", "web", "optimizers"))
+    everything = "".join([*extras["all"], *extras["test"]])
+    names = extras.keys() - {"all", "serve", "test", "bench", "docs"}
+    assert [name for name in names if name not in everything] == []

@@ -13,7 +13,12 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def runs(made: dict[str, Any]) -> str:
-    """Return report.csv from what `content` returned; a value of a setting stands under set.NAME, as in set.wd."""
+    """Return report.csv from what `content` returned."""
+    return _csv(*run_table(made))
+
+
+def run_table(made: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns' names and a row for each run; a value of a setting stands under set.NAME, as in set.wd."""
     values = sorted({name for run in made["runs"] for name in run["values"]})
     tests = sorted({name for run in made["runs"] for name in run["test"]})
     head = ["experiment", "run", "range_test", "lr", "optimizer", "schedule"]
@@ -29,7 +34,7 @@ def runs(made: dict[str, Any]) -> str:
         rows.append(
             [*row, *(run["test"].get(name) for name in tests), run["spent"], run["attempts"]]
         )
-    return _csv(head, rows)
+    return head, rows
 
 
 def curves(made: dict[str, Any]) -> str:
@@ -46,11 +51,11 @@ def curves(made: dict[str, Any]) -> str:
 def _csv(head: list[str], rows: list[list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([list(map(_cell, row)) for row in [head, *rows]])
+    writer.writerows([list(map(cell, row)) for row in [head, *rows]])
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Return a cell: numbers as they are, text never as a formula."""
     if isinstance(value, bool):
         return "yes" if value else "no"

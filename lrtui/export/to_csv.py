@@ -1,0 +1,42 @@
+"""To CSV: runs.csv, metrics.csv and verdict.csv."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lrtui.export import tables
+from lrtui.report.csv_tables import cell
+
+if TYPE_CHECKING:
+    from lrtui.export.subject import Subject
+
+
+def write(subject: Subject, folder: Path) -> int:
+    """Write the tables; return the number of values."""
+    _table(folder / "runs.csv", *tables.runs(subject))
+    _table(folder / "verdict.csv", *tables.verdict(subject))
+    return _table(folder / "metrics.csv", list(tables.METRICS), tables.metrics(subject))
+
+
+def _table(path: Path, head: list[str], rows: Iterable[list[Any]]) -> int:
+    count = 0
+    with open(path, "x", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(map(cell, head))
+        for row in rows:
+            writer.writerow([_shown(value) for value in row])
+            count += 1
+    return count
+
+
+def _shown(value: Any) -> Any:
+    """Return a cell; numbers that are not finite are the words of report.csv."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return cell(value)

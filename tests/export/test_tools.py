@@ -1,0 +1,93 @@
+"""Exports, opened again with each tool's own reader."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from lrtui.cli.main import main
+from lrtui.frontend.snapshot import DirectoryReader
+from lrtui.report import content
+from tests.export.test_export import write_hostile, write_lines
+from tests.recorded import make
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def sweep(here: Path) -> dict:
+    """Write a sweep with two seeds, a run that resumed, one that was pruned and one that goes on; return its report."""
+    directory = make(here / "sweep", ["finished", "pruned", "running"], attempts=2, seeds=2)
+    return content(DirectoryReader(directory).snapshot(60))
+
+
+def opened(logdir: str):
+    """Return what TensorBoard's server reads of a folder, and its HParams plugin's view."""
+    from tensorboard import context
+    from tensorboard.backend.event_processing import data_provider
+    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+    from tensorboard.plugins.base_plugin import TBContext
+    from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+    events = EventMultiplexer(tensor_size_guidance={"scalars": 0, "text": 0})
+    events.AddRunsFromDirectory(logdir)
+    events.Reload()
+    provider = data_provider.MultiplexerDataProvider(events, logdir)
+    plugin = backend_context.Context(TBContext(data_provider=provider, multiplexer=events))
+    asked = context.RequestContext()
+    request = api_pb2.ListSessionGroupsRequest(
+        allowed_statuses=[0, 1, 2, 3], start_index=0, slice_size=100
+    )
+    groups = list_session_groups.Handler(asked, plugin, "", request).run().session_groups
+    return events, groups
+
+
+def scalars(events, run: str, tag: str) -> list[tuple[int, float, float]]:
+    found = events.Tensors(run, tag)
+    return [(each.step, each.wall_time, each.tensor_proto.float_val[0]) for each in found]
+
+
+def test_tensorboard(here):
+    report = sweep(here)
+    assert main(["export", "sweep", "--to", "tensorboard"]) == 0
+    events, groups = opened("sweep-tensorboard")
+    assert len(groups) == 6
+    first = next(each for each in groups if each.name == "r01-lr1e-05")
+    hparams = {name: getattr(each, each.WhichOneof("kind")) for name, each in first.hparams.items()}
+    assert hparams["lr"] == 1e-05
+    assert hparams["optimizer"] == "adam"
+    assert hparams["recommended"] is True
+    assert {"seed", "schedule", "batch_size", "model", "dataset", "state"} <= hparams.keys()
+    values = {each.name.tag: each.value for each in first.metric_values}
+    assert values["lrtui/value"] == pytest.approx(report["runs"][0]["value"])
+    assert set(values) == {"lrtui/value", "val_acc", "train_loss"}
+    statuses = {each.name: each.sessions[0].status for each in groups}
+    assert [statuses[each] for each in sorted(statuses)] == [1, 1, 1, 1, 3, 3]
+
+    series = DirectoryReader(here / "sweep").snapshot(60).series["r01"].get("val_acc", "step")
+    found = scalars(events, "r01-lr1e-05", "val_acc")
+    assert [step for step, _, _ in found] == list(series.x)
+    assert [value for _, _, value in found] == pytest.approx(list(series.y))
+    started = DirectoryReader(here / "sweep").snapshot(60).sweep.runs["r01"].attempts[0].started_at
+    assert found[0][1] == started + 12.5
+    epochs = scalars(events, "r01-lr1e-05", "epoch")
+    assert (epochs[0][0], epochs[0][2]) == (78, pytest.approx(0.2))
+
+    (verdict,) = events.Tensors(".", "lrtui/verdict")
+    assert report["verdict"]["headline"] in verdict.tensor_proto.string_val[0].decode()
+
+
+def test_tensorboard_takes_hostile_names_and_values(here):
+    write_hostile(here / "sweep")
+    lines = [{"epoch": n, "a": value} for n, value in ((1, math.nan), (2, math.inf), (3, 1e300))]
+    write_lines(here / "sweep", "r02", lines)
+    assert main(["export", "sweep", "--to", "tensorboard"]) == 0
+    events, groups = opened("sweep-tensorboard")
+    assert len(groups) == 2
+    (bad,) = (run for run in events.Runs() if run.startswith("r02"))
+    assert [str(value) for _, _, value in scalars(events, bad, "a")] == ["nan", "inf", "inf"]
+    (named,) = (run for run in events.Runs() if run.startswith("r01"))
+    assert {"../../x", "metric_hparams_/y", "=1+1"} <= set(events.Runs()[named]["tensors"])
