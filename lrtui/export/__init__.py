@@ -35,6 +35,7 @@ class Target:
 TARGETS = {
     "tensorboard": Target("tensorboard", "tensorboard --logdir FOLDER"),
     "csv": Target("", ""),
+    "parquet": Target("pyarrow", ""),
 }
 """By the word after --to; lrtui/export/to_WORD.py writes it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,8 @@ METRICS = {
     "value": float,
 }
 """The columns of the metrics; the rows are `metrics`."""
+TIMES = frozenset({"started", "ended", "wall_time"})
+"""Columns that hold Unix times."""
 _VERDICT = (
     "headline", "group", "optimizer", "schedule", "lr", "low", "high", "optimum", "value", "se", "at",
     "seeds", "provisional",
@@ -45,7 +46,7 @@ def runs(subject: Subject) -> tuple[list[str], list[list[Any]]]:
         row[at] = float(row[at])
         run = begun.get(row[head.index("run")])
         told = [None] * len(more) if run is None else [run.settings.get(key) for key in more]
-        times = [None, None] if run is None else [_clock(run.started), _clock(run.ended)]
+        times = [None, None] if run is None else [run.started, run.ended]
         found.append([*row, *told, bool(run and run.recommended), *times])
     return [*head, *more, "recommended", "started", "ended"], found
 
@@ -73,8 +74,3 @@ def metrics(subject: Subject) -> Iterator[list[Any]]:
                 yield [
                     run.run.id, row.attempt, names.of(name), step, epoch, tokens, row.time, row.wall, value
                 ]  # fmt: skip
-
-
-def _clock(at: float | None) -> str | None:
-    """Return a time as ISO 8601, UTC."""
-    return None if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

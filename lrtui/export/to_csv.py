@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def write(subject: Subject, folder: Path) -> int:
     """Write the tables; return the number of values."""
-    _table(folder / "runs.csv", *tables.runs(subject))
+    _table(folder / "runs.csv", *_clocked(*tables.runs(subject)))
     _table(folder / "verdict.csv", *tables.verdict(subject))
     return _table(folder / "metrics.csv", list(tables.METRICS), tables.metrics(subject))
 
@@ -31,6 +32,15 @@ def _table(path: Path, head: list[str], rows: Iterable[list[Any]]) -> int:
             writer.writerow([_shown(value) for value in row])
             count += 1
     return count
+
+
+def _clocked(head: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return a table with its times as ISO 8601, UTC."""
+    for row in rows:
+        for at, name in enumerate(head):
+            if name in tables.TIMES and row[at] is not None:
+                row[at] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row[at]))
+    return head, rows
 
 
 def _shown(value: Any) -> Any:

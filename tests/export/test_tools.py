@@ -1,5 +1,6 @@
 """Exports, opened again with each tool's own reader."""
 
+import json
 import math
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from lrtui.cli.main import main
 from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.report import content
-from tests.export.test_export import write_hostile, write_lines
+from tests.export.test_export import table, write_hostile, write_lines
 from tests.recorded import make
 
 
@@ -91,3 +92,35 @@ def test_tensorboard_takes_hostile_names_and_values(here):
     assert [str(value) for _, _, value in scalars(events, bad, "a")] == ["nan", "inf", "inf"]
     (named,) = (run for run in events.Runs() if run.startswith("r01"))
     assert {"../../x", "metric_hparams_/y", "=1+1"} <= set(events.Runs()[named]["tensors"])
+
+
+def test_parquet(here):
+    """The rows of the CSV, with types."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    report = sweep(here)
+    lines = [
+        {"epoch": n, "val_acc": value} for n, value in ((1, 0.5), (2, math.nan), (3, math.inf))
+    ]
+    write_lines(here / "sweep", "r01", lines)
+    for tool in ("csv", "parquet"):
+        assert main(["export", "sweep", "--to", tool]) == 0
+    read = pq.read_table(here / "sweep-parquet/metrics.parquet")
+    rows = read.to_pylist()
+    texts = table(here / "sweep-csv/metrics.csv")
+    assert [str(row["value"]) for row in rows] == [str(float(row["value"])) for row in texts]
+    assert [row["run"] for row in rows] == [row["run"] for row in texts]
+    assert [row["wall_time"].timestamp() for row in rows] == [
+        float(row["wall_time"]) for row in texts
+    ]
+    assert read.schema.field("epoch").type == pa.float64()
+    told = json.loads(read.schema.metadata[b"lrtui"])
+    assert told["verdict"]["headline"] == report["verdict"]["headline"]
+    runs = pq.read_table(here / "sweep-parquet/runs.parquet")
+    assert runs.schema.field("recommended").type == pa.bool_()
+    assert runs.schema.field("seed").type == pa.int64()
+    assert runs.column("lr").to_pylist()[0] == 1e-05
+    assert runs.schema.field("value").type == pa.float64()
+    verdict = pq.read_table(here / "sweep-parquet/verdict.parquet").to_pylist()
+    assert verdict[0]["headline"] == report["groups"][0]["headline"]
