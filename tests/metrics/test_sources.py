@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import random
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from lrtui.metrics.sources import Start, seen, source_of
 from lrtui.metrics.sources.source import Source
+from lrtui.metrics.sources.tensorboard import _masked_crc32c
 
 
 def read(source: Source, *, last: bool = False) -> list[dict[str, float]]:
@@ -160,3 +162,132 @@ def test_a_reader_goes_on(
         if draw.random() < 0.5:
             source = following(path, Start(at=source.at, first=source.first))
     assert got == rows
+
+
+# ---------------------------------------------------------------- files of the real loggers (tests/data/loggers/make.py)
+
+LOGGERS = Path(__file__).parent.parent / "data" / "loggers"
+
+
+def test_tensorboard_scalars() -> None:
+    """Both encodings of a scalar; consecutive ones of a step are one row; a histogram is none."""
+    rows = read(following(LOGGERS / "events.out.tfevents.0"))
+    assert all(1.7e9 < row.pop("wall_time") < 2e9 for row in rows)
+    merged: dict[float, dict[str, float]] = {}
+    for row in rows:  # read in pieces of 64 bytes
+        merged.setdefault(row["step"], {}).update(row)
+    assert [*merged.values()][:4] == [
+        {
+            "step": step,
+            "train/loss": pytest.approx(1 / (step + 1)),
+            "val/acc": step / 4,
+            "epoch": step // 2,
+        }
+        for step in range(4)
+    ]
+    assert math.isnan(merged[4]["train/loss"])
+
+
+def test_wandb_history() -> None:
+    """History over several blocks; the position is _step, nested names are joined."""
+    rows = read(following(LOGGERS / "run-0.wandb"))
+    assert all(1.7e9 < row.pop("wall_time") < 2e9 for row in rows)
+    assert rows[:60] == [
+        {"_step": step, "loss": pytest.approx(1 / (step + 1)), "val/acc": step / 64}
+        for step in range(60)
+    ]
+    assert math.isnan(rows[60]["loss"])
+
+
+def test_framework_csv() -> None:
+    """Keras and Lightning."""
+    keras = read(following(LOGGERS / "keras.log"))
+    assert [sorted(row) for row in keras] == [["epoch", "loss", "val_loss"]] * 3
+    lightning = read(following(LOGGERS / "lightning.csv"))
+    assert [row["val_loss"] for row in lightning if "val_loss" in row] == [
+        0.7352099418640137,
+        0.11914414167404175,
+        0.021459512412548065,
+    ]
+
+
+def test_trainer_state_grows(tmp_path: Path) -> None:
+    """The file is written anew with each save; what a torn one holds is read when it is whole."""
+    path = tmp_path / "trainer_state.json"
+    early = (LOGGERS / "checkpoint-2" / path.name).read_bytes()
+    late = (LOGGERS / "end" / path.name).read_bytes()
+    path.write_bytes(early)
+    source = following(path)
+    assert [row["step"] for row in read(source)] == [1, 2, 2]
+    path.write_bytes(late[:-50])
+    assert read(source) == []
+    path.write_bytes(late)
+    assert [row["step"] for row in read(source)] == [3, 4, 4, 5, 6, 6, 6]
+
+
+@pytest.mark.parametrize("name", ["events.out.tfevents.0", "run-0.wandb"])
+def test_binary_files_are_taken_once(tmp_path: Path, name: str) -> None:
+    """Wherever a file is cut while it is written, and whoever goes on, each row's values come once."""
+    data, path = (LOGGERS / name).read_bytes(), tmp_path / name
+    draw = random.Random(0)
+    whole = [item for row in read(following(LOGGERS / name)) for item in row.items()]
+    for _ in range(20):
+        path.write_bytes(b"")
+        source, start = following(path), Start()
+        got: list[tuple[str, float]] = []
+        for cut in [*sorted(draw.choices(range(len(data)), k=4)), len(data)]:
+            path.write_bytes(data[:cut])
+            while True:
+                for row in source.read(1 << 12):
+                    start = Start(at=row.at, first=source.first)
+                    got += row.values.items()
+                if not source.more:
+                    break
+            if draw.random() < 0.5:
+                source = following(path, start)
+        names = [name for name, _ in got if name not in {"step", "_step", "wall_time"}]
+        assert names == [name for name, _ in whole if name not in {"step", "_step", "wall_time"}]
+
+
+def test_damaged_binary_files(tmp_path: Path) -> None:
+    """What cannot be read is said, and what came before it counts; a record of 1 GiB is passed over."""
+    events = (LOGGERS / "events.out.tfevents.0").read_bytes()
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(events + b"\0" * 40)
+    source = following(path)
+    assert len(read(source)) > 4
+    assert "damaged" in source.why
+    length = (1 << 30).to_bytes(8, "little")
+    head = length + _masked_crc32c(length).to_bytes(4, "little")
+    path = tmp_path / "events.out.tfevents.2"
+    with path.open("wb") as file:
+        file.write(events + head)
+    source = following(path)
+    before = len(read(source))
+    os.truncate(path, len(events) + (1 << 29))
+    assert read(source) == []
+    os.truncate(path, len(events) + 12 + (1 << 30) + 4)
+    with path.open("ab") as file:
+        file.write(events)
+    assert len(read(source)) == before
+    future = tmp_path / "run-1.wandb"
+    future.write_bytes(b":W&B\xe1\xbe\x01" + b"x" * 100)
+    source = following(future)
+    assert (read(source), "version" in source.why) == ([], True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    data=st.binary(max_size=200), name=st.sampled_from(["a.wandb", "tfevents", "a.csv", "a.jsonl"])
+)
+def test_no_file_crashes_a_reader(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str
+) -> None:
+    """Whatever stands in it, also behind a right beginning."""
+    path = tmp_path_factory.mktemp("any") / name
+    length = len(data).to_bytes(8, "little")
+    framed = length + _masked_crc32c(length).to_bytes(4, "little") + data + b"0000"
+    inside = b"0000" + len(data).to_bytes(2, "little") + b"\1" + data
+    for content in (data, framed, b":W&B\xe1\xbe\0" + inside):
+        path.write_bytes(content)
+        read(following(path), last=True)

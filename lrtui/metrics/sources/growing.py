@@ -71,10 +71,12 @@ class Growing:
         finally:
             os.close(fd)
 
-    def skip(self, length: int) -> None:
-        """Pass over bytes that would come next."""
-        self.offset += length
+    def skip(self, length: int) -> int:
+        """Pass over up to `length` bytes that would come next, as far as the file has them; return how many."""
+        passed = min(length, max(0, self._last.size - self.offset)) if self._last else 0
+        self.offset += passed
         self._tail = b""
+        return passed
 
     def _read(self, fd: int, budget: int) -> tuple[bytes, bool]:
         now = _of(os.fstat(fd))

@@ -8,6 +8,9 @@ from pathlib import Path
 from lrtui.metrics.sources.csv_file import CsvFile
 from lrtui.metrics.sources.json_lines import JsonLines
 from lrtui.metrics.sources.source import Source, Start
+from lrtui.metrics.sources.tensorboard import EventFile
+from lrtui.metrics.sources.trainer_state import TrainerState
+from lrtui.metrics.sources.wandb_file import WandbFile
 from lrtui.sweep.files import open_regular
 
 _CSV = (".csv", ".tsv")
@@ -17,6 +20,12 @@ _JSON = (".jsonl", ".ndjson")
 def source_of(path: Path, start: Start | None = None) -> Source | None:
     """Return the reader of a file; None where neither its name nor its first bytes say what it is, or it is still empty."""
     name = path.name.lower()
+    if name == "trainer_state.json":
+        return TrainerState(path, start)
+    if "tfevents" in name:
+        return EventFile(path, start)
+    if name.endswith(".wandb"):
+        return WandbFile(path, start)
     if name.endswith(_CSV):
         return CsvFile(path, start)
     if name.endswith(_JSON):
