@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HIDE = """
 from importlib.machinery import PathFinder
 shown = PathFinder.find_spec
-hidden = {"torch", "torchvision", "sklearn", "PIL", "matplotlib", "textual_serve", "schedulefree", "tensorboard", "pyarrow"}
+hidden = {"torch", "torchvision", "sklearn", "PIL", "matplotlib", "textual_serve", "schedulefree", "tensorboard", "pyarrow", "mlflow"}
 PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in hidden else shown(name, *rest)
 """
 IMPORTED_AS = {"nvidia-ml-py": "pynvml", "textual": "textual rich typing_extensions"}
@@ -31,6 +31,7 @@ OF_EXTRAS = {
     "jinja2": {"cli/web"},
     "tensorboard": {"export/to_tensorboard.py"},
     "pyarrow": {"export/to_parquet.py"},
+    "mlflow": {"export/to_mlflow.py"},
 }
 """The modules that extras bring, and the only places that may import them."""
 

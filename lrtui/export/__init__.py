@@ -34,6 +34,7 @@ class Target:
 
 TARGETS = {
     "tensorboard": Target("tensorboard", "tensorboard --logdir FOLDER"),
+    "mlflow": Target("mlflow", "MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri FOLDER"),
     "csv": Target("", ""),
     "parquet": Target("pyarrow", ""),
 }

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lrtui.text.clean import clean
 
 _LONGEST = 200
 
 
 class Names:
-    """Gives each original one name, and no two the same."""
+    """Gives each original one name, and no two the same. A tool with rules of its own overrides what is public but `of`."""
 
-    def __init__(self, shape: Callable[[str], str] = str) -> None:
-        """`shape` makes a cleaned name of at most 200 characters one that the tool takes."""
-        self._shape = shape
+    def __init__(self) -> None:
         self._given: dict[str, str] = {}
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
@@ -24,11 +20,23 @@ class Names:
         known = self._given.get(original)
         if known is not None:
             return known
-        wanted = self._shape(clean(original, _LONGEST).strip()) or "_"
+        wanted = self.shape(clean(original, _LONGEST).strip()) or "_"
         name = wanted
-        while name in self._taken:
+        while not self.free(name):
             self._next[wanted] = self._next.get(wanted, 1) + 1
             name = f"{wanted}_{self._next[wanted]}"
-        self._taken.add(name)
+        self.take(name)
         self._given[original] = name
         return name
+
+    def shape(self, name: str) -> str:
+        """Return a cleaned name of at most 200 characters as the tool takes it."""
+        return name
+
+    def free(self, name: str) -> bool:
+        """Tell whether a name can be given; of a name with enough different numbers behind it, one must be."""
+        return name not in self._taken
+
+    def take(self, name: str) -> None:
+        """Note that a name is given."""
+        self._taken.add(name)

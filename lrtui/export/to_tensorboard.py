@@ -20,7 +20,6 @@ from lrtui.export.names import Names
 
 if TYPE_CHECKING:
     from lrtui.export.subject import ExportedRun, Subject
-    from lrtui.export.walk import Row
     from lrtui.sweep.events import Scalar
 
 _STATUS = {
@@ -37,7 +36,7 @@ _VALUE = "lrtui/value"
 
 def write(subject: Subject, folder: Path) -> int:
     """Write the experiment; return the number of values."""
-    tags = Names(_tag)
+    tags = _Tags()
     with _events(folder, subject.opened) as add:
         add(_config(subject, tags), subject.opened)
         add(text_pb("lrtui/verdict", subject.verdict_text()), subject.opened)
@@ -56,7 +55,7 @@ def _run(subject: Subject, run: ExportedRun, folder: Path, tags: Names) -> int:
         for row in subject.rows(run):
             values = [
                 Summary.Value(tag=tags.of(name), simple_value=value)
-                for name, value in (*row.values.items(), *_beside(subject, row))
+                for name, value in (*row.values.items(), *subject.walk.beside(row))
             ]
             add(Summary(value=values), row.wall, row.at)
             count += len(row.values)
@@ -72,20 +71,11 @@ def _run(subject: Subject, run: ExportedRun, folder: Path, tags: Names) -> int:
     return count
 
 
-def _beside(subject: Subject, row: Row) -> Iterator[tuple[str, float]]:
-    """Yield where a row lies on the axes that its step does not say."""
-    steps = subject.walk.steps
-    places = {"step": row.step, "epoch": row.epoch, "tokens": row.tokens}
-    places[subject.plan.unit] = row.level
-    for name, place in places.items():
-        told = name == ("step" if steps.own else subject.plan.unit if steps.per_unit == 1 else "")
-        if place is not None and not told:
-            yield name, place
+class _Tags(Names):
+    """Tags; none is the HParams plugin's own."""
 
-
-def _tag(name: str) -> str:
-    """Return a tag that is none of the HParams plugin's own."""
-    return f"metric{name}" if name.startswith("_hparams_") else name
+    def shape(self, name: str) -> str:
+        return f"metric{name}" if name.startswith("_hparams_") else name
 
 
 def _config(subject: Subject, tags: Names) -> Any:

@@ -102,6 +102,15 @@ class Walk:
             last = row.at = max(last + 1, self.steps.of(row))
             yield row
 
+    def beside(self, row: Row) -> Iterator[tuple[str, float]]:
+        """Yield where a row lies on the axes that `at` does not say."""
+        unit = self._plan.unit
+        told = "step" if self.steps.own else unit if self.steps.per_unit == 1 else ""
+        places = {"step": row.step, "epoch": row.epoch, "tokens": row.tokens, unit: row.level}
+        for name, place in places.items():
+            if place is not None and name != told:
+                yield name, place
+
     def _found(self, run: Run) -> Iterator[tuple[Attempt, Sequence[Found]]]:
         """Yield what the attempts' files hold, slice by slice."""
         reading = Reading.of(self._plan, range_test=run.is_range_test)

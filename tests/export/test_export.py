@@ -176,7 +176,7 @@ def write_hostile(directory: Path) -> None:
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-@pytest.mark.parametrize("target", ["csv", "parquet", "tensorboard"])
+@pytest.mark.parametrize("target", ["csv", "mlflow", "parquet", "tensorboard"])
 def test_hostile_names_stay_inside(target, here):
     write_hostile(here / "a" / "sweep")
     before = listing(here / "a")

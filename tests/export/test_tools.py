@@ -124,3 +124,64 @@ def test_parquet(here):
     assert runs.schema.field("value").type == pa.float64()
     verdict = pq.read_table(here / "sweep-parquet/verdict.parquet").to_pylist()
     assert verdict[0]["headline"] == report["groups"][0]["headline"]
+
+
+def mlflow_runs(folder: Path):
+    """Return MLflow's client for a file store, its one experiment, and the runs by name."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=folder.resolve().as_uri())
+    (experiment,) = client.search_experiments()
+    runs = client.search_runs([experiment.experiment_id])
+    return client, experiment, {run.info.run_name: run for run in runs}
+
+
+def test_mlflow(here):
+    report = sweep(here)
+    assert main(["export", "sweep", "--to", "mlflow"]) == 0
+    client, experiment, runs = mlflow_runs(here / "sweep-mlflow")
+    assert experiment.name == "sweep"
+    assert experiment.tags["lrtui.headline"] == report["verdict"]["headline"]
+    assert report["verdict"]["reasons"][0] in experiment.tags["mlflow.note.content"]
+    statuses = [runs[name].info.status for name in sorted(runs)]
+    assert statuses == ["FINISHED"] * 2 + ["KILLED"] * 2 + ["RUNNING"] * 2
+    run = runs["r01-lr1e-05"]
+    assert run.data.params["lr"] == "1e-05"
+    assert run.data.params["optimizer"] == "adam"
+    assert run.data.params["seed"] == "0"
+    assert run.data.tags["lrtui.recommended"] == "True"
+    assert run.data.metrics["lrtui/value"] == report["runs"][0]["value"]
+    snapshot = DirectoryReader(here / "sweep").snapshot(60)
+    series = snapshot.series["r01"].get("val_acc", "step")
+    found = client.get_metric_history(run.info.run_id, "val_acc")
+    assert [each.step for each in found] == list(series.x)
+    assert [each.value for each in found] == list(series.y)
+    started = snapshot.sweep.runs["r01"].attempts[0].started_at
+    assert found[0].timestamp == 1000 * (started + 12.5)
+
+
+def test_mlflow_takes_hostile_names_and_values(here):
+    """Of two metrics one may be named as the other's folder."""
+    write_hostile(here / "sweep")
+    values = {
+        "a": math.nan,
+        "a/b": math.inf,
+        "b/c": -math.inf,
+        "b": 1.0,
+        "b_2/x": 2.0,
+        "\U0001d538" * 190: 3.0,
+    }
+    write_lines(here / "sweep", "r02", [{"epoch": 1, **values}])
+    assert main(["export", "sweep", "--to", "mlflow"]) == 0
+    client, _, runs = mlflow_runs(here / "sweep-mlflow")
+    (bad,) = (run for name, run in runs.items() if name.startswith("r02"))
+    found = {}
+    for name in bad.data.metrics:
+        (each,) = client.get_metric_history(bad.info.run_id, name)
+        found[name] = str(each.value)
+    assert found.pop("epoch") == "1.0"
+    assert sorted(found.values()) == sorted(map(str, values.values()))
+    assert found["a"] == "nan"
+    assert found["a_b"] == "inf"
+    (named,) = (run for name, run in runs.items() if name.startswith("r01"))
+    assert "__/__/x" in named.data.metrics
