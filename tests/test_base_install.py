@@ -27,6 +27,7 @@ OF_EXTRAS = {
     "matplotlib": {"report/figures"},
     "textual_serve": {"cli/web"},
     "aiohttp": {"cli/web"},
+    "lightning": {"integrations/lightning.py"},
     "transformers": {"integrations/transformers.py"},
     "jinja2": {"cli/web"},
     "tensorboard": {"export/to_tensorboard.py"},

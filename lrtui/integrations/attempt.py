@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import shutil
 import signal
 import sys
@@ -83,6 +84,36 @@ def number(value: Any) -> Any:
         return float(value)
     except (TypeError, ValueError, RuntimeError):
         return None
+
+
+def random_states() -> dict[str, Any]:
+    """Return where the random numbers of Python, numpy and torch stand, those of the last two if they are imported; JSON can hold it."""
+    version, words, gauss = random.getstate()
+    states: dict[str, Any] = {"python": [version, list(words), gauss]}
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None:
+        name, key, *rest = numpy.random.get_state()
+        states["numpy"] = [name, key.tolist(), *rest]
+    if torch is not None:
+        states["torch"] = torch.get_rng_state().tolist()
+        states["cuda"] = [each.tolist() for each in torch.cuda.get_rng_state_all()]
+    return states
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Go on with the random numbers where `random_states` was called."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if "python" in states:
+        version, words, gauss = states["python"]
+        random.setstate((version, tuple(words), gauss))
+    if numpy is not None and "numpy" in states:
+        numpy.random.set_state(tuple(states["numpy"]))
+    if torch is not None and "torch" in states:
+        torch.set_rng_state(torch.tensor(states["torch"], dtype=torch.uint8))
+        if len(states["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(
+                [torch.tensor(each, dtype=torch.uint8) for each in states["cuda"]]
+            )
 
 
 def _spare_loaders() -> None:

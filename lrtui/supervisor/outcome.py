@@ -80,6 +80,7 @@ def conclude(
         return [*events, ev.RunWaiting(run=run.id)]
     if (
         code == 0
+        and (complete or run.state is not State.PAUSING)
         and progress.lines
         and progress.lacks_metric
         and not any(r.measured for r in run.reached)

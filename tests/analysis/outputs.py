@@ -40,6 +40,7 @@ class PrintedSweep:
         seed: int = 0,
         until: float | None = None,
         again: bool = False,
+        paused: bool = False,
         code: int = 0,
         values: dict[str, ev.Scalar] | None = None,
     ) -> None:
@@ -63,6 +64,9 @@ class PrintedSweep:
         run = self.sweep.runs[name]
         progress = Progress(folder, self.plan, run, run.attempts[-1], None)
         progress.read_all()
+        if paused:
+            self.say(ev.RunPausing(run=name, attempt=number))
+            run = self.sweep.runs[name]
         self.say(*conclude(run, Exited(code, None), progress, AttemptLayout(folder)))
         lines = list(MetricLog(folder, Reading.of(self.plan)).poll(1 << 20))
         self.series.setdefault(name, RunSeries()).extend(number, lines)

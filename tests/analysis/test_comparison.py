@@ -111,6 +111,13 @@ def test_what_trained_to_its_end_before_its_rung_stopped_it_counts_in_full(tmp_p
     assert (found.lr, found.value, found.provisional) == (1e-3, pytest.approx(5.0), False)
 
 
+def test_a_run_paused_before_its_first_evaluation_is_paused(tmp_path):
+    """Its script heard SIGTERM, saved and ended with code 0; without a pause that would be a run without the metric."""
+    sweep = PrintedSweep(tmp_path, PLAN)
+    sweep.run(1e-3, '{"step": 1, "train_loss": 2.0}\n', paused=True)
+    assert sweep.sweep.runs["r01"].state is State.PAUSED
+
+
 # ---------------------------------------------------------------- ties and noise
 
 

@@ -36,3 +36,27 @@ def test_transformers(tmp_path):
         (3, 1),
     ]
     assert made["left"] == ["out-p", "out-r", "out-w", "p", "w"]
+
+
+def test_lightning(tmp_path):
+    """Rung at an epoch's end, SIGTERM in the middle of the next one: shuffled batches and dropout go on as they would have."""
+    pytest.importorskip("lightning")
+    made = scenario("lit", tmp_path, "lightning", "EPOCHS", 3, 1, 6)
+    assert made["equal"]
+    lines, *parts = (
+        [line for line in each if "train_loss_epoch" not in line]
+        for each in (made["lines"], *made["parts"])
+    )
+    assert [line for part in parts for line in part] == lines
+    assert [part[-1]["step"] for part in parts] == [4, 7, 12]
+    assert [(line["epoch"], "val_loss" in line) for line in lines[3:6]] == [
+        (1, False),
+        (1, True),
+        (1.25, False),
+    ]
+    assert [(line["step"], line["lr"]) for line in made["range"]] == [
+        (1, 0.01),
+        (2, pytest.approx(0.1)),
+        (3, 1),
+    ]
+    assert made["left"] == ["p", "w"]
