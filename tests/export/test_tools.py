@@ -161,27 +161,22 @@ def test_mlflow(here):
 
 
 def test_mlflow_takes_hostile_names_and_values(here):
-    """Of two metrics one may be named as the other's folder."""
-    write_hostile(here / "sweep")
-    values = {
-        "a": math.nan,
-        "a/b": math.inf,
-        "b/c": -math.inf,
-        "b": 1.0,
-        "b_2/x": 2.0,
-        "\U0001d538" * 190: 3.0,
-    }
-    write_lines(here / "sweep", "r02", [{"epoch": 1, **values}])
+    """Of two metrics one may be named as the other's folder, and a name may be longer than a file's."""
+    make(here / "sweep", ["finished"])
+    long = "\U0001d538" * 120
+    values = {"a": math.nan, "a/b": math.inf, "b/c": -math.inf, "b": 1.0, "b_2/x": 2.0, long: 3.0}
+    write_lines(here / "sweep", "r01", [{"epoch": 1, **values}])
     assert main(["export", "sweep", "--to", "mlflow"]) == 0
     client, _, runs = mlflow_runs(here / "sweep-mlflow")
-    (bad,) = (run for name, run in runs.items() if name.startswith("r02"))
-    found = {}
-    for name in bad.data.metrics:
-        (each,) = client.get_metric_history(bad.info.run_id, name)
-        found[name] = str(each.value)
-    assert found.pop("epoch") == "1.0"
-    assert sorted(found.values()) == sorted(map(str, values.values()))
-    assert found["a"] == "nan"
-    assert found["a_b"] == "inf"
-    (named,) = (run for name, run in runs.items() if name.startswith("r01"))
-    assert "__/__/x" in named.data.metrics
+    (run,) = runs.values()
+    names = ("a", "a_b", "b/c", "b_2", "b_2_x", long[:45])
+    found = [client.get_metric_history(run.info.run_id, name)[0].value for name in names]
+    assert list(map(str, found)) == list(map(str, values.values()))
+
+    write_hostile(here / "evil")
+    assert main(["export", "evil", "--to", "mlflow"]) == 0
+    _, experiment, runs = mlflow_runs(here / "evil-mlflow")
+    assert "\x1b" not in experiment.name
+    assert (
+        "__/__/x" in next(run for run in runs.values() if "r01" in run.info.run_name).data.metrics
+    )
