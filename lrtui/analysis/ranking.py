@@ -40,6 +40,7 @@ class Standing:
     level: float
     """How far the first run has come, in the plan's unit."""
     horizon: float
+    """The full length; 0 if it is not known, of a run that lrtui did not start."""
     value: float | None
     """What it is ranked by: the mean over the seeds, at `value_at`."""
     value_at: float | None

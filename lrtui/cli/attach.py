@@ -58,6 +58,10 @@ def _inside(directory: Path) -> str:
             more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
             listed = clean(", ".join(map(str, found[:_LISTED])), 400)
             return f"give one of the {what} in it: {listed}{more}"
+    from lrtui.frontend.watch.tree import holds_logs
+
+    if directory.is_dir() and holds_logs(directory):
+        return f"show the runs whose logs are in it: lrtui watch {directory}"
     return "see which experiments there are: lrtui ls"
 
 

@@ -43,7 +43,7 @@ def reply(parser: argparse.ArgumentParser, verbs: argparse.Action) -> None:
     def verb_or_file(prefix: str, **given: object) -> list[str]:
         return [*parsers, "help", *files(prefix, **given)]
 
-    completers = {"DIR": folders, "RUN": _runs, "NAME": _examples}
+    completers = {"DIR": folders, "PATH": folders, "RUN": _runs, "NAME": _examples}
     vars(verbs)["completer"] = verb_or_file
     for verb in parsers.values():
         for action in verb._actions:  # noqa: SLF001  # argcomplete reads them too

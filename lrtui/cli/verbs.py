@@ -28,6 +28,7 @@ from lrtui.cli import (
     status,
     stop,
     try_out,
+    watch,
 )
 from lrtui.cli import open as opening
 from lrtui.cli.doctor import verb as doctor
@@ -66,6 +67,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "export": (export, "write the experiment for TensorBoard or MLflow, or as CSV or Parquet"),
     "serve": (serve, "show the monitor in a browser; Ctrl-C ends it, the runs continue"),
     "replay": (replay, "play a recorded sweep again in the monitor; launches nothing"),
+    "watch": (watch, "show the monitor on runs that lrtui did not start; read only"),
     "ls": (ls, "list the experiments under runs/"),
     "example": (example, "list the experiments that come with lrtui, or write one here"),
     "completion": (completion, "print a script that completes lrtui's words in bash, zsh or fish"),

@@ -11,6 +11,7 @@ from lrtui.config.fault_text import did_you_mean, found, names, show
 from lrtui.config.toml_reader import Reader, is_whole
 from lrtui.metrics.capture.positions import NAMES as POSITIONS
 from lrtui.metrics.capture.presets import PRESETS
+from lrtui.metrics.deciding import goal_of
 from lrtui.sweep.events import Unit
 from lrtui.text.clean import runaway
 
@@ -25,8 +26,6 @@ JUDGED = STREAMED[:5]
 _LONGEST_NAME = 128
 _PRESET_LIKE = re.compile(r"[\w.+-]+")
 """What may be a misspelt preset: a pattern needs more than letters."""
-_SMALLER = re.compile(r"loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|fid|bpc|bpb", re.IGNORECASE)
-_LARGER = re.compile(r"acc|auc|f1|iou|bleu|rouge|precision|recall|score|map|psnr|r2", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +132,11 @@ def read_objective(reader: Reader, rules: ParseRules | None, *, builtin: bool) -
     if builtin and objective.metric not in JUDGED:
         what = f"runs of the built-in trainer cannot be ranked by {show(objective.metric)}"
         reader.fault(("metric",), what, did_you_mean(objective.metric, JUDGED, "metrics"))
-    elif builtin and objective.goal != _goal(objective.metric):
-        right = f"{_goal(objective.metric)} {objective.metric}"
+    elif builtin and objective.goal != goal_of(objective.metric):
+        right = f"{goal_of(objective.metric)} {objective.metric}"
         what = f"{show(value)} would pick the worst run"
         reader.fault(("metric",), what, f'Try: metric = "{right}"')
-    elif _goal(objective.metric) not in {objective.goal, ""}:
+    elif goal_of(objective.metric) not in {objective.goal, ""}:
         reader.notes.append(
             f'metric = "{objective.goal} {objective.metric}": is {_other(objective.goal)} meant?'
         )
@@ -187,17 +186,11 @@ def _direction(words: list[str]) -> str:
     metric = next((word for word in words if word not in {"max", "min"} and _is_name(word)), None)
     if metric is None:
         return 'Try: metric = "max val_acc"'
-    goal = _goal(metric)
+    goal = goal_of(metric)
     if goal:
         reason = "more is better" if goal == "max" else "less is better"
         return f'Try: metric = "{goal} {metric}" ({reason})'
     return f'Say which is better: metric = "max {metric}" or metric = "min {metric}"'
-
-
-def _goal(metric: str) -> str:
-    if _SMALLER.search(metric):
-        return "min"
-    return "max" if _LARGER.search(metric) else ""
 
 
 def _other(goal: str) -> str:

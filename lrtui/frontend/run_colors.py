@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 Stop = tuple[int, int, int]
+_APART = 0.618034
+"""Steps of the golden ratio: however many runs there are, the next one's colour differs from the last ones'."""
 STOPS: tuple[Stop, ...] = (
     (0x5B, 0x8F, 0xF9),
     (0x4F, 0xC3, 0xF7),
@@ -86,12 +88,14 @@ class RunColors:
         """(LR, place on the scale), ascending."""
 
     def of(self, runs: Iterable[tuple[str, float]]) -> Mapping[str, RunMark]:
-        """Return the marks of all runs, given as (id, LR) in the journal's order."""
+        """Return the marks of all runs, given as (id, LR) in the journal's order; an LR of 0 has no place between others."""
         new = [(run, lr) for run, lr in runs if run not in self._marks]
         if new and not self._places:
             self._spread(sorted({lr for _, lr in new}))
         for run, lr in new:
-            self._marks[run] = RunMark(letter(len(self._marks)), heat(self._place(lr)))
+            order = len(self._marks)
+            place = self._place(lr) if lr > 0 else order * _APART % 1
+            self._marks[run] = RunMark(letter(order), heat(place))
         return MappingProxyType(dict(self._marks)) if new else MappingProxyType(self._marks)
 
     def _spread(self, lrs: list[float]) -> None:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
@@ -49,6 +49,14 @@ _GPU_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What is said of runs that lrtui did not start (`frontend.watch`)."""
+
+    notes: tuple[str, ...] = ()
+    """What is not shown, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """An experiment directory at one moment."""
 
@@ -78,6 +86,29 @@ class Snapshot:
     """The share of the metric files that was read, 0 to 1."""
     sketches: Mapping[str, RunSeries] = field(default_factory=lambda: MappingProxyType({}))
     """Long runs that are still being read, drawn from samples: for charts, never for a number."""
+    watched: Watched | None = None
+    """None for an experiment of lrtui's."""
+
+
+class SnapshotSource(Protocol):
+    """What the monitor follows: an experiment directory, or runs that lrtui did not start."""
+
+    directory: Path
+
+    def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
+        """Return the present, reading for about `budget_seconds`; never raises."""
+
+    def keep(self, *, last: bool = False) -> None:
+        """Keep what was read for another time, where that is worth it."""
+
+    def output(self, run_id: str, lines: int = 200) -> list[str]:
+        """Return the last lines of a run's output, safe to show."""
+
+    def settings(self, run_id: str) -> dict[str, str]:
+        """Return what a run was started with, flat and safe to show."""
+
+    def workers(self) -> dict[str, tuple[int, int]]:
+        """Return (pid, start in clock ticks since boot) of the worker of each living run."""
 
 
 class DirectoryReader:

@@ -37,6 +37,7 @@ LOOKS: dict[str, StateStyle] = {
     "killed": StateStyle("x", "killed by you", "killed", REST, "killed"),
     "diverged": StateStyle("∞", "diverged", "diverged", BAD, "diverged"),
     "failed": StateStyle("!", "failed", "failed", BAD, "failed"),
+    "ended": StateStyle("·", "no longer written", "quiet", REST, "quiet"),
     "lost": StateStyle("?", "lost", "lost", BAD, "lost"),
 }
 

@@ -45,8 +45,11 @@ def lr_text(lr: float) -> str:
 
 
 def run_name(name: str, lr: float) -> str:
-    """Return what a run goes by on every screen, log line and report: its letter, or its ID where no letters are shown, and its LR: C 3e-04."""
-    return f"{name} {lr_text(lr)}"
+    """Return what a run goes by on every screen, log line and report: its letter, or its ID where no letters are shown, and its LR: C 3e-04.
+
+    An LR of 0 is not known, of a run that lrtui did not start.
+    """
+    return f"{name} {lr_text(lr)}" if lr else name
 
 
 def lr_rounded(lr: float | None, missing: str = "-") -> str:

@@ -10,8 +10,12 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lrtui.errors import UserError
+
+if TYPE_CHECKING:
+    from lrtui.frontend.snapshot import SnapshotSource
 
 
 def run(
@@ -22,8 +26,11 @@ def run(
     most_bytes: int = 0,
     remembered_as: Path | None = None,
     browser: tuple[int, int] | None = None,
+    source: SnapshotSource | None = None,
 ) -> int:
     """Open the monitor and return when the user leaves it. It prints nothing; the caller prints how to reopen it.
+
+    It shows an experiment directory, or what `source` follows there.
 
     The view is restored from the last visit (`view_store`), by default of that directory. The monitor sends at most `most_bytes` per second; 0 for no limit.
     With `browser` (columns, rows), it is drawn on pipes for a tab of `lrtui serve`.
@@ -51,6 +58,7 @@ def run(
         view_store=ViewStore(remembered_as or directory),
         keeps_series=remembered_as is None,
         in_browser=browser is not None,
+        source=source,
     )
     code = app.run(mouse=browser is not None, size=browser)
     app.wait()

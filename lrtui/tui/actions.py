@@ -431,11 +431,19 @@ class Actions:
         if pane in self.model.panes:
             self.change_view(pane=pane, scroll=0)
         else:
-            self.say(f"this sweep has no {_NOT_IN_ALL[pane]}", bad=True)
+            self._say_empty(pane)
+
+    def _say_empty(self, pane: Pane) -> None:
+        why = "lrtui did not start these runs" if self.model.is_watched else "this sweep"
+        link = ", so there is" if self.model.is_watched else " has"
+        self.say(f"{why}{link} no {_NOT_IN_ALL.get(pane, pane)}", bad=True)
 
     def _turn_to(self, pane: Pane) -> None:
         """Show a pane instead of the charts, or the charts again if the user had chosen it."""
         view = self.model.view
+        if pane not in self.model.panes:
+            self._say_empty(pane)
+            return
         again = view.chosen and view.pane == pane
         self.change_view(pane="charts" if again else pane, scroll=0)
 
@@ -467,7 +475,7 @@ class Actions:
         """Show the range test of the run, then the following ones, then the charts."""
         tests = [run.id for run in self.model.tests]
         if not tests:
-            self.say("this sweep has no range test", bad=True)
+            self._say_empty("range")
             return
         if self.model.view.pane != "range" or self.model.test is None:
             self.change_view(pane="range", test="")
@@ -576,7 +584,8 @@ class Actions:
         pictures = large or [p for chart in charts for p in chart.pictures(model)]
         theme = THEMES.get(self.theme, DARK)
         try:
-            written = write(self.directory, model, (text, screen), pictures, theme)
+            inside = None if model.is_watched else self.directory
+            written = write(inside, model, (text, screen), pictures, theme)
         except OSError as error:
             self.call_from_thread(self.say, f"cannot export: {error.strerror}", bad=True)
         else:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.theme import Theme
 
-    from lrtui.frontend.snapshot import Snapshot
+    from lrtui.frontend.snapshot import Snapshot, SnapshotSource
     from lrtui.sweep.events import AnyCommand
     from lrtui.tui.view_store import ViewStore
 
@@ -99,8 +99,9 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         view_store: ViewStore | None = None,
         keeps_series: bool = True,
         in_browser: bool = False,
+        source: SnapshotSource | None = None,
     ) -> None:
-        """Show `directory`; with a view store, restore the view and store it on exit."""
+        """Show `directory`, or what `source` follows there; with a view store, restore the view and store it on exit."""
         super().__init__(driver_class=_driver_of_browser() if in_browser else None)
         self.most_bytes = most_bytes
         self.animation_level = "none"
@@ -117,6 +118,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         self._said_at = time.monotonic()
         self._marks = RunColors()
         self._reader = Reader(directory, self.post_message)
+        self._reader.source = source
         self._reader.keeps = keeps_series
         self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
@@ -235,7 +237,10 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             gc.freeze()
             gc.enable()
         runs = snapshot.sweep.runs
-        marks = self._marks.of((run.id, run.setting.lr) for run in snapshot.sweep.trained())
+        ranked = snapshot.watched is None
+        marks = self._marks.of(
+            (run.id, run.setting.lr if ranked else 0.0) for run in snapshot.sweep.trained()
+        )
         why = snapshot.view_only or ("opened with --view" if self._looked_only else "")
         model = replace(
             self.model, snapshot=snapshot, verdicts=message.verdicts, marks=marks, view_only=why

@@ -103,15 +103,17 @@ def _columns(model: ViewModel, rows: Sequence[Standing]) -> Iterator[Column]:
     plan = _plan(model)
     unit, metric = (plan.unit, clean(plan.metric)) if plan else ("epoch", "value")
     horizon = len(amount_short(rows[0].horizon)) if rows else 0
-    live = any(s.state in _LIVE for s in rows)
+    live = any(s.state in _LIVE and s.horizon for s in rows)
     yield Column("#", lambda r: (str(r.standing.rank), FAINT), 2, right=True)
     yield Column("run", _mark, 5)
-    yield Column("lr", _lr, 8)
+    if any(s.lr for s in rows):
+        yield Column("lr", _lr, 8)
     for place, (name, texts) in enumerate(_varying(plan, rows).items()):
         size = min(_WIDEST_SETTING, max(width_of(clean(each)) for each in (name, *texts)))
         yield Column(name, _setting(name), size, 3 if place > 1 else 0)
     yield Column("state", _state, 8, 1)
-    yield Column(unit, _level, max(len(unit), min(11, 2 * horizon + 4)), 2, right=True)
+    length = min(11, 2 * horizon + 4) if any(s.horizon for s in rows) else 7
+    yield Column(unit, _level, max(len(unit), length), 2, right=True)
     yield Column(metric, _value, max(8, min(12, width_of(metric))), right=True)
     if any(s.seeds > 1 for s in rows):
         yield Column("± se (n)", _error, 13, 5)
@@ -177,7 +179,7 @@ def _mark(row: Row) -> Text:
 
 
 def _lr(row: Row) -> Text:
-    return lr_text(row.standing.lr), row.model.mark(row.run).colour
+    return lr_text(row.standing.lr) if row.standing.lr else "", row.model.mark(row.run).colour
 
 
 def _state(row: Row) -> Text:
@@ -193,7 +195,8 @@ def _rung(row: Row) -> str:
 
 
 def _level(row: Row) -> Text:
-    return f"{amount_short(row.standing.level)}/{amount_short(row.standing.horizon)}", TEXT
+    level, horizon = amount_short(row.standing.level), row.standing.horizon
+    return f"{level}/{amount_short(horizon)}" if horizon else level, TEXT
 
 
 def _value(row: Row) -> Text:

@@ -63,13 +63,13 @@ class Written:
 
 
 def write(
-    directory: Path,
+    directory: Path | None,
     model: ViewModel,
     screen: tuple[str, str],
     pictures: Sequence[Picture],
     theme: Theme,
 ) -> Written:
-    """Write the screen as (text, SVG), the pictures as one PNG, and the runs into a new folder.
+    """Write the screen as (text, SVG), the pictures as one PNG, and the runs into a new folder, for a directory of None below the current folder.
 
     Raises:
         OSError: neither place is writable.
@@ -170,9 +170,10 @@ def _harmless(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
-def _folder(directory: Path) -> Path:
+def _folder(directory: Path | None) -> Path:
     name = time.strftime("%Y%m%d-%H%M%S")
-    for place in (directory / "exports", Path("lrtui-exports")):
+    inside = [directory / "exports"] if directory is not None else []
+    for place in (*inside, Path("lrtui-exports")):
         try:
             place.mkdir(mode=0o700, exist_ok=True)
             return _new(place / name)

@@ -26,7 +26,7 @@ from lrtui.tui.view_model import Pages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lrtui.frontend.snapshot import DirectoryReader, Snapshot
+    from lrtui.frontend.snapshot import Snapshot, SnapshotSource
     from lrtui.hardware.cpu import Meter
     from lrtui.hardware.history import History
     from lrtui.sweep.state import Run, Sweep
@@ -98,6 +98,8 @@ class Reader(threading.Thread):
 
     def __init__(self, directory: Path, post: Callable[[Message], bool]) -> None:
         super().__init__(name="lrtui-reader", daemon=True)
+        self.source: SnapshotSource | None = None
+        """What to follow instead of an experiment directory; set by the app."""
         self._directory = directory
         self._post = post
         self.keeps = True
@@ -157,9 +159,11 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Read until the app ends."""
         try:
-            from lrtui.frontend.snapshot import DirectoryReader  # not needed for the first paint
+            watcher = self.source
+            if watcher is None:
+                from lrtui.frontend.snapshot import DirectoryReader  # not before the first paint
 
-            watcher = DirectoryReader(self._directory, sketches=True)
+                watcher = DirectoryReader(self._directory, sketches=True)
             while not self._ended:
                 awaited = [self._awaited.popleft() for _ in range(len(self._awaited))]
                 reading = self._look(watcher)
@@ -173,7 +177,7 @@ class Reader(threading.Thread):
         except Exception as error:  # noqa: BLE001  # an error in a thread would be lost; the app raises it
             self._post(ReaderFailed(error))
 
-    def _look(self, watcher: DirectoryReader) -> bool:
+    def _look(self, watcher: SnapshotSource) -> bool:
         """Post what has changed; return whether there is more to read immediately."""
         snapshot = watcher.snapshot()
         told, first = _gist(snapshot), not self._told
@@ -196,7 +200,7 @@ class Reader(threading.Thread):
         self._calm = 0 if news else self._calm + 1
         return bool(snapshot.reading)
 
-    def _measure(self, watcher: DirectoryReader, snapshot: Snapshot) -> None:
+    def _measure(self, watcher: SnapshotSource, snapshot: Snapshot) -> None:
         """Sample the machine while runs are live or the hardware pane is shown; post only if it is shown."""
         lives = any(run.alive for run in snapshot.sweep.runs.values())
         if not (lives or self.watched) or snapshot.reading:
@@ -246,7 +250,7 @@ class Reader(threading.Thread):
 
     def _judge(self, snapshot: Snapshot) -> None:
         """Post the verdicts if the sweep has changed; after the snapshot, which need not wait for them."""
-        if snapshot.sweep is self._judged:
+        if snapshot.sweep is self._judged or snapshot.watched is not None:
             return
         self._judged = snapshot.sweep
         verdicts = judge(snapshot.sweep)
@@ -260,7 +264,7 @@ class Reader(threading.Thread):
         self._wake.wait(seconds)
         self._wake.clear()
 
-    def _output(self, watcher: DirectoryReader, snapshot: Snapshot, run: Run) -> tuple[str, ...]:
+    def _output(self, watcher: SnapshotSource, snapshot: Snapshot, run: Run) -> tuple[str, ...]:
         """Return the output of a run; below that of a failed one what looked like measurements and a `parse` that reads them."""
         shown = tuple(watcher.output(run.id, OUTPUT_LINES))
         if not (run.failed and run.attempts):
@@ -272,7 +276,7 @@ class Reader(threading.Thread):
         said = self._advice[run.attempt_key]
         return (*shown, *([""] * bool(said)), *said)
 
-    def _read_pages(self, watcher: DirectoryReader, snapshot: Snapshot) -> Pages:
+    def _read_pages(self, watcher: SnapshotSource, snapshot: Snapshot) -> Pages:
         run, leader = self._wanted
         if run not in snapshot.sweep.runs:
             return Pages(journal=self._journal_read)
@@ -305,5 +309,6 @@ def _gist(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.view_only,
         snapshot.journal_bad,
         snapshot.problem,
+        snapshot.watched,
         gpus if any(run.alive for run in sweep.runs.values()) else len(gpus),
     )

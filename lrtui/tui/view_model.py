@@ -65,6 +65,8 @@ UNNUMBERED: Mapping[Pane, str] = MappingProxyType(
     }
 )
 """The other panes: a tab of theirs is only there while they are shown."""
+_OF_SWEEPS: tuple[Pane, ...] = ("sensitivity", "search", "range", "journal", "explain", "study")
+"""The panes about what lrtui does with its own runs."""
 SORTS = ("rank", "lr", "progress", "state")
 WEIGHTS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 USUAL_WEIGHT = 0.6
@@ -235,7 +237,14 @@ class ViewModel:
     def panes(self) -> list[Pane]:
         """The panes that have content, in the order of Tab."""
         empty = {"range": not self.tests, "study": not self.is_study}
+        if self.is_watched:
+            empty |= dict.fromkeys(_OF_SWEEPS, True)
         return [pane for pane in PANES if not empty.get(pane)]
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether lrtui did not start these runs: nothing decides, and no verdict is given."""
+        return self.snapshot is not None and self.snapshot.watched is not None
 
 
 def _shares(test: Setting, setting: Setting) -> bool:

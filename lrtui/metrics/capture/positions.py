@@ -9,12 +9,12 @@ far training is known to have come.
 from __future__ import annotations
 
 import math
-import re
 import sys
 
 import msgspec
 
 from lrtui.metrics.capture.reading import Reading
+from lrtui.metrics.deciding import EVALUATES
 
 NAMES = {
     "step": (
@@ -33,9 +33,6 @@ FAR = 2.0
 _MOST_HELD = 100
 _SURE = 10
 """From so many steps on, a run that exits with 0 one step short of its end counted from 0, wherever its first record stood."""
-_EVALUATES = re.compile(
-    r"(?:^|[_/. -])(?:val|valid|validation|eval|evaluation|dev|test)", re.IGNORECASE
-)
 
 
 class Placed(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +78,7 @@ class Positions:
         if self._counts and reading.first is not None:
             self.memory.zero = reading.first == 0
         self._shift = 1 - reading.first if reading.first is not None and not self._counts else 0
-        self._own = _EVALUATES.search(reading.metric) is not None
+        self._own = EVALUATES.search(reading.metric) is not None
         """Whether the deciding metric's name says that it is an evaluation's."""
         self.plain = not self._counts and self._shift == 0
         """Whether a position above 0 is its record's label: nothing else need be asked."""

@@ -18,6 +18,7 @@ from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount_short,
     clock_time,
+    count,
     finish_time,
     gib,
     lr_interval,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from textual.strip import Strip
 
+    from lrtui.analysis.ranking import Standing
     from lrtui.analysis.verdict import Verdict
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.sweep.events import Plan
@@ -116,15 +118,45 @@ def bar(model: ViewModel, width: int) -> tuple[list[Part], list[Part]]:
     name = Part(5, clean((plan.name if plan else "") or snapshot.directory.name, 40), ACCENT, True)
     if plan is None:
         return [name, Part(1, "no experiment here yet")], []
-    if snapshot.sweep.closed is None:
+    if snapshot.watched is not None:
+        first, second = _watching(snapshot, plan)
+    elif snapshot.sweep.closed is None:
         first, second = _running(model, snapshot, plan, short=width < _WIDE)
     else:
         first, second = _ended(model, snapshot, plan)
-    if model.view_only and snapshot.sweep.closed is not None:
+    if model.view_only and (snapshot.sweep.closed is not None or snapshot.watched is not None):
         first.append(Part(6, "view only", WARN))
     if snapshot.reading:
         first.insert(0, Part(2, f"reading {int(100 * snapshot.read)} %", WARN))
     return [name, *first], second
+
+
+# ---------------------------------------------------------------- runs that lrtui did not start
+
+
+def _watching(snapshot: Snapshot, plan: Plan) -> tuple[list[Part], list[Part]]:
+    """Return how many runs there are, the best one with its settings, and by what it is the best; no verdict."""
+    rows = snapshot.standings
+    first = [Part(1, f"watching {count(len(rows), 'run')}", TEXT)]
+    live = sum(row.state == "running" for row in rows)
+    if live:
+        first.append(Part(4, f"{live} live", ACCENT))
+    best = rows[0] if rows and rows[0].value is not None else None
+    if best is not None:
+        first.append(Part(2, f"best {clean(plan.metric, 40)} {number(best.value)}", OK, bold=True))
+        first.append(Part(3, watched_name(best), TEXT, prose=True))
+    by = f"{plan.goal} {clean(plan.metric, 60)}"
+    second = [Part(2, f"ranked by {by}: each run's best value, at any length", TEXT)]
+    notes = snapshot.watched.notes if snapshot.watched else ()
+    second += [Part(3 + place, clean(note), WARN, prose=True) for place, note in enumerate(notes)]
+    return first, second
+
+
+def watched_name(row: Standing) -> str:
+    """Return a run that lrtui did not start by its settings that vary: "lr=1e-03 wd=0.1"; by its path if none is known."""
+    known = [f"lr={lr_text(row.lr)}"] if row.lr else []
+    known += [f"{name}={value}" for name, value in row.setting.values.items() if name != "name"]
+    return clean(" ".join(known) or str(row.setting.values.get("name", "")), 120)
 
 
 # ---------------------------------------------------------------- while it runs
@@ -189,13 +221,13 @@ def _trouble(model: ViewModel, snapshot: Snapshot) -> Iterable[Part]:
 
 def counts(snapshot: Snapshot, *, short: bool = False) -> str:
     """Return the number of runs in each state: 3 running · 2 queued · 1 diverged; or by their symbols."""
-    count = Counter(style_of(state_of(run)).count for run in snapshot.sweep.trained())
+    many = Counter(style_of(state_of(run)).count for run in snapshot.sweep.trained())
     if short:
         symbols = {entry.count: entry.symbol for entry in reversed(LOOKS.values())}
-        found = " ".join(f"{count[w]}{symbols[w]}" for w in reversed(symbols) if count[w])
+        found = " ".join(f"{many[w]}{symbols[w]}" for w in reversed(symbols) if many[w])
         return found or "no runs yet"
     order = dict.fromkeys(entry.count for entry in LOOKS.values())
-    return " · ".join(f"{count[word]} {word}" for word in order if count[word]) or "no runs yet"
+    return " · ".join(f"{many[word]} {word}" for word in order if many[word]) or "no runs yet"
 
 
 def state_of(run: Run) -> str:

@@ -27,6 +27,8 @@ class Keys(Lines):
         chosen = []
         room = width - 1
         shown = [k for k in KEYMAP if k.footer and (not k.on or model.view.pane in k.on)]
+        if model.is_watched:
+            shown = [k for k in shown if not k.acts and k.action != "explain"]
         for key in sorted(shown, key=lambda k: k.footer):
             if key.action == "restart_failed" and not can(model, key.action):
                 continue

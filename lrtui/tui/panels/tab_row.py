@@ -50,13 +50,14 @@ def tabs(model: ViewModel, width: int) -> list[tuple[Pane, str]]:
         shown = [
             (pane, f" {number} {names[0] if long else names[1]}{gap}")
             for number, (pane, names) in enumerate(TABS.items(), 1)
-            if pane != "study" or model.is_study
+            if (pane != "study" or model.is_study) and (pane in model.panes or not model.is_watched)
         ]
         if here in UNNUMBERED:
             shown.append((here, f" {UNNUMBERED[here]}{gap}"))
         if sum(width_of(text) for _, text in shown) <= width:
             return shown
-    return [(pane, f" {number} ") for number, (pane, _) in enumerate(shown, 1) if pane in TABS]
+    known = {pane for pane, _ in shown}
+    return [(pane, f" {number} ") for number, pane in enumerate(TABS, 1) if pane in known]
 
 
 def chart_setting(model: ViewModel) -> str:

@@ -1,0 +1,49 @@
+"""What the name of a metric says: whether it is an evaluation's, which direction is better, and which metric ranks runs best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+EVALUATES = re.compile(
+    r"(?:^|[_/. -])(?:val|valid|validation|eval|evaluation|dev|test)", re.IGNORECASE
+)
+_SMALLER = re.compile(r"loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|fid|bpc|bpb", re.IGNORECASE)
+_LARGER = re.compile(r"acc|auc|f1|iou|bleu|rouge|precision|recall|score|map|psnr|r2", re.IGNORECASE)
+_ACCURACY = re.compile(r"acc", re.IGNORECASE)
+_LOSS = re.compile(r"loss", re.IGNORECASE)
+_COUNTS = re.compile(r"(?:^|[_/. -])(?:lr|learning_rate|runtime|time|seconds|step|epoch)s?(?:$|[_/. -])|per_second|grad_norm", re.IGNORECASE)  # fmt: skip
+"""What no run is ranked by."""
+
+
+def goal_of(metric: str) -> Literal["max", "min", ""]:
+    """Return the better direction of a metric by its name; "" if the name does not say it."""
+    if _SMALLER.search(metric):
+        return "min"
+    return "max" if _LARGER.search(metric) else ""
+
+
+def deciding(found: Mapping[str, int], runs: int) -> tuple[str, Literal["max", "min"]] | None:
+    """Return the metric to rank runs by if nobody named one, and its direction; None without metrics.
+
+    It is the first of: an accuracy of evaluations, a loss of evaluations, another score of evaluations, a loss, an accuracy, any other; of
+    several the one that most runs have, then the one with the shortest name.
+
+    Args:
+        found: by metric, how many runs have it.
+        runs: the runs that have any; a metric that fewer than half of them have comes after all others.
+
+    """
+    if not found:
+        return None
+    best = min(found, key=lambda m: (2 * found[m] < runs, _family(m), -found[m], len(m), m))
+    return best, goal_of(best) or "max"
+
+
+def _family(metric: str) -> int:
+    if _COUNTS.search(metric):
+        return 6
+    if EVALUATES.search(metric) and goal_of(metric):
+        return 0 if _ACCURACY.search(metric) else 1 if _LOSS.search(metric) else 2
+    return 3 if _LOSS.search(metric) else 4 if goal_of(metric) else 5
