@@ -28,6 +28,7 @@ OF_EXTRAS = {
     "textual_serve": {"cli/web"},
     "aiohttp": {"cli/web"},
     "lightning": {"integrations/lightning.py"},
+    "keras": {"integrations/keras.py"},
     "transformers": {"integrations/transformers.py"},
     "jinja2": {"cli/web"},
     "tensorboard": {"export/to_tensorboard.py"},

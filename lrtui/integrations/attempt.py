@@ -45,6 +45,11 @@ class Attempt:
         signal.signal(signal.SIGTERM, self._hear)
         _spare_loaders()
 
+    def unlisten(self) -> None:
+        """Let SIGTERM end the process again: the training is over."""
+        if self.of_lrtui and signal.getsignal(signal.SIGTERM) == self._hear:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def lr(self, step: int) -> float | None:
         """Return the LR of an optimizer step of a range test, counted from 0; None in a training."""
         if not self.lr_steps:

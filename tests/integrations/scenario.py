@@ -24,7 +24,10 @@ def attempts(script, folder, integration, *, unit, whole, rung, told_at):
             **{f"LRTUI_{unit}": str(whole), **more},
         )
         with contextlib.redirect_stdout(sys.stderr):
-            weights = script.main(0.01, f"{folder}/out-{run}")
+            try:
+                weights = script.main(0.01, f"{folder}/out-{run}")
+            except SystemExit:  # of a callback, on SIGTERM
+                weights = None
         lines = map(json.loads, Path(folder, f"{name}.jsonl").read_text().splitlines())
         return weights, [{k: v for k, v in line.items() if is_lasting(k)} for line in lines]
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -59,4 +60,18 @@ def test_lightning(tmp_path):
         (2, pytest.approx(0.1)),
         (3, 1),
     ]
+    assert made["left"] == ["p", "w"]
+
+
+def test_keras(tmp_path):
+    """Rung and SIGTERM at the ends of epochs: Keras has no other place to go on from."""
+    if not find_spec("keras"):  # importing it here would take the default backend, TensorFlow
+        pytest.skip("needs keras")
+    made = scenario("ker", tmp_path, "keras", "EPOCHS", 4, 2, 12)
+    first, second, third = made["parts"]
+    assert made["equal"]
+    assert first + second + third == made["lines"]
+    assert [part[-1]["step"] for part in made["parts"]] == [8, 12, 16]
+    assert set(first[0]) == {"step", "epoch", "train_loss", "val_loss", "lr"}
+    assert [line["lr"] for line in made["range"]] == [0.01, pytest.approx(0.1), 1]
     assert made["left"] == ["p", "w"]
