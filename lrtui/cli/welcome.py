@@ -27,6 +27,7 @@ def run() -> int:
         "Next:\n\n"
         "  lrtui FILE.toml       start an experiment, or attach to it\n"
         "  lrtui check FILE.toml print what would run\n"
+        "  lrtui init train.py   propose an experiment file for your script\n"
         "  lrtui example         list the experiments that come with lrtui\n"
         "  lrtui doctor          check this machine\n"
         "  lrtui help            all verbs and options"

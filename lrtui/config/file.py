@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,7 +76,7 @@ def _starting(script: Path) -> str:
     """Return an experiment file that starts a script."""
     runner = _SCRIPTS[script.suffix]
     return (
-        f"write a file such as {clean(script.stem, 80)}.toml, and start that:\n\n"
+        f"lrtui init {clean(shlex.quote(str(script)), 200)} proposes an experiment file from its source. It looks like this:\n\n"
         f'    command = ["{runner}", "{clean(str(script), 200)}", "--lr={{lr}}"]\n'
         "    epochs  = 10\n"
         '    metric  = "max val_acc"\n'

@@ -66,6 +66,7 @@ def test_a_script_is_no_experiment_file(here, capsys):
     assert main(["train.py"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("lrtui: train.py: is a script, not an experiment file\n")
+    assert "  lrtui init train.py proposes an experiment file" in said
     assert '    command = ["python", "train.py", "--lr={lr}"]\n' in said
 
 

@@ -1,0 +1,105 @@
+"""How a script reports, and which of the names that it reports decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lrtui.sweep.events import Unit
+
+LARGER = frozenset(
+    [
+        "acc",
+        "accuracy",
+        "acc1",
+        "acc5",
+        "acc@1",
+        "acc@5",
+        "top1",
+        "top5",
+        "f1",
+        "auc",
+        "auroc",
+        "bleu",
+        "rouge",
+        "iou",
+        "miou",
+        "map",
+        "psnr",
+        "ssim",
+        "r2",
+        "reward",
+        "rewards",
+        "return",
+        "returns",
+        "episodic_return",
+        "score",
+        "precision",
+        "recall",
+        "dice",
+    ]
+)
+SMALLER = frozenset(
+    [
+        "loss",
+        "nll",
+        "ppl",
+        "perplexity",
+        "bpc",
+        "bpb",
+        "mse",
+        "rmse",
+        "mae",
+        "error",
+        "err",
+        "wer",
+        "cer",
+        "fid",
+        "elbo",
+    ]
+)
+SPLITS = {
+    **dict.fromkeys(
+        ("val", "valid", "validation", "eval", "evaluation", "evaluate", "dev", "test"), "val"
+    ),
+    **dict.fromkeys(("train", "training"), "train"),
+}
+"""The words that say on what something was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a script reports."""
+
+    metric: str = ""
+    """The metric that should decide, with "max" or "min" before it; "" where none was found."""
+    loss: str = ""
+    parse: tuple[str, ...] = ()
+    unit: Unit | None = None
+    """What the lines count in; None where they have no position."""
+    first: int | None = None
+    """The number of the first epoch; None where that is not sure."""
+    doubt: str = ""
+    """What is not sure about it."""
+
+
+def decider(names: Iterable[str]) -> str:
+    """Return "max NAME" or "min NAME" for the metric that should decide: of validation before training, accuracy before loss."""
+    ranked = []
+    for place, name in enumerate(names):
+        parts = {*re.split(r"[_./ -]", name.lower()), name.lower()}
+        goal = "max" if parts & LARGER else "min" if parts & SMALLER else ""
+        if goal:
+            validates = any(SPLITS.get(part) == "val" for part in parts)
+            ranked.append(
+                (
+                    ("train" in parts) - validates,
+                    goal == "min",
+                    "best" in parts,
+                    "5" in name,
+                    place,
+                    f"{goal} {name}",
+                )
+            )
+    return min(ranked)[-1] if ranked else ""
