@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import shutil
+import struct
 from pathlib import Path, PurePath
 
 import pytest
@@ -13,8 +15,10 @@ from lrtui.frontend.watch.grouping import Place, is_log, place_of
 from lrtui.frontend.watch.reader import WatchReader
 from lrtui.frontend.watch.run_settings import learning_rate, settings_in, varying
 from lrtui.metrics.deciding import deciding
+from lrtui.metrics.sources.tensorboard import EventFile
 from tests.until import until
 
+LOGGERS = Path(__file__).parents[1] / "data" / "loggers"
 EVENTS = "events.out.tfevents.1700000000.host.1.0"
 
 
@@ -193,6 +197,7 @@ def test_whatever_lies_in_a_tree_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("id,price,town\n1,2,x\n2,3,y\n")
     (tmp_path / "noise.jsonl").write_bytes(os.urandom(5000))
     (tmp_path / "empty.csv").touch()
+    (tmp_path / "run-1.wandb").write_bytes(b":W&B\xe1\xbe\x07" + b"x" * 100)
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "out.jsonl").symlink_to("/etc/passwd")
     (tmp_path / "loop").symlink_to(tmp_path)
@@ -204,6 +209,38 @@ def test_whatever_lies_in_a_tree_is_passed_over(tmp_path: Path) -> None:
     notes = "; ".join(snapshot.watched.notes)
     assert "1 linked folder not followed" in notes
     assert "runs/own" in notes
+    assert "1 file not read to the end (run-1.wandb: is no W&B file of version 0" in notes
+
+
+def test_files_of_other_tools_bring_their_settings(tmp_path: Path) -> None:
+    """Event files and a W&B file as the real tools wrote them (tests/data/loggers/make.py)."""
+    for name, folder in (
+        ("run-0.wandb", "wandb/offline-run-1-a"),
+        ("events.out.tfevents.0", "tb/x"),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        shutil.copy(LOGGERS / name, tmp_path / folder / name)
+    for part in ("train", "validation"):
+        (tmp_path / "keras" / part).mkdir(parents=True)
+        shutil.copy(LOGGERS / "events.out.tfevents.0", tmp_path / "keras" / part)
+    snapshot = read(WatchReader([tmp_path]))
+    assert sorted(names(snapshot)) == ["keras", "tb/x", "wandb/offline-run-1-a"]
+    assert snapshot.sweep.runs["wandb/offline-run-1-a"].finished
+    assert "validation/val/acc" in snapshot.series["keras"].names()
+
+
+def test_settings_inside_files_are_read(tmp_path: Path) -> None:
+    events = EventFile(tmp_path / "none")
+    entry = b"\x0a\x02lr\x12\x09\x11" + struct.pack("<d", 0.01)
+    info = b"\x0a" + bytes([len(entry)]) + entry
+    content = b"\x1a" + bytes([len(info)]) + info
+    plugin = b"\x12" + bytes([len(content)]) + content
+    metadata = b"\x0a" + bytes([len(plugin)]) + plugin
+    tag = b"_hparams_/session_start_info"
+    value = b"\x0a" + bytes([len(tag)]) + tag + b"\x4a" + bytes([len(metadata)]) + metadata
+    summary = b"\x0a" + bytes([len(value)]) + value
+    assert events._measured(b"\x2a" + bytes([len(summary)]) + summary) is None
+    assert events.settings == {"lr": 0.01}
 
 
 def test_hostile_names_are_safe_to_show(tmp_path: Path) -> None:

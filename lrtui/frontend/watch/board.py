@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from lrtui.errors import NO_ANSWER
+from lrtui.frontend.state_style import style_of
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, count, lr_text, number
 
@@ -50,7 +51,7 @@ def _table(rows: Sequence[Standing], unit: str, metric: str) -> list[str]:
             "" if row.value_at is None else amount(row.value_at),
             number(row.latest),
             amount(row.level),
-            "live" if row.state == "running" else "quiet",
+            style_of(row.state).short,
         ]
         cells += [lr_text(row.lr) if row.lr else ""] * len(lr)
         table.append([*cells, *(clean(str(values.get(name, "")), 80) for name in names)])

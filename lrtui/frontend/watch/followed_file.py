@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lrtui.frontend.watch.rows import is_log_row
 from lrtui.metrics.sources import Row, Seen, Source, seen, source_of
+from lrtui.metrics.sources.framed import Framed
 
 _SLICE = 1 << 17
 """Bytes read before the next file's turn."""
-_NO_LOG = "holds no metrics that are known as such"
+NO_LOG = "holds no metrics that are known as such"
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +43,16 @@ class Followed:
         """Bytes as of the last look."""
         return self._seen.size if self._seen is not None else 0
 
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What the file says that the run was started with."""
+        return self._source.settings if isinstance(self._source, Framed) else {}
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the run ended; None if the file does not say it."""
+        return self._source.exit_code if isinstance(self._source, Framed) else None
+
     def changed(self) -> bool | None:
         """Return whether the file was written since the last call; None if it is gone."""
         now = seen(self.path)
@@ -58,13 +70,13 @@ class Followed:
         if self._source is None:
             self._source = source_of(self.path)
         source = self._source
-        if source is None or self.why == _NO_LOG:
+        if source is None or self.why == NO_LOG:
             return []
         rows = source.read(_SLICE)
         self.more, self.why = source.more, source.why
         self.read_bytes = min(self.size, self.read_bytes + _SLICE) if self.more else self.size
         if rows and not self.rows and not any(is_log_row(row.values) for row in rows[:10]):
-            self.more, self.why = False, _NO_LOG
+            self.more, self.why = False, NO_LOG
             return []
         self.anew = bool(self._first) and source.first not in {0, self._first}
         self._first = source.first or self._first

@@ -16,17 +16,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from lrtui.analysis.ranking import Standing
+from lrtui.analysis.ranking import Standing, shown_state
 from lrtui.frontend.snapshot import Snapshot, Watched
-from lrtui.frontend.watch.followed_file import Followed
+from lrtui.frontend.watch.followed_file import NO_LOG, Followed
 from lrtui.frontend.watch.grouping import place_of
 from lrtui.frontend.watch.rows import Placing
-from lrtui.frontend.watch.run_settings import above, learning_rate, settings_in, varying
+from lrtui.frontend.watch.run_settings import above, flatten, learning_rate, settings_in, varying
 from lrtui.frontend.watch.tree import Found, Tree
 from lrtui.metrics import RunSeries
 from lrtui.metrics.deciding import deciding, goal_of
-from lrtui.sweep.events import Plan, Scalar, Setting, Unit
-from lrtui.sweep.state import Run, State, Sweep
+from lrtui.sweep.events import EndingKind, Plan, Scalar, Setting, Unit
+from lrtui.sweep.state import Ending, Run, State, Sweep
 from lrtui.text.clean import clean
 from lrtui.text.format import count, lr_text, size
 
@@ -70,6 +70,11 @@ class _Watched:
     @property
     def grew_at(self) -> float:
         return max((file.grew_at for file in self.files), default=0.0)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None if no file says it."""
+        return next((f.exit_code for f in self.files if f.exit_code is not None), None)
 
 
 class WatchReader:
@@ -249,7 +254,10 @@ class WatchReader:
             run, file = self._reading.popleft()
             if file not in run.files:
                 continue
+            known = len(file.settings)
             rows = file.read()
+            if len(file.settings) != known:
+                self._stale.add(run)
             if file.anew:
                 self._begin_anew(run, file)
             placed = run.placing.place(rows, file.prefix, file.at)
@@ -291,6 +299,8 @@ class WatchReader:
             for folder in above(run.folder, run.root):
                 found |= self._settings_in(folder)
                 self._below.setdefault(folder, set()).add(run)
+            for file in run.files:
+                flatten("", file.settings, found)
             if found != run.settings:
                 run.settings, changed = found, True
             if time.monotonic() >= deadline:
@@ -359,12 +369,17 @@ class WatchReader:
         )
 
     def _run(self, run: _Watched, *, alive: bool) -> Run:
-        depends = (alive, id(run.settings), id(self._columns))
+        code = run.exit_code
+        depends = (alive, code, id(run.settings), id(self._columns))
         if run.shown is None or run.shown[0] != depends:
-            state = State.RUNNING if alive else State.ENDED
+            ending = None
+            if code is not None:
+                why = f"exit code {code}" if code else ""
+                kind: EndingKind = "failed" if code else "finished"
+                ending = Ending(kind, code, signal=None, at=run.grew_at, why=why)
+            state = State.RUNNING if alive and ending is None else State.ENDED
             setting = self._setting(run)
-            made = Run(run.id, setting, seed=0, origin="user", state=state, until=math.inf)
-            run.shown = (depends, made)
+            run.shown = (depends, Run(run.id, setting, 0, "user", state, math.inf, ending=ending))
         return run.shown[1]
 
     def _setting(self, run: _Watched) -> Setting:
@@ -398,12 +413,14 @@ class WatchReader:
         at, value = run.value or (None, None)
         unit = self._sweep.plan.unit if self._sweep.plan else "step"
         own = run.placing.unit
+        units = f"its length is in {own}s" if own not in {None, unit} else ""
+        ended = shown.ending.why if shown.ending is not None else ""
         return Standing(
             rank=rank,
             runs=(run.id,),
             setting=shown.setting,
             lr=shown.setting.lr,
-            state=shown.state.value,
+            state=shown_state(shown),
             level=run.series.level,
             horizon=0.0,
             value=value,
@@ -417,7 +434,7 @@ class WatchReader:
             val_loss=None,
             eta=None,
             rate=run.series.rate() if shown.alive else None,
-            why=f"its length is in {own}s" if own not in {None, unit} else "",
+            why="; ".join(part for part in (ended, units) if part),
         )
 
     def _problem(self, *, reading: bool) -> str:
@@ -450,6 +467,11 @@ class WatchReader:
             notes.append(f"{count(tree.links, 'linked folder')} not followed")
         if tree.left_out or self._beyond:
             notes.append(f"{tree.left_out + self._beyond} more files left out")
+        unread = [f for run in self._runs.values() for f in run.files if f.why not in {"", NO_LOG}]
+        if unread:
+            where = clean(os.path.relpath(unread[0].path, self.directory), 60)
+            many = count(len(unread), "file")
+            notes.append(f"{many} not read to the end ({where}: {clean(unread[0].why, 80)})")
         if self._gone:
             notes.append(f"{count(self._gone, 'file')} deleted")
         return notes

@@ -25,6 +25,10 @@ class Framed:
         self.at = 0
         self.first = 0
         self.bad = 0
+        self.settings: dict[str, object] = {}
+        """What the run was started with, as far as the file says it; nested, any text in it is untrusted."""
+        self.exit_code: int | None = None
+        """How the run ended; None if the file does not say it."""
         self._file = Growing(path, start.before)
         self._taken = start.at
         self._known = start.first

@@ -9,10 +9,20 @@ from __future__ import annotations
 import struct
 
 from lrtui.metrics.sources.framed import DamagedError, Framed, Step
-from lrtui.metrics.sources.protobuf import FIXED32, FIXED64, VARINT, double, fields, signed
+from lrtui.metrics.sources.protobuf import (
+    FIXED32,
+    FIXED64,
+    VARINT,
+    children,
+    double,
+    fields,
+    signed,
+)
 from lrtui.metrics.sources.source import LONGEST, Values
 
 _HEAD, _FOOT = 12, 4
+_HPARAMS = b"_hparams_/session_start_info"
+_MOST_SETTINGS = 1000
 _SCALARS = {1: ("<f", 4), 2: ("<d", 8), 3: ("<i", 4), 9: ("<q", 8)}
 """Of TensorProto's dtypes those that scalars have: float, double, int32, int64."""
 _NUMBERS = {5: "<f", 6: "<d", 7: "", 10: ""}
@@ -48,6 +58,8 @@ class EventFile(Framed):
                 for n, _, summary in fields(value):
                     if n == 1 and isinstance(summary, bytes):
                         _take(summary, values)
+                        if _HPARAMS in summary:
+                            self.settings.update(_hparams(summary))
         return (step, {"step": step, **values, "wall_time": wall}) if values else None
 
 
@@ -65,6 +77,32 @@ def _take(summary: bytes, values: Values) -> None:
             found = _scalar(value)
     if tag and found is not None:
         values[tag] = found
+
+
+def _hparams(summary: bytes) -> dict[str, object]:
+    """Return what a Summary.Value of the HParams plugin says that the run was started with."""
+    found: dict[str, object] = {}
+    for metadata in children(summary, 9):
+        for plugin in children(metadata, 1):
+            for content in children(plugin, 2):
+                for info in children(content, 3):
+                    for entry in children(info, 1)[:_MOST_SETTINGS]:
+                        for value in children(entry, 2):
+                            name = b"".join(children(entry, 1)[:1]).decode("utf-8", "replace")
+                            found[name] = _plain(value)
+    return found
+
+
+def _plain(value: bytes) -> object:
+    """Return a google.protobuf.Value that is a number, a text or a truth value; None for any other."""
+    for number, _, content in fields(value):
+        if number == 2 and isinstance(content, bytes):
+            return double(content)
+        if number == 3 and isinstance(content, bytes):
+            return content.decode("utf-8", "replace")
+        if number == 4:
+            return bool(content)
+    return None
 
 
 def _scalar(tensor: bytes) -> float | None:

@@ -18,6 +18,7 @@ _MAGIC = b":W&B\xe1\xbe"
 _BLOCK = 1 << 15
 _HEAD = 7
 _WHOLE, _FIRST, _LAST = 1, 2, 4
+_MOST_SETTINGS = 1000
 
 
 class WandbFile(Framed):
@@ -60,6 +61,7 @@ class WandbFile(Framed):
         for history in children(record, 2):
             for item in children(history, 1):
                 _take(item, values)
+        self._note(record)
         values.pop("_runtime", None)
         if "_timestamp" in values:
             values["wall_time"] = values.pop("_timestamp")
@@ -67,9 +69,37 @@ class WandbFile(Framed):
             return None
         return values.get("_step", -1.0), values
 
+    def _note(self, record: bytes) -> None:
+        """Note the run's configuration and its exit code."""
+        configs = children(record, 5) + [
+            c for run in children(record, 17) for c in children(run, 4)
+        ]
+        for config in configs:
+            for item in children(config, 1):
+                name, text = _named(item)
+                if name and len(self.settings) < _MOST_SETTINGS:
+                    self.settings[name] = msgspec.json.decode(text)
+        for ended in children(record, 18):
+            codes = [value for n, _, value in fields(ended) if n == 1 and isinstance(value, int)]
+            self.exit_code = codes[0] if codes else 0
+
 
 def _take(item: bytes, values: Values) -> None:
-    """Add the numbers of a HistoryItem: (nested_)key and value_json."""
+    """Add the numbers of a HistoryItem."""
+    name, text = _named(item)
+    if text[:1] == b"{":
+        from lrtui.metrics.capture.objects import flattened
+
+        content = msgspec.json.decode(text)
+        if "_type" not in content:  # a histogram, an image
+            inner = flattened(content, set())
+            values.update({f"{name}/{each}": number for each, number in inner.items()})
+    elif name and (found := number_of(text.decode("utf-8", "replace"))) is not None:
+        values[name] = found
+
+
+def _named(item: bytes) -> tuple[str, bytes]:
+    """Return the name and the JSON of an item: (nested_)key and value_json."""
     key, nested, text = "", [], b""
     for n, _, value in fields(item):
         if not isinstance(value, bytes):
@@ -80,13 +110,4 @@ def _take(item: bytes, values: Values) -> None:
             nested.append(value.decode("utf-8", "replace"))
         elif n == 16:
             text = value
-    name = key or "/".join(nested)
-    if text[:1] == b"{":
-        from lrtui.metrics.capture.objects import flattened
-
-        content = msgspec.json.decode(text)
-        if "_type" not in content:  # a histogram, an image
-            inner = flattened(content, set())
-            values.update({f"{name}/{each}": number for each, number in inner.items()})
-    elif name and (found := number_of(text.decode("utf-8", "replace"))) is not None:
-        values[name] = found
+    return key or "/".join(nested), text
