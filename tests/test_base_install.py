@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HIDE = """
 from importlib.machinery import PathFinder
 shown = PathFinder.find_spec
-hidden = {"torch", "torchvision", "sklearn", "PIL", "matplotlib", "textual_serve", "schedulefree", "tensorboard", "pyarrow", "mlflow"}
+hidden = {"torch", "torchvision", "sklearn", "PIL", "matplotlib", "textual_serve", "schedulefree", "tensorboard", "pyarrow", "mlflow", "wandb"}
 PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in hidden else shown(name, *rest)
 """
 IMPORTED_AS = {"nvidia-ml-py": "pynvml", "textual": "textual rich typing_extensions"}
@@ -34,6 +34,7 @@ OF_EXTRAS = {
     "tensorboard": {"export/to_tensorboard.py"},
     "pyarrow": {"export/to_parquet.py"},
     "mlflow": {"export/to_mlflow.py"},
+    "wandb": {"export/to_wandb.py"},
 }
 """The modules that extras bring, and the only places that may import them."""
 

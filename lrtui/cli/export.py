@@ -10,7 +10,7 @@ from pathlib import Path
 from lrtui.cli.arguments import add_directory
 from lrtui.text.format import count
 
-TOOLS = ("tensorboard", "mlflow", "csv", "parquet")
+TOOLS = ("tensorboard", "wandb", "mlflow", "csv", "parquet")
 """The keys of `lrtui.export.TARGETS`; no start of lrtui imports that."""
 
 

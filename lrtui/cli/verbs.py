@@ -65,7 +65,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "parallel": (parallel, "set how many runs train at once"),
     "explain": (explain, "say why a run waits, runs or ended"),
     "report": (report, "write the report: md, json, html, csv, and charts as svg and png"),
-    "export": (export, "write the experiment for TensorBoard or MLflow, or as CSV or Parquet"),
+    "export": (export, "write the experiment for TensorBoard, W&B or MLflow, or as CSV or Parquet"),
     "serve": (serve, "show the monitor in a browser; Ctrl-C ends it, the runs continue"),
     "replay": (replay, "play a recorded sweep again in the monitor; launches nothing"),
     "watch": (watch, "show the monitor on runs that lrtui did not start; read only"),

@@ -34,6 +34,7 @@ class Target:
 
 TARGETS = {
     "tensorboard": Target("tensorboard", "tensorboard --logdir FOLDER"),
+    "wandb": Target("wandb", "wandb sync FOLDER/wandb/offline-run-*"),
     "mlflow": Target("mlflow", "MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri FOLDER"),
     "csv": Target("", ""),
     "parquet": Target("pyarrow", ""),

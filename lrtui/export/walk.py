@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _WINDOW = 10_000
 """Lines that are held back so that a line that comes late takes its place; one that comes later still stays where it is."""
 _FINEST = 10**9
+_NEARLY = 1 - 1e-6
+"""The distance of two steps, less what is lost in a difference such as 0.3 - 0.2."""
 _LARGEST = 2**53
 
 
@@ -200,7 +202,7 @@ def _steps(scans: list[_Scan]) -> Steps:
         return Steps(own=False)
     closest = min(scan.closest for scan in found)
     fine = 1000
-    while fine * closest < 1 and fine < _FINEST:
+    while fine * closest < _NEARLY and fine < _FINEST:
         fine *= 10
     return Steps(own=False, per_unit=fine)
 

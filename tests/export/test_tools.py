@@ -1,8 +1,15 @@
 """Exports, opened again with each tool's own reader."""
 
+import gzip
 import json
 import math
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -180,3 +187,88 @@ def test_mlflow_takes_hostile_names_and_values(here):
     assert (
         "__/__/x" in next(run for run in runs.values() if "r01" in run.info.run_name).data.metrics
     )
+
+
+class Wandb(BaseHTTPRequestHandler):
+    """As much of a W&B server as `wandb sync` needs; it keeps what is uploaded."""
+
+    protocol_version = "HTTP/1.1"
+    uploads: list[tuple[str, dict]]
+
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Content-Encoding") == "gzip":
+            sent = gzip.decompress(sent)
+        answer: dict = {}
+        if self.path.endswith(("/graphql", "/file_stream")):
+            asked = json.loads(sent)
+            self.uploads.append((self.path, asked))
+            if "upsertBucket" in asked.get("query", ""):
+                project = {"id": "p", "name": "sweep", "entity": {"id": "e", "name": "me"}}
+                name = asked["variables"]["name"]
+                bucket = {"id": "b", "name": name, "historyLineCount": 0, "project": project}
+                answer = {"data": {"upsertBucket": {"bucket": bucket, "inserted": True}}}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def wandb_server():
+    """Serve on loopback; yield the address, and what is uploaded."""
+    uploads: list[tuple[str, dict]] = []
+    handler = type("Handler", (Wandb,), {"uploads": uploads})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", uploads
+        server.shutdown()
+        thread.join()
+
+
+def test_wandb(here, monkeypatch):
+    """As `wandb sync` uploads it."""
+    make(here / "sweep", ["finished"])
+    lines = [
+        {"epoch": n / 1000, "val_acc": 1 / n, "../../x": n, "_step": 1} for n in range(1, 2001)
+    ]
+    lines += [{"epoch": 3, "val_acc": math.nan, "a": math.inf}, {"epoch": 4, "val_acc": 0.5}]
+    write_lines(here / "sweep", "r01", lines)
+    report = content(DirectoryReader(here / "sweep").snapshot(60))
+    (here / "home").mkdir()
+    monkeypatch.setenv("HOME", str(here / "home"))
+    assert main(["export", "sweep", "--to", "wandb"]) == 0
+    assert sorted(each.name for each in here.iterdir()) == ["home", "sweep", "sweep-wandb"]
+    assert list((here / "home").iterdir()) == []
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    with wandb_server() as (address, uploads):
+        environment |= {"WANDB_BASE_URL": address, "WANDB_API_KEY": "a" * 40}
+        words = [sys.executable, "-m", "wandb", "sync", "--yes", "sweep-wandb/wandb"]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    about = [asked["variables"] for path, asked in uploads if path.endswith("/graphql")]
+    told = {key: value for each in about for key, value in each.items() if value}
+    assert told["project"] == told["groupName"] == "sweep"
+    assert told["displayName"] == "r01-lr1e-05"
+    assert set(told["tags"]) == {"finished", "recommended"}
+    assert report["verdict"]["reasons"][0] in told["notes"]
+    config = json.loads(told["config"])
+    assert config["lr"]["value"] == 1e-05
+    assert config["optimizer"]["value"] == "adam"
+    assert config["lrtui"]["value"]["verdict"]["headline"] == report["verdict"]["headline"]
+    streams = [asked for path, asked in uploads if path.endswith("/file_stream")]
+    files = [each["files"] for each in streams if "files" in each]
+    rows = [json.loads(line) for each in files for line in each.get("wandb-history.jsonl", {}).get("content", ())]  # fmt: skip
+    assert [row["_step"] for row in rows] == [*range(1, 2001), 3000, 4000]
+    assert [row["epoch"] for row in rows] == [line["epoch"] for line in lines]
+    assert [row["../../x"] for row in rows[:2000]] == list(range(1, 2001))
+    assert str(rows[2000]["val_acc"]) == "nan"
+    summary = json.loads(files[-1]["wandb-summary.json"]["content"][-1])
+    assert (summary["val_acc"], summary["lrtui/state"], summary["a"]) == (0.5, "finished", math.inf)
+    assert streams[-1]["exitcode"] == 0
