@@ -152,6 +152,17 @@ lr = float(os.environ.get("LR", "0.02"))
 EPOCHS = 4
 print("epoch", epoch, "val_loss", loss)
 """
+STEPS = """
+import fire
+def train(lr=0.3, epochs=2):
+    for epoch in range(epochs):
+        for i, batch in enumerate(loader):
+            if i % 10 == 0:
+                text = f"Epoch [{epoch + 1}/{epochs}], Step [{i}/{len(loader)}], Loss: {loss.item():.4f}"
+                logger.info(text)
+        logger.info(f"Val acc: {acc:.2%}")
+fire.Fire(train)
+"""
 MNIST = r"""
 import argparse
 parser = argparse.ArgumentParser()
@@ -202,6 +213,16 @@ CASES = {
         {"steps": 500, "metric": "min val_loss"},
     ),
     "fire": (FIRE, ["--lr={lr}", "--epochs={epochs}"], {"metric": "max acc", "epochs": 2}),
+    "steps of an epoch": (
+        STEPS,
+        ["--lr={lr}", "--epochs={epochs}"],
+        {
+            "parse": [
+                r"Epoch \[(?P<epoch>\d+).*?Step \[(?P<batch>\d+)/(?P<batches>\d+)\], Loss: (?P<train_loss>\S+)",
+                r"Val acc: (?P<val_acc>\S+)",
+            ]
+        },
+    ),
     "hugging face": (
         HUGGING_FACE,
         [

@@ -56,17 +56,15 @@ def _keras(modules: Sequence[Module]) -> Report | None:
 
 
 def _lightning(modules: Sequence[Module]) -> Report | None:
-    names: dict[str, bool] = {}
-    for module in modules:
-        for function in functions(module.tree):
-            for name, call in calls(function):
-                key = value_of(call.args[0], {}) if call.args else None
-                if (
-                    name == "self.log"
-                    and isinstance(key, str)
-                    and not function.name.startswith(("test", "predict"))
-                ):
-                    names[key] = value_of(keyword(call, "prog_bar"), {}) is True
+    names = {
+        name: value_of(keyword(call, "prog_bar"), {}) is True
+        for module in modules
+        for function in functions(module.tree)
+        if not function.name.startswith(("test", "predict"))
+        for called, call in calls(function)
+        if called in {"self.log", "self.log_dict"} and call.args
+        for name in _texts(call.args[0])
+    }
     metric = decider(names)
     if not metric:
         return None
@@ -78,6 +76,14 @@ def _lightning(modules: Sequence[Module]) -> Report | None:
         else f"the bar shows {metric.partition(' ')[2]} only if it is logged with prog_bar=True"
     )
     return Report(metric, losses[0] if losses else "", ("lightning",), "epoch", doubt=doubt)
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """Return a text, or those that are the keys of a dict."""
+    keys = node.keys if isinstance(node, ast.Dict) else [node]
+    return [
+        key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    ]
 
 
 def _xgboost(modules: Sequence[Module]) -> Report | None:
@@ -183,11 +189,7 @@ def _printed(module: Module) -> Iterator[list[str]]:
             ):
                 inner = inner.args[0]
             if isinstance(inner, ast.Dict):
-                yield [
-                    key.value
-                    for key in inner.keys
-                    if isinstance(key, ast.Constant) and isinstance(key.value, str)
-                ]
+                yield _texts(inner)
 
 
 FRAMEWORKS: tuple[tuple[frozenset[str], Callable[[Sequence[Module]], Report | None]], ...] = (

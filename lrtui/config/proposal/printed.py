@@ -180,8 +180,10 @@ def _is_whole(shown: Shown) -> bool:
 def _lines(module: Module) -> Iterator[Line]:
     """Yield the lines that a module prints and that have a number with a name."""
     for body, context in _scopes(module.tree):
-        texts = {name: value for name, value in assigned(body) if _is_text(value)}
-        for node in _within(body):
+        nodes = list(_within(body))
+        statements = [node for node in nodes if isinstance(node, ast.Assign)]
+        texts = {name: value for name, value in assigned(statements) if _is_text(value)}
+        for node in nodes:
             if not isinstance(node, ast.Call) or not _REPORTS.fullmatch(
                 last(dotted(node.func) or _attribute(node))
             ):
@@ -360,7 +362,10 @@ def _values(pieces: Sequence[Piece], context: str) -> list[Value]:
     for at, piece in shown.items():
         before = next((each for each in found if each.at == at - 2), None)
         if str(labels[at]).strip() == "/" and at - 2 in shown:
-            if before is None and any(each.name == "epoch" for each in found):
+            if (before is None or before.name == "step") and any(
+                each.name == "epoch" for each in found
+            ):
+                found = [each for each in found if each is not before]
                 found.append(Value("batch", at - 2, shown[at - 2]))
                 found.append(Value("batches", at, piece))
             continue
