@@ -131,9 +131,8 @@ class Progress:
     def misread(self) -> str | None:
         """Return in words that the output holds something like a measurement that was not read; None while all seems well."""
         capture = self._log.capture
-        late = self.complete >= max(
-            _EPOCHS, _EARLY * self.horizon
-        )  # the first evaluation may be yet to come
+        patience = max(_EPOCHS, _EARLY * self.horizon)  # the first evaluation may be yet to come
+        late = self.complete - self.begun_at >= patience
         if late and self.lacks_metric and likely(self._plan.metric, capture.names):
             return self.unread()
         if not self.lines:  # a script may print settings before its first measurement

@@ -118,6 +118,23 @@ def test_a_run_paused_before_its_first_evaluation_is_paused(tmp_path):
     assert sweep.sweep.runs["r01"].state is State.PAUSED
 
 
+def test_a_resumed_attempt_has_time_for_its_evaluation(tmp_path):
+    """What it prints before that is no sign of a metric that is missing, however far the run has come."""
+    sweep = PrintedSweep(tmp_path, PLAN)
+    sweep.run(1e-3, '{"step": 50, "val_loss": 2.0}\n', until=50)
+    sweep.run(1e-3, '{"step": 51, "train_loss": 2.0}\n', until=100, again=True)
+    run = sweep.sweep.runs["r01"]
+    told = []
+    for step in (55, 65):
+        AttemptLayout(tmp_path / "r01" / "2").output.write_text(
+            f'{{"step": 51, "train_loss": 2.0, "other_loss": 2.0}}\n{{"step": {step}, "train_loss": 2.0}}\n'
+        )
+        progress = Progress(tmp_path / "r01" / "2", PLAN, run, run.attempts[-1], None)
+        progress.read_all()
+        told.append(progress.misread is not None)
+    assert told == [False, True]
+
+
 # ---------------------------------------------------------------- ties and noise
 
 
