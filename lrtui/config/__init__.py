@@ -11,7 +11,7 @@ from lrtui.config.experiment import Experiment, Objective
 from lrtui.config.file import load
 from lrtui.config.override import override
 from lrtui.config.validation import parse
-from lrtui.config.worker_command import argv, environment, own_environment, own_files
+from lrtui.config.worker_command import argv, environment, own_environment, own_files, own_patterns
 
 __all__ = [
     "Experiment",
@@ -23,6 +23,7 @@ __all__ = [
     "override",
     "own_environment",
     "own_files",
+    "own_patterns",
     "parse",
     "planned",
     "same_experiment",

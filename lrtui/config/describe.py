@@ -125,6 +125,7 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
         *(
             "loss",
             "parse",
+            "read",
             "seeds",
             "seed",
             "keep",

@@ -85,6 +85,8 @@ class Experiment:
     """The metric that the health rules read."""
     parse: str | tuple[str, ...] | None
     """Regular expressions or presets for scripts that print text."""
+    read: tuple[str, ...]
+    """Patterns of the files that the script's loggers write, with placeholders."""
     position: str
     """What the script calls the unit; "" for the usual names."""
     first: int | None

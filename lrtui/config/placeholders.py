@@ -207,6 +207,19 @@ def check_command(
             reader.fault(path, "{? is not closed in this word", hint, part="{?")
 
 
+def check_read(
+    reader: Reader, patterns: tuple[str, ...], known: Mapping[str, str], scalable: AbstractSet[str]
+) -> None:
+    """Record a fault for every placeholder of `read` that does not exist or has no value, and note files that runs share."""
+    as_list = isinstance(reader.data.get("read"), list)
+    for i, pattern in enumerate(patterns):
+        check_text(reader, ("read", i) if as_list else ("read",), pattern, known, scalable)
+        if not used([pattern]):
+            reader.notes.append(
+                f"read = {show(pattern)} names the same files for every run: runs that train at the same time read each other's. {{run_dir}} is a folder of the run"
+            )
+
+
 def check_text(
     reader: Reader,
     path: Path,

@@ -112,6 +112,19 @@ def read_env(reader: Reader) -> dict[str, str]:
     return env
 
 
+def read_read(reader: Reader) -> tuple[str, ...]:
+    """Return `read`: patterns of files."""
+    value = reader.data.get("read")
+    if value is None:
+        return ()
+    each = value if isinstance(value, list) else [value]
+    if each and all(isinstance(one, str) and one.strip("/") and "\0" not in one for one in each):
+        return tuple(each)
+    what = f"read must be a pattern of files or a list of them {found(value)}"
+    reader.fault(("read",), what, 'Try: read = "{run_dir}/**/metrics.csv"')
+    return ()
+
+
 def read_gpus(reader: Reader) -> tuple[int, tuple[int, ...] | None]:
     """Return GPUs per run, and the devices that may be used."""
     gpus = reader.whole("gpus", 1, 1, 1024, "1")

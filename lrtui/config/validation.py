@@ -20,6 +20,7 @@ from lrtui.config.placeholders import (
     FIXED,
     NUMBERS,
     check_command,
+    check_read,
     check_text,
     read_command,
     used,
@@ -88,6 +89,7 @@ def parse(
     placeholders = used((*(command or ()), *env.values(), *texts))
     if callback := reader.flag("callback", default=False):
         placeholders |= {"checkpoint", "until", "lr_to", "lr_steps"}
+    read_patterns = small_keys.read_read(reader)
     keep = small_keys.read_keep(reader, searches=searches(strategy))
     budget = small_keys.read_budget(reader, unit)
     experiment = Experiment(
@@ -115,6 +117,7 @@ def parse(
         objective=objective,
         loss=read_loss(reader, parse_rules, builtin=builtin),
         parse=parse_rules.parse if parse_rules else None,
+        read=read_patterns,
         position=reader.string("position", "", example='"global_step"'),
         first=read_first(reader),
         unit=unit,
@@ -149,6 +152,7 @@ def parse(
         for name, value in env.items():
             check_text(reader, ("env", name), value, known, scalable)
         check_files(reader, files, known, scalable)
+        check_read(reader, read_patterns, known, scalable)
         reader.notes.extend(_unused(experiment, placeholders))
     reader.raise_faults()
     return replace(experiment, notes=tuple(dict.fromkeys(map(clean, reader.notes))))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from lrtui.config.experiment import Experiment
 from lrtui.config.files_section import rendered
@@ -60,6 +63,16 @@ def own_environment(experiment: Experiment, context: Mapping[str, Scalar]) -> di
     """Return the variables that the experiment itself gives its script."""
     values = complete(experiment, context)
     return {name: render(text, values) for name, text in experiment.env.items()}
+
+
+def own_patterns(experiment: Experiment, context: Mapping[str, Scalar], cwd: Path) -> list[str]:
+    """Return the absolute patterns of the files that the script's loggers write; relative ones begin in `cwd`."""
+    values = {
+        name: glob.escape(value) if isinstance(value, str) else value
+        for name, value in complete(experiment, context).items()
+    }
+    beside = Path(glob.escape(str(cwd)))
+    return [os.path.normpath(beside / render(pattern, values)) for pattern in experiment.read]
 
 
 def own_files(experiment: Experiment, context: Mapping[str, Scalar]) -> list[tuple[str, str]]:

@@ -11,6 +11,8 @@ import msgspec
 
 from lrtui.metrics.capture import Capture, CaptureState, Reading
 from lrtui.metrics.line import Found, Measurement, one_by_one
+from lrtui.metrics.read_lines import taken
+from lrtui.metrics.sources.matching import MOST_FILES
 from lrtui.metrics.tail import Hole, Mark, Tail
 from lrtui.sweep.files import read_end
 from lrtui.sweep.layout import AttemptLayout
@@ -29,6 +31,7 @@ class LogState(msgspec.Struct, array_like=True):
     metrics: Mark
     output: Mark
     printed: Mark
+    read: Mark
     capture: CaptureState
     last_saved: tuple[int, int]
     bad: int
@@ -65,6 +68,7 @@ class MetricLog:
         self._metrics = Tail(files.metrics)
         self._output = Tail(files.output)
         self._printed = Tail(files.printed)
+        self._read = Tail(files.read)
         self.capture = Capture(reading, by_column=by_column)
         self._last_saved = (0, 0)
         """(offset, bytes) of the last line taken from printed.jsonl."""
@@ -79,18 +83,18 @@ class MetricLog:
     @property
     def more(self) -> bool:
         """Whether the last poll left something unread."""
-        tails = (self._metrics, self._output, self._printed)
+        tails = (self._metrics, self._output, self._printed, self._read)
         return self._passed_hole or any(tail.more for tail in tails)
 
     @property
     def offset(self) -> int:
         """Bytes that were read, or passed over."""
-        return self._metrics.offset + self._output.offset
+        return self._metrics.offset + self._output.offset + self._read.offset
 
     def left(self) -> int:
         """Return how many bytes are still to be read or passed over."""
         left = 0
-        for tail in (self._metrics, self._output):
+        for tail in (self._metrics, self._output, self._read):
             with contextlib.suppress(OSError):
                 left += max(0, os.stat(tail.path).st_size - tail.offset)
         return left
@@ -98,10 +102,13 @@ class MetricLog:
     def state(self) -> LogState | None:
         """Return how far this was read, to `resume` another time; None where the files are not what was read."""
         metrics, output, printed = self._metrics.mark(), self._output.mark(), self._printed.mark()
-        if metrics is None or output is None or printed is None:
+        read = self._read.mark()
+        if metrics is None or output is None or printed is None or read is None:
             return None
         capture = self.capture.state()
-        return LogState(metrics, output, printed, capture, self._last_saved, self._bad, self._ended)
+        return LogState(
+            metrics, output, printed, read, capture, self._last_saved, self._bad, self._ended
+        )
 
     def resume(self, state: LogState, *, whole: bool) -> bool:
         """Go on where another log was, if the files are the same; where not (False), this log is of no use any more.
@@ -110,8 +117,8 @@ class MetricLog:
         """
         self.capture.resume(state.capture)
         self._last_saved, self._bad, self._ended = state.last_saved, state.bad, state.ended
-        tails = (self._metrics, self._output, self._printed)
-        marks = (state.metrics, state.output, state.printed)
+        tails = (self._metrics, self._output, self._printed, self._read)
+        marks = (state.metrics, state.output, state.printed, state.read)
         return all(t.resume(m, whole=whole) for t, m in zip(tails, marks, strict=True))
 
     def poll(self, max_bytes: int = 1 << 22) -> list[Measurement]:
@@ -134,9 +141,22 @@ class MetricLog:
             self.capture.text(block, found)
         if self._output.hole is not None:
             self._cross(self._output.hole, max_bytes, found)
+        for block in self._read.blocks(max_bytes):
+            for line in block.split(b"\n"):
+                self._take_read(line, found)
         if ended and not self.more:
             self._end(found)
         return found
+
+    def _take_read(self, line: bytes, found: list[Found]) -> None:
+        """Take a line of read.jsonl."""
+        said = taken(line) if line else None
+        if said is None:
+            self._bad += bool(line)
+        elif said.note:
+            self.capture.misses.say(said.note)
+        elif said.values is not None and 0 <= said.file < MOST_FILES:
+            self.capture.row(said.file, said.values, found, line[line.find(b'"row":') + 6 : -1])
 
     def _end(self, found: list[Found]) -> None:
         """Take what waited for more; a last line without its end counts where the worker was not cut off in it."""

@@ -30,7 +30,7 @@ MOST_BYTES = 200_000_000
 """All entries together; beyond them those written longest ago are removed."""
 MOST_OF_ENTRY = 1 << 24
 """A larger entry (a run of hundreds of metrics) is neither written nor read; a usual one is below 1 MB."""
-_VERSION = 2
+_VERSION = 3
 """To be raised when what is read of the same lines, or how it is written here, changes."""
 _HEAD = f"lrtui series {_VERSION} {__version__} {sys.byteorder} {MOST_ROWS} {MOST_NAMES}\n".encode()
 _DIGEST = 16

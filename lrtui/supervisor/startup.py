@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lrtui.config import Experiment, argv, environment, own_environment, own_files
+import msgspec
+
+from lrtui.config import Experiment, argv, environment, own_environment, own_files, own_patterns
 from lrtui.config.directory import Origin, beside
 from lrtui.integrations import PYTHONPATH
 from lrtui.metrics.capture.patterns import sources
+from lrtui.metrics.read_lines import ReadSpec
+from lrtui.metrics.sources.older import older_files
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Plan
@@ -24,6 +30,7 @@ from lrtui.train.options import AUTO, PRECISIONS
 from lrtui.workers.launcher import Job
 
 _ARGV_BYTES = 1 << 20
+_CONVERTER = "import sys; sys.path[:] = sys.argv[2:]; from lrtui.metrics.converter import main; main(sys.argv[1])"
 
 
 def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
@@ -81,6 +88,7 @@ def job(
         "from": attempt.resumed_from,
         "checkpoint_from": str(handed_on) if handed_on else None,
         "parse": sources(plan.parse),
+        **_converted(files, own_patterns(experiment, context, cwd), handed_on, plan),
         **made_by,
     }
     write_atomic(files.argv, json.dumps(content, indent=1).encode())
@@ -99,6 +107,24 @@ def job(
     ]
     host = _host(attempt.devices) if attempt.shared else ""
     return Job(files.root, attempt.token, values, preloaded=experiment.builtin, host=host), changed
+
+
+def _converted(
+    files: AttemptLayout, patterns: list[str], handed_on: Path | None, plan: Plan
+) -> dict[str, object]:
+    """Return what the keeper needs to run a converter of the files that the worker's loggers write; {} without `read`.
+
+    The converter gets this process's own way to its modules: the worker's PYTHONPATH is for the worker.
+    """
+    if not patterns:
+        return {}
+    older = older_files(patterns, (handed_on, files.checkpoint) if handed_on else None)
+    spec = ReadSpec(patterns, older, time.time(), plan.position)
+    ways = [os.path.abspath(way) for way in sys.path]
+    return {
+        "read": msgspec.to_builtins(spec),
+        "converter": [sys.executable, "-I", "-c", _CONVERTER, str(files.root), *ways],
+    }
 
 
 def _python_path(experiment: Experiment, own: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,10 @@ TAIL = 8 << 20
 """Bytes kept at its end."""
 CAP = 64 << 20
 """Bytes that output.log may hold on disk before its middle is given back."""
+CONVERTER_STARTS = 10
+"""A converter that died so often is not started again."""
+CONVERTER_SECONDS = 60.0
+"""So long it may read what a worker left that has ended."""
 _LONGEST = 1 << 20
 _BLOCK = 4096
 
@@ -44,7 +48,7 @@ def main(lock_fd: int, attempt: str) -> int:
             os.execvp(argv[0], argv)  # noqa: S606  # never a shell
         except (OSError, ValueError) as error:
             refuse(argv[0], error)
-    keep(worker, spec, attempt)
+    keep(worker, spec, attempt, lock_fd)
     return 0
 
 
@@ -72,8 +76,11 @@ def claim(attempt: str) -> dict[str, object] | None:
     return spec
 
 
-def keep(worker: int, spec: dict[str, object], attempt: str) -> None:
-    """Say who runs the attempt, wait for the worker, sweep what it leaves, and say how it ended."""
+def keep(worker: int, spec: dict[str, object], attempt: str, lock_fd: int = -1) -> None:
+    """Say who runs the attempt, wait for the worker, sweep what it leaves, and say how it ended.
+
+    A converter of what the worker's loggers write runs beside it, where the attempt has one, and holds the lock too.
+    """
     token = os.environ["LRTUI_TOKEN"]
     identity: dict[str, object] = {
         "worker": worker,
@@ -84,9 +91,11 @@ def keep(worker: int, spec: dict[str, object], attempt: str) -> None:
         "token": token,
     }
     _write_patiently(f"{attempt}/pid.json", identity)
-    status = _wait(worker, _Output(attempt, spec))
-    left = _sweep(token)
+    converter = _Converter(spec, attempt, lock_fd)
+    status = _wait(worker, _Output(attempt, spec), converter)
+    left = _sweep(token, converter)
     code = os.waitstatus_to_exitcode(status)
+    converter.finish(code)
     ending: dict[str, object] = {
         "code": code if code >= 0 else None,
         "signal": -code if code < 0 else None,
@@ -173,8 +182,8 @@ def _hand_on_checkpoint(source: object, target: str) -> None:
         os.rename(made + ".tmp", made)
 
 
-def _wait(worker: int, output: _Output) -> int:
-    """Return the worker's wait status; meanwhile reap orphans and keep the output within its cap."""
+def _wait(worker: int, output: _Output, converter: _Converter) -> int:
+    """Return the worker's wait status; meanwhile reap orphans, start a converter again that died, and keep the output within its cap."""
     while True:
         signal.sigtimedwait({signal.SIGCHLD}, 1.0)
         while True:
@@ -186,10 +195,88 @@ def _wait(worker: int, output: _Output) -> int:
                 return status
             if pid == 0:
                 break
+            converter.reaped(pid)
         try:
             output.cap()
         except OSError as error:
             _log(f"cannot cap {output.path}: {error}")
+
+
+class _Converter:
+    """The process that reads what the worker's loggers write; none for an attempt without `read`."""
+
+    def __init__(self, spec: dict[str, object], attempt: str, lock_fd: int) -> None:
+        words = spec.get("converter")
+        self.pid = 0
+        self._argv = [str(word) for word in words] if isinstance(words, list) else []
+        self._lock_fd = lock_fd
+        self._pipe = -1
+        self._starts = CONVERTER_STARTS
+        self._ending = b""
+        if self._argv:
+            _write_patiently(f"{attempt}/read.json", spec["read"])  # type: ignore[arg-type]
+            self._start()
+
+    def reaped(self, pid: int) -> None:
+        """Start another one where this child that has ended was the converter."""
+        if pid and pid == self.pid:
+            os.close(self._pipe)
+            self.pid, self._pipe = 0, -1
+            self._start()
+
+    def finish(self, code: int) -> None:
+        """Wait until all is read that the worker, which has ended with `code`, left; not without end."""
+        self._ending = b"%d\n" % code
+        self._tell()
+        deadline = time.monotonic() + CONVERTER_SECONDS
+        while self.pid:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                pid, status = self.pid, -1
+            if pid and status == 0:
+                return
+            self.reaped(pid)
+            if self.pid and time.monotonic() > deadline:
+                _log(f"converter {self.pid} is not through after {CONVERTER_SECONDS} s")
+                os.kill(self.pid, signal.SIGKILL)
+                return
+            time.sleep(0.01)
+
+    def _start(self) -> None:
+        if not self._starts:
+            _log("the converter died too often; what loggers write is not read any more")
+            return
+        self._starts -= 1
+        reader, self._pipe = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._become(reader)
+        os.close(reader)
+        if self._ending:
+            self._tell()
+
+    def _become(self, reader: int) -> NoReturn:
+        """Be the converter: without the token, so that no signal to the worker reaches it, and with the lock."""
+        try:
+            os.dup2(reader, 0)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            if self._lock_fd >= 0:
+                os.set_inheritable(self._lock_fd, True)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            kept = {k: v for k, v in os.environ.items() if not k.startswith("LRTUI_")}
+            os.execve(self._argv[0], self._argv, kept)  # noqa: S606  # never a shell
+        except (OSError, ValueError) as error:
+            _log(f"cannot start {self._argv[0]}: {error}")
+        os._exit(127)
+
+    def _tell(self) -> None:
+        """Say how the worker ended."""
+        try:  # noqa: SIM105  # see _log
+            os.write(self._pipe, self._ending)
+        except OSError:
+            pass  # it has died, and is started again
 
 
 class _Output:
@@ -299,12 +386,12 @@ def _adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
-def _sweep(token: str) -> int:
+def _sweep(token: str, converter: _Converter) -> int:
     """End every process the worker left; return how many could not be ended."""
     began = time.monotonic()
     while True:
         left = set(bearers(token)) | set(children(os.getpid()))
-        left.discard(os.getpid())
+        left -= {os.getpid(), converter.pid}
         waited = time.monotonic() - began
         if not left or waited > 10:
             return len(left)
@@ -314,7 +401,9 @@ def _sweep(token: str) -> int:
         deadline = time.monotonic() + 0.05
         while time.monotonic() < deadline:
             try:
-                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                pid = os.waitpid(-1, os.WNOHANG)[0]
+                converter.reaped(pid)
+                if pid == 0:
                     time.sleep(0.01)
             except ChildProcessError:
                 time.sleep(0.01)

@@ -372,3 +372,22 @@ def test_any_toml_is_an_experiment_or_has_faults_with_three_parts(values):
 def test_an_own_scripts_schedule_may_be_any_word(name):
     text = f'command = ["t", "{{lr}}", "{{schedule}}"]\nepochs = 1\nmetric = "max a"\nlr = 1e-3\nschedule = "{name}"\n'
     assert parse(text, "x.toml").space().cells()
+
+
+@pytest.mark.parametrize("value", ["''", "1", "[]", "['a', 2]", "'/'"])
+def test_read_is_a_pattern_or_a_list(value):
+    text = f'command = ["t", "{{lr}}"]\nsteps = 5\nmetric = "min loss"\nlr = [1]\nread = {value}\n'
+    with pytest.raises(ExperimentError, match="read must be a pattern"):
+        parse(text, "x.toml")
+
+
+def test_read_names_files_of_a_run():
+    """Its placeholders are checked; a pattern without one is noted."""
+    text = 'command = ["t", "{lr}"]\nsteps = 5\nmetric = "min loss"\nlr = [1]\n'
+    with pytest.raises(ExperimentError, match=r"unknown placeholder \{run_dri\}"):
+        parse(text + 'read = "{run_dri}/*.csv"', "x.toml")
+    found = parse(text + 'read = ["{run_dir}/*.csv", "logs/*.csv"]', "x.toml")
+    assert found.read == ("{run_dir}/*.csv", "logs/*.csv")
+    assert [note for note in found.notes if note.startswith("read =")] == [
+        'read = "logs/*.csv" names the same files for every run: runs that train at the same time read each other\'s. {run_dir} is a folder of the run'
+    ]

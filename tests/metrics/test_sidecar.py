@@ -282,7 +282,7 @@ def _spoil_huge(entry: Path) -> None:
 
 
 def _spoil_version(entry: Path) -> None:
-    entry.write_bytes(entry.read_bytes().replace(b"lrtui series 2", b"lrtui series 1"))
+    entry.write_bytes(entry.read_bytes().replace(b"lrtui series 3", b"lrtui series 2"))
 
 
 def _spoil_fifo(entry: Path) -> None:

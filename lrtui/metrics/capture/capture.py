@@ -41,7 +41,10 @@ class CaptureState(msgspec.Struct, array_like=True):
     """A `Capture` to be kept."""
 
     memories: list[Memory]
+    """Of metrics.jsonl, the output, and the files that were read, in their order."""
     latest: list[list[Measurement]]
+    files: list[int]
+    """The numbers of those files."""
     names: list[str]
     aliases: list[str]
     misses: list[Miss]
@@ -76,6 +79,10 @@ class Capture:
         self._patterns = Patterns(reading.parse)
         self._metrics = _Stream(reading)
         self._output = _Stream(reading)
+        self._files: dict[int, _Stream] = {}
+        """Files that loggers wrote, by number: each has positions of its own."""
+        self._earlier: Positions | None = None
+        """Of an attempt before, whose files counted in the same way."""
         self._known: set[str] = set()
         """Names that were seen before and may pass: checking a record against them costs 0.1 us."""
         self._aliases: dict[str, tuple[str, int]] = {}
@@ -96,8 +103,11 @@ class Capture:
     @property
     def complete(self) -> float:
         """How far training is known to have come, in the horizon's unit."""
-        streams = (self._metrics, self._output)
-        return max(each.positions.memory.complete for each in streams)
+        return max(each.positions.memory.complete for each in self._streams)
+
+    @property
+    def _streams(self) -> list[_Stream]:
+        return [self._metrics, self._output, *self._files.values()]
 
     @property
     def plain(self) -> bool:
@@ -108,13 +118,15 @@ class Capture:
         """Count as the attempt before did, from whose checkpoint this one may go on."""
         self._metrics.positions.go_on_from(earlier._metrics.positions)
         self._output.positions.go_on_from(earlier._output.positions)
+        self._earlier = next((each.positions for each in earlier._files.values()), None)
 
     def state(self) -> CaptureState:
         """Return all of this, to `resume` another time."""
-        streams = (self._metrics, self._output)
+        streams = self._streams
         return CaptureState(
             memories=[each.positions.memory for each in streams],
             latest=[list(each.latest) for each in streams],
+            files=list(self._files),
             names=list(self._names),
             aliases=list(self._aliases),
             misses=self.misses.state(),
@@ -125,9 +137,8 @@ class Capture:
 
     def resume(self, state: CaptureState) -> None:
         """Become what another capture was."""
-        for stream, memory, latest in zip(
-            (self._metrics, self._output), state.memories, state.latest, strict=True
-        ):
+        self._files = {number: _Stream(self._reading) for number in state.files}
+        for stream, memory, latest in zip(self._streams, state.memories, state.latest, strict=True):
             stream.positions.memory = memory
             stream.latest.extend(latest)
         self._names = dict.fromkeys(state.names)
@@ -274,9 +285,21 @@ class Capture:
             self._look(record)
         return not taken
 
+    def row(self, file: int, fields: Fields, found: list[Found], record: bytes) -> None:
+        """Append what a row of a file measured that a logger wrote; `record` is quoted where it is not taken."""
+        stream = self._files.get(file)
+        if stream is None:
+            stream = self._files[file] = _Stream(self._reading)
+            if self._earlier is not None:
+                stream.positions.go_on_from(self._earlier)
+        measured: list[Measurement] = []
+        self._take(stream, fields, measured, record)
+        stream.latest.extend(measured)
+        found += measured
+
     def end(self, found: list[Found], until: float, *, ok: bool) -> None:
         """Append what waited for more records: the process has ended, `ok` with exit code 0 after a length of `until`."""
-        for stream in (self._metrics, self._output):
+        for stream in self._streams:
             positions = stream.positions
             last = positions.memory.last
             latest: dict[str, float] = {}

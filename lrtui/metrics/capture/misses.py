@@ -21,6 +21,7 @@ class Miss(msgspec.Struct, array_like=True):
 
     why: str
     times: int
+    """0 for what is said as it is, of no record."""
     quote: str
     """The first of them, safe to show."""
     said: bool = False
@@ -41,6 +42,11 @@ class Misses:
         elif len(self._by_why) < _KINDS:
             self._by_why[why] = Miss(why, times, clean(record.strip(), _QUOTED), said)
 
+    def say(self, text: str) -> None:
+        """Remember a sentence about files that were passed over."""
+        if len(self._by_why) < _KINDS:
+            self._by_why.setdefault(text, Miss(clean(text, 2 * _QUOTED), 0, ""))
+
     def state(self) -> list[Miss]:
         """Return all, to `resume` another time."""
         return list(self._by_why.values())
@@ -50,11 +56,13 @@ class Misses:
         self._by_why = {miss.why: miss for miss in misses}
 
     def told(self, *, said: bool = False) -> list[str]:
-        """Return a sentence for each reason, the most frequent first; with `said` only for what is said in any case."""
-        every = sorted(self._by_why.values(), key=lambda miss: -miss.times)
+        """Return a sentence for each reason, files first, then the most frequent; with `said` only for what is said in any case."""
+        every = sorted(self._by_why.values(), key=lambda miss: (miss.times > 0, -miss.times))
         every = [miss for miss in every if miss.said or not said]
         return [
             f"{count(miss.times, 'record')} {_agreeing(miss.why, miss.times)}: {miss.quote}"
+            if miss.times
+            else miss.why
             for miss in every
         ]
 

@@ -17,6 +17,7 @@ class Seen(NamedTuple):
     """A file as it was at a moment."""
 
     inode: int
+    """0 for a copy that is yet to be made."""
     size: int
     changed: int
     """Its mtime in nanoseconds."""
@@ -110,6 +111,8 @@ def _of(status: os.stat_result) -> Seen:
 
 def _older(before: Seen, now: Seen) -> int:
     """Return the bytes that are still those of before: none of a file that was replaced, cut or written anew."""
+    if before.inode == 0:  # a copy of that file
+        return before.size if now.size >= before.size else 0
     touched = now.changed != before.changed
     rewritten = now.size < before.size or (now.size == before.size and touched)
     return 0 if now.inode != before.inode or rewritten else before.size
