@@ -40,6 +40,8 @@ _WARM_SECONDS = 600.0
 """Files written within this time are looked at first."""
 _CHECK_SECONDS = 0.03
 """For looking at files, each time."""
+_FIRST_LOOKS, _LONG_LOOK_SECONDS = 4, 0.4
+"""So many looks are short, for a first chart soon."""
 _PATIENCE = 4
 """While files are being read, ranking takes at most a fifth of the time."""
 _LONGEST_NAME = 200
@@ -106,8 +108,9 @@ class WatchReader:
         """By folder."""
         self._below: dict[Path, set[_Watched]] = {}
         """The runs for which the settings of a folder hold."""
-        self._stale: set[_Watched] = set()
-        """Runs whose settings are to be read."""
+        self._stale: dict[_Watched, None] = {}
+        """Runs whose settings are to be read, in this order."""
+        self._looks = 0
         self._columns: list[str] = []
         """The settings that vary."""
         self._varied = False
@@ -129,6 +132,11 @@ class WatchReader:
     def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
         """Return the present, looking for files and reading them for about `budget_seconds`; never raises."""
         began = time.monotonic()
+        self._looks += 1
+        if (
+            self._reading and self._looks > _FIRST_LOOKS
+        ):  # fewer pictures, since each takes time from reading
+            budget_seconds = max(budget_seconds, _LONG_LOOK_SECONDS)
         deadline = began + budget_seconds
         files = self._tree.look(began + budget_seconds / 2)
         for found in files:
@@ -137,8 +145,8 @@ class WatchReader:
             self._series = MappingProxyType({run.id: run.series for run in self._runs.values()})
         if not self._reading:
             self._check(min(deadline, time.monotonic() + _CHECK_SECONDS))
+        self._settle(time.monotonic() + budget_seconds / 4)
         self._read(deadline)
-        self._settle(deadline)
         reading = bool(self._reading or self._stale) or self._tree.more
         if not reading or time.monotonic() >= self._rank_at:
             self._rank()
@@ -198,7 +206,7 @@ class WatchReader:
             self._names[key] = self._name(found.root, place.run)
             run = _Watched(self._names[key], found.root / place.folder, found.root)
             self._runs[run.id] = run
-            self._stale.add(run)
+            self._stale[run] = None
         run = self._runs[self._names[key]]
         if place.progress is not None:
             if place.progress <= run.progress:
@@ -257,7 +265,7 @@ class WatchReader:
             known = len(file.settings)
             rows = file.read()
             if len(file.settings) != known:
-                self._stale.add(run)
+                self._stale[run] = None
             if file.anew:
                 self._begin_anew(run, file)
             placed = run.placing.place(rows, file.prefix, file.at)
@@ -291,10 +299,11 @@ class WatchReader:
         touched, self._tree.touched = self._tree.touched, set()
         for folder in touched:
             self._settings.pop(folder, None)
-            self._stale.update(self._below.get(folder, ()))
+            self._stale.update(dict.fromkeys(self._below.get(folder, ())))
         changed = False
         while self._stale:
-            run = self._stale.pop()
+            run = next(iter(self._stale))
+            del self._stale[run]
             found: dict[str, Scalar] = {}
             for folder in above(run.folder, run.root):
                 found |= self._settings_in(folder)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _USUAL = ("val_loss", "val_acc", "train_loss", "train_acc")
 MOST_SMOOTHED = 5000
 """Points of a smoothed curve of which only a part is shown."""
+MOST_DRAWN = 100
+"""Curves of watched runs in a chart: the best ones."""
 FINE_POINTS = 1200
 """Points of a curve in a picture of 1600 pixels."""
 _SAME = 0.999
@@ -137,11 +139,14 @@ def absent(model: ViewModel) -> frozenset[str]:
         level, kept = model.group, {model.view.pinned}
         others = (r.id for r in model.snapshot.sweep.trained() if group_of(r.setting) != level)
         hidden |= frozenset(others) - kept
-    if not wanted:
-        return hidden
-    test = matches(wanted)
-    out = (run for row in model.snapshot.standings if not test(row) for run in row.runs)
-    return hidden | frozenset(out)
+    rows = model.snapshot.standings
+    if wanted:
+        test = matches(wanted)
+        hidden |= frozenset(run for row in rows if not test(row) for run in row.runs)
+    if model.is_watched and len(rows) > MOST_DRAWN:
+        left = [run for row in rows for run in row.runs if run not in hidden]
+        hidden |= frozenset(left[MOST_DRAWN:]) - {model.view.pinned, model.view.selected}
+    return hidden
 
 
 def _states(model: ViewModel) -> tuple[object, ...]:
@@ -214,6 +219,8 @@ def picture(
             for run, (found,) in there
             if found.words
         )
+    if model.is_watched and MOST_DRAWN <= len(shown) < len(snapshot.standings):
+        title += f", the best {MOST_DRAWN} of {len(snapshot.standings)}"
     if not snapshot.sketches.keys().isdisjoint(shown):
         title += ", sampled"
     return Picture(title, tuple(curves), xs, ys, x_ticks, y_ticks, legend, note, cursor=cursor)
