@@ -25,6 +25,9 @@ _SPARSE = 0.2
 """At a rung before this share of the horizon a script that stops there need not have printed anything."""
 LOSSES_FORGIVEN = 1
 """A run that is lost more often has ended."""
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*\w+(?:Error|Exception)\b")
+_EXCEPTION_WITHIN = 8
+"""Lines in which an exception is looked for: advice may follow it."""
 _TAIL = 1 << 14
 _NO_MEMORY = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|ALLOC_FAILED|MemoryError",
@@ -207,9 +210,10 @@ def ran_out_of_memory(over: Exited, files: AttemptLayout) -> bool:
 
 
 def last_line(files: AttemptLayout) -> str:
-    """Return the last line of a worker's output that says something, safe to show."""
+    """Return the last line of a worker's output that names an exception, else that says something; safe to show."""
     lines = last_output(files)
-    return clean(lines[-1].strip(), 300) if lines else ""
+    raised = [line for line in lines[-_EXCEPTION_WITHIN:] if _EXCEPTION.match(line)]
+    return clean((raised or lines)[-1].strip(), 300) if lines else ""
 
 
 def last_output(files: AttemptLayout) -> list[str]:

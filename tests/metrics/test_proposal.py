@@ -69,6 +69,12 @@ def test_nothing_is_proposed_for_other_numbers(lines) -> None:
     assert proposed(measurements(lines, reading), reading) == []
 
 
+def test_a_traceback_is_no_measurement() -> None:
+    frames = ['  File "/x/train.py", line 1348, in do_open', '    File "a.py", line 7, in <module>']
+    reading = Reading(unit="epoch", metric="val_acc", loss="loss", horizon=10)
+    assert measurements(frames, reading) == []
+
+
 @given(st.lists(st.text(), max_size=6))
 def test_what_is_proposed_reads_something(lines) -> None:
     lines = [" ".join(line.split()) for line in lines]

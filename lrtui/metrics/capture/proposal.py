@@ -31,6 +31,8 @@ _SHARE = re.compile(r"/\d+\s*\(\s*(?=[\d.]+\s*%)")
 """Between a count and its percentage: "9815/10000 (98%)"."""
 _ALONE = re.compile(r"[%,;:)\]}|]*(?:\s|$)")
 """What may follow a number that is read up to the next space."""
+_FRAME = re.compile(r'\s*File ".*", line \d+')
+"""A line of a traceback."""
 _WORD = re.compile(r"[A-Za-z][\w@]*")
 _PART = re.compile(r"[A-Za-z]+|\d+")
 _SAME = {"accuracy": "acc", "validation": "val", "valid": "val", "eval": "val", "evaluation": "val"}
@@ -56,7 +58,7 @@ def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
     """Return up to three lines, of different shapes and in their order, that look most like measurements; [] if none does."""
     shapes: dict[str, str] = {}
     for line in lines:
-        if len(line) <= _LONGEST:
+        if len(line) <= _LONGEST and not _FRAME.match(line):
             shapes.setdefault(_VALUE.sub("#", line), line)
     scored = {line: _score(_fields(line, reading), reading) for line in shapes.values()}
     least = (
