@@ -67,20 +67,32 @@ class Attempt:
     def put(self, made: str) -> None:
         """Make `made`, a file or folder in the folder `checkpoint`.saving or beside it, the checkpoint.
 
-        A kill at any moment leaves this one, the one before it or the one of an earlier attempt whole.
+        A kill at any moment leaves this one or the one before it whole, on a file system that cannot exchange names perhaps that of an earlier attempt.
         """
         if os.path.isdir(self.checkpoint):  # a folder cannot be renamed over another one
-            old = f"{self.checkpoint}.old"
-            shutil.rmtree(old, ignore_errors=True)
-            os.rename(self.checkpoint, old)
-            os.rename(made, self.checkpoint)
-            shutil.rmtree(old, ignore_errors=True)
+            _exchange(made, self.checkpoint)
+            shutil.rmtree(made, ignore_errors=True)
         else:
             os.replace(made, self.checkpoint)
         shutil.rmtree(f"{self.checkpoint}.saving", ignore_errors=True)
 
     def _hear(self, *_: object) -> None:
         self.told = True
+
+
+def _exchange(one: str, other: str) -> None:
+    """Exchange the names of two folders at once; one after the other where the file system cannot (NFS)."""
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if rename and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0:
+        return
+    parked = f"{other}.old"
+    shutil.rmtree(parked, ignore_errors=True)
+    os.rename(other, parked)
+    os.rename(one, other)
+    os.rename(parked, one)
 
 
 def number(value: Any) -> Any:

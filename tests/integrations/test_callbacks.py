@@ -10,6 +10,8 @@ import pytest
 
 
 def scenario(*arguments) -> dict:
+    if find_spec(arguments[2]) is None:  # importing it here would take seconds
+        pytest.skip(f"needs {arguments[2]}")
     done = subprocess.run(
         [sys.executable, "-m", "tests.integrations.scenario", *map(str, arguments)],
         cwd=Path(__file__).parents[2],
@@ -23,7 +25,6 @@ def scenario(*arguments) -> dict:
 
 def test_transformers(tmp_path):
     """Rung in the middle of an epoch, SIGTERM in the next one; max_steps is the whole length, so the schedule is the same."""
-    pytest.importorskip("transformers")
     made = scenario("hf", tmp_path, "transformers", "STEPS", 8, 2, 5)
     first, second, third = made["parts"]
     assert made["equal"]
@@ -41,7 +42,6 @@ def test_transformers(tmp_path):
 
 def test_lightning(tmp_path):
     """Rung at an epoch's end, SIGTERM in the middle of the next one: shuffled batches and dropout go on as they would have."""
-    pytest.importorskip("lightning")
     made = scenario("lit", tmp_path, "lightning", "EPOCHS", 3, 1, 6)
     assert made["equal"]
     lines, *parts = (
@@ -65,8 +65,6 @@ def test_lightning(tmp_path):
 
 def test_keras(tmp_path):
     """Rung and SIGTERM at the ends of epochs: Keras has no other place to go on from."""
-    if not find_spec("keras"):  # importing it here would take the default backend, TensorFlow
-        pytest.skip("needs keras")
     made = scenario("ker", tmp_path, "keras", "EPOCHS", 4, 2, 12)
     first, second, third = made["parts"]
     assert made["equal"]
