@@ -353,6 +353,37 @@ def test_a_launch_line_keeps_its_other_words(here):
     assert (file["epochs"], file["lr"][2]) == (5, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("source", "is_launched"),
+    [
+        ('rank = int(os.environ["LOCAL_RANK"])', True),
+        (
+            'ddp = os.environ.get("RANK", -1) != -1\nif ddp:\n    rank = os.environ["LOCAL_RANK"]',
+            False,
+        ),
+        ('if "RANK" in os.environ:\n    rank = os.environ["RANK"]', False),
+    ],
+)
+def test_a_script_that_needs_its_rank_gets_torchrun(source, is_launched, here):
+    command = toml.loads(proposed(here, f"{source}\n{ARGPARSE}"))["command"]
+    assert ("torch.distributed.run" in command) == is_launched
+    assert ("--master-port={port}" in command) == is_launched
+
+
+def test_a_configuration_file_in_the_launch_line_counts(here):
+    (here / "small.py").write_text(
+        "learning_rate = 0.02\nmax_iters = 40\nlr_decay_iters = 40\nmin_lr = 1e-3\n"
+    )
+    file = toml.loads(proposed(here, NANOGPT, ["python3", "train.py", "small.py", "--n_layer=2"]))
+    assert (file["steps"], file["lr"][2]) == (40, 0.02)
+    assert file["command"][2:6] == [
+        "small.py",
+        "--n_layer=2",
+        "--learning_rate={lr}",
+        "--min_lr={lr*0.05}",
+    ]
+
+
 def test_what_is_not_known_is_said(here):
     text = proposed(here, "print('hello')\n")
     doubts = [line for line in text.splitlines() if line.startswith("# not sure: ")]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from lrtui.config.proposal.command import KEYS, Command, command_of, given_flags
 from lrtui.config.proposal.flag import Flag, plain
@@ -14,6 +15,7 @@ from lrtui.config.proposal.hydra import targets
 from lrtui.config.proposal.launch import Launch, shell_flags
 from lrtui.config.proposal.parserless import (
     constants_of,
+    is_launched,
     keras_optimizers_of,
     literals_of,
     variables_of,
@@ -22,6 +24,7 @@ from lrtui.config.proposal.parserless import (
 from lrtui.config.proposal.parsers import flags_of
 from lrtui.config.proposal.printed import report_of
 from lrtui.config.proposal.python_source import Module, calls, last
+from lrtui.config.proposal.python_source import modules as modules_of
 from lrtui.config.proposal.reported import Report
 from lrtui.config.proposal.roles import Roles, roles_of
 from lrtui.sweep.events import Unit
@@ -43,9 +46,7 @@ _WIDTH = 118
 
 def draft(launch: Launch, modules: Sequence[Module], helped: Sequence[Flag] = ()) -> str:
     """Return the text of an experiment file for a script; `helped` are the options of its help text, if that was asked for."""
-    if modules and any(
-        flag.name == "LOCAL_RANK" and flag.required for flag in variables_of(modules[0])
-    ):
+    if modules and is_launched(modules[0]):
         launch = launch.distributed()
     report = report_of(modules)
     flags, roles = _told(launch, modules, helped, report.unit)
@@ -75,8 +76,16 @@ def _told(
     launch: Launch, modules: Sequence[Module], helped: Sequence[Flag], printed: Unit | None
 ) -> tuple[list[Flag], Roles]:
     """Return what a script can be told, from its launch line, its parser, and if there is no learning rate in those its variables and its source."""
-    said = {plain(flag.name): flag for flag in given_flags(launch.given)}
+    configured = {
+        name: value
+        for word in launch.given
+        if word.endswith(".py")
+        for module in modules_of(Path(word))[:1]
+        for name, value in module.constants.items()
+    }
     flags = flags_of(modules)
+    flags = [replace(flag, default=configured.get(flag.name, flag.default)) for flag in flags]
+    said = {plain(flag.name): flag for flag in given_flags(launch.given)}
     if not flags:
         flags = words_of(modules[0]) if modules else shell_flags(launch.name)
     flags = [

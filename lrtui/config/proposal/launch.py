@@ -36,7 +36,7 @@ class Launch:
         """Return the launch of the same script by torchrun, unless it names a launcher."""
         if len(self.before) != 1 or not _PYTHON.fullmatch(self.before[0]):
             return self
-        options = ("-m", "torch.distributed.run", "--nproc-per-node={gpus}", "--master-port={port}")
+        options = ("-m", "torch.distributed.run", "--nproc-per-node=1", "--master-port={port}")
         return replace(self, before=(*self.before, *options))
 
     @property

@@ -60,6 +60,17 @@ def variables_of(module: Module) -> list[Flag]:
     return list(found.values())
 
 
+def is_launched(module: Module) -> bool:
+    """Return whether a script runs only if a launcher such as torchrun tells it its rank."""
+    variables = {flag.name: flag.required for flag in variables_of(module)}
+    ranks = [variables[name] for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE") if name in variables]
+    return (
+        all(ranks)
+        and bool(ranks)
+        and not re.search(r"[\"'](?:LOCAL_)?(?:RANK|WORLD_SIZE)[\"'] (?:not )?in ", module.text)
+    )
+
+
 def constants_of(module: Module) -> list[Flag]:
     """Return the constants outside of a script's functions; each can be replaced in its text."""
     plain = ((name, value) for name, value in assigned(module.tree.body) if _is_plain(value))
