@@ -31,6 +31,7 @@ _WHY, _WIDE_WHY = 12, 44
 _LUXURY = 6
 """From this rank on a column gives way to a long reason."""
 _WIDEST_SETTING = 18
+_WIDEST_NAME = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,12 @@ def _columns(model: ViewModel, rows: Sequence[Standing]) -> Iterator[Column]:
     if any(s.lr for s in rows):
         yield Column("lr", _lr, 8)
     for place, (name, texts) in enumerate(_varying(plan, rows).items()):
-        size = min(_WIDEST_SETTING, max(width_of(clean(each)) for each in (name, *texts)))
+        size = max(width_of(clean(each)) for each in (name, *texts))
+        if model.is_watched and name == "name":
+            size = min(_WIDEST_NAME, size)
+            yield Column(name, _path(size), size)
+            continue
+        size = min(_WIDEST_SETTING, size)
         yield Column(name, _setting(name), size, 3 if place > 1 else 0)
     yield Column("state", _state, 8, 1)
     length = min(11, 2 * horizon + 4) if any(s.horizon for s in rows) else 7
@@ -156,6 +162,16 @@ def _varying(plan: Plan | None, rows: Sequence[Standing]) -> dict[str, set[str]]
 
 def _setting(name: str) -> Callable[[Row], Text]:
     return lambda row: (_setting_text(_plan(row.model), row.standing, name), FAINT)
+
+
+def _path(size: int) -> Callable[[Row], Text]:
+    """Return the cell of a run's path, of which the end says most."""
+
+    def cell(row: Row) -> Text:
+        path = clean(str(row.standing.setting.values.get("name", "")))
+        return path if len(path) <= size else f"…{path[1 - size :]}", FAINT
+
+    return cell
 
 
 def _setting_text(plan: Plan | None, standing: Standing, name: str) -> str:

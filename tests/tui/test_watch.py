@@ -12,8 +12,8 @@ from tests.tui.conftest import settled, text_of
 async def test_watched_runs_fill_the_monitor(tmp_path: Path) -> None:
     """Charts, leaderboard, settings and the answer bar show them; what steers is refused."""
     for number, lr in enumerate((1e-3, 1e-2)):
-        folder = tmp_path / f"run{number}"
-        folder.mkdir()
+        folder = tmp_path / "a-long-path-of-many-folders" / f"run{number}"
+        folder.mkdir(parents=True)
         (folder / "config.json").write_text(json.dumps({"lr": lr, "batch": 32 + number}))
         rows = ({"step": n, "val_loss": 1 / (n + number + 1)} for n in range(20))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -30,6 +30,7 @@ async def test_watched_runs_fill_the_monitor(tmp_path: Path) -> None:
         assert "val_loss by step" in shown
         assert "Sensitivity" not in shown
         assert "ETA" not in shown
+        assert "…th-of-many-folders/run1 " in shown
         await pilot.press("K")
         assert app.model.notice.text == f"view only: {VIEW_ONLY}"
         await pilot.press("r")
