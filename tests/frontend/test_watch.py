@@ -252,8 +252,8 @@ def test_hostile_names_are_safe_to_show(tmp_path: Path) -> None:
         )
     snapshot = read(WatchReader([tmp_path]))
     assert len(set(names(snapshot))) == 4
-    text = "\n".join(board.lines_of(snapshot))
-    assert text.isprintable() or all(line.isprintable() for line in text.splitlines())
+    assert all(line.isprintable() for line in board.lines_of(snapshot))
+    assert all(name.isprintable() for series in snapshot.series.values() for name in series.names())
 
 
 def test_an_unreadable_folder_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

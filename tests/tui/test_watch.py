@@ -23,6 +23,7 @@ async def test_watched_runs_fill_the_monitor(tmp_path: Path) -> None:
         await settled(pilot)
         while app.model.snapshot.reading or not app.model.snapshot.standings:
             await settled(pilot)
+        await settled(pilot)
         shown = text_of(app)
         assert "watching 2 runs" in shown
         assert "best val_loss 0.0476   lr=1e-02 batch=33" in shown

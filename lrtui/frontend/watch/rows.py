@@ -10,10 +10,14 @@ from lrtui.metrics.deciding import goal_of
 from lrtui.metrics.line import Measurement
 from lrtui.metrics.sources import Row
 from lrtui.sweep.events import Unit
+from lrtui.text.clean import clean
 
 _TIMES = ("_runtime", "time", "elapsed", "elapsed_time", "time/total", "wall_time", "_timestamp", "timestamp")  # fmt: skip
 _CLOCK = 1e8
 """Seconds above this are a clock's, not a duration."""
+_MOST_NAMES = 4096
+"""Names of a run's files that are looked at: each is remembered."""
+_LONGEST_NAME = 128
 _UNITS: tuple[Unit, ...] = ("step", "epoch", "tokens")
 _ROLES = {name: unit for unit in _UNITS for name in NAMES[unit]} | dict.fromkeys(_TIMES, "time")
 
@@ -32,7 +36,8 @@ class Placing:
         self._began: float | None = None
         self._counts = False
         """Whether the rows have no position, so that a row is a step."""
-        self._roles: dict[str, str] = {}
+        self._roles: dict[str, tuple[str, str]] = {}
+        """By prefix and name: the axis that it is, or "", and the name to show."""
 
     def place(self, rows: Iterable[Row], prefix: str, at: float) -> list[Measurement]:
         """Return the rows as measurements; `at` is the length of the last row of their file, for rows without a position."""
@@ -48,13 +53,17 @@ class Placing:
         axes: dict[str, float] = {}
         values: dict[str, float] = {}
         for name, value in row.items():
-            role = self._roles.get(name)
-            if role is None:
-                role = self._roles[name] = _ROLES.get(name.lower().strip(), "")
+            known = self._roles.get(prefix + name)
+            if known is None:
+                if len(self._roles) >= _MOST_NAMES:
+                    continue
+                known = _ROLES.get(name.lower().strip(), ""), clean(prefix + name, _LONGEST_NAME)
+                self._roles[prefix + name] = known
+            role, shown = known
             if role and role not in axes:
                 axes[role] = value
             elif not role:
-                values[prefix + name if prefix else name] = value
+                values[shown] = value
         if self.unit is None:
             self.unit = next((unit for unit in _UNITS if unit in axes), "step")
             self._counts = self.unit not in axes
