@@ -6,10 +6,10 @@ from lrtui.config.fault_text import names, nearest
 from lrtui.config.toml_reader import Reader
 
 KEYS = {
-    "callback": "your own script uses a callback of lrtui.integrations: it needs no {until}, {checkpoint}, {lr_to} and {lr_steps}",
     "command": 'your own script, ["python", "train.py", "--lr={lr}"]; without it the built-in trainer runs',
     "dataset": "the data that the built-in trainer trains on",
     "env": 'environment variables of your own script: { KERAS_BACKEND = "torch" }',
+    "callback": "your own script uses a callback of lrtui.integrations: it needs no {until}, {checkpoint}, {lr_to} and {lr_steps}",
     "files": 'templates for your own script: "config.yaml" = "{run_dir}/config.yaml"',
     "inject": "whether `from lrtui import emit` works in your own script's environment without an installed lrtui",
     "model": "the network to train",
