@@ -107,7 +107,7 @@ class Net(LightningModule):
     def training_step(self, batch):
         self.log("train/loss", loss)
     def validation_step(self, batch):
-        self.log("val/acc", acc, prog_bar=True)
+        self.log("val/acc", acc, on_step=True)
 LightningCLI(Net, seed_everything_default=3)
 """
 NANOGPT = """
@@ -233,8 +233,11 @@ CASES = {
     ),
     "lightning": (
         LIGHTNING,
-        ["fit", "--model.lr={lr}", "--seed_everything={seed}", "--trainer.max_epochs={epochs}"],
-        {"parse": "lightning", "metric": "max val/acc", "loss": "train/loss"},
+        [
+            *("fit", "--model.lr={lr}", "--seed_everything={seed}", "--trainer.max_epochs={epochs}"),
+            *("--trainer.logger=CSVLogger", "--trainer.logger.save_dir={run_dir}"),
+        ],
+        {"read": "{run_dir}/**/metrics.csv", "metric": "max val/acc_epoch", "loss": "train/loss"},
     ),
     "nanogpt": (
         NANOGPT,

@@ -119,7 +119,11 @@ def _read(report: Report, roles: Roles, command: Command) -> dict[str, str]:
     if parse and not report.unit:
         parse = (rf"{roles.unit} (?P<{roles.unit}>\d+)", *parse)
     text = _literal(parse[0]) if len(parse) == 1 else _lines(map(_literal, parse)) if parse else ""
-    return {"parse": text, "first": "0" if report.first == 0 else ""}
+    return {
+        "parse": text,
+        "read": _string(report.read) if report.read else "",
+        "first": "0" if report.first == 0 else "",
+    }
 
 
 def _length(modules: Sequence[Module], roles: Roles, command: Command) -> dict[str, str]:

@@ -19,6 +19,7 @@ from lrtui.config.proposal.reported import Report, decider
 
 _KERAS = frozenset({"keras", "tensorflow", "tf_keras"})
 _LIGHTNING = frozenset({"lightning", "pytorch_lightning", "lightning_fabric"})
+LIGHTNING_FILES = "{run_dir}/**/metrics.csv"
 _MORE_IS_BETTER = frozenset({"auc", "aucpr", "map", "ndcg", "pre"})
 
 
@@ -57,7 +58,7 @@ def _keras(modules: Sequence[Module]) -> Report | None:
 
 def _lightning(modules: Sequence[Module]) -> Report | None:
     names = {
-        name: value_of(keyword(call, "prog_bar"), {}) is True
+        name + _forked(call, function.name): value_of(keyword(call, "prog_bar"), {}) is True
         for module in modules
         for function in functions(module.tree)
         if not function.name.startswith(("test", "predict"))
@@ -69,13 +70,22 @@ def _lightning(modules: Sequence[Module]) -> Report | None:
     if not metric:
         return None
     losses = [name for name in names if "loss" in name and "val" not in name]
-    shown = names[metric.partition(" ")[2]]
-    doubt = (
-        ""
-        if shown
-        else f"the bar shows {metric.partition(' ')[2]} only if it is logged with prog_bar=True"
-    )
-    return Report(metric, losses[0] if losses else "", ("lightning",), "epoch", doubt=doubt)
+    loss = losses[0] if losses else ""
+    name = metric.partition(" ")[2]
+    if any(
+        last(called) == "LightningCLI" for module in modules for called, _ in calls(module.tree)
+    ):
+        return Report(metric, loss, (), "epoch", read=LIGHTNING_FILES)
+    doubt = "" if names[name] else f"the bar shows {name} only if it is logged with prog_bar=True"
+    return Report(metric, loss, ("lightning",), "epoch", doubt=doubt)
+
+
+def _forked(call: ast.Call, function: str) -> str:
+    """Return what Lightning puts behind a name that it logs both at steps and at the end of an epoch."""
+    trains = function.startswith("training")
+    step, epoch = (value_of(keyword(call, name), {}) for name in ("on_step", "on_epoch"))
+    both = (trains if step is None else step) and (not trains if epoch is None else epoch)
+    return "_epoch" if both else ""
 
 
 def _texts(node: ast.expr) -> list[str]:

@@ -33,6 +33,8 @@ _EVALUATING = ("--do_train", "--do_eval", "--eval_strategy=epoch")
 """What makes such a script train, and evaluate what decides."""
 _TRAINER = {"trainer.max_epochs": None, "trainer.max_steps": -1, "seed_everything": None}
 """What LightningCLI adds."""
+_LOGGED = ("--trainer.logger=CSVLogger", "--trainer.logger.save_dir={run_dir}")
+"""What makes it log to a file of its run."""
 _DASHED = frozenset({"tyro"})
 _DEPTH = 4
 
@@ -108,6 +110,10 @@ def lightning(module: Module, modules: Sequence[Module]) -> Iterator[Flag]:
         for option, default in _TRAINER.items():
             known = seed if option == "seed_everything" else default
             yield Flag(option, f"--{option}={{}}", known, verb=verb)
+        for word in _LOGGED:
+            yield Flag(
+                word.strip("-").partition("=")[0], word, required=True, switch=True, verb=verb
+            )
 
 
 def parameters(

@@ -80,6 +80,8 @@ class Report:
     """What the lines count in; None where they have no position."""
     first: int | None = None
     """The number of the first epoch; None where that is not sure."""
+    read: str = ""
+    """The files that its logger writes, instead of lines."""
     doubt: str = ""
     """What is not sure about it."""
 
