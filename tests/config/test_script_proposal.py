@@ -364,6 +364,7 @@ def test_a_launch_line_keeps_its_other_words(here):
             'ddp = os.environ.get("RANK", -1) != -1\nif ddp:\n    rank = os.environ["LOCAL_RANK"]',
             False,
         ),
+        ('if args.dist_url == "env://":\n    rank = os.environ["RANK"]', False),
         ('if "RANK" in os.environ:\n    rank = os.environ["RANK"]', False),
     ],
 )

@@ -66,7 +66,7 @@ def is_launched(module: Module) -> bool:
     ranks = [variables[name] for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE") if name in variables]
     return (
         all(ranks)
-        and bool(ranks)
+        and "LOCAL_RANK" in variables
         and not re.search(r"[\"'](?:LOCAL_)?(?:RANK|WORLD_SIZE)[\"'] (?:not )?in ", module.text)
     )
 
