@@ -100,7 +100,12 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
             _follow(trial, heard, options.seconds)
         finally:
             trial.stop()
-        heard.wrote(*(read_end(f, _MOST_BYTES) for f in (trial.files.output, trial.files.metrics)))
+        heard.wrote(
+            *(
+                read_end(f, _MOST_BYTES)
+                for f in (trial.files.output, trial.files.metrics, trial.files.read)
+            )
+        )
         for line in _ended(trial, heard):
             print(line)
 

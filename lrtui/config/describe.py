@@ -125,6 +125,8 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
         *(
             "loss",
             "parse",
+            "position",
+            "first",
             "read",
             "seeds",
             "seed",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from lrtui.config import Experiment
 from lrtui.config.describe import planned
 from lrtui.frontend.failure import parse_key
@@ -14,6 +16,7 @@ from lrtui.metrics.capture.line_kinds import Kind, kinds
 from lrtui.metrics.capture.proposal import fitting, names_read
 from lrtui.metrics.capture.records import narrow, records
 from lrtui.metrics.line import Found, one_by_one
+from lrtui.metrics.read_lines import decoded
 from lrtui.sweep.events import RunQueued, Setting
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_about, count, duration, number, plural
@@ -50,7 +53,9 @@ class Heard:
         """(level, seconds since the start) of what was measured."""
         self._records: list[bytes] = []
         self._lines: list[bytes] = []
-        """Of metric files."""
+        """Of the metric file."""
+        self._rows: list[bytes] = []
+        """Of the files that `read` names."""
 
     @property
     def metric(self) -> str:
@@ -87,10 +92,12 @@ class Heard:
                 self._last[name] = value
                 self._times[name] = self._times.get(name, 0) + 1
 
-    def wrote(self, output: bytes, *metric_files: bytes) -> None:
-        """Take what was written: output, and files of metric lines."""
+    def wrote(self, output: bytes, metric_lines: bytes = b"", read_lines: bytes = b"") -> None:
+        """Take what was written: output, metric lines, and read.jsonl."""
         self._records = records(narrow(output))
-        self._lines = [line for each in metric_files for line in each.split(b"\n") if line]
+        self._lines = [line for line in metric_lines.split(b"\n") if line]
+        rows = (decoded(line) for line in read_lines.split(b"\n") if line)
+        self._rows = [msgspec.json.encode(each.row) for each in rows if each and each.row]
 
     def report(self) -> list[str]:
         """Return all of this in lines that are safe to show."""
@@ -100,11 +107,12 @@ class Heard:
         looked = [kind for kind in passed if kind.looks_measured]
         lines = _shown("read from its output:", taken)
         lines += _shown("read from its metric file:", emitted)
+        lines += _shown("read from the files that `read` names:", kinds(self._rows, self._reading))
         lines += _shown("not read, although there are numbers in it:", looked)
         others = sum(kind.times for kind in passed) - sum(kind.times for kind in looked)
         if others:
             lines += [f"{count(others, 'other line')} without measurements", ""]
-        if not printed and not emitted:
+        if not printed and not emitted and not self._rows:
             lines += ["it wrote nothing", ""]
         return [*lines, *self._summary(), *self._proposal(looked)]
 

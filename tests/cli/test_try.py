@@ -22,7 +22,8 @@ def tried(tmp_path, monkeypatch, capsys):
 
     def run(script: str, keys: str = "", *words: str) -> tuple[int, str]:
         (tmp_path / "train.sh").write_text(script)
-        (tmp_path / "a.toml").write_text(FILE + keys)
+        text = FILE.partition("\n")[2] if "command =" in keys else FILE
+        (tmp_path / "a.toml").write_text(text + keys)
         code = main(["try", "a.toml", *words])
         return code, capsys.readouterr().out
 
@@ -67,6 +68,17 @@ def test_a_script_that_fails_shows_its_last_lines(tried):
     code, said = tried("", "workdir = 'nowhere'\n")
     assert code == 1
     assert "nowhere: No such file or directory" in said
+
+
+def test_rows_of_files_are_shown_as_they_are_read(tried):
+    script = "mkdir $2; (echo epoch,val_acc; echo 1,0.5; echo 2,0.6) > $2/a.csv"
+    command = (
+        'command = ["sh", "train.sh", "{lr}", "{run_dir}/logs"]\nread = "{run_dir}/logs/*.csv"\n'
+    )
+    code, said = tried(script, command)
+    assert code == 0
+    assert "read from the files that `read` names:\n      2 x  {" in said
+    assert "epoch 1, val_acc 0.5000\n" in said
 
 
 def test_a_saved_log_is_read_without_running_anything(tried, tmp_path):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from lrtui.config import argv, describe, load, own_environment, own_files, parse, same_experiment
+from lrtui.config.describe import _meaning
 from lrtui.config.directory import open_experiment, read_experiment, read_origin
+from lrtui.config.keys import KEYS
 from lrtui.errors import ExperimentError, UserError
 from lrtui.integrations import PYTHONPATH
 from lrtui.supervisor.startup import _write_files, job
@@ -227,3 +229,9 @@ def attempt_files(layout, sweep, experiment) -> AttemptLayout:
     made, _ = job(layout, run, experiment, sweep, read_origin(layout.root))
     assert made.environment["SEED"] == "7"
     return files
+
+
+def test_every_key_of_a_file_makes_another_experiment() -> None:
+    """Those of tables count by their own names, and a name only names the directory."""
+    counted = _meaning(parse(command("train.py"), "a.toml")).keys()
+    assert KEYS.keys() - counted == {"name", "steps", "tokens", "values", "health"}
