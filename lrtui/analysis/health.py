@@ -4,7 +4,7 @@
 |---|---|---|
 | nan | three non-finite values of the loss in a row | diverged |
 | diverged | the smoothed training loss gave back half of its fall, or stands half above its start, for 2 % of the horizon | diverged |
-| collapsed | the objective lost two thirds of its rise, in two evaluations in a row | pruned |
+| collapsed | the objective lost two thirds of a rise that it had held, in most evaluations of 2 % of the horizon, two at least, far beyond its usual drops | pruned |
 | chance | objective and loss at chance while a lower LR is above it | pruned; `slow`, which only warns, where no lower LR is |
 | stalled | no metric line for ten times the usual while | only warns |
 | beaten | the value against a rung's cut: `strategies/halving.py` | pruned |
@@ -32,10 +32,13 @@ SMOOTHED_OVER = 0.01
 LEAST_LINES = 5
 """The loss began at the mean of so many lines, or of all in the first hundredth of the horizon."""
 FOR_LONG = 0.02
-"""Share of the horizon for which a loss must be bad: spikes of a warm-up pass."""
+"""Share of the horizon for which a loss or the objective must be bad: spikes of a warm-up pass."""
 GAVE_BACK = 0.5
 ABOVE_START = 0.5
 LOST = 2 / 3
+TIMES_USUAL = 10.0
+"""A fall is a collapse only if it is so many times the mean drop from one value to the next: returns of single episodes fall all the time."""
+MOST_LATEST = 50
 LEAST_RISE = 0.3
 """What lies between best and worst (or chance) counts only if it is such a share of them: less is noise."""
 CHANCE_AFTER = 1 / 9
@@ -80,9 +83,17 @@ class Signs:
         # the objective, higher is better
         self._worst = math.inf
         self._best = -math.inf
+        """Of what most of the latest values held: one alone may be luck."""
         self._best_at = 0.0
+        self._latest: deque[tuple[float, float]] = deque(maxlen=MOST_LATEST)
+        """(level, value) within FOR_LONG, two at least."""
+        self._drops = 0.0
+        """The sum of all drops from one value to the next, without those of a fall that has not ended."""
+        self._falling = 0.0
+        self._changes = 0
+        """How many values were not the one before once more, as a progress bar shows it."""
         self.latest: float | None = None
-        self._fallen = 0
+        self._fallen = False
         # the clock
         self._heard: float | None = None
         self._whiles: deque[float] = deque(maxlen=15)
@@ -223,11 +234,21 @@ class Signs:
     # ── the objective ─────────────────────────────────────────────────────────────────────────────
 
     def _take_objective(self, level: float, value: float) -> None:
+        before = value if self.latest is None else self.latest
         self.latest = value
         self._worst = min(self._worst, value)
-        if value > self._best:
-            self._best, self._best_at = value, level
-        self._fallen = self._fallen + 1 if self._has_fallen(value) else 0
+        latest = self._latest
+        latest.append((level, value))
+        while len(latest) > 2 and level - latest[0][0] >= FOR_LONG * self._plan.horizon:
+            latest.popleft()
+        held = sorted(each for _, each in latest)
+        if len(held) > 1 and held[(len(held) - 1) // 2] > self._best:
+            self._best, self._best_at = held[(len(held) - 1) // 2], level
+        self._changes += value != before
+        self._falling += max(0.0, before - value)
+        self._fallen = len(held) > 1 and self._has_fallen(held[len(held) // 2])
+        if not self._has_fallen(value):
+            self._drops, self._falling = self._drops + self._falling, 0.0
 
     def _has_fallen(self, value: float) -> bool:
         """Tell whether a value is two thirds of the way back from the best to chance, or to the worst that was seen."""
@@ -235,7 +256,8 @@ class Signs:
         floor = self._worst if chance is None else chance.value * chance.whole(self._best)
         rise = self._best - floor
         enough = LEAST_RISE * max(abs(self._best), abs(floor))
-        return rise > enough and value < self._best - LOST * rise
+        far = max(LOST * rise, TIMES_USUAL * self._drops / max(1, self._changes))
+        return rise > enough and value < self._best - far
 
     def _gets_better(self, since: float) -> bool:
         """Tell whether the objective came to its best after the loss turned, and is near it: in reinforcement learning it does."""
@@ -246,9 +268,9 @@ class Signs:
         return rise > enough and self.latest >= self._best - 0.1 * rise
 
     def _collapsed(self) -> Finding | None:
-        if self._fallen < 2 or self.latest is None:
+        if not self._fallen or self.latest is None:
             return None
         now, best = self._sign * self.latest, self._sign * self._best
         unit = self._plan.unit
-        why = f"{self._plan.metric} is {number(now)}, twice in a row, after {number(best)} at {unit} {amount_about(self._best_at)}"
+        why = f"{self._plan.metric} is {number(now)} after {number(best)} at {unit} {amount_about(self._best_at)}"
         return Finding("collapsed", why, "pruned")

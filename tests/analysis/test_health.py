@@ -91,6 +91,34 @@ def test_a_collapse_is_seen_without_knowing_chance_and_for_losses_too():
     assert "collapsed" in fed([(0.5, {"val_loss": 2.4}), *lines], plan("min", "val_loss"), None)
 
 
+@pytest.mark.parametrize("draw", ["gauss", "lognormal", "returns"])
+def test_scatter_is_no_collapse(draw):
+    """Returns of single episodes, and losses of single batches, fall far and often."""
+    for seed in range(20):
+        rng = random.Random(seed)
+        values = {
+            "gauss": lambda rng: rng.gauss(0.5, 0.2),
+            "lognormal": lambda rng: rng.lognormvariate(0, 1),
+            "returns": lambda rng: rng.choice([10, 15, 20, 40, 120, 500]) * rng.random(),
+        }[draw]
+        lines = [(i / 10, {"val_acc": values(rng)}) for i in range(1, 1001)]
+        assert "collapsed" not in fed(lines, chance=None), seed
+
+
+def test_one_lucky_value_is_no_height_to_fall_from():
+    lines = accs(lambda e: 0.9 if e == 20 else 0.3 + 0.001 * e)
+    assert "collapsed" not in fed(lines, chance=None)
+    twice = accs(lambda e: 0.9 if e in {20, 21} else 0.3 + 0.001 * e)
+    assert "collapsed" in fed(twice, chance=None)
+
+
+def test_a_collapse_is_seen_through_noise():
+    rng = random.Random(1)
+    lines = accs(lambda e: (0.9 * min(1, e / 10) if e < 60 else 0.1) + rng.gauss(0, 0.03))
+    level, _ = fed(lines, chance=None)["collapsed"]
+    assert 60 < level < 66
+
+
 def dead_adam():
     return [
         (
