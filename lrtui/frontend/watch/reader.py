@@ -464,7 +464,7 @@ class WatchReader:
         tree = self._tree
         notes = []
         if tree.experiments:
-            first = clean(str(tree.experiments[0]), 80)
+            first = clean(str(tree.experiments[0]))
             more = f", and {len(tree.experiments) - 1} more" if len(tree.experiments) > 1 else ""
             notes.append(f"an experiment of lrtui's own: lrtui {first}{more}")
         if tree.unreadable:
