@@ -148,6 +148,21 @@ def test_position_names_it_explicitly(tmp_path):
     assert points(read(tmp_path, text, reading), "val_loss") == [(30, 1)]
 
 
+def test_a_step_that_counts_epochs_is_named_or_said(tmp_path):
+    """TensorBoard's add_scalar is often given the epoch as its step."""
+    rows = [f'{{"step": {step}, "val_loss": {9 - step}}}' for step in range(3)]
+    reading = Reading(unit="epoch", horizon=3, metric="val_loss")
+    log = read(tmp_path, "\n".join([*rows, ""]), reading, 0)
+    assert points(log, "val_loss") == []
+    (said,) = log.capture.misses.told(said=True)
+    assert said.startswith('3 records say step, and no epoch (position = "step" if that')
+    assert missing("val_loss", log.capture.names) == "no value of val_loss has a place in training"
+    named = read(
+        tmp_path, "\n".join([*rows, ""]), msgspec.structs.replace(reading, position="step"), 0
+    )
+    assert points(named, "val_loss") == [(1, 9), (2, 8), (3, 7)]
+
+
 @pytest.mark.parametrize(
     ("values", "told"), [("1 n n n n", 4), ("1 n n 1 n n 1", 0), ("n n n n 1", 0)]
 )

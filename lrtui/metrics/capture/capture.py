@@ -394,7 +394,7 @@ class Capture:
         placed, why = positions.place(position, fields, whole=whole)
         if why:
             if len(fields) > (position is not None):
-                self.misses.note(why, record)
+                self.misses.note(why, record, said=position is None and bool(NAMES.keys() & fields))
             return False
         found += [
             self._measured(each.label, each.fields)
@@ -429,7 +429,8 @@ class Capture:
         return len(self._names) >= MOST_NAMES - len(self._kept)
 
     def _learn_name(self, name: str) -> bool:
-        axis = None if name in AXES else self._axis(name)
+        named = name == self._reading.position != self._unit
+        axis = self._axis(name) if named or name not in AXES else None
         if axis is not None:
             self._aliases[name] = axis
         elif name in AXES:
@@ -467,7 +468,9 @@ class Capture:
     def _rename(self, fields: Fields) -> None:
         """Call positions by their units; the most trusted name of each unit counts."""
         best: dict[str, tuple[int, float]] = {
-            unit: (NAMES[unit].index(unit), fields[unit]) for unit in NAMES if unit in fields
+            unit: (NAMES[unit].index(unit), fields[unit])
+            for unit in NAMES
+            if unit in fields and unit not in self._aliases
         }
         for name in self._aliases.keys() & fields.keys():
             unit, rank = self._aliases[name]

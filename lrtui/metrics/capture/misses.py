@@ -56,8 +56,10 @@ class Misses:
         self._by_why = {miss.why: miss for miss in misses}
 
     def told(self, *, said: bool = False) -> list[str]:
-        """Return a sentence for each reason, files first, then the most frequent; with `said` only for what is said in any case."""
-        every = sorted(self._by_why.values(), key=lambda miss: (miss.times > 0, -miss.times))
+        """Return a sentence for each reason, files first, then what is said in any case, then the most frequent; with `said` only for what is said in any case."""
+        every = sorted(
+            self._by_why.values(), key=lambda miss: (miss.times > 0, not miss.said, -miss.times)
+        )
         every = [miss for miss in every if miss.said or not said]
         return [
             f"{count(miss.times, 'record')} {_agreeing(miss.why, miss.times)}: {miss.quote}"
@@ -67,7 +69,7 @@ class Misses:
         ]
 
 
-_OF_ONE = {"are": "is", "have": "has", "match": "matches"}
+_OF_ONE = {"say": "says", "are": "is", "have": "has", "match": "matches"}
 
 
 def _agreeing(why: str, times: int) -> str:
@@ -79,6 +81,8 @@ def _agreeing(why: str, times: int) -> str:
 def missing(metric: str, names: list[str]) -> str:
     """Return in words that a metric was not printed, what was, and which of it may be meant."""
     name = clean(metric)
+    if metric in names:
+        return f"no value of {name} has a place in training"
     if not names:
         return f"no value of {name} was read"
     listed = ", ".join(clean(each, 80) for each in names[:_LISTED])

@@ -166,7 +166,11 @@ class Positions:
         if memory.held:
             return self._hold(fields), ""
         if memory.last is None:
-            return [], f"came before any {self._reading.unit}"
+            unit = self._reading.unit
+            other = next((each for each in NAMES if each in fields), None)
+            if other is None:
+                return [], f"came before any {unit}"
+            return [], f'say {other}, and no {unit} (position = "{other}" if that counts {unit}s)'
         if memory.epoch is None:
             return [Placed(memory.last, fields)], ""
         if batch is not None and batches:
