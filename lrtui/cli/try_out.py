@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from lrtui.errors import UserError
     from lrtui.frontend.trial_report import Heard
     from lrtui.metrics import Reading
-    from lrtui.supervisor.__main__ import resolve
+    from lrtui.supervisor.planning import resolve
 
     experiment = load(options.path, overrides(options))
     if experiment.builtin:

@@ -19,17 +19,14 @@ from pathlib import Path
 import msgspec
 
 from lrtui import __version__
-from lrtui.config import Experiment
 from lrtui.config.directory import read_experiment, read_origin
-from lrtui.config.small_keys import budget_of
 from lrtui.errors import UserError
-from lrtui.search.halving import cost
 from lrtui.supervisor import leftovers
-from lrtui.supervisor.allocation import allocate
 from lrtui.supervisor.loop import Supervisor
+from lrtui.supervisor.planning import resolve
 from lrtui.supervisor.report_process import ReportProcess, begin
 from lrtui.sweep import locks
-from lrtui.sweep.events import Plan, SweepClosed
+from lrtui.sweep.events import SweepClosed
 from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
@@ -136,50 +133,6 @@ def _is_there(layout: Layout, inode: int) -> bool:
         return os.stat(layout.root).st_ino == inode
     except OSError:
         return False
-
-
-def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Plan:
-    """Return the plan of an experiment on this machine.
-
-    Raises:
-        MachineError: GPUs were asked for that are not there.
-
-    """
-    lent = None if on_cpu else allocate(experiment)
-    return Plan(
-        name=experiment.name,
-        source=source,
-        metric=experiment.metric,
-        goal=experiment.goal,
-        loss=experiment.loss,
-        unit=experiment.unit,
-        horizon=experiment.horizon,
-        value=experiment.value,
-        within=experiment.within,
-        keep=experiment.keep,
-        grace=experiment.grace_of(experiment.schedules[0] if experiment.schedules else ""),
-        rungs=tuple(experiment.space().rungs.items()),
-        planned=cost(experiment.space(), experiment.strategy.count)[0],
-        budget=budget_of(experiment.budget)[0],
-        budget_seconds=budget_of(experiment.budget)[1],
-        study=tuple(experiment.study.base.items()) if experiment.study else (),
-        health=dict(experiment.health),
-        parse=experiment.parse,
-        position=experiment.position,
-        first=experiment.first,
-        strategy=experiment.strategy.describe(),
-        builtin=experiment.command is None,
-        dataset=experiment.dataset,
-        model=experiment.model,
-        seeds=experiment.seeds,
-        gpus=lent.gpus if lent else 0,
-        devices=lent.devices if lent else (),
-        parallel=lent.parallel if lent else 1,
-        threads=lent.threads if lent else 1,
-        checkpoints=experiment.checkpoints,
-        stops_at_until=experiment.stops_at_until,
-        notes=experiment.notes + (lent.notes if lent else ()),
-    )
 
 
 def _say_who(layout: Layout) -> None:

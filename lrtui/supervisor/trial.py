@@ -11,15 +11,15 @@ from pathlib import Path
 from lrtui.config import Experiment
 from lrtui.config.directory import read_origin
 from lrtui.metrics import MetricLog, Reading
-from lrtui.supervisor.__main__ import resolve
 from lrtui.supervisor.launch_queue import LaunchQueue
 from lrtui.supervisor.ownership import opened
+from lrtui.supervisor.planning import resolve
 from lrtui.sweep import events as ev
 from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.timing import TIMING
-from lrtui.workers.launcher import Exited, Vanished
+from lrtui.workers.launcher import Alive, Exited
 from lrtui.workers.launchers import LAUNCHERS
 
 
@@ -62,13 +62,13 @@ class Trial:
         return list(json.loads(content)["argv"]) if content else []
 
     def over(self) -> bool:
-        """Return whether the worker has ended, or was never started."""
+        """Return whether nobody of the attempt is alive, perhaps because it was never begun."""
         if not self._token:
             return True
         condition = self._launcher.condition(self.files.root, self._token)
         if isinstance(condition, Exited):
             self.ending = condition
-        return isinstance(condition, (Exited, Vanished))
+        return not isinstance(condition, Alive)
 
     def stop(self) -> None:
         """End everything that was started: SIGTERM, then SIGKILL after the grace of a sweep; returns when nobody is left."""

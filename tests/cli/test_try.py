@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.cli.main import main
+from lrtui.workers.local import Local
 
 FILE = """\
 command = ["sh", "train.sh", "{lr}"]
@@ -68,6 +69,16 @@ def test_a_script_that_fails_shows_its_last_lines(tried):
     code, said = tried("", "workdir = 'nowhere'\n")
     assert code == 1
     assert "nowhere: No such file or directory" in said
+
+
+def test_an_attempt_that_cannot_be_started_is_said_and_given_up(tried, monkeypatch):
+    def refuse(*_):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(Local, "launch", refuse)
+    code, said = tried("echo ran")
+    assert code == 1
+    assert "could not be started: Resource temporarily unavailable" in said
 
 
 def test_rows_of_files_are_shown_as_they_are_read(tried):

@@ -6,7 +6,7 @@ from lrtui.config import parse
 from lrtui.errors import MachineError
 from lrtui.hardware.gpu import Gpu
 from lrtui.supervisor import allocation, slots
-from lrtui.supervisor.__main__ import resolve
+from lrtui.supervisor.planning import resolve
 from lrtui.supervisor.startup import device_environment
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold

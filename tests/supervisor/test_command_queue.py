@@ -7,8 +7,8 @@ import pytest
 
 from lrtui.config.directory import open_experiment, read_experiment, read_origin
 from lrtui.supervisor import command_queue, loop
-from lrtui.supervisor.__main__ import resolve
 from lrtui.supervisor.command_queue import CommandQueue
+from lrtui.supervisor.planning import resolve
 from lrtui.sweep import events as ev
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal

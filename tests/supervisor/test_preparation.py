@@ -8,7 +8,7 @@ import pytest
 
 from lrtui.config import parse
 from lrtui.config.directory import Origin
-from lrtui.supervisor.__main__ import resolve
+from lrtui.supervisor.planning import resolve
 from lrtui.supervisor.preparation import Preparation, _failure
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout, Layout

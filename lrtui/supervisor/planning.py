@@ -1,0 +1,53 @@
+"""From an experiment to its plan: what the journal keeps of the file, and what this machine lends to it."""
+
+from __future__ import annotations
+
+from lrtui.config import Experiment
+from lrtui.config.small_keys import budget_of
+from lrtui.search.halving import cost
+from lrtui.supervisor.allocation import allocate
+from lrtui.sweep.events import Plan
+
+
+def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Plan:
+    """Return the plan of an experiment on this machine.
+
+    Raises:
+        MachineError: GPUs were asked for that are not there.
+
+    """
+    lent = None if on_cpu else allocate(experiment)
+    return Plan(
+        name=experiment.name,
+        source=source,
+        metric=experiment.metric,
+        goal=experiment.goal,
+        loss=experiment.loss,
+        unit=experiment.unit,
+        horizon=experiment.horizon,
+        value=experiment.value,
+        within=experiment.within,
+        keep=experiment.keep,
+        grace=experiment.grace_of(experiment.schedules[0] if experiment.schedules else ""),
+        rungs=tuple(experiment.space().rungs.items()),
+        planned=cost(experiment.space(), experiment.strategy.count)[0],
+        budget=budget_of(experiment.budget)[0],
+        budget_seconds=budget_of(experiment.budget)[1],
+        study=tuple(experiment.study.base.items()) if experiment.study else (),
+        health=dict(experiment.health),
+        parse=experiment.parse,
+        position=experiment.position,
+        first=experiment.first,
+        strategy=experiment.strategy.describe(),
+        builtin=experiment.command is None,
+        dataset=experiment.dataset,
+        model=experiment.model,
+        seeds=experiment.seeds,
+        gpus=lent.gpus if lent else 0,
+        devices=lent.devices if lent else (),
+        parallel=lent.parallel if lent else 1,
+        threads=lent.threads if lent else 1,
+        checkpoints=experiment.checkpoints,
+        stops_at_until=experiment.stops_at_until,
+        notes=experiment.notes + (lent.notes if lent else ()),
+    )
