@@ -73,6 +73,11 @@ class Truth:
         return 1.0 if self.goal == "max" else -1.0
 
     @property
+    def learns(self) -> bool:
+        """Whether there is an LR that no seed dies at."""
+        return any(at.dead == 0 for at in self.curve.values())
+
+    @property
     def optimum(self) -> float:
         alive = {x: at for x, at in self.curve.items() if at.dead == 0}
         return max(alive, key=lambda x: self.sign * alive[x].mean)
@@ -136,9 +141,13 @@ WRITTEN = (
 )  # fmt: skip
 
 
-def workloads() -> list[Truth]:
-    """Return the measured workloads, and those written ones that were not measured."""
-    measured = [read(path) for path in sorted(CURVES.glob("*.json"))]
+def workloads(*, frozen: bool = False) -> list[Truth]:
+    """Return the measured workloads that anything learns on, and those written ones that were not measured; or the frozen ones."""
+    folders = [CURVES / "frozen"] if frozen else [CURVES, CURVES / "bank"]
+    found = [read(path) for folder in folders for path in sorted(folder.glob("*.json"))]
+    measured = [truth for truth in found if truth.learns]
+    if frozen:
+        return measured
     names = {truth.name for truth in measured}
     return [*measured, *(truth for truth in WRITTEN if truth.name not in names)]
 
@@ -163,7 +172,7 @@ def read(path: Path) -> Truth:
     # Where all died there is nothing to draw a line to but the neighbour's mean.
     alive_at = {x: at for x, at in curve.items() if at.dead < 1}
     for x, at in curve.items():
-        if at.dead == 1:
+        if at.dead == 1 and alive_at:
             curve[x] = replace(alive_at[min(alive_at, key=lambda other: abs(other - x))], dead=1.0)
     return Truth(
         name=table["workload"],
@@ -382,13 +391,14 @@ def main() -> None:
     """Print one row per workload and number of seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sweeps", type=int, default=300, help="per row (default 300)")
+    parser.add_argument("--frozen", action="store_true", help="the frozen half, at the end")
     options = parser.parse_args()
     print(
         f"{'workload':>9} {'seeds':>5} {'runs':>6} {'held':>6} {'nearly':>6} {'open':>5} {'decades':>8}"
         f" {'equal given':>12} {'truly':>6} {'decades':>8}"
         f" {'regret':>7} {'worst':>6} {'highest':>8} {'worst':>6} {'ms':>5}"
     )
-    for truth in workloads():
+    for truth in workloads(frozen=options.frozen):
         ways = [(1, False), (3, False)] + [(1, True)] * bool(truth.measured)
         for seeds, halving in ways:
             score = judge(truth, seeds, options.sweeps, halving=halving)

@@ -31,7 +31,7 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch is imported
     os.environ[_name] = "1"
 
-from tests.benchmarks.choosing.workloads import CURVES, ROOT, SEEDS, WORKLOADS, Workload
+from tests.benchmarks.choosing.workloads import ROOT, SEEDS, WORKLOADS, Workload, path_of
 
 DIGITS = 5
 NICE = 5
@@ -69,7 +69,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     os.nice(NICE)
-    for name in options.names or WORKLOADS:
+    for name in options.names or [each for each in WORKLOADS if not WORKLOADS[each].task]:
         workload = WORKLOADS[name]
         about = prepare(workload, options.data_dir)
         if options.check:
@@ -95,7 +95,7 @@ def prepare(workload: Workload, data_dir: Path) -> dict[str, Any]:
 
 def there(workload: Workload) -> dict[str, Any]:
     """Return the table that there is; {} where there is none."""
-    path = CURVES / f"{workload.name}.json"
+    path = path_of(workload)
     return json.loads(path.read_text()) if path.exists() else {}
 
 
@@ -209,11 +209,11 @@ def rounded(value: float) -> float | None:
 
 def write(workload: Workload, table: dict[str, Any]) -> None:
     """Write the table, one run a line."""
-    CURVES.mkdir(exist_ok=True)
-    path = CURVES / f"{workload.name}.json"
-    head = {key: value for key, value in table.items() if key not in {"runs", "ranges"}}
+    path = path_of(workload)
+    path.parent.mkdir(exist_ok=True)
+    head = {key: value for key, value in table.items() if key not in {"runs", "pilots", "ranges"}}
     lines = [f" {dumps(key)}: {dumps(value)}" for key, value in head.items()]
-    for key in ("runs", "ranges"):
+    for key in sorted({"runs", "pilots", "ranges"} & set(table)):
         rows = ",\n".join(f"  {dumps(item)}" for item in table[key])
         lines.append(f' "{key}": [\n{rows}\n ]')
     temporary = path.with_suffix(".tmp")

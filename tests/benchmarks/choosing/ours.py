@@ -124,10 +124,10 @@ def _toml(workload: Workload, seed: int) -> str:
         f"seed = {seed}",
         'lr = "auto"',
     ]
-    if workload.script:
+    if workload.script or workload.task:
         words = (
             "python",
-            workload.script,
+            workload.script or "train.py",
             "{lr}",
             "{lr_to}",
             "{lr_steps}",

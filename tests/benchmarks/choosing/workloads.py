@@ -4,6 +4,8 @@ Four workloads were known when lrtui's constants were chosen (FM, DA, DS, and DC
 one: an LR joins at the first rung since); two were held out (DK, LM). DR and DO changed two
 rules: the search widens up to where the range test diverged, and a one-cycle schedule has rungs.
 
+BANK is the bank: trained by bank.py, half of it frozen. Its tables are in `curves/bank` and `curves/frozen`.
+
 A table is one JSON file, `curves/NAME.json`, strict JSON with one run a line:
 
     workload, title, metric, goal, unit, horizon, optimizer, schedule, batch_size, steps_per_unit, levels, lrs, seeds
@@ -11,9 +13,13 @@ A table is one JSON file, `curves/NAME.json`, strict JSON with one run a line:
     point           the metric's amount that is called a point: 0.01 of an accuracy, 0.01 nats of a loss
     start_seconds   what starting one process takes before its first step; `seconds` of a run is without it
     made_with       versions and machine
+    truth           of the bank: error_points, the largest standard error of a mean test value among the LRs that may be the best;
+                    limit_reached where that is over 0.2 with all the seeds that are trained at most
     runs            {lr, seed, value, val_loss, test, train_loss, seconds}: the lists have one number a level, null where it
                     was not finite; `value` and `test` are the metric on validation and test data, `train_loss` the
-                    mean since the level before; seconds of processor time on one thread
+                    mean since the level before; seconds of processor time on one thread. Of the bank `test` has the end only,
+                    and LRs near the best have further seeds
+    pilots          {length, lr, seed, value, val_loss, test, train_loss, seconds}: the ends of short runs of the whole schedule
     ranges          {seed, lrs, losses, cost, seconds}: range tests, losses of single batches; cost in the unit
 """
 
@@ -24,7 +30,7 @@ import json
 import math
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +70,27 @@ class Workload:
     goal: str = "max"
     point: float = 0.01
     range: tuple[float, float] = ADAM_RANGE
-    centre: float
+    centre: float = 0.0
     """log10 of the best of the coarse grid."""
     script: str = ""
     """An own script, from the repository's root; else the built-in trainer trains cnn3."""
+    task: str = ""
+    """Of the bank: what bank.py trains on (data.py)."""
+    net: str = ""
+    """Of the bank: what it trains (stacked.py)."""
+    study: str = ""
+    """Of a level of a study: whose."""
+    frozen: bool = False
+    """Of the bank: nobody looks at it and no constant is chosen on it; it is replayed once, at the end."""
 
     @property
     def lrs(self) -> tuple[float, ...]:
-        """The LRs that are measured, two digits each: 4 a decade, and 8 within half a decade of the centre."""
+        """The LRs that are measured, two digits each: 4 a decade, and 8 within half a decade of the centre; of the bank 6 a decade, of studies 4."""
         low, high = self.range
+        if self.task:
+            steps = 4 if self.study else 6
+            exponents = {low + k / steps for k in range(round(steps * (high - low)) + 1)}
+            return tuple(float(f"{10**exponent:.1e}") for exponent in sorted(exponents))
         exponents = {low + k / 4 for k in range(round(4 * (high - low)) + 1)}
         exponents |= {self.centre + k / 8 for k in (-3, -1, 1, 3)}
         return tuple(float(f"{10**exponent:.1e}") for exponent in sorted(exponents))
@@ -191,7 +209,106 @@ WORKLOADS = {
 }
 
 
+NESTEROV = '{"sgd": {"momentum": 0.9, "nesterov": true}}'
+DECAYED = '{"adamw": {"weight_decay": 0.1}}'
+LINEAR = '{"linear": 0, "warmup": 0.1}'
+WSD = '{"wsd": 0.2, "warmup": 0.05}'
+
+
+def _bank(  # noqa: PLR0917 - a table: one row a workload
+    name: str, title: str, task: str, net: str, optimizer: str, schedule: str, batch_size: int,
+    horizon: int, *, loss: bool = False, steps: bool = False, frozen: bool = False,
+) -> Workload:  # fmt: skip
+    """Return a workload of the bank; `loss`: judged by the loss on validation data, which is all that a regression and text have."""
+    sgd, adagrad = "sgd" in optimizer, "adagrad" in optimizer
+    return Workload(
+        name=name, title=title, task=task, net=net, optimizer=optimizer, schedule=schedule,
+        batch_size=batch_size, horizon=horizon, frozen=frozen,
+        usual=(3e-3, 3e-1) if sgd else (1e-3, 1e-1) if adagrad else (1e-4, 1e-2),
+        range=SGD_RANGE if sgd or adagrad else ADAM_RANGE,
+        metric="val_loss" if loss else "val_acc",
+        test="test_loss" if loss else "test_acc",
+        goal="min" if loss else "max",
+        unit="steps" if steps else "epochs",
+        every=horizon // 27 if steps else 1,
+    )  # fmt: skip
+
+
+BANK = (
+    # ------------------------------------------------------------ to choose constants on
+    _bank("mlp-one-cycle", "digits, two layers, SGD with Nesterov momentum, one-cycle", "digits", "mlp 64 64", NESTEROV, "one_cycle", 32, 27, loss=True),
+    _bank("fashion-linear", "4,000 of Fashion-MNIST, AdamW with decay, linear with warm-up", "fashion 4000", "mlp 64", DECAYED, LINEAR, 64, 9),
+    _bank("ngram-wsd", "next character of 8, AdamW with decay, WSD with warm-up", "letters 8", "ngram 16 64", DECAYED, WSD, 64, 540, loss=True, steps=True),
+    _bank("conv-rmsprop", "digits, convolutions, RMSprop", "digits", "conv 8 16", "rmsprop", "constant", 32, 9),
+    _bank("fashion-muon", "4,000 of Fashion-MNIST, Muon, cosine", "fashion 4000", "mlp 64 64", "muon", "cosine", 128, 9),
+    _bank("diabetes-adam", "a regression on 242 patients, Adam", "diabetes", "mlp 32 tanh", "adam", "constant", 16, 27, loss=True),
+    _bank("noise-adam", "digits, 30 % of the labels wrong, Adam", "digits noise 0.3", "mlp 128", "adam", "constant", 32, 18),
+    _bank("digits-adagrad", "digits, Adagrad", "digits", "mlp 64", "adagrad", "constant", 64, 27),
+    _bank("edge-squares", "digits, linear by squared distance, plain SGD: best where it all but diverges", "digits squares", "linear", "sgd", "constant", 512, 108),
+    _bank("plateau-sgd", "digits, normalised layers, SGD with momentum, cosine: a wide plateau", "digits", "mlp 64 64 norm", MOMENTUM, "cosine", 64, 27),
+    _bank("random-labels", "digits with labels drawn at random, Adam: nothing to learn", "digits random", "mlp 64", "adam", "constant", 32, 9),
+    _bank("conv-step", "digits, convolutions, SGD with momentum, step, batches of 16", "digits", "conv 4 8", MOMENTUM, "step", 16, 9),
+    _bank("small-one-cycle", "100 digits, AdamW, one-cycle", "digits 100", "mlp 64", "adamw", "one_cycle", 16, 54),
+    # ------------------------------------------------------------ frozen, chosen before anything was trained
+    _bank("fashion-one-cycle", "4,000 of Fashion-MNIST, normalised layers, Adam, one-cycle", "fashion 4000", "mlp 64 norm", "adam", "one_cycle", 128, 9, frozen=True),
+    _bank("attention-linear", "characters, one attention block, AdamW with decay, linear with warm-up", "pieces 16", "attention 32", DECAYED, LINEAR, 16, 270, loss=True, steps=True, frozen=True),
+    _bank("conv-wsd", "digits, convolutions, SGD with Nesterov momentum, WSD with warm-up", "digits", "conv 4 8", NESTEROV, WSD, 64, 18, frozen=True),
+    _bank("fashion-rmsprop", "3,000 of Fashion-MNIST, RMSprop, cosine", "fashion 3000", "mlp 64", "rmsprop", "cosine", 32, 9, frozen=True),
+    _bank("digits-muon", "digits, Muon", "digits", "mlp 64 64", "muon", "constant", 32, 18, loss=True, frozen=True),
+    _bank("friedman-sgd", "a made regression, SGD with momentum, cosine with warm-up", "friedman", "mlp 64", MOMENTUM, '{"cosine": 0, "warmup": 0.05}', 64, 27, loss=True, frozen=True),
+    _bank("noise-nesterov", "2,000 of Fashion-MNIST, 40 % of the labels wrong, SGD with Nesterov momentum, step", "fashion 2000 noise 0.4", "mlp 64", NESTEROV, "step", 64, 18, frozen=True),
+    _bank("cancer-adagrad", "249 tumours, Adagrad", "cancer", "mlp 16", "adagrad", "constant", 16, 27, loss=True, frozen=True),
+    _bank("edge-fashion", "3,000 of Fashion-MNIST, few steps of plain SGD with batches of 512: best near divergence", "fashion 3000", "mlp 64", "sgd", "constant", 512, 36, frozen=True),
+    _bank("plateau-adamw", "digits, normalised layers, AdamW, cosine: a wide plateau", "digits", "mlp 64 64 norm", "adamw", "cosine", 32, 18, frozen=True),
+    _bank("deep-sigmoid", "digits, twelve sigmoid layers, SGD with momentum: no gradient to learn from", "digits", "deep 12 32 sigmoid", MOMENTUM, "constant", 32, 9, frozen=True),
+    _bank("ngram-one-cycle", "next character of 8, SGD with momentum, one-cycle", "letters 8", "ngram 16 64", MOMENTUM, "one_cycle", 64, 540, loss=True, steps=True, frozen=True),
+    _bank("small-linear", "100 digits, SGD with Nesterov momentum, linear with warm-up", "digits 100", "mlp 64", NESTEROV, LINEAR, 16, 54, frozen=True),
+)  # fmt: skip
+"""The bank: half of it to choose constants on, half frozen."""
+WORKLOADS |= {workload.name: workload for workload in BANK}
+
+
 @dataclass(frozen=True, slots=True)
+class Study:
+    """The same workload at levels of one factor, a factor of 2 apart: what a prediction from the small ones is checked on."""
+
+    name: str
+    axis: str
+    """As in `[study]`: batch_size, data (training examples), steps, width, depth."""
+    workloads: dict[int, Workload]
+    """By level; their tables are in curves/studies, each 15 LRs a quarter of a decade apart or more, three seeds or more."""
+
+
+def _study(name: str, axis: str, base: Workload, first: int, count: int = 7) -> Study:
+    """Return a study; the word LEVEL in the task or the net stands for the level."""
+    workloads = {}
+    for level in (first << k for k in range(count)):
+        more: dict[str, Any] = {"batch_size": level} if axis == "batch_size" else {}
+        if axis == "steps":
+            more = {"horizon": level, "every": -(-level // 9)}
+        workloads[level] = replace(
+            base, name=f"{name}-{level}", study=name, title=f"{base.title}, {axis} {level}",
+            task=base.task.replace("LEVEL", str(level)), net=base.net.replace("LEVEL", str(level)),
+            range=(base.range[0] + 0.5, base.range[1] - 0.5), **more,
+        )  # fmt: skip
+    return Study(name, axis, workloads)
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        _study("batch-adam", "batch_size", _bank("", "digits, Adam", "digits", "mlp 64", "adam", "constant", 0, 9), 4),
+        _study("data-adam", "data", _bank("", "Fashion-MNIST, Adam", "fashion LEVEL", "mlp 64", "adam", "constant", 128, 9), 125),
+        _study("width-adam", "width", _bank("", "digits, two layers, Adam", "digits", "mlp LEVEL LEVEL", "adam", "constant", 64, 18), 4),
+        _study("steps-cosine", "steps", _bank("", "next character of 8, AdamW, cosine", "letters 8", "ngram 16 64", "adamw", "cosine", 64, 0, loss=True, steps=True), 32),
+        _study("batch-sgd", "batch_size", _bank("", "digits, SGD with momentum", "digits", "mlp 64", MOMENTUM, "constant", 0, 9), 4),
+        _study("depth-sgd", "depth", _bank("", "digits, layers of 32, SGD with momentum", "digits", "deep LEVEL 32", MOMENTUM, "constant", 32, 9, loss=True), 1, 5),
+    )
+}  # fmt: skip
+WORKLOADS |= {each.name: each for study in STUDIES.values() for each in study.workloads.values()}
+
+
+@dataclass(frozen=True)
 class Table:
     """A measured workload. Values at an LR are those of the nearest LR of the dense grid; a dead run's value is None."""
 
@@ -247,14 +364,17 @@ class Table:
 
     def test(self, lr: float, seed: int) -> float:
         """Return the metric on test data at the end; where it was not finite, chance (a loss: 10 nats)."""
-        value = self.run(lr, seed)["test"][-1]
+        return self._ended(self.run(lr, seed))
+
+    def _ended(self, run: dict[str, Any]) -> float:
+        value = run["test"][-1]
         if value is not None:
             return float(value)
         return 1 / self.data["classes"] if self.goal == "max" else 10.0
 
     def mean_test(self, lr: float) -> float:
-        """Return the mean of `test` over the seeds."""
-        return statistics.fmean(self.test(lr, seed) for seed in self.seeds)
+        """Return the mean of `test` over all seeds that were trained at the LR, also further ones."""
+        return self._tests[self.nearest(lr)][0]
 
     def best_lr(self) -> float:
         """Return the LR of the dense grid with the best mean test value."""
@@ -264,6 +384,32 @@ class Table:
         """Return how many points the mean test value at `lr` is worse than the best LR's."""
         lost = self._sign() * (self.mean_test(lr) - self.mean_test(self.best_lr()))
         return lost / float(self.data["point"]) + 0.0  # no -0.0
+
+    def regret_error(self, lr: float) -> float:
+        """Return the standard error of `regret` in points; of the best LR that of its own mean."""
+        errors = {self._tests[each][1] for each in (self.nearest(lr), self.best_lr())}
+        return math.hypot(*errors) / float(self.data["point"])
+
+    def best_lrs(self) -> list[float]:
+        """Return the LRs that cannot be told from the best: worse by less than two standard errors."""
+        return [lr for lr in self.lrs if self.regret(lr) <= 2 * self.regret_error(lr)]
+
+    @functools.cached_property
+    def _tests(self) -> dict[float, tuple[float, float]]:
+        """By LR: the mean test value and its standard error. Few seeds say little of a spread: it is at least that of their neighbours."""
+        tests: dict[float, list[float]] = {}
+        for lr, seed in self.runs:
+            tests.setdefault(lr, []).append(self._ended(self.runs[lr, seed]))
+        spreads = {lr: statistics.stdev(values) for lr, values in tests.items()}
+        best = sorted(tests, key=lambda lr: self._sign() * statistics.fmean(tests[lr]))
+        usual = statistics.median(spreads[lr] for lr in best[:6])
+        return {
+            lr: (
+                statistics.fmean(values),
+                max(spreads[lr], usual * (len(values) <= 6)) / math.sqrt(len(values)),
+            )
+            for lr, values in tests.items()
+        }
 
     def equal(self, points: float) -> list[float]:
         """Return the LRs whose mean test value is at most so many points worse than the best."""
@@ -320,16 +466,27 @@ def _is_quarter(lr: float) -> bool:
     return abs(4 * math.log10(lr) - round(4 * math.log10(lr))) < 0.1
 
 
+def path_of(workload: Workload) -> Path:
+    """Return where a workload's table is stored."""
+    kind = "studies" if workload.study else "frozen" if workload.frozen else "bank"
+    return (CURVES / kind if workload.task else CURVES) / f"{workload.name}.json"
+
+
 @functools.cache
 def load(name: str) -> Table:
     """Return the measured table of a workload, with all its LRs."""
-    path = CURVES / f"{name}.json"
+    path = path_of(WORKLOADS[name])
     if not path.exists():
-        sys.exit(f"{path} is missing: python -m tests.benchmarks.choosing.measure {name}")
+        module = "bank" if WORKLOADS[name].task else "measure"
+        sys.exit(f"{path} is missing: python -m tests.benchmarks.choosing.{module} {name}")
     data = json.loads(path.read_text())
     return Table(data, {(run["lr"], run["seed"]): run for run in data["runs"]})
 
 
-def measured() -> list[str]:
-    """Return the names of the workloads that have a table, in their order."""
-    return [name for name in WORKLOADS if (CURVES / f"{name}.json").exists()]
+def measured(*, frozen: bool = False) -> list[str]:
+    """Return the names of the workloads that have a table, in their order: the frozen ones or all others, without studies."""
+    return [
+        name
+        for name, workload in WORKLOADS.items()
+        if workload.frozen is frozen and not workload.study and path_of(workload).exists()
+    ]
