@@ -19,10 +19,11 @@ os.environ["LRTUI_TIMING"] = SHORT
 # make a training of 3 s take 20 to 60 s on two cores.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
+from tests.slurm.fixtures import slurm, slurm_cluster
 from tests.supervisor.in_process import in_process
 from tests.supervisor.lab import lab
 
-__all__ = ["in_process", "lab"]
+__all__ = ["in_process", "lab", "slurm", "slurm_cluster"]
 
 # In a shell's background Ctrl-C is ignored, and children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
