@@ -186,7 +186,7 @@ class DirectoryReader:
         return clean_lines(data)[-lines:] if lines > 0 else []
 
     def settings(self, run_id: str) -> dict[str, str]:
-        """Return what a run was started with (run.json, and argv.json of the current attempt), flat and safe to show."""
+        """Return what a run was started with (run.json, and of the current attempt what _STARTED names), flat and safe to show."""
         run = self._sweep.runs.get(run_id)
         found: dict[str, str] = {}
         if run is not None:
@@ -194,8 +194,12 @@ class DirectoryReader:
         attempt = self._attempt_dir(run_id)
         if attempt is not None:
             content = _read_json(AttemptLayout(attempt).argv)
-            if isinstance(content, dict) and isinstance(content.get("argv"), list):
-                content = {**content, "argv": shlex.join(map(str, content["argv"]))}
+            if isinstance(content, dict):
+                content = {
+                    words: content[key] for key, words in _STARTED.items() if content.get(key)
+                }
+                if isinstance(content.get("command"), list):
+                    content["command"] = shlex.join(map(str, content["command"]))
             _flatten("", content, found)
         return found
 
@@ -485,6 +489,17 @@ def _read_json(path: Path) -> object:
         return msgspec.json.decode(data)
     except (ValueError, RecursionError):
         return None
+
+
+_STARTED = {
+    "argv": "command",
+    "cwd": "working folder",
+    "program": "program",
+    "git": "git commit",
+    "from": "resumed from attempt",
+    "checkpoint_from": "resumed from",
+}
+"""What of an attempt's argv.json is shown, and under which name."""
 
 
 def _flatten(name: str, value: object, into: dict[str, str]) -> None:

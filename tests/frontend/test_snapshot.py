@@ -232,16 +232,21 @@ def test_settings_are_flat_and_safe(tmp_path):
     folder = directory / "r01-lr1e-05"
     content = {"lr": 1e-5, "optimizer": {"sgd": {"momentum": 0.9}}, "note": HOSTILE, "none": None}
     (folder / "run.json").write_text(json.dumps(content))
-    (folder / "a1" / "argv.json").write_text(json.dumps({"argv": ["python", "my train.py"]}))
+    (folder / "a1" / "argv.json").write_text(
+        json.dumps({"argv": ["python", "my train.py"], "cwd": "/home/me", "from": None})
+    )
     watcher = DirectoryReader(directory)
     watcher.snapshot()
     found = watcher.settings("r01")
     assert found["lr"] == "1e-05"
     assert found["optimizer.sgd.momentum"] == "0.9"
-    assert found["argv"] == "python 'my train.py'"
+    assert found["command"] == "python 'my train.py'"
     assert "\x1b" not in found["note"]
     (folder / "run.json").write_bytes(b"[" * 100_000)
-    assert watcher.settings("r01") == {"argv": "python 'my train.py'"}
+    assert watcher.settings("r01") == {
+        "command": "python 'my train.py'",
+        "working folder": "/home/me",
+    }
 
 
 def test_watching_imports_no_numpy(tmp_path):

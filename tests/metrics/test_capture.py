@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lrtui.metrics import Measurement, MetricLog, Reading
 from lrtui.metrics.capture import Capture
-from lrtui.metrics.capture.misses import missing
+from lrtui.metrics.capture.misses import likely, missing
 from lrtui.metrics.capture.objects import objects
 from lrtui.metrics.capture.records import records
 from lrtui.metrics.capture.values import number
@@ -655,3 +655,18 @@ def test_epoch_0_is_before_training_if_a_loss_comes_with_epoch_1(tmp_path):
 def test_a_history_in_one_list_is_read_whole(tmp_path):
     history = [{"step": s, "val_loss": 1 / s} for s in range(1, 101)]
     assert len(points(read(tmp_path, json.dumps(history * 3) + "\n", STEPS), "val_loss")) == 300
+
+
+@pytest.mark.parametrize(
+    ("metric", "names", "meant"),
+    [
+        ("val_acc", ["loss", "Acc@1", "Acc@5"], "Acc@1"),
+        ("val_acc", ["eval_accuracy", "train_accuracy"], "eval_accuracy"),
+        ("train_loss", ["val_loss", "loss"], "loss"),
+        ("train_loss", ["val_loss", "val_acc"], ""),
+        ("val_acc", ["lr", "seconds"], ""),
+        ("val_acc", [], ""),
+    ],
+)
+def test_the_metric_that_was_meant_is_the_nearest_of_the_same_data(metric, names, meant):
+    assert likely(metric, names) == meant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 import msgspec
 
@@ -14,6 +15,8 @@ _KINDS = 8
 """Different reasons that are remembered."""
 _LISTED = 12
 _CUTOFF = 0.6
+_OTHER_DATA = 0.25
+"""Taken from the likeness of two names of which one says training and one validation."""
 
 
 class Miss(msgspec.Struct, array_like=True):
@@ -93,10 +96,27 @@ def missing(metric: str, names: list[str]) -> str:
 
 
 def likely(metric: str, names: list[str]) -> str:
-    """Return the name among those that were read that is most like a metric's; "" where none is."""
-    by_simple = {_simple(each): each for each in names}
-    near = difflib.get_close_matches(_simple(metric), by_simple, n=1, cutoff=_CUTOFF)
-    return by_simple[near[0]] if near else ""
+    """Return the name among those that were read that is most like a metric's, the first of equals; "" where none is.
+
+    A name that says training is far from one that says validation.
+    """
+
+    def likeness(name: str) -> float:
+        alike = difflib.SequenceMatcher(None, _simple(metric), _simple(name)).ratio()
+        return alike - (
+            _OTHER_DATA if {_data(metric), _data(name)} == {"training", "validation"} else 0.0
+        )
+
+    nearest = max(names, key=likeness, default="")
+    return nearest if nearest and likeness(nearest) >= _CUTOFF else ""
+
+
+def _data(name: str) -> str:
+    """Return what data a metric's name says that it was measured on."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    if words & {"train", "training", "tr"}:
+        return "training"
+    return "validation" if words & {"val", "valid", "validation", "eval", "test", "dev"} else ""
 
 
 def _simple(name: str) -> str:
