@@ -14,6 +14,7 @@ Runs are trained many at a time (stacked.py). Of a frozen workload only its size
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import platform
@@ -35,11 +36,23 @@ from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.options import choose
 from lrtui.train.schedules import SCHEDULES
 from lrtui.train.schedules.warmup import advance, build_schedule
+from tests.benchmarks.choosing.__main__ import markdown
 from tests.benchmarks.choosing.data import Data, Part, load
 from tests.benchmarks.choosing.measure import made_with, rounded, start, write
 from tests.benchmarks.choosing.stacked import Net, Optimizer, build
-from tests.benchmarks.choosing.workloads import RANGE, SEEDS, WORKLOADS, Workload, path_of
+from tests.benchmarks.choosing.workloads import (
+    BANK,
+    RANGE,
+    SEEDS,
+    WORKLOADS,
+    Workload,
+    measured,
+    path_of,
+)
+from tests.benchmarks.choosing.workloads import load as load_table
 
+FEW = 6
+"""Seeds that say little of a spread."""
 KNOWN = 0.2
 """Points: the standard error that the best LRs are trained to."""
 MOST, MOST_OF_STUDIES = 24, 8
@@ -55,7 +68,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="default: those whose table is missing")
     parser.add_argument("--frozen", action="store_true", help="by default the frozen ones, not the others")  # fmt: skip
     parser.add_argument("--again", action="store_true", help="measure anew what is there already")
+    parser.add_argument(
+        "--list", action="store_true", help="print what there is as Markdown, and train nothing"
+    )
     options = parser.parse_args()
+    if options.list:
+        print(listed(frozen=options.frozen))
+        return
     os.nice(19)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -66,6 +85,24 @@ def main() -> None:
             began = time.process_time()
             write(WORKLOADS[name], measure(WORKLOADS[name]))
             print(f"{name}: {time.process_time() - began:.0f} s of processor time", flush=True)
+
+
+def listed(*, frozen: bool) -> str:
+    """Return one half of the bank as a Markdown table."""
+    rows = []
+    for name in measured(frozen=frozen):
+        if not WORKLOADS[name].task:
+            continue
+        table = load_table(name)
+        best, known = table.best_lrs(), table.data["truth"]
+        batch, length = f"{table.data['batch_size']}", f"{table.horizon:g} {table.data['unit']}"
+        rows.append([
+            name, table.data["title"], batch, length, f"{table.mean_test(table.best_lr()):.4f}",
+            f"{best[0]:.1e}" + f" to {best[-1]:.1e}" * (len(best) > 1),
+            f"{known['error_points']:.2f} ({known['seeds']})",
+        ])  # fmt: skip
+    head = ["", "what", "batch", "length", "test", "best LRs", "± points (seeds)"]
+    return markdown(head, rows)
 
 
 def measure(workload: Workload) -> dict[str, Any]:
@@ -106,7 +143,7 @@ def measure(workload: Workload) -> dict[str, Any]:
         "val_images": len(trainer.data.val[1]),
         "test_images": len(trainer.data.test[1]),
         "classes": 0 if workload.goal == "min" else trainer.data.classes,
-        "start_seconds": rounded(start(workload)),
+        "start_seconds": rounded(started()),
         "made_with": {**made_with(), "cpu": cpu(), "stacked": TOGETHER},
         "truth": truth(workload, lrs, runs),
         "runs": [runs[key] for key in sorted(runs)],
@@ -142,7 +179,7 @@ def known(workload: Workload, lrs: Sequence[float], runs: dict[Key, Any]) -> dic
     found = {}
     for lr, values in tests.items():
         spread = statistics.stdev(values)
-        if len(values) <= 6:
+        if len(values) <= FEW:
             spread = max(spread, usual)
         found[lr] = Known(means[lr], spread / math.sqrt(len(values)), spread, len(values))
     return found
@@ -165,9 +202,9 @@ def lacking(workload: Workload, lrs: Sequence[float], runs: dict[Key, Any]) -> l
     more: list[Key] = []
     for lr in candidates(of):
         each = of[lr]
-        wanted = min(most, math.ceil((each.spread / KNOWN) ** 2), 2 * each.seeds)
-        if each.error > KNOWN:
-            more += [(lr, seed) for seed in range(each.seeds, wanted)]
+        if each.error > KNOWN or each.seeds < FEW:
+            wanted = max(FEW, math.ceil((each.spread / KNOWN) ** 2))
+            more += [(lr, seed) for seed in range(each.seeds, min(most, wanted, 2 * each.seeds))]
     return more
 
 
@@ -371,6 +408,12 @@ def factors(schedule: str, steps: int) -> list[float]:
         optimizer.step()
         advance(course)
     return found
+
+
+@functools.cache
+def started() -> float:
+    """Return the processor seconds of a process to its first step, measured once for all tables."""
+    return start(BANK[0])
 
 
 def cpu() -> str:

@@ -7,6 +7,7 @@ examples (of letters: how many are seen); `noise 0.3` gives that share of the tr
 
 from __future__ import annotations
 
+import functools
 import gzip
 import os
 import sysconfig
@@ -110,16 +111,7 @@ def _friedman(count: int) -> Data:
 
 def _fashion(count: int) -> Data:
     """Fashion-MNIST with pixels averaged two by two: 14x14. Validated on 2,000 of its training images, tested on 4,000 of its test ones."""
-    folder = Path(os.environ.get("LRTUI_FASHION_MNIST", DEBIAN_FASHION_MNIST))
-
-    def read(part: str) -> tuple[np.ndarray, np.ndarray]:
-        images = gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())
-        labels = gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())
-        pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 14, 2, 14, 2)
-        small = pixels.mean((2, 4)).reshape(-1, 196)
-        return (small - 73) / 85, np.frombuffer(labels, np.uint8, offset=8).astype(int)
-
-    known, tested = read("train"), read("t10k")
+    known, tested = _images("train"), _images("t10k")
     order = np.random.default_rng(2026).permutation(len(known[0]))
 
     def part(pair: tuple[np.ndarray, np.ndarray], places: np.ndarray) -> Part:
@@ -128,6 +120,17 @@ def _fashion(count: int) -> Data:
 
     train, val = order[: count or 6000], order[-2000:]
     return Data(part(known, train), part(known, val), part(tested, np.arange(4000)), 10, "classes")
+
+
+@functools.cache
+def _images(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images (N, 196) and labels of a part."""
+    folder = Path(os.environ.get("LRTUI_FASHION_MNIST", DEBIAN_FASHION_MNIST))
+    images = gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 14, 2, 14, 2)
+    small = pixels.mean((2, 4), dtype=np.float32).reshape(-1, 196)
+    return (small - 73) / 85, np.frombuffer(labels, np.uint8, offset=8).astype(int)
 
 
 def _pages() -> tuple[Tensor, Tensor, Tensor]:
@@ -142,7 +145,7 @@ def _pages() -> tuple[Tensor, Tensor, Tensor]:
 def _letters(count: int) -> Data:
     """The next character after `count` of them."""
     texts = [text.unfold(0, count + 1, 1) for text in _pages()]
-    cut = (texts[0], _spread(texts[1], 2000), _spread(texts[2], 4000))
+    cut = (texts[0], _spread(texts[1], 1000), _spread(texts[2], 4000))
     parts = [(w[:, :-1].contiguous(), w[:, -1].contiguous()) for w in cut]
     return Data(*parts, 96, "letters")
 
