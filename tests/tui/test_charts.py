@@ -3,15 +3,18 @@
 import math
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.strip import Strip
 
 from lrtui.metrics import Series
 from lrtui.tui.charts import axes, braille, plot
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.curves import metric_for, smoothed
-from lrtui.tui.charts.plot import Curve, Picture
+from lrtui.tui.charts.plot import Curve, Picture, spread
 from lrtui.tui.panels.chart import Chart
 from tests.tui import recordings
 from tests.tui.conftest import settled
@@ -222,3 +225,24 @@ def test_the_rasteriser_stays_on_its_canvas() -> None:
     assert across.max() == 19
     assert down.min() == 0
     assert down.max() == 39
+
+
+@given(
+    st.integers(1, 12).flatmap(
+        lambda rows: st.tuples(st.just(rows), st.lists(st.floats(0, rows - 1), max_size=rows))
+    )
+)
+def test_letters_stand_in_the_order_of_their_values_each_in_a_row_of_its_own(case) -> None:
+    rows, wanted = case
+    wanted.sort()
+    found = spread(wanted, rows)
+    assert len(found) == len(wanted)
+    assert found == sorted(set(found))
+    assert all(0 <= row < rows for row in found)
+    if all(b - a >= 1 for a, b in pairwise(wanted)):
+        assert found == [math.floor(row + 0.5) for row in wanted]
+
+
+def test_letters_that_end_together_are_near_their_ends() -> None:
+    assert spread([1, 1.1, 1.2, 5], 8) == [0, 1, 2, 5]
+    assert spread([7, 7, 7], 8) == [5, 6, 7]

@@ -230,24 +230,60 @@ def _parse(text: str, columns: int, rows: int) -> Canvas:
 
 
 def _write_letters(canvas: Canvas, picture: Picture, lines: list[list[Point]]) -> None:
-    """Write each run's letter behind its last point, in the nearest free row where several end together."""
+    """Write each run's letter behind its last point; runs that end together have theirs in the order of their values."""
     rows, columns = len(canvas), len(canvas[0])
-    taken: set[tuple[int, int]] = set()
-    ends = [(number, points[-1]) for number, points in enumerate(lines) if points]
-    for number, end in reversed(ends):
-        letter = picture.curves[number].letter
-        column = min(round(end.x * (columns - _LETTERS - 1)) + 1, columns - len(letter))
-        wanted = min(round((1 - end.y) * (rows - 1)), rows - 1)
-        for step in range(2 * rows):
-            row = wanted + (step + 1) // 2 * (1 if step % 2 else -1)
-            cells = {(row, column + i) for i in range(len(letter))}
-            if 0 <= row < rows and not cells & taken:
-                break
-        else:
-            continue
-        taken |= cells
-        for offset, char in enumerate(letter):
-            canvas[row][column + offset] = Cell(char, number)
+    ends: list[tuple[int, int, float]] = []
+    for number, points in enumerate(lines):
+        if points and (letter := picture.curves[number].letter):
+            column = round(points[-1].x * (columns - _LETTERS - 1)) + 1
+            wanted = (1 - points[-1].y) * (rows - 1)
+            ends.append((min(column, columns - len(letter)), number, wanted))
+    for together in _touching(sorted(ends), picture):
+        last = sorted(together, key=lambda end: end[1])[
+            -rows:
+        ]  # the runs on top, where there is no row for all
+        last.sort(key=lambda end: (end[2], end[1]))
+        for (column, number, _), row in zip(
+            last, spread([end[2] for end in last], rows), strict=True
+        ):
+            for offset, char in enumerate(picture.curves[number].letter):
+                canvas[row][column + offset] = Cell(char, number)
+
+
+def _touching(
+    ends: list[tuple[int, int, float]], picture: Picture
+) -> Iterator[list[tuple[int, int, float]]]:
+    """Yield the ends whose letters would share columns, group by group; `ends` ascend in their columns."""
+    group: list[tuple[int, int, float]] = []
+    free = 0
+    for end in ends:
+        if group and end[0] >= free:
+            yield group
+            group = []
+        group.append(end)
+        free = max(free, end[0] + len(picture.curves[end[1]].letter))
+    if group:
+        yield group
+
+
+def spread(wanted: Sequence[float], rows: int) -> list[int]:
+    """Return a row below `rows` for each wanted one: in their ascending order, none twice, as near to them as that allows."""
+    blocks: list[tuple[float, int]] = []
+    """(mean of what its letters want as their block's first row, letters)"""
+    for place in wanted:
+        first, size = place, 1
+        while blocks and first < blocks[-1][0] + blocks[-1][1]:
+            before, more = blocks.pop()
+            first = (before * more + (first - more) * size) / (more + size)
+            size += more
+        blocks.append((first, size))
+    found: list[int] = []
+    for first, size in blocks:
+        start = max(math.floor(first + 0.5), len(found) and found[-1] + 1)
+        found += range(start, start + size)
+    for index, row in enumerate(found):
+        found[index] = max(index, min(row, rows - len(found) + index))
+    return found
 
 
 def _write_cursor(canvas: Canvas, picture: Picture) -> None:
