@@ -71,11 +71,7 @@ class Living:
         """Return the pid of the converter that lives."""
 
         def found():
-            own = [
-                pid
-                for pid in keeper.children(self.keeper)
-                if _CONVERTER.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-            ]
+            own = [pid for pid in keeper.children(self.keeper) if is_converter(pid)]
             return own[0] if own else 0
 
         return until(found)
@@ -86,6 +82,13 @@ class Living:
 
     def read(self, rows: int) -> None:
         until(lambda: len(self.rows()) >= rows)
+
+
+def is_converter(pid: int) -> bool:
+    try:
+        return _CONVERTER.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it was reaped after it was listed
+        return False
 
 
 @pytest.fixture
