@@ -1,6 +1,7 @@
 """What every test has: a lab for real processes, its own folders, short waiting times, and the choice of campaigns."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -44,6 +45,19 @@ def pytest_configure(config):
     _write_to_memory()
     profile = "campaign" if config.getoption("campaign") else "ci"
     hypothesis.settings.load_profile(profile)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect without looking for garbage, and pass over what is there then for the rest of the run.
+
+    Each of four processes imports everything and makes 4,000 tests: 13.7 s of CPU, 8.6 s without the search for garbage.
+    """
+    gc.disable()
+    result = yield
+    gc.enable()
+    gc.freeze()
+    return result
 
 
 def _write_to_memory(needed=4 << 30):
