@@ -1,14 +1,17 @@
 """Runs that share a process (`isolation = "shared"`), steered one by one; what happens where that process is killed."""
 
+import json
 import os
 import signal
 
 import pytest
 
+from lrtui.metrics import MetricLog, Reading
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from tests.supervisor.chaos import SHARED, host_pids, write_shared
 from tests.supervisor.chaos import campaign as kill
+from tests.train.forks import Forked
 from tests.train.running import timeless
 from tests.until import until
 
@@ -43,21 +46,13 @@ def den(lab, monkeypatch):
     return start
 
 
-def lines(lab, run):
-    """What the readers see of a run: its attempts, of which a later one hides what it repeats."""
-    from lrtui.metrics import MetricLog, Reading
+def test_each_is_steered_and_outlives_the_process(den):
+    """Each is steered and the others do not notice; where their process is killed, each goes on in one of its own.
 
-    found = {}
-    for attempt in lab.run(run).attempts:
-        root = Layout(lab.directory).attempt(lab.run(run).folder, attempt.number)
-        of = {m.level: dict(m.values) for m in MetricLog(root, Reading("epoch")).poll(1 << 30)}
-        found = {level: v for level, v in found.items() if level < min(of, default=1e9)} | of
-    return timeless([{"epoch": level, **found[level]} for level in sorted(found)])
-
-
-def test_each_is_steered_and_the_others_do_not_notice(den):
-    lab = den(epochs=60)
-    assert len(host_pids()) == 1
+    Whatever happens to it, a run writes what it writes in one process without a break.
+    """
+    lab = den(epochs=100)
+    (host,) = host_pids()
     assert lab.send(ev.FreezeRun(run="r03")).ok
     held = lab.told("r03")
     seen = lab.told("r01")
@@ -72,45 +67,61 @@ def test_each_is_steered_and_the_others_do_not_notice(den):
     until(lambda: lab.told("r03") > held + 2)
     assert lab.send(ev.RestartRun(run="r02")).ok
     assert lab.send(ev.ResumeRun(run="r01")).ok
-    assert lab.closed().code == 0
-    assert {run.ending.kind for run in lab.sweep.runs.values()} == {"finished"}
-    assert [len(lab.run(run).attempts) for run in ("r01", "r02", "r03")] == [2, 2, 1]
-    assert all(attempt.shared for run in lab.sweep.runs.values() for attempt in run.attempts)
-    assert len(lines(lab, "r01")) == len(lines(lab, "r02")) == len(lines(lab, "r03"))
+    until(lambda: [kept(lab, run) for run in lab.sweep.runs] == [2, 2, 1])
+    assert host_pids() == [host]
     assert not lab.events("RunLost")
-    assert not lab.doubled()
-    assert lab.left() == []
-
-
-def test_when_their_process_is_killed_each_goes_on_in_one_of_its_own(den):
-    lab = den(epochs=25)
-    until(lambda: lab.told("r01") > 12)
-    (host,) = host_pids()
     os.kill(host, signal.SIGKILL)
     assert lab.closed().code == 0
-    for run in lab.sweep.runs.values():
-        assert run.ending.kind == "finished"
-        assert [attempt.shared for attempt in run.attempts] == [True, False]
-        assert run.attempts[1].resumed_from == 1
-        assert run.losses == 0
+    for run, before in (("r01", 2), ("r02", 2), ("r03", 1)):
+        found = lab.run(run)
+        assert found.ending.kind == "finished"
+        assert [attempt.shared for attempt in found.attempts] == [True] * before + [False]
+        assert found.attempts[-1].resumed_from == before
+        assert found.losses == 0
+        assert lines(lab, run) == alone(lab, run)
     (lost, *others) = lab.events("RunLost")
     assert lost.why == "the process that trained it beside others is gone; on in one of its own"
     assert len(others) == 2
     assert not lab.doubled()
+    assert lab.left() == []
 
 
-def test_a_sweep_that_shares_a_process_writes_what_one_of_processes_writes(den):
-    lab = den(epochs=2)
-    assert lab.closed().code == 0
-    together = {run: lines(lab, run) for run in lab.sweep.runs}
-    text = STEERED.format(epochs=2).replace("shared", "process").replace("= 3\n", "= 1\n")
-    file = lab.folder / "apart.toml"
-    file.write_text(text)
-    lab.directory = lab.folder / "apart"
-    lab.open(file)
-    assert lab.closed().code == 0
-    assert {run: lines(lab, run) for run in lab.sweep.runs} == together
-    assert not any(run.attempts[0].shared for run in lab.sweep.runs.values())
+def attempts(lab, run):
+    found = lab.run(run)
+    return [Layout(lab.directory).attempt(found.folder, a.number) for a in found.attempts]
+
+
+def kept(lab, run):
+    """Return the number of a run's last attempt once it has a checkpoint, else 0."""
+    roots = attempts(lab, run)
+    return len(roots) if (roots[-1] / "checkpoint").exists() else 0
+
+
+def lines(lab, run):
+    """What the readers see of a run: its attempts, of which a later one hides what it repeats."""
+    found = {}
+    for root in attempts(lab, run):
+        of = read(root)
+        found = {level: v for level, v in found.items() if level < min(of, default=1e9)} | of
+    return timeless([{"epoch": level, **found[level]} for level in sorted(found)])
+
+
+def alone(lab, run):
+    """What the run's command writes in a process of its own, from its beginning to its end."""
+    root = lab.folder / f"{run}-alone"
+    root.mkdir()
+    spec = json.loads((attempts(lab, run)[0] / "argv.json").read_text())
+    words = [word for word in spec["argv"] if not word.startswith("--checkpoint")]
+    environment = {**os.environ, "LRTUI_METRICS": str(root / "metrics.jsonl")}
+    ended = Forked([*words, f"--checkpoint={root}/checkpoint"], environment, root)
+    _, said = ended.communicate(300)
+    assert ended.returncode == 0, said
+    found = read(root)
+    return timeless([{"epoch": level, **found[level]} for level in sorted(found)])
+
+
+def read(root):
+    return {m.level: dict(m.values) for m in MetricLog(root, Reading("epoch")).poll(1 << 30)}
 
 
 @pytest.mark.campaign
@@ -118,6 +129,6 @@ def test_a_sweep_that_shares_a_process_writes_what_one_of_processes_writes(den):
 def test_random_kills_of_shared_runs(monkeypatch, campaign):
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("ORACLE_FOLDER", "")
-    outcome = kill(100 if campaign else 3, 3, SHARED)
+    outcome = kill(100 if campaign else 2, 3, SHARED)
     assert outcome.faults() == 0, outcome.text()
     assert outcome.told > 0
