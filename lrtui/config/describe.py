@@ -36,6 +36,7 @@ def describe(experiment: Experiment) -> list[str]:
         ("length", f"{amount_grouped(experiment.horizon)} {unit} each"),
         ("metric", f"{experiment.goal} {experiment.metric} ({_value(experiment.value)})"),
         ("parallel", _parallel(experiment)),
+        *_cluster(experiment, len(starts)),
         *_search(experiment),
         ("total", _in_all(experiment, starts)),
     ]
@@ -213,7 +214,22 @@ def _value(value: str) -> str:
     )
 
 
+def _cluster(experiment: Experiment, runs: int) -> list[tuple[str, str]]:
+    """Return the command that submits the first wave to a cluster."""
+    if experiment.launcher.get("kind") != "slurm":
+        return []
+    from lrtui.workers.slurm.job_options import (  # only where an experiment names it
+        options_of,
+        shown,
+    )
+
+    return [("submitted", shown(options_of(experiment.launcher), experiment.name, runs))]
+
+
 def _parallel(experiment: Experiment) -> str:
+    if experiment.launcher.get("kind") == "slurm":
+        most = experiment.launcher.get("at_most")
+        return f"at most {most} in Slurm" if most else "as many as Slurm runs"
     gpus = f", {experiment.gpus} GPUs each" if experiment.gpus > 1 else ""
     devices = f", on GPU {', '.join(map(str, experiment.devices))}" if experiment.devices else ""
     count = (

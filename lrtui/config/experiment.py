@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lrtui.config.alerts_section import Alerts
 from lrtui.config.files_section import Template
@@ -111,7 +111,7 @@ class Experiment:
     parallel: int | Literal["auto"]
     durability: str
     health: Mapping[str, Scalar]
-    launcher: Mapping[str, Scalar]
+    launcher: Mapping[str, Any]
     alerts: Alerts
 
     checkpoints: bool

@@ -1,4 +1,4 @@
-"""The smaller keys: [values], GPUs, stopping rules, budget, health, launcher."""
+"""The smaller keys: [values], GPUs, stopping rules, budget, health."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from lrtui.config.placeholders import ALIASES, FIXED
 from lrtui.config.toml_reader import Reader, Values, is_number, is_whole
 from lrtui.sweep.events import Scalar, Unit
 from lrtui.text.format import amount, amount_grouped
-from lrtui.workers.launchers import LAUNCHERS
 
 RULES = ("nan", "diverged", "collapsed", "chance", "beaten", "stalled")
 RESERVED = frozenset(
@@ -245,24 +244,3 @@ def read_health(reader: Reader) -> Values:
                 f"Try: health = {{ {rule} = false }}",
             )
     return health
-
-
-def read_launcher(reader: Reader) -> Values:
-    """Return [launcher]: its kind, and the keys of that kind."""
-    given = reader.table("launcher")
-    kind = given.get("kind", "local")
-    if not isinstance(kind, str) or kind not in LAUNCHERS:
-        reader.fault(
-            ("launcher", "kind"),
-            f"unknown launcher {show(kind)}",
-            did_you_mean(str(kind), LAUNCHERS, "launchers"),
-        )
-    for key in given:
-        if key != "kind":
-            reader.fault(
-                ("launcher", key),
-                f"unknown key {names([key])} in [launcher]",
-                did_you_mean(key, ["kind"], "keys"),
-                key=True,
-            )
-    return {"kind": str(kind)}

@@ -14,6 +14,7 @@ from lrtui.config.experiment import ISOLATIONS, Experiment
 from lrtui.config.fault_text import found, show
 from lrtui.config.files_section import check_files, read_files
 from lrtui.config.keys import check_keys
+from lrtui.config.launcher_section import read_launcher
 from lrtui.config.objective import read_first, read_loss, read_objective, read_parse
 from lrtui.config.placeholders import (
     ALIASES,
@@ -137,7 +138,7 @@ def parse(
         parallel=_parallel(reader),
         durability=reader.choice("durability", "normal", ("normal", "strict")),
         health=small_keys.read_health(reader),
-        launcher=small_keys.read_launcher(reader),
+        launcher=read_launcher(reader),
         alerts=read_alerts(reader),
         checkpoints=builtin or "checkpoint" in placeholders,
         stops_at_until=builtin or "until" in placeholders,

@@ -114,6 +114,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunQueued: _queued,
     ev.RunLaunched: _launched,
     ev.RunStarted: lambda e, _: f"started, pid {e.pid}",
+    ev.RunHeld: lambda e, _: f"waits in the cluster's queue{_because(e.why)}",
     ev.RunWaiting: lambda _e, _: "waits at its rung for the others",
     ev.RunPromoted: lambda e, _: f"promoted to {amount(e.until)}",
     ev.RunPausing: lambda e, _: f"pausing{_because(e.why)}",

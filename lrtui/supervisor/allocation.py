@@ -9,6 +9,7 @@ from lrtui.config import Experiment
 from lrtui.errors import MachineError
 from lrtui.hardware import gpu
 from lrtui.text.format import gib
+from lrtui.workers.launcher import LOCAL
 
 _BUSY_SHARE = 0.1
 """A GPU of whose memory others hold more than this is theirs."""
@@ -36,6 +37,8 @@ def allocate(experiment: Experiment) -> Allocation:
         MachineError: GPUs were asked for by name or number, and they are not there.
 
     """
+    if experiment.launcher.get("kind", LOCAL) != LOCAL:
+        return _lent_by_slurm(experiment)
     cores = len(os.sched_getaffinity(0))
     devices, notes = _devices(experiment)
     gpus = min(max(1, experiment.gpus), len(devices)) if devices else 0
@@ -50,6 +53,25 @@ def allocate(experiment: Experiment) -> Allocation:
     together = experiment.isolation == "shared" and not devices  # in turns: each may have all cores
     threads = cores if together else max(1, cores // parallel)
     return Allocation(devices, gpus, parallel, threads, notes)
+
+
+def _lent_by_slurm(experiment: Experiment) -> Allocation:
+    """Return what a job of the cluster lends, once Slurm says that it would run one.
+
+    Raises:
+        MachineError: there is no Slurm here, or it refuses such a job.
+
+    """
+    from lrtui.workers.slurm.job_options import options_of
+    from lrtui.workers.slurm.queue import refused
+
+    options = options_of(experiment.launcher)
+    why = refused(options)
+    if why:
+        hint = "`sinfo` lists partitions and what their nodes have; change [launcher]"
+        raise MachineError(why, experiment.path, hint)
+    wanted = experiment.parallel if isinstance(experiment.parallel, int) else options.at_most
+    return Allocation((), options.gpus, min(wanted, options.at_most), options.cpus)
 
 
 def _runs_at_first(experiment: Experiment) -> int:

@@ -67,10 +67,10 @@ class LaunchQueue:
         """Launch the runs that are next and have a place."""
         if self._sweep.closed is not None or self._sweep.brake is not None:
             return
-        if not self._sweep.queued() or not slots.free_slots(self._sweep):
+        if not self._sweep.queued() or not self._free():
             return
         gone = self._lost()
-        for run in self._sweep.queued()[: slots.free_slots(self._sweep, gone)]:
+        for run in self._sweep.queued()[: self._free(gone)]:
             if not self.has_room():
                 return
             self._launch(run, gone)
@@ -98,6 +98,12 @@ class LaunchQueue:
     @property
     def _sweep(self) -> Sweep:
         return self._journal.sweep
+
+    def _free(self, gone: frozenset[int] = frozenset()) -> int:
+        """Return how many runs may be launched; all, where a cluster's queue takes them, which starts them one after the other."""
+        if not self._launcher.remote:
+            return slots.free_slots(self._sweep, gone)
+        return len(self._sweep.queued()) if self._launcher.room(self._sweep.parallel) else 0
 
     def _launch(self, run: Run, gone: frozenset[int]) -> None:
         number = len(run.attempts) + 1

@@ -40,7 +40,7 @@ from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, State, Sweep
 from lrtui.sweep.timing import TIMING
 from lrtui.workers.launcher import Alive, Exited, Unclaimed, Vanished
-from lrtui.workers.launchers import LAUNCHERS
+from lrtui.workers.launchers import launcher_for
 
 log = logging.getLogger("lrtui.supervisor")
 
@@ -54,7 +54,7 @@ class Supervisor:
         self.origin = origin
         self.space = experiment.space()
         self.journal = Journal(self.layout.journal)
-        self.launcher = LAUNCHERS[str(experiment.launcher.get("kind", "local"))]()
+        self.launcher = launcher_for(directory, experiment.launcher)
         self.preparation = Preparation(self.layout, experiment, origin, self.launcher)
         self.launching = LaunchQueue(
             self.layout,
@@ -136,24 +136,26 @@ class Supervisor:
         self._adopting = False
         self._decide()
         self.launching.tick()
+        for text in self.launcher.tick(self.sweep.parallel):
+            self.warn(text)
         self._close()
         self._alert()
 
     # ── reap ──────────────────────────────────────────────────────────────────────────────────────
 
     def _reap(self) -> None:
-        for run in self.sweep.alive():
-            self._reap_run(run)
+        seen = [event for run in self.sweep.alive() for event in self._reap_run(run)]
+        self.append(*seen)
 
-    def _reap_run(self, run: Run) -> None:
+    def _reap_run(self, run: Run) -> list[AnyEvent]:
+        """Finish an attempt that has ended; return what is new of one that lives."""
         attempt = run.attempts[-1]
         key = run.attempt_key
-        if (
-            attempt.pid
-            and not self._close_look
-            and not os.path.exists(self._exit_files.get(key, ""))
+        if not self._close_look and (
+            self.launcher.remote
+            or (attempt.pid and not os.path.exists(self._exit_files.get(key, "")))
         ):
-            return
+            return []
         root = self._root(run)
         self._exit_files[key] = str(AttemptLayout(root).exit)
         condition = self.launcher.condition(root, attempt.token)
@@ -161,26 +163,25 @@ class Supervisor:
             case Unclaimed():
                 if not self.launching.again(run):
                     self._finish(run, Vanished())
-            case Alive(pid=pid, orphans=orphans):
+            case Alive(pid=pid, orphans=orphans, waits=waits):
+                number = attempt.number
                 if orphans:
                     self.stops.kill(run)
-                elif pid is not None and (attempt.pid is None or self._adopting):
-                    self._seen(run, pid)
+                elif pid is not None and self._adopting:
+                    return [ev.RunAdopted(run=run.id, attempt=number, pid=pid)]
+                elif pid is not None and attempt.pid is None:
+                    return [ev.RunStarted(run=run.id, attempt=number, pid=pid)]
+                elif waits and waits != run.why and run.state is State.STARTING:
+                    return [ev.RunHeld(run=run.id, attempt=number, why=waits)]
             case Exited() | Vanished():
                 self._finish(run, condition)
-
-    def _seen(self, run: Run, pid: int) -> None:
-        number = run.attempts[-1].number
-        if self._adopting:
-            self.append(ev.RunAdopted(run=run.id, attempt=number, pid=pid))
-        else:
-            self.append(ev.RunStarted(run=run.id, attempt=number, pid=pid))
+        return []
 
     def _finish(self, run: Run, condition: Exited | Vanished) -> None:
         progress = self.readings.of(run)
         progress.read_all()
         root = self._root(run)
-        beside = slots.beside(self.sweep, run, time.time())
+        beside = 0 if self.launcher.remote else slots.beside(self.sweep, run, time.time())
         events = conclude(run, condition, progress, AttemptLayout(root), beside)
         losses = [event for event in events if isinstance(event, ev.RunLost)]
         tick = [each for lost in losses for each in after_loss(self.sweep, run, lost)]
@@ -314,7 +315,8 @@ class Supervisor:
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        if self._adopting or now - self._looked_at >= TIMING.close_look:
+        every = TIMING.far_look if self.launcher.remote else TIMING.close_look
+        if self._adopting or now - self._looked_at >= every:
             self._looked_at = now
             return True
         return False

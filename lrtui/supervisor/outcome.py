@@ -72,6 +72,13 @@ def conclude(
 
     if run.state is State.STOPPING and attempt.stop_kind is not None:
         return ended(attempt.stop_kind, attempt.stop_why, rule=attempt.stop_rule)
+    if isinstance(condition, Vanished) and not complete:
+        if condition.cause == "cancelled":
+            return ended("killed", condition.why)
+        if condition.cause == "refused":
+            return ended("failed", condition.why)
+        if condition.cause == "limit" and run.is_range_test:
+            return ended("failed", f"the {condition.why} is too short for a range test")
     if run.is_range_test:
         return _range_tested(run, condition, progress, files, events)
     at_rung = complete and not to_the_end and attempt.until < progress.horizon * (1 - 1e-9)
@@ -97,7 +104,12 @@ def conclude(
         return ended("finished", "the process that trained it beside others is gone")
     if isinstance(condition, Vanished):
         if complete:
-            return ended("finished", "exit code unknown: its keeper is gone")
+            return ended("finished", condition.why or "exit code unknown: its keeper is gone")
+        if condition.cause == "limit" and not (files.checkpoint.exists() and progress.spent > 0):
+            return ended("failed", _too_short(condition.why, progress))
+        if condition.cause:
+            lost = ev.RunLost(run=run.id, attempt=attempt.number, why=condition.why, rule="cut off")
+            return [*events, lost]
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
     if abandoned:
         why = "the process that trained it beside others is gone; on in one of its own"
@@ -118,6 +130,12 @@ def conclude(
     if code == 0:
         return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
     return ended("failed", failure(condition, files))
+
+
+def _too_short(limit: str, progress: Progress) -> str:
+    """Return why a job's time limit ended a run for good: the next attempt would come no further."""
+    what = "it left no checkpoint to resume" if progress.spent > 0 else "nothing was measured"
+    return f"{what} within the {limit}: raise time in [launcher]"
 
 
 def _range_tested(
@@ -142,7 +160,9 @@ def _range_tested(
     )
     number = run.attempts[-1].number
     if isinstance(condition, Vanished) and len(lrs) < run.lr_steps and found.diverged is None:
-        return [*events, ev.RunLost(run=run.id, attempt=number, why=_loss(run))]
+        rule: ev.Forgiven | None = "cut off" if condition.cause else None
+        why = condition.why or _loss(run)
+        return [*events, ev.RunLost(run=run.id, attempt=number, why=why, rule=rule)]
     code, signalled = (
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )

@@ -9,11 +9,18 @@ from lrtui import __version__
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import Sweep
+from lrtui.workers.launcher import LOCAL
 
 
 def is_ours(sweep: Sweep, layout: Layout) -> bool:
-    """Tell whether this is the directory that was opened, on its host, and no copy of it."""
-    return sweep.plan is None or (sweep.host, sweep.inode) == _here(layout)
+    """Tell whether this is the directory that was opened, on its host, and no copy of it.
+
+    The runs of a cluster's sweep belong to no host: any login node may own them.
+    """
+    if sweep.plan is None:
+        return True
+    host, inode = _here(layout)
+    return sweep.inode == inode and (sweep.host == host or sweep.plan.launcher != LOCAL)
 
 
 def opened(layout: Layout, plan: ev.Plan) -> ev.SweepOpened:

@@ -7,6 +7,7 @@ from lrtui.config.small_keys import budget_of
 from lrtui.search.halving import cost
 from lrtui.supervisor.allocation import allocate
 from lrtui.sweep.events import Plan
+from lrtui.workers.launcher import LOCAL
 
 
 def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Plan:
@@ -49,5 +50,6 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         threads=lent.threads if lent else 1,
         checkpoints=experiment.checkpoints,
         stops_at_until=experiment.stops_at_until,
+        launcher=str(experiment.launcher.get("kind", LOCAL)),
         notes=experiment.notes + (lent.notes if lent else ()),
     )

@@ -101,6 +101,8 @@ class Preparation:
                 return prepared.events(missing[0])
             case Exited():
                 self.failure = _failure(condition, AttemptLayout(root))
+            case Vanished(cause="refused", why=why):
+                self.failure = PreparationFailed(1, f"the data could not be prepared: {why}")
             case Vanished():
                 self._begun = -1
         return []
@@ -154,7 +156,11 @@ class Preparation:
             words.append("--bf16")
         content = {"argv": words, "cwd": self._origin.cwd}
         write_atomic(AttemptLayout(root).argv, json.dumps(content, indent=1).encode())
-        values = {"LRTUI_ATTEMPT_DIR": str(root), **device_environment(devices, 1)}
+        remote = self._launcher.remote
+        values = {
+            "LRTUI_ATTEMPT_DIR": str(root),
+            **device_environment(devices, 1, remote=remote),
+        }
         self._launcher.launch(Job(root, sweep.data_token, values))
 
     @staticmethod

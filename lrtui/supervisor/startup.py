@@ -27,7 +27,7 @@ from lrtui.sweep.state import Run, Sweep
 from lrtui.train import HOST
 from lrtui.train.models import is_custom
 from lrtui.train.options import AUTO, PRECISIONS
-from lrtui.workers.launcher import Job
+from lrtui.workers.launcher import LOCAL, Job
 
 _ARGV_BYTES = 1 << 20
 _CONVERTER = "import sys; sys.path[:] = sys.argv[2:]; from lrtui.metrics.converter import main; main(sys.argv[1])"
@@ -94,7 +94,7 @@ def job(
     write_atomic(files.argv, json.dumps(content, indent=1).encode())
     values = {
         **environment(context, experiment),
-        **device_environment(attempt.devices, plan.threads),
+        **device_environment(attempt.devices, plan.threads, remote=plan.launcher != LOCAL),
         **(own := own_environment(experiment, context)),
         **_python_path(experiment, own),
         "LRTUI_METRICS": str(files.metrics),
@@ -176,11 +176,16 @@ def precision(experiment: Experiment, sweep: Sweep) -> str:
     return PRECISIONS[1] if sweep.data and sweep.data.precision == PRECISIONS[1] else PRECISIONS[0]
 
 
-def device_environment(devices: tuple[int, ...], threads: int) -> dict[str, str]:
-    """Return the variables that give a worker its GPUs (none: it must not see one) and its threads."""
-    return {
+def device_environment(
+    devices: tuple[int, ...], threads: int, *, remote: bool = False
+) -> dict[str, str]:
+    """Return the variables that give a worker its GPUs (none: it must not see one; `remote`: its job says which) and its threads."""
+    own = {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": ",".join(map(str, devices)),
+    }
+    return {
+        **({} if remote else own),
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "PYTHONUNBUFFERED": "1",

@@ -20,7 +20,7 @@ from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.timing import TIMING
 from lrtui.workers.launcher import Alive, Exited
-from lrtui.workers.launchers import LAUNCHERS
+from lrtui.workers.local import Local
 
 
 class Trial:
@@ -36,7 +36,7 @@ class Trial:
         journal = Journal(layout.journal)
         plan = resolve(experiment, experiment.path)
         journal.append(opened(layout, plan), start)
-        self._launcher = LAUNCHERS[str(experiment.launcher.get("kind", "local"))]()
+        self._launcher = Local()
         self.warnings: list[str] = []
         """Why it could not be started, in words."""
         launching = LaunchQueue(

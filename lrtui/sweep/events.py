@@ -37,8 +37,9 @@ Rule = Literal[
 ]
 """The health rules (`analysis.health`), what a resumed run and unread output are flagged for, and a rung's cut."""
 WarningKind = Literal["gpu memory"]
-Forgiven = Literal["crowded", "apart"]
-"""Out of memory beside others; or the process in which it trained beside others is gone, so it continues in its own."""
+Forgiven = Literal["crowded", "apart", "cut off"]
+"""Out of memory beside others; or the process in which it trained beside others is gone, so it continues in its own; or a cluster
+ended its job."""
 
 
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -128,6 +129,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an attempt can go on from a checkpoint of an earlier one."""
     stops_at_until: bool = True
     """Whether the command knows {until}; else the supervisor stops it at that length."""
+    launcher: str = "local"
+    """Which engine runs the attempts: "slurm" runs them on other machines."""
     notes: tuple[str, ...] = ()
     """What the reader of the file should know, such as an LR that was given twice."""
 
@@ -217,6 +220,14 @@ class RunStarted(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
     pid: int
+
+
+class RunHeld(Event, frozen=True, kw_only=True):
+    """A launched attempt waits in a cluster's queue, and why."""
+
+    run: str
+    attempt: int
+    why: str
 
 
 class RunReached(Event, frozen=True, kw_only=True):
@@ -429,6 +440,7 @@ AnyEvent = (
     | RunQueued
     | RunLaunched
     | RunStarted
+    | RunHeld
     | RunReached
     | RunWaiting
     | RunPromoted

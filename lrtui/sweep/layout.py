@@ -44,6 +44,8 @@ class Layout:
         self.report_html = root / "report.html"
         self.report_csv = root / "report.csv"
         self.curves_csv = root / "curves.csv"
+        self.slurm = root / "slurm"
+        """What was submitted to Slurm, a folder for each wave; writers: supervisor, and the agents of its jobs."""
 
     def chart(self, name: str, kind: str) -> Path:
         """Return the file of one of the report's charts: sensitivity.svg."""
@@ -81,3 +83,37 @@ class AttemptLayout:
         """The worker's own, a file or a folder."""
         self.prepared = root / "prepared.json"
         """What a preparation of data brought; writer: the worker."""
+        self.environment = root / "environment.json"
+        """In a Slurm job: what is set for the worker, and its token; writer: supervisor."""
+        self.orders = root / "orders"
+        """In a Slurm job: signals for the worker, a name a line; writer: supervisor."""
+
+
+class SlurmLayout:
+    """Where things lie in the folder of one wave, a submission to Slurm. `lrtui.workers.slurm.agent` knows its files by itself."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.intent = root / "intent.json"
+        """What is submitted, under which name; written before sbatch is called. Writer: supervisor."""
+        self.script = root / "job.sh"
+        self.job = root / "job.json"
+        """That Slurm took it; writer: supervisor."""
+        self.refused = root / "refused.json"
+        """That Slurm refuses it; writer: supervisor."""
+
+    def log(self, task: int) -> Path:
+        """Return what a task itself prints: its `setup`, and the agent."""
+        return self.root / f"{task}.log"
+
+    def trouble(self, task: int) -> Path:
+        """Return why a task could not start an agent; writer: the job's script."""
+        return self.root / f"{task}.trouble"
+
+    def beat(self, task: int) -> Path:
+        """Return the file that is there once a task has begun, and changes while it lives; writer: agent."""
+        return self.root / f"{task}.beat"
+
+    def ended(self, task: int, member: int) -> Path:
+        """Return the file that is there once an attempt of a task has ended; writer: agent."""
+        return self.root / f"{task}.{member}.ended"

@@ -437,7 +437,15 @@ def _started(sweep: Sweep, e: ev.RunStarted) -> Sweep | None:
     run = _current(sweep, e.run, e.attempt)
     if run is None or run.state is not State.STARTING:
         return None
-    return _with(sweep, _attempt(replace(run, state=State.RUNNING), pid=e.pid, started_at=e.at))
+    running = replace(run, state=State.RUNNING, why="")
+    return _with(sweep, _attempt(running, pid=e.pid, started_at=e.at))
+
+
+def _held(sweep: Sweep, e: ev.RunHeld) -> Sweep | None:
+    run = _current(sweep, e.run, e.attempt)
+    if run is None or run.state is not State.STARTING:
+        return None
+    return _with(sweep, replace(run, why=e.why))
 
 
 def _adopted(sweep: Sweep, e: ev.RunAdopted) -> Sweep | None:
@@ -635,6 +643,7 @@ _APPLY: dict[type[Event], Callable[..., Sweep | None]] = {
     ev.RunQueued: _queued,
     ev.RunLaunched: _launched,
     ev.RunStarted: _started,
+    ev.RunHeld: _held,
     ev.RunAdopted: _adopted,
     ev.RunReached: _reached,
     ev.RunWaiting: _waiting,

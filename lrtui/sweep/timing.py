@@ -18,6 +18,12 @@ class Timing:
     close_look: float = 0.5
     """Metrics are read, and processes looked for in /proc, this often; an exit.json is noticed every tick (0.7 % of a core
     became 0.3 % with two idle runs)."""
+    far_look: float = 2.0
+    """The same for runs on other machines: each look is a question to a file server."""
+    queue: float = 15.0
+    """Slurm's queue is asked at most this often."""
+    late: float = 30.0
+    """So late a shared file system may show what a node wrote: a silent job is given up no sooner."""
     linger: float = 5.0
     """From the end of a sweep to the end of its supervisor."""
     beat: float = 2.0

@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+LOCAL = "local"
+"""The `kind` of [launcher] unless it is given: this machine."""
 
 
 def new_token() -> str:
@@ -47,6 +50,8 @@ class Alive:
     """Whether its keeper lives, so that an exit.json will come."""
     orphans: bool = False
     """Whether keeper and worker are dead and only what the worker started is left."""
+    waits: str = ""
+    """Why it has not begun, in a cluster's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,24 @@ class Unclaimed:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """It was begun, nobody is left, and nobody wrote how it ended."""
+    """Nobody is left, and nobody wrote how the training itself ended."""
+
+    cause: Cause = ""
+    """What ended it, where that is known."""
+    why: str = ""
+    """The same in words."""
 
 
+Cause = Literal["", "limit", "evicted", "cancelled", "refused"]
+"""A job's time limit; a cluster that took the place or the node away; a person who cancelled the job; a cluster that does not run it."""
 Condition = Exited | Alive | Unclaimed | Vanished
 
 
 class Launcher(Protocol):
     """An engine that runs attempts."""
+
+    remote: bool = False
+    """Whether attempts run on other machines, where a cluster lends them their GPUs and cores."""
 
     def launch(self, job: Job) -> None:
         """Start an attempt; do nothing where somebody of it is alive.
@@ -86,3 +101,11 @@ class Launcher(Protocol):
 
     def send(self, root: Path, token: str, signal: int) -> int:
         """Signal everybody of an attempt; return how many processes were reached."""
+
+    def tick(self, most: int) -> list[str]:  # noqa: ARG002  # for engines that have a queue
+        """Hand on what was launched since the last call, of which `most` may run at once; return what the user should know."""
+        return []
+
+    def room(self, most: int) -> bool:  # noqa: ARG002  # see tick
+        """Return whether a remote engine takes further attempts, if `most` may run at once."""
+        return True

@@ -20,7 +20,7 @@ from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.workers import keeper
 from lrtui.workers.forkserver_client import ForkserverClient
-from lrtui.workers.launcher import Alive, Condition, Exited, Job, Unclaimed, Vanished
+from lrtui.workers.launcher import Alive, Condition, Exited, Job, Launcher, Unclaimed, Vanished
 
 KEEPER = str(Path(keeper.__file__).resolve())
 _KEEPER_ENDINGS = (b"/lrtui/workers/keeper.py", b"/lrtui/keeper.py")
@@ -47,7 +47,7 @@ class ExitFile(msgspec.Struct, frozen=True):
     left: int = 0
 
 
-class Local:
+class Local(Launcher):
     """The launcher for this machine."""
 
     def __init__(self) -> None:
@@ -149,14 +149,18 @@ def read_exit(path: Path) -> Exited | None:
 
 def read_pid(path: Path, token: str) -> PidFile | None:
     """Return who runs an attempt, None where pid.json is missing, damaged, of another boot or of another attempt."""
+    who = read_remote_pid(path, token)
+    return who if who is not None and who.boot_id == keeper.boot_id() else None
+
+
+def read_remote_pid(path: Path, token: str) -> PidFile | None:
+    """Return who runs an attempt on whatever machine, None where pid.json is missing, damaged or of another attempt."""
     content = read_untrusted(path)
     try:
         who = msgspec.json.decode(content, type=PidFile) if content else None
     except (msgspec.MsgspecError, RecursionError):
         return None
-    if who is None or who.token != token or who.boot_id != keeper.boot_id():
-        return None
-    return who
+    return who if who is not None and who.token == token else None
 
 
 def is_same(pid: int, start: int | None, token: str) -> bool:

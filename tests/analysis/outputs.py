@@ -12,7 +12,7 @@ from lrtui.supervisor.progress import Progress
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import Sweep, apply
-from lrtui.workers.launcher import Exited
+from lrtui.workers.launcher import Exited, Vanished
 
 
 class PrintedSweep:
@@ -42,6 +42,8 @@ class PrintedSweep:
         again: bool = False,
         paused: bool = False,
         code: int = 0,
+        ending: Vanished | None = None,
+        checkpoint: bool = False,
         values: dict[str, ev.Scalar] | None = None,
     ) -> None:
         """Add a run that was started for `until` (the horizon) and printed this, or go on with the last one."""
@@ -51,6 +53,8 @@ class PrintedSweep:
         folder = self.root / name / str(number)
         folder.mkdir(parents=True)
         AttemptLayout(folder).output.write_text(output, newline="")
+        if checkpoint:
+            AttemptLayout(folder).checkpoint.touch()
         if again:
             self.say(ev.RunPromoted(run=name, until=until))
         else:
@@ -67,6 +71,7 @@ class PrintedSweep:
         if paused:
             self.say(ev.RunPausing(run=name, attempt=number))
             run = self.sweep.runs[name]
-        self.say(*conclude(run, Exited(code, None), progress, AttemptLayout(folder)))
+        over = ending or Exited(code, None)
+        self.say(*conclude(run, over, progress, AttemptLayout(folder)))
         lines = list(MetricLog(folder, Reading.of(self.plan)).poll(1 << 20))
         self.series.setdefault(name, RunSeries()).extend(number, lines)

@@ -28,7 +28,7 @@ from lrtui.supervisor import loop, termination
 from lrtui.sweep import mailbox
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Sweep
-from lrtui.workers.launcher import Alive, Condition, Exited, Job, Unclaimed
+from lrtui.workers.launcher import Alive, Condition, Exited, Job, Launcher, Unclaimed
 from lrtui.workers.launchers import LAUNCHERS
 from tests import curve, stub
 from tests.supervisor.lab import Lab
@@ -97,7 +97,7 @@ class Worker:
         self._files.exit.write_text("{}")
 
 
-class FakeLauncher:
+class FakeLauncher(Launcher):
     """Runs attempts as generators. They outlive a supervisor, as processes do."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class InProcess(Lab):
         self.launcher = FakeLauncher()
         self.supervisors: dict[Path, loop.Supervisor] = {}
         self._patch = monkeypatch.setattr
-        monkeypatch.setitem(LAUNCHERS, "local", lambda: self.launcher)
+        monkeypatch.setitem(LAUNCHERS, "local", lambda *_: self.launcher)
         for module in (mailbox, log_mode):
             self._patch(module, "ensure_supervisor", self._ensure_supervisor)
         self._patch(time, "sleep", self._sleep)

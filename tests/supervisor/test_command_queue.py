@@ -15,13 +15,14 @@ from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.mailbox import _drop
 from lrtui.sweep.state import State
-from lrtui.workers.launcher import Alive, Exited
+from lrtui.workers.launcher import Alive, Exited, Launcher
+from lrtui.workers.launchers import LAUNCHERS
 from tests.until import until
 
 MANY = 3000
 
 
-class FakeLauncher:
+class FakeLauncher(Launcher):
     """Every attempt lives, whatever is sent to it."""
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class FakeLauncher:
 @pytest.fixture
 def launcher(monkeypatch) -> FakeLauncher:
     made = FakeLauncher()
-    monkeypatch.setitem(loop.LAUNCHERS, "local", lambda: made)
+    monkeypatch.setitem(LAUNCHERS, "local", lambda *_: made)
     return made
 
 

@@ -13,7 +13,7 @@ from lrtui.supervisor.preparation import Preparation, _failure
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import fold
-from lrtui.workers.launcher import Alive, Exited, Unclaimed, Vanished
+from lrtui.workers.launcher import Alive, Exited, Launcher, Unclaimed, Vanished
 from tests.until import until
 
 FILE = """\
@@ -28,7 +28,7 @@ dataset = ["synthetic", "digits", "mnist"]
 """
 
 
-class FarEnd:
+class FarEnd(Launcher):
     """A launcher without processes: a launched attempt lives for a few looks, then ends as it was told."""
 
     def __init__(self, codes=(), **answer) -> None:

@@ -44,6 +44,7 @@ ANY = st.one_of(
     st.builds(queued, RUNS, resume=st.booleans()),
     st.builds(launched, RUNS, ATTEMPTS),
     st.builds(ev.RunStarted, run=RUNS, attempt=ATTEMPTS, pid=st.just(7)),
+    st.builds(ev.RunHeld, run=RUNS, attempt=ATTEMPTS, why=st.text()),
     st.builds(ev.RunAdopted, run=RUNS, attempt=ATTEMPTS, pid=st.just(8)),
     st.builds(
         ev.RunReached,

@@ -1,0 +1,94 @@
+"""[launcher]: which engine runs the attempts, and what it is to ask for.
+
+[launcher]
+kind      = "slurm"
+partition = "gpu"
+time      = "4h"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lrtui.config.fault_text import did_you_mean, found, names, show
+from lrtui.config.toml_reader import Reader, Values, is_text, is_whole
+from lrtui.workers.launchers import LAUNCHERS
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(is_text(each) for each in value)
+
+
+def _is_time(value: Any) -> bool:
+    from lrtui.workers.slurm.job_options import seconds_of  # only where an experiment names it
+
+    return isinstance(value, str) and seconds_of(value) is not None
+
+
+_SLURM: dict[str, tuple[Callable[[Any], bool], str, str]] = {
+    "partition": (is_text, "the name of a partition", '"gpu"'),
+    "account": (is_text, "the name of an account", '"lab"'),
+    "time": (_is_time, "a time above 0", '"4h"'),
+    "gres": (is_text, "what sbatch takes for --gres", '"gpu:1"'),
+    "cpus": (lambda value: is_whole(value, 1, 1024), "a whole number from 1 to 1024", "4"),
+    "pack": (lambda value: is_whole(value, 1, 64), "a whole number from 1 to 64", "4"),
+    "at_most": (lambda value: is_whole(value, 1, 1000), "a whole number from 1 to 1000", "16"),
+    "setup": (
+        lambda value: is_text(value) or _are_texts(value),
+        "a line of shell, or a list of them",
+        '"module load cuda"',
+    ),
+    "extra": (_are_texts, "a list of options", '["--constraint=a100"]'),
+}
+"""Per key what it takes, that in words, and an example."""
+_SET = (
+    *("--array", "--job-name", "--output", "--signal", "--requeue", "--no-requeue", "--wrap"),
+    *("--comment", "--parsable", "--test-only", "--chdir", "--wait", "--dependency"),
+)
+"""Options that lrtui sets itself, or that would break what it relies on."""
+
+
+def read_launcher(reader: Reader) -> Values:
+    """Return [launcher]: its kind, and the keys of that kind."""
+    given = reader.table("launcher")
+    kind = given.get("kind", "local")
+    if not isinstance(kind, str) or kind not in LAUNCHERS:
+        reader.fault(
+            ("launcher", "kind"),
+            f"unknown launcher {show(kind)}",
+            did_you_mean(str(kind), LAUNCHERS, "launchers"),
+        )
+        return {"kind": "local"}
+    keys = _SLURM if kind == "slurm" else {}
+    for key in given:
+        if key != "kind" and key not in keys:
+            _unknown(reader, key, ["kind", *keys])
+    kept = {
+        key: value for key, value in given.items() if key in keys and _check(reader, key, value)
+    }
+    return {"kind": kind, **kept}
+
+
+def _unknown(reader: Reader, key: str, keys: list[str]) -> None:
+    if key in _SLURM:
+        hint = f'{key} belongs to Slurm: add kind = "slurm", or remove it.'
+    else:
+        hint = did_you_mean(key, keys, "keys")
+    reader.fault(("launcher", key), f"unknown key {names([key])} in [launcher]", hint, key=True)
+
+
+def _check(reader: Reader, key: str, value: Any) -> bool:
+    accepts, wanted, example = _SLURM[key]
+    if not accepts(value):
+        what = f"{key} must be {wanted} {found(value)}"
+        reader.fault(("launcher", key), what, f"Try: {key} = {example}")
+        return False
+    for i, word in enumerate(value if key == "extra" else ()):
+        option = word.partition("=")[0]
+        if option in _SET or not word.startswith("-"):
+            what = f"{show(word)} in extra is {'set by lrtui' if option in _SET else 'no option'}"
+            hint = "Remove it." if option in _SET else "Write --name=value in one string."
+            reader.fault(("launcher", key, i), what, hint)
+            return False
+    return True

@@ -1,0 +1,208 @@
+"""The parent of the keepers in one Slurm job: `python -I -S agent.py WAVE_DIR`, standard library only.
+
+It forks a keeper for each of its attempts, which writes the same files as on one machine. It reads the orders that the supervisor
+appends to each attempt's file `orders`, since no signal crosses machines; hands Slurm's warning of the time limit on as SIGTERM;
+and changes its beat, so that a job whose node Slurm lost is still known to be alive.
+
+An attempt that was claimed before is not started: a job may be submitted or requeued twice, its runs begin once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import sys
+import time
+
+TYPE_CHECKING = False
+"""typing's own costs the start 4 ms."""
+if TYPE_CHECKING:
+    from types import ModuleType
+
+BEAT_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+_HEARD = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR2}
+_CAUSES = {signal.SIGTERM: "term", signal.SIGUSR2: "limit"}
+
+
+def main(wave: str) -> int:
+    """Run the attempts of this job's task to their ends; return 0 if all workers ended with 0."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    task = os.environ["SLURM_ARRAY_TASK_ID"]
+    with open(f"{wave}/intent.json", encoding="utf-8") as file:
+        folders = json.load(file)["tasks"][int(task)]
+    root = os.path.dirname(os.path.dirname(wave))
+    keeper = _module("keeper.py")
+    members = [
+        _Member(f"{root}/{folder}", f"{wave}/{task}.{k}.ended", keeper)
+        for k, folder in enumerate(folders)
+    ]
+    living = [member for member in members if member.start()]
+    if not living:
+        return 0
+    beat = _Beat(f"{wave}/{task}.beat", keeper)
+    cause, told, failed = "", False, False
+    while living:
+        beat.tick()
+        cause = cause or _cause(_HEARD)
+        if cause == "limit" and not told:  # a SIGTERM of Slurm's reaches the workers by itself
+            told = True
+            for member in living:
+                member.signal(signal.SIGTERM)
+        for member in living:
+            member.obey()
+        for member in [each for each in living if each.is_over()]:
+            living.remove(member)
+            failed = failed or member.failed()
+            if failed:  # Slurm signals the workers first
+                cause = cause or _cause(set(_CAUSES))
+            member.finish(cause)
+    return int(failed)
+
+
+def _cause(signals: set[signal.Signals]) -> str:
+    """Wait a moment for a signal; return what it means for the job, "" where none came or it means nothing."""
+    heard = signal.sigtimedwait(signals, LOOK_SECONDS)
+    return _CAUSES.get(signal.Signals(heard.si_signo), "") if heard is not None else ""
+
+
+def _module(name: str) -> ModuleType:
+    """Return a module that lies beside this package; -I keeps its folder off the path."""
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
+    spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), path)
+    assert spec is not None  # noqa: S101  # a file of our own
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class _Member:
+    """One attempt of this job."""
+
+    def __init__(self, attempt: str, ended: str, keeper: ModuleType) -> None:
+        self._attempt = attempt
+        self._ended = ended
+        self._keeper = keeper
+        self._pid = 0
+        self._token = ""
+        self._obeyed = 0
+        """Orders that have reached somebody."""
+        self._ordered = False
+
+    def start(self) -> bool:
+        """Fork the keeper; return whether this job runs the attempt."""
+        if os.path.exists(f"{self._attempt}/claim"):
+            return False
+        with open(f"{self._attempt}/environment.json", encoding="utf-8") as file:
+            given = json.load(file)
+        self._token = given["token"]
+        self._pid = os.fork()
+        if self._pid == 0:
+            code = 1
+            try:
+                self._become_keeper(given["environment"])
+                code = self._keeper.main(os.open(os.devnull, os.O_RDONLY), self._attempt)
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        return True
+
+    def _become_keeper(self, environment: dict[str, str]) -> None:
+        """Take what is set for the worker; what `setup` put on PYTHONPATH stays behind it."""
+        os.setsid()
+        for name in [name for name in os.environ if name.startswith("LRTUI_")]:
+            del os.environ[name]
+        ways = [environment.get("PYTHONPATH", ""), os.environ.get("PYTHONPATH", "")]
+        os.environ.update(environment)
+        os.environ["LRTUI_TOKEN"] = self._token
+        if any(ways):
+            parts = [part for way in ways for part in way.split(os.pathsep) if part]
+            os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(parts))
+
+    def obey(self) -> None:
+        """Signal the worker as the supervisor orders, each order once; one that reaches nobody yet is tried again."""
+        try:
+            with open(f"{self._attempt}/orders", encoding="ascii") as file:
+                orders = file.read(1 << 16).split()
+        except (OSError, ValueError):
+            return
+        for order in orders[self._obeyed :]:
+            number = getattr(signal, f"SIG{order}", None)
+            if isinstance(number, signal.Signals) and not self.signal(number):
+                return
+            self._obeyed += 1
+            self._ordered = self._ordered or order in {"TERM", "KILL"}
+
+    def signal(self, number: int) -> int:
+        """Signal everybody who carries the token; return how many were reached. The keeper, a fork of this process, does not."""
+        reached = 0
+        for pid in self._keeper.bearers(self._token):
+            try:
+                fd = os.pidfd_open(pid)
+            except OSError:
+                continue
+            try:
+                if self._keeper.bears(pid, b"LRTUI_TOKEN=" + self._token.encode()):
+                    signal.pidfd_send_signal(fd, number)
+                    reached += 1
+            except OSError:
+                pass
+            finally:
+                os.close(fd)
+        return reached
+
+    def is_over(self) -> bool:
+        """Tell whether the keeper has ended."""
+        return os.waitpid(self._pid, os.WNOHANG)[0] == self._pid
+
+    def failed(self) -> bool:
+        """Tell whether the worker ended otherwise than with 0."""
+        try:
+            with open(f"{self._attempt}/exit.json", encoding="utf-8") as file:
+                return bool(json.load(file)["code"] != 0)
+        except (OSError, ValueError, KeyError):
+            return True
+
+    def finish(self, cause: str) -> None:
+        """Say that the attempt is over; nothing where its keeper found it claimed by another job, or was killed."""
+        try:
+            with open(f"{self._attempt}/claim", encoding="ascii") as file:
+                ours = file.read().strip() == str(self._pid)
+        except OSError:
+            ours = False
+        if ours and os.path.exists(f"{self._attempt}/exit.json"):
+            said = {"cause": "order" if self._ordered else cause}
+            self._keeper._write_patiently(self._ended, said)  # noqa: SLF001  # a part of this program
+
+
+class _Beat:
+    """A file whose content changes while this job lives; its name says that the task began."""
+
+    def __init__(self, path: str, keeper: ModuleType) -> None:
+        self._path = path
+        self._keeper = keeper
+        self._count = 0
+        self._due = 0.0
+
+    def tick(self) -> None:
+        """Change it if that is due; a full disk is no reason to end."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + BEAT_SECONDS
+        self._count += 1
+        said = {"host": socket.gethostname(), "pid": os.getpid(), "count": self._count}
+        try:
+            with open(self._path, "w", encoding="ascii") as file:
+                json.dump(said, file)
+        except OSError as error:
+            self._keeper._log(  # noqa: SLF001  # see finish
+                f"cannot write {self._path}: {error}"
+            )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

@@ -1,0 +1,407 @@
+"""The launcher for a Slurm cluster: submits waves of attempts as arrays, and learns from files how each stands.
+
+The files decide. Slurm's queue is asked for three things that no file says: why a job waits, that a job is gone which left no
+ending, and what ended a job that was told to stop. An attempt is given up only if its job is over or unknown to Slurm in two looks,
+it has written no exit.json, and its beat has not changed for `TIMING.late`. It is fenced off then: KILL is written into its orders,
+and one that never began is claimed, so that no job can begin it later. So a job that is submitted or requeued twice does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lrtui.sweep.files import read_last_lines, read_untrusted, write_atomic
+from lrtui.sweep.layout import AttemptLayout, Layout, SlurmLayout
+from lrtui.sweep.timing import TIMING
+from lrtui.text.clean import clean, clean_lines
+from lrtui.workers.launcher import (
+    Alive,
+    Condition,
+    Exited,
+    Job,
+    Launcher,
+    Unclaimed,
+    Vanished,
+    new_token,
+)
+from lrtui.workers.local import read_exit, read_remote_pid
+from lrtui.workers.slurm import agent, waves
+from lrtui.workers.slurm.job_options import (
+    MOST_TASKS,
+    job_name,
+    options_of,
+    sbatch_words,
+    script,
+    throttles,
+)
+from lrtui.workers.slurm.queue import Call, Queue, Task, call
+from lrtui.workers.slurm.waves import Wave
+
+LOOKS = 2
+"""In so many looks one after the other a job must be over, or unknown to Slurm, before its files are doubted."""
+_OURS = b"supervisor\n"
+"""What `claim` holds of an attempt that was taken out of the queue."""
+_REASONS = {"None": "", "JobArrayTaskLimit": "at_most is reached"}
+"""Slurm's reasons for which lrtui has other words."""
+_AGENT = Path(agent.__file__).resolve()
+_KILL = signal.SIGKILL
+_ENDING_SIGNALS = frozenset({signal.SIGTERM, _KILL})
+_TAIL = 1 << 12
+
+
+@dataclass(slots=True)
+class _Member:
+    """One attempt in a wave, and what is remembered of it; all but its place may be lost."""
+
+    wave: Wave
+    task: int
+    place: int
+    files: AttemptLayout
+    pid: int | None = None
+    beat: bytes = b""
+    still_since: float = 0.0
+    killed_at: float = 0.0
+    asks: bool = False
+    """Whether it has ended, and only Slurm knows why."""
+    over: bool = False
+    """Whether it was given up, or taken out of the queue."""
+
+    @property
+    def began(self) -> bool:
+        return self.task in self.wave.begun
+
+    @property
+    def ended(self) -> bool:
+        return (self.task, self.place) in self.wave.over
+
+
+class Slurm(Launcher):
+    """The launcher of one experiment directory."""
+
+    remote = True
+
+    def __init__(self, root: Path, settings: Mapping[str, Any], run: Call = call) -> None:
+        self._root = root
+        self._folder = Layout(root).slurm
+        self._options = options_of(settings)
+        self._queue = Queue(self._options, run)
+        self._waves = {wave.number: wave for wave in waves.known(self._folder)}
+        self._members: dict[Path, _Member] = {}
+        self._fresh: dict[Path, Job] = {}
+        """Launched, and not in a wave yet."""
+        self._throttles: dict[int, int] = {}
+        self._uncancelled: list[_Member] = []
+        """Taken out of the queue here, and not yet there."""
+        self._looked_at = -1e9
+        self._said = ""
+        for wave in self._waves.values():
+            self._enter(wave)
+            if not wave.job and not wave.refused:
+                self._queue.submit(wave, self._words(wave, MOST_TASKS), again=True)
+
+    def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Do nothing: the nodes import what their workers need."""
+
+    def launch(self, job: Job) -> None:
+        """Write down what the job needs; the next tick submits it with the others."""
+        if job.root in self._members or job.root in self._fresh:
+            return
+        files = AttemptLayout(job.root)
+        content = {"token": job.token, "environment": dict(job.environment)}
+        write_atomic(files.environment, json.dumps(content).encode())
+        files.orders.touch(mode=0o600)
+        self._fresh[job.root] = job
+
+    def room(self, most: int) -> bool:
+        """Return whether a further wave could run a task now; what is submitted waits in Slurm's queue, not in ours."""
+        tasks = self._tasks(most)
+        return sum(throttles(self._open_tasks(), tasks).values()) < tasks
+
+    def tick(self, most: int) -> list[str]:
+        """Submit what was launched, look at the waves' folders, and pass on how many runs are wanted at once."""
+        if self._fresh:
+            self._submit(most)
+        now = time.monotonic()
+        if now - self._looked_at >= TIMING.far_look / 2:
+            self._looked_at = now
+            self._look(most)
+        before, self._said = self._said, self._queue.trouble
+        return [self._said] if self._said and not before else []
+
+    def condition(self, root: Path, token: str) -> Condition:
+        """Return how an attempt stands."""
+        member = self._members.get(root)
+        if member is None:
+            return self._not_submitted(root)
+        if member.wave.refused and self._claim(member):
+            member.over = True
+            return Vanished("refused", member.wave.refused)
+        if member.ended:
+            return self._ended(member)
+        if self._is_gone(member):
+            return self._doubted(member)
+        return self._alive(member, token)
+
+    def send(self, root: Path, token: str, signal: int) -> int:  # noqa: ARG002  # the folder names it
+        """Order a signal, or take an attempt that has not begun out of the queue; return 1 if somebody may hear it."""
+        member = self._members.get(root)
+        if member is None:
+            return 0
+        if signal in _ENDING_SIGNALS and self._claim(member):
+            if not member.over:
+                member.over = True
+                self._uncancelled.append(member)
+            return 0
+        self._order(member, signal)
+        if signal == _KILL:
+            now = time.monotonic()
+            member.killed_at = member.killed_at or now
+            if now - member.killed_at > TIMING.grace and not member.over:
+                member.over = True
+                self._uncancelled.append(member)  # its agent does not hear
+        return 1
+
+    # ── submitting ────────────────────────────────────────────────────────────────────────────────
+
+    def _submit(self, most: int) -> None:
+        """Put what was launched into waves, and have them submitted."""
+        jobs = list(self._fresh.values())
+        size = MOST_TASKS * self._options.pack
+        for first in range(0, len(jobs), size):
+            part = jobs[first : first + size]
+            wave = self._begin(part)
+            for job in part:
+                del self._fresh[job.root]
+            self._waves[wave.number] = wave
+            self._enter(wave)
+            share = throttles(self._open_tasks(), self._tasks(most))[wave.number]
+            self._throttles[wave.number] = share
+            self._queue.submit(wave, self._words(wave, share))
+
+    def _begin(self, jobs: Sequence[Job]) -> Wave:
+        """Write down a wave: its script and its intent."""
+        number = max(waves.numbers(self._folder), default=0) + 1
+        folder = self._folder / f"w{number}"
+        names = [str(job.root.relative_to(self._root)) for job in jobs]
+        pack = self._options.pack
+        tasks = tuple(tuple(names[i : i + pack]) for i in range(0, len(names), pack))
+        name = job_name(self._root.name, number, new_token()[:8])
+        wave = waves.begin(folder, name, tasks)
+        write_atomic(
+            SlurmLayout(folder).script,
+            script(self._options, sys.executable, _AGENT, folder).encode(),
+        )
+        return wave
+
+    def _words(self, wave: Wave, throttle: int) -> list[str]:
+        return sbatch_words(self._options, wave.name, len(wave.tasks), throttle, wave.files.root)
+
+    def _enter(self, wave: Wave) -> None:
+        wave.look()
+        for task, folders in enumerate(wave.tasks):
+            for place, folder in enumerate(folders):
+                root = self._root / folder
+                self._members[root] = _Member(wave, task, place, AttemptLayout(root))
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────
+
+    def _look(self, most: int) -> None:
+        living = [number for number, _ in self._open_tasks()]
+        for number in living:
+            self._waves[number].look()
+        asking = [each.wave.number for each in self._members.values() if each.asks]
+        self._queue.watch([self._waves[number] for number in sorted({*living, *asking})])
+        self._cancel_later()
+        shares = throttles(self._open_tasks(), self._tasks(most))
+        for number, share in shares.items():
+            wave = self._waves[number]
+            if wave.job > 0 and self._throttles.get(number) != share:
+                if number in self._throttles:
+                    self._queue.throttle(wave.job, share)
+                self._throttles[number] = share
+
+    def _open_tasks(self) -> list[tuple[int, int]]:
+        """Return (wave, how many of its tasks are not over)."""
+        counts: dict[int, set[int]] = {}
+        for member in self._members.values():
+            if not member.ended and not member.over and not member.wave.refused:
+                counts.setdefault(member.wave.number, set()).add(member.task)
+        return [(number, len(tasks)) for number, tasks in sorted(counts.items())]
+
+    def _tasks(self, runs: int) -> int:
+        return max(1, runs // self._options.pack)
+
+    def _why_waiting(self, member: _Member) -> str:
+        """Return why a job has not begun; "" while Slurm has not looked at it."""
+        said = self._said_of(member)
+        if said is None or not member.wave.job:
+            return self._queue.trouble
+        if said.state != "PENDING":
+            return said.state.lower()
+        return _REASONS.get(said.reason, said.reason)
+
+    # ── endings ───────────────────────────────────────────────────────────────────────────────────
+
+    def _not_submitted(self, root: Path) -> Condition:
+        if root in self._fresh:
+            return Alive(None, kept=True)
+        files = AttemptLayout(root)
+        return read_exit(files.exit) or (Vanished() if files.claim.exists() else Unclaimed())
+
+    def _alive(self, member: _Member, token: str = "") -> Condition:
+        if not member.began:
+            return Alive(None, kept=True, waits=self._why_waiting(member))
+        if member.pid is None and token:
+            who = read_remote_pid(member.files.pid, token)
+            member.pid = who.worker if who else None
+        return Alive(member.pid, kept=True)
+
+    def _ended(self, member: _Member) -> Condition:
+        """Return how an attempt ended of which its job says that it did."""
+        ending = read_exit(member.files.exit)
+        if ending is None:  # the file server is late
+            return Vanished() if self._stands_still(member) else self._alive(member)
+        cause = member.wave.cause(member.task, member.place)
+        if cause == "limit":
+            return Vanished("limit", self._limit())
+        alone = all(each.ended or each.over for each in self._beside(member))
+        killed = not cause and alone and ending.signal in _ENDING_SIGNALS
+        if cause != "term" and not killed:
+            return ending
+        said = self._said_of(member)  # whoever sent the signal: Slurm knows why
+        if said is not None and said.over:
+            member.asks = False
+            return self._cut_off(said) or ending
+        member.asks = not self._is_gone(member)
+        if member.asks:
+            return self._alive(member)
+        return Vanished("evicted", "Slurm told its job to stop") if cause else ending
+
+    def _doubted(self, member: _Member) -> Condition:
+        """Return how an attempt stands whose job Slurm does not run any more, though the job has not said that it is over."""
+        os.listdir(member.files.root)  # so that a shared file system looks anew
+        member.wave.look()
+        if member.ended:
+            return self._ended(member)
+        said = self._said_of(member)
+        if not member.began:
+            if not self._claim(member):
+                return self._alive(member)  # it begins at this moment
+            member.over = True
+            return self._never_began(member, said)
+        if not self._stands_still(member):
+            return self._alive(member)
+        self._order(member, _KILL)
+        member.over = True
+        cut, ending = self._cut_off(said), read_exit(member.files.exit)
+        return cut or ending or Vanished("evicted", "its job is gone from Slurm's queue")
+
+    def _cut_off(self, said: Task | None) -> Condition | None:
+        """Return what Slurm says ended a job; None where it says nothing that its worker does not say better."""
+        match said.state if said else "":
+            case "CANCELLED":
+                return Vanished("cancelled", "cancelled in Slurm")
+            case "TIMEOUT" | "DEADLINE":
+                return Vanished("limit", self._limit())
+            case "PREEMPTED":
+                return Vanished("evicted", "preempted in Slurm")
+            case "NODE_FAIL" | "BOOT_FAIL":
+                return Vanished("evicted", f"node {said.node if said else ''} failed")
+            case "OUT_OF_MEMORY":
+                return Exited(None, _KILL)
+        return None
+
+    def _never_began(self, member: _Member, said: Task | None) -> Condition:
+        """Return what became of a job in which no keeper began."""
+        files = member.wave.files
+        trouble = clean(read_untrusted(files.trouble(member.task)), 300)
+        if trouble:
+            return Vanished("refused", trouble)
+        cut = self._cut_off(said)
+        if cut is not None:
+            return cut
+        if said is None and not files.log(member.task).exists():
+            return Vanished("cancelled", "it left Slurm's queue before it began")
+        printed = [
+            line
+            for line in clean_lines(read_last_lines(files.log(member.task), _TAIL), 200)
+            if line.strip()
+        ]
+        node = said.node if said and said.node else "its node"
+        last = f"; it printed: {printed[-1]}" if printed else ""
+        why = f"its job ended on {node} before lrtui's keeper began{last}; does the node see {self._root} and {sys.executable}?"
+        return Vanished("refused", why)
+
+    def _limit(self) -> str:
+        return (
+            f"time limit of {self._options.time}"
+            if self._options.time
+            else "time limit of the partition"
+        )
+
+    def _said_of(self, member: _Member) -> Task | None:
+        return self._queue.look.tasks.get((member.wave.name, member.task))
+
+    def _is_gone(self, member: _Member) -> bool:
+        return self._queue.look.gone.get((member.wave.name, member.task), 0) >= LOOKS
+
+    def _stands_still(self, member: _Member) -> bool:
+        """Tell whether a job's beat has not changed for so long that it is not the file server which is late."""
+        now, beat = time.monotonic(), member.wave.beat(member.task)
+        if not member.still_since or beat != member.beat:
+            member.beat, member.still_since = beat, now
+        return now - member.still_since >= TIMING.late
+
+    # ── orders ────────────────────────────────────────────────────────────────────────────────────
+
+    def _order(self, member: _Member, number: int) -> None:
+        """Append a signal to the orders, unless it is the latest; SIGCONT only where a SIGSTOP came before."""
+        name = signal.Signals(number).name.removeprefix("SIG")
+        orders = read_untrusted(member.files.orders).decode("ascii", "replace").split()
+        if orders[-1:] == [name] or (name == "CONT" and "STOP" not in orders):
+            return
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(member.files.orders, flags, 0o600)
+        try:
+            os.write(fd, f"{name}\n".encode())
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _claim(self, member: _Member) -> bool:
+        """Claim an attempt that has not begun, so that it never begins; return whether it is claimed so."""
+        if member.began:
+            return False
+        claim = member.files.claim
+        ours = claim.with_name(f"claim.{os.getpid()}.tmp")
+        ours.write_bytes(_OURS)
+        try:
+            os.link(ours, claim)
+        except FileExistsError:
+            return read_untrusted(claim) == _OURS
+        finally:
+            ours.unlink()
+        return True
+
+    def _cancel_later(self) -> None:
+        """Cancel the tasks of which no attempt is wanted any more, once their job is known."""
+        left = []
+        for member in self._uncancelled:
+            wave, task = member.wave, member.task
+            if not wave.job and not wave.refused:
+                left.append(member)
+            elif wave.job > 0 and all(each.over or each.ended for each in self._beside(member)):
+                self._queue.cancel([f"{wave.job}_{task}"])
+        self._uncancelled = left
+
+    def _beside(self, member: _Member) -> list[_Member]:
+        folders = member.wave.tasks[member.task]
+        return [self._members[self._root / folder] for folder in folders]

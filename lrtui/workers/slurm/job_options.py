@@ -1,0 +1,209 @@
+"""What [launcher] says of a Slurm job, and the words of sbatch that follow from it: pure functions."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lrtui.text.clean import clean
+
+LEAD_SECONDS = 120
+"""How long before its time limit a job is warned; Slurm is up to 60 s early."""
+MOST_TASKS = 1000
+"""Of one array; Slurm's default MaxArraySize is 1001."""
+_PLAIN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
+_SLURMS = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+=@-]+")
+_PREFIX = re.compile(
+    r"^(?:\w+: )?(?:error: |fatal: )?(?:Batch job submission failed: |allocation failure: )?"
+)
+_PASSING = re.compile(
+    r"timed? ?out|unable to contact|connection refused|temporarily|zero bytes|transport endpoint|not responding"
+    r"|submit limit|submitjob|job count|max_?job|try again|slurmctld|unexpected message",
+    re.IGNORECASE,
+)
+"""What a refusal says that will be lifted: the controller is away, or the user has too many jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The keys of [launcher] for `kind = "slurm"`."""
+
+    partition: str = ""
+    account: str = ""
+    time: str = ""
+    gres: str = ""
+    cpus: int = 1
+    pack: int = 1
+    """Runs in one job, at once."""
+    at_most: int = MOST_TASKS
+    """Runs at once in all."""
+    setup: tuple[str, ...] = ()
+    """Lines of shell before the keeper starts."""
+    extra: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> int | None:
+        """The time limit; None for the partition's own."""
+        return seconds_of(self.time) if self.time else None
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs a job asks for by `gres`."""
+        found = re.fullmatch(r"gpu(?::[^:,]+)??(?::(\d+))?", self.gres)
+        return int(found[1] or 1) if found else 0
+
+
+def options_of(settings: Mapping[str, Any]) -> Options:
+    """Return the options that a checked [launcher] section names."""
+    setup = settings.get("setup", ())
+    return Options(
+        partition=str(settings.get("partition", "")),
+        account=str(settings.get("account", "")),
+        time=str(settings.get("time", "")),
+        gres=str(settings.get("gres", "")),
+        cpus=int(settings.get("cpus", 1)),
+        pack=int(settings.get("pack", 1)),
+        at_most=int(settings.get("at_most", MOST_TASKS)),
+        setup=(setup,) if isinstance(setup, str) else tuple(setup),
+        extra=tuple(settings.get("extra", ())),
+    )
+
+
+def seconds_of(text: str) -> int | None:
+    """Return a time limit in seconds: "4h", "1d12h", "90m", or Slurm's own "4:00:00", "1-12", "90" (minutes); None for anything else."""
+    plain = _PLAIN.fullmatch(text)
+    if text and plain:
+        parts = [int(each or 0) for each in plain.groups()]
+        return ((parts[0] * 24 + parts[1]) * 60 + parts[2]) * 60 + parts[3] or None
+    own = _SLURMS.fullmatch(text)
+    if own is None:
+        return None
+    days, *rest = own.groups()
+    first, second, third = (int(each or 0) for each in rest)
+    if days is not None:  # days-hours[:minutes[:seconds]]
+        return ((int(days) * 24 + first) * 60 + second) * 60 + third or None
+    if rest[2] is not None:  # hours:minutes:seconds
+        return (first * 60 + second) * 60 + third or None
+    return first * 60 + second or None  # minutes[:seconds]
+
+
+def time_text(seconds: int) -> str:
+    """Return a time limit as Slurm reads it: 1-12:00:00."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days}-{hours:02}:{minutes:02}:{rest:02}"
+
+
+def lead(seconds: int) -> int:
+    """Return how long before its time limit a job is warned: two minutes, of a short one a quarter."""
+    return min(LEAD_SECONDS, seconds // 4)
+
+
+def job_name(directory: str, wave: int, token: str) -> str:
+    """Return the name of a wave's job: lrtui-digits-w3-1f2e3d4c. It holds no character that anything must quote."""
+    return f"lrtui-{_UNSAFE.sub('-', directory)[:64]}-w{wave}-{token}"
+
+
+def resource_words(options: Options) -> list[str]:
+    """Return the options of sbatch that say what a job needs."""
+    seconds = options.seconds
+    words = [
+        *([f"--partition={options.partition}"] if options.partition else []),
+        *([f"--account={options.account}"] if options.account else []),
+        *([f"--time={time_text(seconds)}"] if seconds else []),
+        *([f"--gres={options.gres}"] if options.gres else []),
+        "--ntasks=1",
+        f"--cpus-per-task={options.cpus}",
+    ]
+    return [*words, *options.extra]
+
+
+def sbatch_words(options: Options, name: str, tasks: int, throttle: int, wave: Path) -> list[str]:
+    """Return the command that submits a wave of so many tasks, of which `throttle` may run at once."""
+    seconds = options.seconds
+    return [
+        "sbatch",
+        "--parsable",
+        f"--job-name={name}",
+        f"--array=0-{tasks - 1}%{min(tasks, throttle)}",
+        "--no-requeue",
+        "--open-mode=append",
+        f"--signal=B:USR2@{lead(seconds) if seconds else LEAD_SECONDS}",
+        f"--comment=lrtui {wave}",
+        f"--output={str(wave).replace('%', '%%')}/%a.log",
+        "--chdir=/",
+        *resource_words(options),
+        str(wave / "job.sh"),
+    ]
+
+
+def shown(options: Options, directory: str, runs: int) -> str:
+    """Return the command line that `lrtui check` prints."""
+    tasks = min(MOST_TASKS, -(-runs // options.pack))
+    throttle = max(1, options.at_most // options.pack)
+    wave = Path("DIR/slurm/w1")
+    words = sbatch_words(options, f"lrtui-{directory}-w1", tasks, throttle, wave)
+    return shlex.join(words)
+
+
+def script(options: Options, python: str, agent: Path, wave: Path) -> str:
+    """Return the script of a wave's tasks. A node without the interpreter says so where lrtui looks for it."""
+    said, program = shlex.quote(str(wave)), shlex.quote(python)
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            *options.setup,
+            f"if ! [ -x {program} ]; then",
+            f'  echo "the node $(hostname) has no {program}; lrtui must be installed on the shared file system" > {said}/$SLURM_ARRAY_TASK_ID.trouble',
+            "  exit 127",
+            "fi",
+            f"exec {program} -I -S {shlex.quote(str(agent))} {said}",
+            "",
+        ]
+    )
+
+
+def is_passing(said: str) -> bool:
+    """Tell whether what sbatch said of a failure will pass by itself, so that the submission is tried again."""
+    return not said or bool(_PASSING.search(said))
+
+
+def refusal(said: str, options: Options) -> str:
+    """Return in one sentence why Slurm refuses a job."""
+    words = said.lower()
+    for sign, key, value in (
+        ("invalid partition", "partition", options.partition),
+        ("invalid account", "account", options.account),
+        ("time limit", "time", options.time),
+        ("gres", "gres", options.gres),
+        ("generic resource", "gres", options.gres),
+    ):
+        if sign in words:
+            given = f'{key} = "{value}"' if value else f"a job without {key}"
+            return f"Slurm refuses {given} of [launcher]: {_own_words(said)}"
+    return f"Slurm refuses the job: {_own_words(said)}"
+
+
+def _own_words(said: str) -> str:
+    """Return what sbatch said, without its name and what it says of every failure."""
+    lines = [line.strip() for line in said.splitlines() if not line.startswith("Try ")]
+    last = next(filter(None, reversed(lines)), "sbatch said nothing")
+    return clean(_PREFIX.sub("", last), 300)
+
+
+def throttles(waiting: Sequence[tuple[int, int]], most: int) -> dict[int, int]:
+    """Return how many tasks of each wave may run at once, the oldest first; `waiting` holds (wave, its tasks that are not over).
+
+    Slurm takes 0 for no limit, so each wave keeps one.
+    """
+    shares = {}
+    for wave, tasks in sorted(waiting):
+        shares[wave] = max(1, min(tasks, most))
+        most = max(0, most - tasks)
+    return shares

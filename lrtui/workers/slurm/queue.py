@@ -1,0 +1,288 @@
+"""The one thread that calls sbatch, squeue, scancel and scontrol, so that a controller that is away (9 s a call) holds nobody up.
+
+squeue is called once for all jobs, at most every `TIMING.queue` seconds, less often while it fails or is slow. A submission that
+fails or hangs may have been accepted all the same: its name is looked up before it is repeated. All of this may be lost at any
+moment; the files of the waves say what is to be done.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lrtui.sweep.timing import TIMING
+from lrtui.text.clean import clean
+from lrtui.workers.slurm.job_options import Options, is_passing, refusal, resource_words
+from lrtui.workers.slurm.waves import Wave
+
+_SUBMIT_SECONDS = 60.0
+_ASK_SECONDS = 20.0
+_SLOW_SECONDS = 5.0
+_BACKS_OFF = 8
+"""Times the usual interval, at most."""
+_FORMAT = "%j|%F|%K|%T|%N|%r"
+_OVER = frozenset(
+    (
+        *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+        *("OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"),
+    )
+)
+_MOST_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What squeue said of one task of a wave."""
+
+    job: str
+    """The id that scancel takes: 13_2."""
+    state: str
+    reason: str = ""
+    node: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it will not run any more."""
+        return self.state in _OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one squeue said, of the waves that it was asked for."""
+
+    number: int = 0
+    asked: frozenset[str] = frozenset()
+    tasks: Mapping[tuple[str, int], Task] = field(default_factory=dict)
+    gone: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """In how many looks one after the other a task was over, or unknown to Slurm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended; the code is None where it hung."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+Call = Callable[[Sequence[str], float], Done]
+
+
+def call(words: Sequence[str], seconds: float) -> Done:
+    """Run one of Slurm's commands, as outside of any job; kill it after so many seconds."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LRTUI_", "SLURM_")) or name == "SLURM_CONF"
+    }
+    try:
+        done = subprocess.run(
+            words,
+            env=kept,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return Done(None, "", f"{words[0]} did not answer within {seconds:g} s")
+    except OSError as error:
+        return Done(127, "", f"{words[0]}: {error.strerror}")
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class Queue:
+    """Slurm's queue as one user sees it."""
+
+    def __init__(self, options: Options, run: Call = call) -> None:
+        self._options = options
+        self._run = run
+        self._waves: dict[str, Wave] = {}
+        self._actions: deque[Callable[[], None]] = deque()
+        self._later: list[tuple[float, Wave]] = []
+        self._wanted = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._asked_at = -1e9
+        self._pause = TIMING.queue
+        self._counts: dict[tuple[str, int], int] = {}
+        self.look = Look()
+        """The latest; replaced as a whole."""
+        self.trouble = ""
+        """What keeps Slurm from answering; "" while it does."""
+
+    def watch(self, waves: Sequence[Wave]) -> None:
+        """Ask for these waves from now on."""
+        self._waves = {wave.name: wave for wave in waves}
+        if waves:
+            self._begin()
+
+    def submit(self, wave: Wave, words: Sequence[str], *, again: bool = False) -> None:
+        """Submit a wave; with `again` only if Slurm does not know it."""
+        self._do(lambda: self._submit(wave, list(words), again=again))
+
+    def cancel(self, jobs: Sequence[str]) -> None:
+        """Cancel tasks by the ids that squeue gave."""
+        for first in range(0, len(jobs), 100):
+            words = ["scancel", *jobs[first : first + 100]]
+            self._do(lambda words=words: self._heard(self._run(words, _ASK_SECONDS)))  # type: ignore[misc]
+
+    def throttle(self, job: int, tasks: int) -> None:
+        """Let so many tasks of an array run at once."""
+        words = ["scontrol", "update", f"jobid={job}", f"ArrayTaskThrottle={tasks}"]
+        self._do(lambda: self._heard(self._run(words, _ASK_SECONDS)))
+
+    def _do(self, action: Callable[[], None]) -> None:
+        with self._wanted:
+            self._actions.append(action)
+            self._wanted.notify()
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="slurm", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            action = self._next()
+            try:
+                action()
+            except OSError as error:  # a full disk: what was not written is found out again
+                self.trouble = f"{error}"
+                time.sleep(TIMING.retry)
+
+    def _next(self) -> Callable[[], None]:
+        """Wait for the next thing to do."""
+        with self._wanted:
+            while True:
+                if self._actions:
+                    return self._actions.popleft()
+                rest = self._asked_at + self._pause - time.monotonic()
+                if self._waves and rest <= 0:
+                    return self.ask
+                self._wanted.wait(rest if self._waves else None)
+
+    def ask(self) -> None:
+        """Call squeue once for all waves that are watched and accepted."""
+        waves = [wave for wave in list(self._waves.values()) if wave.job]
+        self._asked_at = began = time.monotonic()
+        if not waves:
+            return
+        names = ",".join(wave.name for wave in waves)
+        words = ["squeue", "--me", "-h", "-r", "-t", "all", "-n", names, "-o", _FORMAT]
+        done = self._run(words, _ASK_SECONDS)
+        self._heard(done)
+        slow = time.monotonic() - began > _SLOW_SECONDS
+        if done.code != 0 or slow:
+            self._pause = min(2 * self._pause, _BACKS_OFF * TIMING.queue)
+        else:
+            self._pause = TIMING.queue
+        if done.code == 0:
+            self._publish(waves, parsed(done.out))
+
+    def _publish(self, waves: Sequence[Wave], tasks: Mapping[tuple[str, int], Task]) -> None:
+        counts = {}
+        for wave in waves:
+            for index in range(len(wave.tasks)):
+                key = wave.name, index
+                task = tasks.get(key)
+                if task is None or task.over:
+                    counts[key] = self._counts.get(key, 0) + 1
+        self._counts = counts
+        asked = frozenset(wave.name for wave in waves)
+        self.look = Look(self.look.number + 1, asked, tasks, counts)
+
+    def _submit(self, wave: Wave, words: list[str], *, again: bool) -> None:
+        if wave.job or wave.refused:
+            return
+        if again and self._found(wave) is not False:
+            if not wave.job:
+                self._try_later(wave, words)
+            return
+        done = self._run(words, _SUBMIT_SECONDS)
+        number = re.search(r"^(\d+)", done.out, re.MULTILINE)
+        if done.code == 0 and number:
+            self.trouble = ""
+            wave.accepted(int(number[1]))
+            return
+        found = self._found(wave)
+        if found:
+            return
+        said = done.err or done.out
+        if found is False and done.code is not None and not is_passing(said):
+            wave.refuse(refusal(said, self._options))
+            return
+        self.trouble = f"Slurm does not take the job: {clean(said.strip(), 200) or 'no answer'}"
+        self._try_later(wave, words)
+
+    def _found(self, wave: Wave) -> bool | None:
+        """Find out whether Slurm has accepted a wave; None where it does not answer."""
+        wave.look()
+        words = ["squeue", "--me", "-h", "-t", "all", "-n", wave.name, "-o", "%F"]
+        done = self._run(words, _ASK_SECONDS)
+        self._heard(done)
+        number = re.search(r"^(\d+)", done.out, re.MULTILINE)
+        if number:
+            wave.accepted(int(number[1]))
+        elif wave.begun or wave.over:  # so long ago that Slurm has forgotten it
+            wave.accepted(-1)
+        elif done.code != 0:
+            return None
+        return bool(wave.job)
+
+    def _try_later(self, wave: Wave, words: list[str]) -> None:
+        """Submit a wave again after a while, in which an answer that came late may still take effect."""
+        timer = threading.Timer(TIMING.queue, self.submit, (wave, words), {"again": True})
+        timer.daemon = True
+        timer.start()
+
+    def _heard(self, done: Done) -> None:
+        """Take note of whether Slurm answers."""
+        if done.code == 0:
+            self.trouble = ""
+        elif done.code is None or is_passing(done.err):
+            self.trouble = f"Slurm does not answer: {clean(done.err.strip(), 200)}"
+
+
+def refused(options: Options, run: Call = call) -> str:
+    """Return why Slurm would not run a job with these options, in one sentence; "" if it would, or does not answer now."""
+    if shutil.which("sbatch") is None:
+        return (
+            "there is no sbatch on this machine: start lrtui on a login node of the Slurm cluster"
+        )
+    words = ["sbatch", "--test-only", *resource_words(options), "--wrap=true"]
+    done = run(words, _ASK_SECONDS)
+    said = done.err or done.out
+    if done.code in (0, None) or is_passing(said):
+        return ""
+    return refusal(said, options)
+
+
+def parsed(text: str) -> dict[tuple[str, int], Task]:
+    """Return what squeue said, by name of the wave and index of the task; of a wave that was submitted twice the task that lives."""
+    tasks: dict[tuple[str, int], Task] = {}
+    for line in text.splitlines():
+        parts = line.split("|", 5)
+        if len(parts) < 6 or not parts[1].isdigit() or not parts[2].isdigit():
+            continue
+        name, job, index, state, node, reason = parts
+        task = Task(
+            f"{job}_{index}",
+            clean(state, _MOST_SHOWN),
+            clean(reason.strip("()"), _MOST_SHOWN),
+            clean(node, _MOST_SHOWN),
+        )
+        key = name, int(index)
+        if key not in tasks or tasks[key].over:
+            tasks[key] = task
+    return tasks

@@ -1,0 +1,132 @@
+"""What is known of one submission: the files of DIR/slurm/wN, each with one writer.
+
+intent.json is there before sbatch is called, so that a supervisor which was killed in between finds out what became of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from lrtui.sweep.files import read_untrusted, write_atomic
+from lrtui.sweep.layout import SlurmLayout
+
+_T = TypeVar("_T")
+_INTENT_BYTES = 1 << 20
+_NUMBERED = re.compile(r"w([1-9][0-9]{0,8})")
+_BEGUN = re.compile(r"([0-9]{1,6})\.beat")
+_OVER = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.ended")
+
+
+class _Intent(msgspec.Struct, frozen=True):
+    """intent.json: what is submitted, under which name."""
+
+    name: str
+    tasks: tuple[tuple[str, ...], ...]
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    """job.json: that Slurm took it."""
+
+    id: int
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """refused.json: that it never will."""
+
+    why: str
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    """I.K.ended: what made an attempt end, "" where it ended by itself."""
+
+    cause: str
+
+
+class Wave:
+    """One array of jobs."""
+
+    def __init__(self, folder: Path, name: str, tasks: tuple[tuple[str, ...], ...]) -> None:
+        self.files = SlurmLayout(folder)
+        self.name = name
+        self.tasks = tasks
+        """Per task the folders of its attempts, below the experiment directory."""
+        self.number = int(folder.name[1:])
+        self.job = _read(self.files.job, _Accepted, _Accepted(0)).id
+        """The array's job id; 0 while it is not known to be accepted."""
+        self.refused = _read(self.files.refused, _Refused, _Refused("")).why
+        self.begun: frozenset[int] = frozenset()
+        """Tasks that have started on a node."""
+        self.over: frozenset[tuple[int, int]] = frozenset()
+        """(task, member) of the attempts that have ended."""
+
+    def look(self) -> None:
+        """List the folder: one call says of all tasks which began and which ended."""
+        try:
+            names = os.listdir(self.files.root)
+        except OSError:
+            return
+        self.begun = frozenset(int(m[1]) for n in names if (m := _BEGUN.fullmatch(n)))
+        self.over = frozenset((int(m[1]), int(m[2])) for n in names if (m := _OVER.fullmatch(n)))
+
+    def cause(self, task: int, member: int) -> str:
+        """Return what the job says made an attempt end."""
+        return _read(self.files.ended(task, member), _Ended, _Ended("")).cause
+
+    def beat(self, task: int) -> bytes:
+        """Return the content of a task's beat."""
+        return read_untrusted(self.files.beat(task))
+
+    def accepted(self, job: int) -> None:
+        """Write down that Slurm took the wave."""
+        write_atomic(self.files.job, json.dumps({"id": job}).encode())
+        self.job = job
+
+    def refuse(self, why: str) -> None:
+        """Write down that Slurm does not take the wave."""
+        write_atomic(self.files.refused, json.dumps({"why": why}).encode())
+        self.refused = why
+
+
+def begin(root: Path, name: str, tasks: tuple[tuple[str, ...], ...]) -> Wave:
+    """Write down a wave that is about to be submitted; `root` is the folder that its number names."""
+    root.mkdir(mode=0o700, parents=True)
+    content = json.dumps({"name": name, "tasks": tasks}, indent=1)
+    write_atomic(SlurmLayout(root).intent, content.encode())
+    return Wave(root, name, tasks)
+
+
+def known(folder: Path) -> list[Wave]:
+    """Return the waves of an experiment directory, the oldest first; a folder without an intent was never submitted."""
+    found = []
+    for number in sorted(numbers(folder)):
+        root = folder / f"w{number}"
+        content = read_untrusted(SlurmLayout(root).intent, _INTENT_BYTES)
+        try:
+            intent = msgspec.json.decode(content, type=_Intent)
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+        found.append(Wave(root, intent.name, intent.tasks))
+    return found
+
+
+def numbers(folder: Path) -> list[int]:
+    """Return the numbers of the waves, those that were not submitted included."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [int(match[1]) for name in names if (match := _NUMBERED.fullmatch(name))]
+
+
+def _read(path: Path, kind: type[_T], otherwise: _T) -> _T:
+    content = read_untrusted(path)
+    try:
+        return msgspec.json.decode(content, type=kind) if content else otherwise
+    except (msgspec.MsgspecError, RecursionError):
+        return otherwise

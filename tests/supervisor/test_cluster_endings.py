@@ -1,0 +1,70 @@
+"""What a run becomes whose job a cluster ended, refused or never began."""
+
+import pytest
+
+from lrtui.supervisor.outcome import after_loss
+from lrtui.sweep import events as ev
+from lrtui.sweep.state import State
+from lrtui.workers.launcher import Vanished
+from tests.analysis.outputs import PrintedSweep
+
+PLAN = ev.Plan(
+    name="x",
+    source="x.toml",
+    metric="val_acc",
+    goal="max",
+    loss="train_loss",
+    unit="step",
+    horizon=9.0,
+    launcher="slurm",
+)
+LIMIT = Vanished("limit", "time limit of 4h")
+
+
+def printed(first, last):
+    return "".join(f'{{"step": {i}, "val_acc": 0.{i}}}\n' for i in range(first, last + 1))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return PrintedSweep(tmp_path, PLAN)
+
+
+def only(sweep):
+    (run,) = sweep.sweep.runs.values()
+    return run
+
+
+@pytest.mark.parametrize("ending", [LIMIT, Vanished("evicted", "preempted in Slurm")])
+def test_what_a_cluster_cut_off_goes_on_however_often(sweep, ending):
+    sweep.run(1e-3, printed(1, 4), ending=ending, checkpoint=True)
+    run = only(sweep)
+    assert (run.state, run.losses) == (State.LOST, 0)
+    lost = ev.RunLost(run=run.id, attempt=1, why=ending.why, rule="cut off")
+    (again,) = after_loss(sweep.sweep, run, lost)
+    assert again.resume
+    assert ending.why in again.why
+
+
+@pytest.mark.parametrize(
+    ("output", "checkpoint", "why"),
+    [
+        ("", True, "nothing was measured within the time limit of 4h"),
+        (printed(1, 4), False, "it left no checkpoint to resume within the time limit of 4h"),
+    ],
+)
+def test_a_limit_that_is_too_short_ends_a_run(sweep, output, checkpoint, why):
+    sweep.run(1e-3, output, ending=LIMIT, checkpoint=checkpoint)
+    assert only(sweep).ending.kind == "failed"
+    assert only(sweep).why == f"{why}: raise time in [launcher]"
+
+
+def test_a_run_that_was_complete_has_finished(sweep):
+    sweep.run(1e-3, printed(1, 9), ending=LIMIT)
+    assert only(sweep).finished
+
+
+@pytest.mark.parametrize(("cause", "kind"), [("cancelled", "killed"), ("refused", "failed")])
+def test_a_cancelled_job_was_killed_and_a_refused_one_failed(sweep, cause, kind):
+    sweep.run(1e-3, printed(1, 4), ending=Vanished(cause, "so it is"))
+    assert (only(sweep).ending.kind, only(sweep).why) == (kind, "so it is")

@@ -1,0 +1,302 @@
+"""The launcher before a Slurm that is a function: submissions, conditions, orders. A cluster is not needed."""
+
+import dataclasses
+import signal
+
+import pytest
+
+from lrtui.sweep.layout import AttemptLayout
+from lrtui.workers.launcher import Alive, Exited, Job, Unclaimed, Vanished
+from lrtui.workers.slurm import engine as module
+from lrtui.workers.slurm import queue, waves
+from lrtui.workers.slurm.engine import Slurm
+from lrtui.workers.slurm.queue import Done, parsed
+from tests.until import until
+from tests.workers.slurm.fake import AWAY, FakeSlurm, begin, end
+
+
+class Far:
+    """One experiment directory, its launcher, and its Slurm."""
+
+    def __init__(self, root, **settings) -> None:
+        self.root = root
+        self.settings = settings
+        self.slurm = FakeSlurm()
+        self.most = 100
+        self.open()
+
+    def open(self) -> None:
+        self.launcher = Slurm(self.root, self.settings, self.slurm)
+
+    def launch(self, *names):
+        for name in names:
+            root = self.root / name
+            root.mkdir(parents=True, exist_ok=True)
+            self.launcher.launch(Job(root, "t", {"A": "1"}))
+        self.launcher.tick(self.most)
+        return max(waves.known(self.root / "slurm"), key=lambda wave: wave.number)
+
+    def accepted(self, wave) -> None:
+        until(lambda: self.tick() or wave.files.job.exists())
+
+    def tick(self) -> None:
+        self.launcher.tick(self.most)
+
+    def condition(self, name):
+        self.tick()
+        return self.launcher.condition(self.root / name, "t")
+
+    def until(self, name, kind):
+        """Wait until an attempt stands so; return how it does."""
+        until(lambda: isinstance(self.condition(name), kind))
+        return self.condition(name)
+
+    def looked(self, times=1) -> None:
+        """Wait for further looks at the queue."""
+        seen = self.launcher._queue.look.number
+        until(lambda: self.tick() or self.launcher._queue.look.number >= seen + times)
+
+
+@pytest.fixture
+def far(tmp_path, monkeypatch):
+    quick = dataclasses.replace(queue.TIMING, queue=0.01, late=0.05, far_look=0.001, grace=0.05)
+    for each in (queue, module):
+        monkeypatch.setattr(each, "TIMING", quick)
+    return lambda **settings: Far(tmp_path, **settings)
+
+
+def test_a_wave_is_one_array_in_an_intent(far):
+    one = far(at_most=3)
+    one.most = 3
+    wave = one.launch("r01/a1", "r02/a1", "r03/a1", "r04/a1")
+    one.accepted(wave)
+    (words,) = one.slurm.named("sbatch")
+    assert "--array=0-3%3" in words
+    assert wave.tasks == (("r01/a1",), ("r02/a1",), ("r03/a1",), ("r04/a1",))
+    assert one.condition("r01/a1") == Alive(None, kept=True) or one.condition("r01/a1").waits
+
+
+def test_packed_runs_share_a_task(far):
+    wave = far(pack=2).launch("r01/a1", "r02/a1", "r03/a1")
+    assert wave.tasks == (("r01/a1", "r02/a1"), ("r03/a1",))
+
+
+def test_a_run_waits_begins_and_ends(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    until(lambda: one.condition("r01/a1") == Alive(None, kept=True, waits="Priority"))
+    begin(wave, 0, one.root / "r01/a1")
+    until(lambda: one.condition("r01/a1") == Alive(7, kept=True))
+    end(wave, 0, one.root / "r01/a1", code=3)
+    assert one.until("r01/a1", Exited) == Exited(3, None)
+
+
+def test_a_run_that_was_never_submitted_is_unclaimed(far):
+    one = far()
+    (one.root / "r01/a1").mkdir(parents=True)
+    assert one.condition("r01/a1") == Unclaimed()
+
+
+def test_a_submission_that_failed_after_it_was_accepted_is_found(far):
+    one = far()
+    one.slurm.answers["sbatch!"] = [Done(1, "", "sbatch: error: Socket timed out\n")]
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    assert len(one.slurm.named("sbatch")) == 1
+
+
+def test_a_submission_that_hung_is_repeated_only_if_unknown(far):
+    one = far()
+    one.slurm.answers["sbatch"] = [Done(None, "", "sbatch did not answer")]
+    one.slurm.answers["squeue"] = [AWAY, AWAY]
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    assert len(one.slurm.named("sbatch")) == 2
+    assert all(wave.name in words for words in one.slurm.named("squeue")[:3])
+
+
+def test_a_killed_supervisor_looks_up_what_it_submitted(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    wave.files.job.unlink()  # it was killed between sbatch and this
+    one.open()
+    one.accepted(wave)
+    assert len(one.slurm.named("sbatch")) == 1
+
+
+def test_a_killed_supervisor_submits_what_it_had_meant_to(far):
+    one = far()
+    one.slurm.answers["sbatch"] = [AWAY] * 1000
+    wave = one.launch("r01/a1")
+    until(lambda: one.slurm.named("sbatch"))
+    one.slurm.answers.clear()
+    one.open()
+    one.accepted(wave)
+
+
+def test_a_refusal_is_final_and_says_why(far):
+    one = far(partition="nope")
+    said = "sbatch: error: Batch job submission failed: Invalid partition name specified\n"
+    one.slurm.answers["sbatch"] = [Done(1, "", said)]
+    one.launch("r01/a1")
+    over = one.until("r01/a1", Vanished)
+    assert over.cause == "refused"
+    assert over.why.startswith('Slurm refuses partition = "nope"')
+
+
+def test_nothing_is_lost_while_slurm_is_away(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    begin(wave, 0, one.root / "r01/a1")
+    one.slurm.answers["squeue"] = [AWAY] * 5
+    until(lambda: one.condition("r01/a1") and not one.slurm.answers["squeue"])
+    assert isinstance(one.condition("r01/a1"), Alive)
+
+
+def test_a_job_is_lost_only_if_file_and_queue_agree(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    root = one.root / "r01/a1"
+    begin(wave, 0, root)
+    one.slurm.set(wave, 0, "NODE_FAIL")
+    for count in range(20):  # its node lives, whatever Slurm thinks
+        wave.files.beat(0).write_text(f'{{"count": {count}}}')
+        one.looked()
+        assert isinstance(one.condition("r01/a1"), Alive)
+    assert one.until("r01/a1", Vanished) == Vanished("evicted", "node n0 failed")
+    assert AttemptLayout(root).orders.read_text() == "KILL\n"  # whatever lives on there
+
+
+def test_an_ending_counts_though_the_agent_did_not_say_so(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    root = one.root / "r01/a1"
+    begin(wave, 0, root)
+    end(wave, 0, root)
+    wave.files.ended(0, 0).unlink()
+    one.slurm.forget(wave, 0)
+    assert one.until("r01/a1", Exited) == Exited(0, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [("CANCELLED", "cancelled"), ("PREEMPTED", "evicted"), ("TIMEOUT", "limit")],
+)
+def test_slurm_says_why_a_job_was_told_to_stop(far, state, cause):
+    one = far(time="1h")
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    root = one.root / "r01/a1"
+    begin(wave, 0, root)
+    end(wave, 0, root, signal=signal.SIGTERM, cause="term")
+    assert isinstance(one.condition("r01/a1"), Alive)
+    one.looked(2)
+    assert isinstance(one.condition("r01/a1"), Alive)
+    one.slurm.set(wave, 0, state)
+    assert one.until("r01/a1", Vanished).cause == cause
+
+
+def test_the_warning_of_the_time_limit_needs_no_queue(far):
+    one = far(time="1h")
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    begin(wave, 0, one.root / "r01/a1")
+    end(wave, 0, one.root / "r01/a1", code=75, cause="limit")
+    assert one.until("r01/a1", Vanished) == Vanished("limit", "time limit of 1h")
+
+
+def test_a_pending_job_that_left_the_queue_never_begins(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    one.slurm.forget(wave, 0)  # as scancel makes it
+    assert one.until("r01/a1", Vanished).cause == "cancelled"
+    assert AttemptLayout(one.root / "r01/a1").claim.exists()
+
+
+def test_a_job_that_could_not_begin_says_what_it_printed(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    wave.files.log(0).write_text("module: command not found\n")
+    one.slurm.set(wave, 0, "FAILED")
+    over = one.until("r01/a1", Vanished)
+    assert over.cause == "refused"
+    assert "on n0 before lrtui's keeper began; it printed: module: command not found" in over.why
+
+
+def test_a_run_that_waits_is_killed_at_once_and_cancelled(far):
+    one = far()
+    wave = one.launch("r01/a1", "r02/a1")
+    one.accepted(wave)
+    one.launcher.send(one.root / "r01/a1", "t", signal.SIGTERM)
+    until(lambda: one.tick() or (wave.name, 0) not in one.slurm.states)
+    assert one.until("r01/a1", Vanished).cause == "cancelled"
+    assert isinstance(one.condition("r02/a1"), Alive)
+    assert one.slurm.named("scancel") == [["scancel", "100_0"]]
+
+
+def test_a_signal_is_an_order_in_a_file(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    root = one.root / "r01/a1"
+    begin(wave, 0, root)
+    one.until("r01/a1", Alive)
+    until(lambda: one.condition("r01/a1") == Alive(7, kept=True))
+    for number in (signal.SIGCONT, signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM, signal.SIGTERM):
+        one.launcher.send(root, "t", number)
+    assert AttemptLayout(root).orders.read_text().split() == ["STOP", "CONT", "TERM"]
+
+
+def test_a_job_that_does_not_hear_is_cancelled(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    begin(wave, 0, one.root / "r01/a1")
+    until(lambda: one.condition("r01/a1") == Alive(7, kept=True))
+
+    def killed():
+        one.launcher.send(one.root / "r01/a1", "t", signal.SIGKILL)
+        one.tick()
+        return one.slurm.named("scancel")
+
+    until(killed)
+
+
+def test_parallelism_reaches_the_array(far):
+    one = far()
+    one.most = 2
+    one.accepted(one.launch("r01/a1", "r02/a1", "r03/a1"))
+    one.tick()
+    one.most = 3
+    until(lambda: one.tick() or one.slurm.named("scontrol"))
+    assert one.slurm.named("scontrol") == [
+        ["scontrol", "update", "jobid=100", "ArrayTaskThrottle=3"]
+    ]
+
+
+def test_a_further_wave_waits_for_room(far):
+    one = far()
+    one.launch("r01/a1", "r02/a1", "r03/a1")
+    assert not one.launcher.room(3)
+    assert one.launcher.room(4)
+
+
+def test_what_squeue_says_is_read():
+    """Recorded: an array of four with `%2`, then a job of another kind, and lines that are none."""
+    text = (
+        "lrtui-x-w1|13|2|PENDING||JobArrayTaskLimit\n"
+        "lrtui-x-w1|13|0|RUNNING|n0|None\n"
+        "lrtui-x-w1|14|0|CANCELLED|n1|None\n"
+        "lrtui-x-w1|15|2|RUNNING|n1|None\n"
+        "wrap|2|N/A|CANCELLED||JobHeldUser\n"
+        "slurm_load_jobs error|\n\x1b[31m|1|1|X|n|r|s\n"
+    )
+    found = parsed(text)
+    assert found["lrtui-x-w1", 0].job == "13_0"
+    assert found["lrtui-x-w1", 2].reason == "JobArrayTaskLimit"
+    assert set(found) == {("lrtui-x-w1", 0), ("lrtui-x-w1", 2), ("\x1b[31m", 1)}
