@@ -5,7 +5,7 @@ The workloads with a `task` in workloads.py, also the levels of studies; without
 1. every LR, a sixth of a decade apart, with three seeds. A seed is an initialisation and an order of the batches. Where the
    best lies within half a decade of an end, the LRs go on for another half, once on each side.
 2. further seeds, twice as many each time, at the LRs that may be the best, until the standard error of each one's mean test value is
-   at most 0.2 points, or there are `MOST` seeds. `truth` says what was reached.
+   at most 0.2 points, or there are `MOST` seeds, or `FURTHER` such runs. `truth` says what was reached.
 3. range tests, and for schedules that decay short runs of the whole schedule ("pilots"), over a ninth and a third.
 
 Runs are trained many at a time (stacked.py). Of a frozen workload only its size is printed: nobody looks at it before the end.
@@ -14,7 +14,6 @@ Runs are trained many at a time (stacked.py). Of a frozen workload only its size
 from __future__ import annotations
 
 import argparse
-import functools
 import math
 import os
 import platform
@@ -57,6 +56,8 @@ KNOWN = 0.2
 """Points: the standard error that the best LRs are trained to."""
 MOST, MOST_OF_STUDIES = 24, 8
 """Seeds at one LR."""
+FURTHER = 160
+"""Runs of further seeds in a table, about: no more are begun."""
 TOGETHER = 96
 """Runs in one stack: more are no faster and need more memory."""
 Key = tuple[float, int]
@@ -200,6 +201,8 @@ def lacking(workload: Workload, lrs: Sequence[float], runs: dict[Key, Any]) -> l
     of = known(workload, lrs, runs)
     most = MOST_OF_STUDIES if workload.study else MOST
     more: list[Key] = []
+    if len(runs) - len(SEEDS) * len(lrs) >= FURTHER:
+        return more
     for lr in candidates(of):
         each = of[lr]
         if each.error > KNOWN or each.seeds < FEW:
@@ -410,10 +413,10 @@ def factors(schedule: str, steps: int) -> list[float]:
     return found
 
 
-@functools.cache
 def started() -> float:
-    """Return the processor seconds of a process to its first step, measured once for all tables."""
-    return start(BANK[0])
+    """Return the processor seconds of a process to its first step: measured with the bank's first table, for all."""
+    path = path_of(BANK[0])
+    return load_table(BANK[0].name).start_seconds if path.exists() else start(BANK[0])
 
 
 def cpu() -> str:

@@ -107,17 +107,13 @@ def _conv(widths: Sequence[int], inputs: int, outputs: int) -> Net:
 
     def compute(parts: list[Tensor], x: Tensor) -> Tensor:
         runs, batch = x.shape[:2]
-        x = x.reshape(runs, batch, side, side, 1)
+        x = x.transpose(0, 1).reshape(batch, runs, side, side)  # each run a group of channels
         for weight, bias in zip(parts[:-2:2], parts[1:-2:2], strict=True):
-            size = x.shape[2]
-            wide = functional.pad(x, (0, 0, 1, 1, 1, 1))
-            seen = torch.cat(
-                [wide[:, :, i : i + size, j : j + size] for i in range(3) for j in range(3)], -1
-            )
-            made = torch.baddbmm(bias, seen.flatten(1, 3), weight)
-            half = made.view(runs, batch, size // 2, 2, size // 2, 2, -1).amax((3, 5))
-            x = functional.relu(half)
-        return torch.baddbmm(parts[-1], x.flatten(2), parts[-2])
+            kernels = weight.transpose(1, 2).reshape(runs * weight.shape[2], -1, 3, 3)
+            made = functional.conv2d(x, kernels, bias.flatten(), padding=1, groups=runs)
+            x = functional.relu(functional.max_pool2d(made, 2))
+        seen = x.view(batch, runs, -1).transpose(0, 1)
+        return torch.baddbmm(parts[-1], seen, parts[-2])
 
     return Net(tuple(shapes), tuple(scales), compute)
 
