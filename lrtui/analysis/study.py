@@ -7,6 +7,9 @@ their intervals allow, the exponent's interval is widened by as much (Birge 1932
 interval leaves 0 out; else, and for names, only where the intervals of two levels leave each other out. An LR* at an edge of its search
 may lie anywhere beyond it: its interval is open on that side, and nothing is fitted through it.
 
+Where the file asks for it (`predict`), LR* is predicted at a level that is not among them (`prediction`); if that level was trained to
+check it, what was measured there is beside the prediction and plays no part in it.
+
 Beside batch sizes stand the two rules that are handed down: the linear one (Goyal et al. 2017) and the square-root one (Krizhevsky
 2014), both counted from the experiment's own batch size.
 """
@@ -14,23 +17,26 @@ Beside batch sizes stand the two rules that are handed down: the linear one (Goy
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lrtui.analysis.verdict import Verdict, verdicts
+import msgspec
+
+from lrtui.analysis.prediction import MOST_LEVEL, Prediction, Seen, predict
+from lrtui.analysis.verdict import Verdict, sensitivity, verdicts
+from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import GroupKey, Plan, Scalar, Setting
 from lrtui.sweep.state import Sweep, differences, group_of, group_text, level_text
 from lrtui.text.clean import clean
-from lrtui.text.format import amount, lr_rounded, number, plural
+from lrtui.text.format import amount, lr_range, lr_rounded, number, plural
 
 LINEAR, ROOT = 1.0, 0.5
 """The exponents of the two rules for batch sizes."""
 LEAST_FITTED = 3
 """An exponent through two levels would fit them whatever they are."""
 _INSIDE = 1.01
-_LARGEST = 1e30
-"""Levels that are not positive numbers below it, as a journal from elsewhere may hold, count as names."""
 _SD = 1.6449
 """A 90 % interval reaches so many standard deviations to each side."""
 
@@ -93,6 +99,21 @@ class Exponent:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What training the predicted level showed."""
+
+    level: Level
+    """The level as it was measured."""
+    lr: float
+    """The LR that was trained first: the predicted one, rounded."""
+    value: float | None
+    """The metric at that LR; None where it has no result."""
+    best: float | None
+    """The best value of the metric there, and the LR that has it."""
+    best_lr: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Factor:
     """What became of one factor of a study."""
 
@@ -110,6 +131,9 @@ class Factor:
     """Of "linear" and "square-root" the rules that the data exclude; batch sizes alone."""
     provisional: bool = True
     """Whether runs are left that could change it."""
+    prediction: Prediction | None = None
+    """LR* at the level that the file asks for."""
+    check: Check | None = None
 
 
 def study(sweep: Sweep) -> list[Factor]:
@@ -119,7 +143,18 @@ def study(sweep: Sweep) -> list[Factor]:
         return []
     cells = _cells(sweep, plan)
     found = _verdicts(sweep, cells.values())
-    return [_factor(plan, factor, cells, found) for factor, _ in plan.study]
+    factors = [_factor(plan, factor, cells, found) for factor, _ in plan.study]
+    return [_foreseen(sweep, plan, factor) for factor in factors]
+
+
+def cell_of(plan: Plan, sweep: Sweep, factor: str, level: Scalar) -> Setting | None:
+    """Return the setting of a numeric factor's level, LR aside; None before the base was queued."""
+    base = _cells(sweep, plan).get(("", ""))
+    if base is None:
+        return None
+    if isinstance(dict(plan.study).get(factor), int) and float(level).is_integer():
+        level = int(level)  # a plan has levels to predict as floats
+    return msgspec.structs.replace(base, values={**base.values, factor: level})
 
 
 def lines(factor: Factor) -> list[str]:
@@ -138,7 +173,14 @@ def lines(factor: Factor) -> list[str]:
 def remarks(factor: Factor) -> list[str]:
     """Return what is said of a factor beside its levels: the trend first."""
     so_far = "so far: " if factor.provisional else ""
-    return [f"{so_far}{_headline(factor)}", *factor.why, *_rules(factor), factor.held, _FIXED]
+    return [
+        f"{so_far}{_headline(factor)}",
+        *foresight(factor),
+        *factor.why,
+        *_rules(factor),
+        factor.held,
+        _FIXED,
+    ]
 
 
 _FIXED = "weight decay, and all else that the file names, stayed as it is at every level"
@@ -178,14 +220,17 @@ def _factor(
     found: dict[GroupKey, Verdict],
 ) -> Factor:
     own = dict(plan.study)[name]
-    numeric = name in {"data", "batch_size"} and all(
-        isinstance(level, (int, float)) and 0 < level < _LARGEST
+    target = dict(plan.predict).get(name)
+    numeric = all(
+        isinstance(level, (int, float))
+        and not isinstance(level, bool)
+        and 0 < level < MOST_LEVEL  # a journal from elsewhere may hold anything
         for level in (own, *(level for factor, level in cells if factor == name))
     )
     levels = [
         _level(name, own if not factor else level, setting, found, base=not factor)
         for (factor, level), setting in cells.items()
-        if factor in {"", name}
+        if factor in {"", name} and (not factor or level != target)
     ]
     levels.sort(key=lambda each: (float(each.level), 0) if numeric else (0.0, not each.base))
     base = next((each for each in levels if each.base), None)
@@ -229,6 +274,39 @@ def _level(
         edges=tuple(_EDGES[side] for side in verdict.open_sides),
         value=verdict.value,
     )
+
+
+def _foreseen(sweep: Sweep, plan: Plan, factor: Factor) -> Factor:
+    """Return a factor with LR* predicted at the level that the file asks for, and with what was measured there."""
+    target = dict(plan.predict).get(factor.name)
+    if target is None or not factor.numeric:
+        return factor
+    seen = [
+        Seen(float(each.level), each.lr, each.low, each.high, "lower" in each.edges, "upper" in each.edges)
+        for each in factor.levels
+        if each.lr is not None and each.low is not None and each.high is not None
+    ]  # fmt: skip
+    base = _cells(sweep, plan).get(("", ""))
+    optimizer = choice_of(base.optimizer).name if base is not None else ""
+    found = predict(factor.name, seen, target, optimizer)
+    return replace(factor, prediction=found, check=_check(sweep, plan, factor, target))
+
+
+def _check(sweep: Sweep, plan: Plan, factor: Factor, target: float) -> Check | None:
+    """Return what the predicted level showed; None while nothing was trained there."""
+    cell = cell_of(plan, sweep, factor.name, target)
+    if cell is None:
+        return None
+    group = group_of(cell)
+    runs = [run for run in sweep.trained() if group_of(run.setting) == group]
+    first = next((run for run in runs if run.origin == "strategy"), None)
+    if first is None:
+        return None
+    level = _level(factor.name, target, cell, _verdicts(sweep, [cell]), base=False)
+    means = {p.lr: p.mean for p in sensitivity(sweep, group) if p.mean is not None and not p.dead}
+    choose = max if plan.goal == "max" else min
+    best_lr, best = choose(means.items(), key=operator.itemgetter(1), default=(None, None))
+    return Check(level, first.setting.lr, means.get(first.setting.lr), best, best_lr)
 
 
 def _highest(verdict: Verdict) -> float | None:
@@ -393,6 +471,41 @@ def _is_excluded(factor: Factor, base: Level, exponent: float) -> bool:
 
 
 # ---------------------------------------------------------------- words
+
+
+def foresight(factor: Factor) -> list[str]:
+    """Return what is predicted at the level that the file asks for, and what training it showed; [] where it asks for none."""
+    found = factor.prediction
+    if found is None:
+        return []
+    at = f"{factor.name} {amount(found.target)}"
+    if found.lr is None or found.low is None or found.high is None or found.exponent is None:
+        said = [f"not predictable at {at} from these levels: {found.why}"]
+    else:
+        b, low, high = found.exponent
+        sure = all(each.by_noise for each in factor.levels if each.lr is not None)
+        chance = "90 %" if sure else "noise unknown"
+        said = [
+            f"predicted at {at}: LR* {lr_rounded(found.lr)} ({chance}: {lr_range(found.low, found.high)}), by the exponent {b:.2f} ({low:.2f}..{high:.2f}) of {found.levels} levels and of what is usual"
+        ]
+    return [*said, *_checked(factor, at)]
+
+
+def _checked(factor: Factor, at: str) -> list[str]:
+    found = factor.check
+    if found is None:
+        return []
+    if found.value is None or found.best is None:
+        return [f"checked at {at}: lr {lr_rounded(found.lr)} has no result"]
+    measured = (
+        f"checked at {at}: {number(found.value)} with the predicted lr {lr_rounded(found.lr)}"
+    )
+    if found.best_lr == found.lr:
+        return [f"{measured}, the best of those that were trained there"]
+    loss = abs(found.best - found.value)
+    return [
+        f"{measured}, {number(loss)} worse than the best there ({number(found.best)} with lr {lr_rounded(found.best_lr)})"
+    ]
 
 
 def _headline(factor: Factor) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from lrtui.config.experiment import Experiment
 from lrtui.config.placeholders import ALIASES, has_condition
 from lrtui.config.worker_command import argv, own_environment, own_files
-from lrtui.search import RangeTest, needs_range
+from lrtui.search import RangeTest, needs_range, predicted_level
 from lrtui.search.halving import cost
 from lrtui.search.range_test import STEPS
 from lrtui.sweep.events import RunQueued, Scalar
@@ -194,11 +194,24 @@ def _study(experiment: Experiment) -> list[tuple[str, str]]:
         texts = ", ".join(level_text(factor, level) for level in levels)
         own = level_text(factor, study.base[factor])
         lines.append(("study", f"{factor} {texts} (besides {own}), one at a time"))
+    lines += [("predict", _predicted(experiment, factor)) for factor in study.predict]
     unit = ALIASES[experiment.unit]
     return [
         *lines,
         ("held", f"{unit}: every level trains {amount_grouped(experiment.horizon)} of them"),
     ]
+
+
+def _predicted(experiment: Experiment, factor: str) -> str:
+    """Return which level is predicted, and what checking it costs."""
+    study = experiment.study
+    assert study is not None  # noqa: S101  # it names the factor
+    text = f"{factor} {level_text(factor, study.predict[factor])}"
+    if not study.check:
+        return f"{text}, which is not trained"
+    runs = len(predicted_level.STEPS) * experiment.seeds
+    length = amount_grouped(runs * experiment.horizon)
+    return f"{text}, then trained around the predicted LR to check it: {runs} runs, {length} {ALIASES[experiment.unit]} more"
 
 
 def _choices(axis: tuple[Scalar, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lrtui.config.alerts_section import Alerts
@@ -33,6 +33,10 @@ class Study:
     """By factor: its levels besides the base's, in the order given."""
     base: Mapping[str, Scalar]
     """By factor: its level in the base."""
+    predict: Mapping[str, float] = field(default_factory=dict)
+    """By factor: a level that the study does not train, at which LR* is predicted from the others."""
+    check: bool = False
+    """Whether that level is trained after the others, around the predicted LR."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +160,7 @@ class Experiment:
             can_range_test=self.can_range_test,
             resumes=self.checkpoints,
             study=self.study.levels if self.study else {},
+            checked=self.study.predict if self.study and self.study.check else {},
         )
 
     def rungs(self, schedule: str) -> tuple[float, ...]:

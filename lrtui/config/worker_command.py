@@ -11,7 +11,7 @@ from pathlib import Path
 from lrtui.config.experiment import Experiment
 from lrtui.config.files_section import rendered
 from lrtui.config.placeholders import ALIASES, decided, render, text_of
-from lrtui.sweep.choice import choice_of
+from lrtui.sweep.choice import Choice, choice_of
 from lrtui.sweep.events import Scalar
 
 _BUILTIN = (
@@ -114,6 +114,13 @@ def _has_custom_model(experiment: Experiment) -> bool:
     return any(":" in choice_of(str(model)).name for model in (experiment.model, *levels))
 
 
+def _model(text: str, values: Mapping[str, Scalar]) -> str:
+    """Return a model with the width and the depth of a study's level."""
+    model = choice_of(text)
+    varied = {name: values[name] for name in ("width", "depth") if name in values}
+    return Choice(model.name, {**model.options, **varied}).text if varied else text
+
+
 def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Return the context with the experiment's constants added; the context takes precedence.
 
@@ -133,7 +140,7 @@ def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str,
     }
     merged = {**{name: value for name, value in constants.items() if value != ""}, **context}
     if experiment.builtin:
-        merged.setdefault("model", experiment.model)
+        merged["model"] = _model(str(merged.get("model", experiment.model)), merged)
     elif not experiment.batch_size:
         merged.pop("batch_size", None)
     merged[ALIASES[experiment.unit]] = merged["horizon"]

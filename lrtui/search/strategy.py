@@ -51,6 +51,8 @@ class Space:
     """Whether a run continues from its checkpoint behind a rung; otherwise it trains from the start again."""
     study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """[study]: each factor with its levels beside the base's, varied one at a time."""
+    checked: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """[study] predict with check = true: each factor with the level that is trained last, around the LR predicted for it."""
     just: str | None = None
     """The name of the one optimizer, whatever its options, whose part of the space this is; None: all of it."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from lrtui.config import Experiment
 from lrtui.config.directory import Origin
 from lrtui.hardware import gpu
+from lrtui.search import predicted_level
 from lrtui.supervisor import gpu_memory_watch, slots
 from lrtui.supervisor.alerts import AlertSender
 from lrtui.supervisor.auto_parallel import AutoParallel, Pace
@@ -261,6 +262,7 @@ class Supervisor:
         self._decided_n = self.sweep.n
         if self.sweep.brake is None:
             decisions = self.experiment.strategy.decide(self.sweep, self.space)
+            decisions = decisions or predicted_level.decide(self.sweep, self.space)
             self.append(*with_ids(decisions, self.sweep))
 
     def _data_ready(self) -> bool:

@@ -281,11 +281,13 @@ def exit_code(sweep: Sweep, found: ev.VerdictReached) -> ev.SweepClosed:
 
 def verdict_event(sweep: Sweep) -> ev.VerdictReached:
     """Return the answer of a sweep that ends."""
+    from lrtui.analysis.study import foresight, study
     from lrtui.analysis.verdict import (
         verdict,  # of use at the end alone: 2 MB that no idle supervisor holds
     )
 
     found = verdict(sweep)
+    foreseen = [clean(words) for factor in study(sweep) for words in foresight(factor)]
     return ev.VerdictReached(
         lr=found.lr,
         group=found.group,
@@ -293,7 +295,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
         high=found.high,
         equal=found.equal,
         provisional=found.provisional,
-        why=tuple(reason.text for reason in found.reasons),
+        why=(*(reason.text for reason in found.reasons), *foreseen),
     )
 
 

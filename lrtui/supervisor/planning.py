@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lrtui.config import Experiment
 from lrtui.config.small_keys import budget_of
+from lrtui.search import predicted_level
 from lrtui.search.halving import cost
 from lrtui.supervisor.allocation import allocate
 from lrtui.sweep.events import Plan
@@ -18,6 +19,7 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
 
     """
     lent = None if on_cpu else allocate(experiment)
+    space = experiment.space()
     return Plan(
         name=experiment.name,
         source=source,
@@ -30,11 +32,12 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         within=experiment.within,
         keep=experiment.keep,
         grace=experiment.grace_of(experiment.schedules[0] if experiment.schedules else ""),
-        rungs=tuple(experiment.space().rungs.items()),
-        planned=cost(experiment.space(), experiment.strategy.count)[0],
+        rungs=tuple(space.rungs.items()),
+        planned=cost(space, experiment.strategy.count)[0] + predicted_level.cost(space),
         budget=budget_of(experiment.budget)[0],
         budget_seconds=budget_of(experiment.budget)[1],
         study=tuple(experiment.study.base.items()) if experiment.study else (),
+        predict=tuple(experiment.study.predict.items()) if experiment.study else (),
         health=dict(experiment.health),
         parse=experiment.parse,
         position=experiment.position,

@@ -125,6 +125,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How long training may take in all."""
     study: tuple[tuple[str, Scalar], ...] = ()
     """The factors of [study] in their order, each with its level in the base: the settings that the file itself names."""
+    predict: tuple[tuple[str, float], ...] = ()
+    """The factors of [study] of which a level that is not part of the study is to be predicted, each with that level."""
     checkpoints: bool = True
     """Whether an attempt can go on from a checkpoint of an earlier one."""
     stops_at_until: bool = True

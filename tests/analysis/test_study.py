@@ -311,3 +311,53 @@ def test_levels_that_are_no_sizes_are_names(name, level):
     factor = only(sweep)
     assert (factor.numeric, factor.exponent, factor.excluded) == (False, None, ())
     assert lines(factor)
+
+
+# ---------------------------------------------------------------- a level that is not trained
+
+
+def foreseen(*extra, exponent=-0.5, target=512.0, sizes=(32, 64, 128)):
+    groups = [
+        group(3e-2 * (size / 32) ** exponent, values={} if size == 32 else {"width": size})
+        for size in sizes
+    ]
+    return sweep_of([("width", 32)], *groups, *extra, predict=(("width", target),))
+
+
+def test_a_level_that_was_not_trained_is_predicted():
+    factor = only(foreseen())
+    found = factor.prediction
+    assert found.low <= 3e-2 / 4 <= found.high
+    assert factor.check is None
+    (said,) = [each for each in lines(factor) if "predicted at" in each]
+    assert said.startswith("  predicted at width 512: LR* ")
+    assert "(90 %: " in said
+    assert "of 3 levels and of what is usual" in said
+
+
+def test_what_is_not_predictable_is_said_with_its_reason():
+    factor = only(foreseen(sizes=(32, 64)))
+    assert factor.prediction.lr is None
+    assert any("not predictable at width 512 from these levels: 2 of the 3" in each for each in lines(factor))  # fmt: skip
+
+
+def test_the_checked_level_stands_beside_the_prediction_and_moves_nothing():
+    """The first run of the level is the one with the predicted LR; the others are its neighbours."""
+    before = only(foreseen()).prediction
+    rates = [1e-2, 2e-2, 5e-3, 4e-2]
+    factor = only(foreseen(group(5e-3, values={"width": 512}, rates=rates)))
+    assert factor.prediction == before
+    assert [each.level for each in factor.levels] == [32, 64, 128]
+    check = factor.check
+    assert (check.lr, check.best_lr) == (1e-2, 5e-3)
+    assert check.value == pytest.approx(accuracy(1e-2, 5e-3))
+    assert check.level.level == 512
+    (said,) = [each for each in lines(factor) if "checked at" in each]
+    assert "0.9464 with the predicted lr 1.0e-02, 0.0036 worse than the best there" in said
+    best = only(foreseen(group(1e-2, values={"width": 512}, rates=rates)))
+    assert any("the best of those that were trained there" in each for each in lines(best))
+
+
+def test_a_checked_level_whose_runs_have_no_result_is_named():
+    factor = only(foreseen(group(None, values={"width": 512}, rates=[1e-2])))
+    assert any("checked at width 512: lr 1.0e-02 has no result" in each for each in lines(factor))

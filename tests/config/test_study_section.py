@@ -257,3 +257,68 @@ def test_the_table_knows_how_many_images_train(tmp_path):
     assert len(source.train_labels) - DATASETS["digits"].validation == DATASETS["digits"].train
     entry = DATASETS["synthetic"]
     assert synthetic.TRAIN - entry.validation == entry.train
+
+
+# ---------------------------------------------------------------- width, depth and numbers of one's own; prediction
+
+
+def test_width_and_depth_are_options_of_the_model():
+    text = BUILTIN.replace('"mlp"', "{ mlp = { width = 32, depth = 2 } }")
+    experiment = studied("width = [8, 64]\ndepth = [1]", text)
+    assert experiment.study.base == {"width": 32, "depth": 2}
+    models = [
+        next(word for word in argv(experiment, {**ATTEMPT, **start.setting.values}) if "--model" in word)
+        for start in planned(experiment)[::2]
+    ]  # fmt: skip
+    assert models == [
+        f'--model={{"mlp":{{"depth":{depth},"width":{width}}}}}'
+        for width, depth in ((32, 2), (8, 2), (64, 2), (32, 1))
+    ]
+    assert "model = { mlp = { width = 64 } }" in one("width = [8, 64]").hint
+    assert "whole number" in faults("width = [1.5]", text)[0].what
+
+
+def test_a_number_of_the_users_script_may_be_varied():
+    text = OWN.replace('"t"', '"t", "--n={n_embd}"').rstrip() + "\n[values]\nn_embd = 64\n"
+    experiment = studied("n_embd = [16, 32]\npredict = { n_embd = 512 }", text)
+    assert experiment.study.base == {"n_embd": 64}
+    assert experiment.study.predict == {"n_embd": 512}
+    words = [
+        argv(experiment, {**ATTEMPT, **start.setting.values})[1] for start in planned(experiment)
+    ]
+    assert words == ["--n=64", "--n=16", "--n=32"]
+    assert any("unknown factor n_embd" in each.what for each in faults("n_embd = [16]"))
+
+
+def test_a_prediction_is_part_of_the_study_and_of_what_is_described():
+    experiment = studied("batch_size = [8, 64]\npredict = { batch_size = 512 }")
+    assert (experiment.study.predict, experiment.study.check) == ({"batch_size": 512}, False)
+    assert experiment.space().checked == {}
+    assert any("512, which is not trained" in each for each in describe(experiment))
+    checked = studied("batch_size = [8, 64]\npredict = { batch_size = 512 }\ncheck = true")
+    assert checked.space().checked == {"batch_size": 512}
+    assert any("5 runs, 25 epochs more" in each for each in describe(checked))
+    assert same_experiment(experiment, checked) == ["study"]
+
+
+@pytest.mark.parametrize(
+    ("study", "what"),
+    [
+        ("predict = 3", "predict must be a table of factors"),
+        ("predict = { width = 64 }", "predict names width, which this study does not vary"),
+        ('predict = { batch_size = "many" }', "must be a number above 0"),
+        ("predict = { batch_size = -4 }", "must be a number above 0"),
+        ("predict = { batch_size = nan }", "must be a number above 0"),
+        ("predict = { batch_size = 64 }", "is a level of the study"),
+        ("predict = { batch_size = 512.5 }\ncheck = true", "cannot be trained to check it"),
+        ("predict = { batch_size = 512 }\ncheck = 1", "check must be true or false"),
+        ("check = true", "check trains the level that is predicted, but nothing is"),
+    ],
+)
+def test_what_is_wrong_with_a_prediction_is_said(study, what):
+    assert what in one(f"batch_size = [8, 64]\n{study}").what
+
+
+def test_a_prediction_takes_three_levels_that_are_numbers():
+    assert "takes at least 3 levels, but batch_size has 2" in one("batch_size = [8]\npredict = { batch_size = 64 }").what  # fmt: skip
+    assert "are names" in one('model = ["cnn3", "linear"]\npredict = { model = 3 }').what

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullL
 
 from lrtui.report.figures.axes_and_panels import MOST_PANELS, label, name_y, panels_in_rows
 from lrtui.report.figures.style import ACCENT, GROUND, INK, MUTED
-from lrtui.text.format import lr_rounded
+from lrtui.text.format import amount_short, lr_rounded
 
 _RULES = (("fitted", "fitted exponent", "-"), ("linear", "linear rule", (0, (5, 2))), ("root", "square-root rule", (0, (1, 1.5))))  # fmt: skip
 
@@ -29,6 +29,7 @@ def study_chart(factors: list[dict[str, Any]]) -> Figure:
         _axes(ax, factor)
         said |= _rules(ax, factor)
         said |= _levels(ax, factor)
+        said |= _predicted(ax, factor)
         ax.set_xlabel(label(factor["name"], 40))
         if n % 2 == 0:
             name_y(ax, "LR*")
@@ -45,11 +46,17 @@ def _place(factor: dict[str, Any], number: int) -> float:
 def _axes(ax: Axes, factor: dict[str, Any]) -> None:
     levels = factor["levels"]
     places = [_place(factor, n) for n in range(len(levels))]
+    texts = [label(each["text"], 14) for each in levels]
+    foreseen = _foreseen(factor)
+    if foreseen is not None:
+        places.append(math.log10(foreseen["target"]))
+        texts.append(amount_short(foreseen["target"]))
     ax.xaxis.set_major_locator(FixedLocator(places))
-    ax.xaxis.set_major_formatter(FixedFormatter([label(each["text"], 14) for each in levels]))
+    ax.xaxis.set_major_formatter(FixedFormatter(texts))
     margin = 0.12 * (max(places) - min(places)) or 0.5
     ax.set_xlim(min(places) - margin, max(places) + margin)
-    ends = [each[key] for each in levels for key in ("lr", "low", "high") if each[key]]
+    shown = [*levels, *([foreseen] if foreseen else [])]
+    ends = [each[key] for each in shown for key in ("lr", "low", "high") if each[key]]
     low, high = math.log10(min(ends)) - 0.3, math.log10(max(ends)) + 0.3
     ax.set_yscale("log")
     ax.set_ylim(10**low, 10**high)
@@ -63,7 +70,7 @@ def _axes(ax: Axes, factor: dict[str, Any]) -> None:
 def _rules(ax: Axes, factor: dict[str, Any]) -> dict[str, Any]:
     """Draw the fitted exponent, and what the rules for batch sizes predict from the experiment's own level."""
     said: dict[str, Any] = {}
-    for key, words, line in _RULES:
+    for key, words, line in _RULES[1 if _foreseen(factor) else 0 :]:
         known = [
             (_place(factor, n), each[key]) for n, each in enumerate(factor["levels"]) if each[key]
         ]
@@ -71,6 +78,33 @@ def _rules(ax: Axes, factor: dict[str, Any]) -> dict[str, Any]:
             look: dict[str, Any] = {"color": MUTED, "lw": 1.2, "ls": line}
             ax.plot(*zip(*known, strict=True), **look)
             said[words] = Line2D([], [], **look)
+    return said
+
+
+def _foreseen(factor: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is predicted for a level that is not among them; None if nothing is."""
+    found: dict[str, Any] | None = factor["prediction"]
+    return found if found is not None and found["lr"] else None
+
+
+def _predicted(ax: Axes, factor: dict[str, Any]) -> dict[str, Any]:
+    """Draw the law up to the predicted level, LR* and its interval there, and what was measured if the level was trained."""
+    found = _foreseen(factor)
+    if found is None:
+        return {}
+    x = math.log10(found["target"])
+    ax.plot([math.log10(level) for level, _ in found["law"]], [lr for _, lr in found["law"]], color=MUTED, lw=1.2, ls=(0, (3, 1)))  # fmt: skip
+    ax.plot([x, x], [found["low"], found["high"]], color=ACCENT, lw=2, ls=(0, (1, 1)), marker="_", ms=7, mew=1.6)  # fmt: skip
+    ax.plot([x], [found["lr"]], ls="", marker="D", ms=6, color=ACCENT, mfc=GROUND, zorder=4)
+    said: dict[str, Any] = {
+        "the law that the prediction follows": Line2D([], [], color=MUTED, lw=1.2, ls=(0, (3, 1))),
+        "LR* as predicted, with its interval": Line2D(
+            [], [], color=ACCENT, lw=2, ls=(0, (1, 1)), marker="D", ms=6, mfc="none"
+        ),
+    }
+    if factor["check"] is not None and factor["check"]["level"]["lr"]:
+        ax.plot([x], [factor["check"]["level"]["lr"]], ls="", marker="x", ms=7, mew=1.8, color=INK, zorder=5)  # fmt: skip
+        said["LR* as measured there"] = Line2D([], [], ls="", marker="x", ms=7, color=INK)
     return said
 
 
