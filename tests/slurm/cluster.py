@@ -127,14 +127,14 @@ class Cluster:
 
     def kill_node(self, node: str) -> None:
         """Kill a node's slurmd; its jobs live on, as they do behind a cut network."""
-        self._end_daemon(f"slurmd.{node}.pid")
+        self._end_daemon(f"slurmd.{node}.pid", signal.SIGKILL)
 
     def start_node(self, node: str) -> None:
         words = ("-D", "-N", node, "-f", str(self.configuration))
         self._start("slurmd", *words, made=f"slurmd.{node}.pid")
 
     def stop_controller(self) -> None:
-        self._end_daemon("slurmctld.pid")
+        self._end_daemon("slurmctld.pid", signal.SIGTERM)  # so that it saves its queue
 
     def start_controller(self) -> None:
         words = ("-D", "-i", "-f", str(self.configuration))
@@ -237,15 +237,20 @@ class Cluster:
 
     def _wait_until_idle(self) -> None:
         def idle() -> bool:
+            nonlocal shown
             shown = self.run("sinfo", "--noheader", "--Node", "--partition=main", "--format=%T")
             return shown.split() == ["idle"] * len(self.nodes())
 
-        until(idle, every=0.1)
+        shown = ""
+        try:
+            until(idle, every=0.1)
+        except AssertionError as error:
+            raise AssertionError(f"not idle: {shown}, {self.run('squeue')}") from error
 
-    def _end_daemon(self, name: str) -> None:
+    def _end_daemon(self, name: str, number: int) -> None:
         pid = self._pid(name)
         assert pid, name
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         until(lambda: keeper.is_zombie(pid))
 
     def _pid(self, name: str) -> int | None:
