@@ -16,16 +16,20 @@ It imports and never computes, and it never touches CUDA: OpenMP, autograd and a
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
 import signal
 import socket
 import sys
+import threading
 import traceback
+from typing import NoReturn
 
 from lrtui.emit import restart_clock
 from lrtui.workers import keeper
@@ -41,6 +45,8 @@ READY, FORKED = b"r", b"f"
 """Its answers: one when the imports are done, then one for each request."""
 LONGEST = 1 << 18
 """Bytes of a request."""
+_BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+"""Files that may hold what is not yet written."""
 
 
 def main(link: socket.socket, modules: list[str]) -> list[str] | None:
@@ -164,8 +170,8 @@ def _keep(job: dict[str, object], lock_fd: int, guest: socket.socket | None) -> 
         os._exit(1)
 
 
-def run(argv: list[str]) -> None:
-    """Do what `python -m MODULE ARG ..` does, in this process."""
+def run(argv: list[str]) -> NoReturn:
+    """Do what `python -m MODULE ARG ..` does, in this process, to its end."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -173,7 +179,31 @@ def run(argv: list[str]) -> None:
     restart_clock()
     sys.path.insert(0, os.getcwd())
     sys.argv[1:] = argv[3:]
-    runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+    code = 0
+    try:
+        runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if code != end.code and end.code is not None:
+            print(end.code, file=sys.stderr)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process as Python does, but do not take apart the modules that it shares with its parent.
+
+    That would copy each of their pages: with torch 210 MiB, and 0.7 s of CPU after a training of 0.2 s.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+    atexit._run_exitfuncs()  # noqa: SLF001
+    open_files = [each for each in gc.get_objects() if type(each) in _BUFFERED]
+    try:
+        for file in (sys.stdout, sys.stderr, *open_files):
+            if not file.closed:
+                file.flush()
+    except OSError:
+        code = 120  # as Python does
+    os._exit(code)
 
 
 def show_command(words: list[str]) -> None:
@@ -206,5 +236,6 @@ def _areas() -> list[int]:
 
 if __name__ == "__main__":
     _argv = main(socket.socket(fileno=int(sys.argv[1])), sys.argv[3:])
-    if _argv is not None:
-        run(_argv)
+    if _argv is None:
+        os._exit(0)
+    run(_argv)

@@ -116,7 +116,7 @@ def _serve(link: socket.socket) -> list[str]:
     while True:
         request, fds, _, _ = socket.recv_fds(link, 1 << 20, 3)
         if not request:
-            sys.exit()
+            os._exit(0)
         job, (out, err, ended) = json.loads(request), fds
         if (pid := os.fork()) == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

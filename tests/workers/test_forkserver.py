@@ -34,6 +34,18 @@ print(json.dumps({
 """
 
 
+LEAVING = """
+import atexit, subprocess, threading
+subprocess.Popen(['sleep', '600'], start_new_session=True)
+atexit.register(print, 'bye')
+over = threading.Event()
+threading.Thread(target=lambda: (over.wait(), print('thread'))).start()
+file = open('left-open', 'w')
+file.write('whole')
+over.set()
+"""
+
+
 @pytest.fixture
 def launcher():
     """A launcher whose preloaded process has imported and waits."""
@@ -103,6 +115,7 @@ def test_a_worker_is_forked_and_its_keeper_is_found_by_the_token(tmp_path, launc
     [
         ("raise SystemExit(3)", Exited(3, None)),
         ("raise SystemExit('no data')", Exited(1, None)),
+        ("raise SystemExit", Exited(0, None)),
         ("1 / 0", Exited(1, None)),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Exited(None, signal.SIGSEGV)),
     ],
@@ -116,11 +129,11 @@ def test_every_ending_arrives(tmp_path, launcher, code, ending):
 def test_what_a_worker_leaves_to_the_end_is_done_and_what_it_leaves_behind_is_ended(
     tmp_path, launcher
 ):
-    code = "import atexit, subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True); atexit.register(print, 'bye')"
-    started = job(tmp_path, code)
+    started = job(tmp_path, LEAVING)
     launcher.launch(started)
     assert over(launcher, started) == Exited(0, None)
-    assert (started.root / "output.log").read_text() == "bye\n"
+    assert (started.root / "output.log").read_text() == "thread\nbye\n"
+    assert (tmp_path / "left-open").read_text() == "whole"
     until(lambda: not keeper.bearers(started.token), 3)
 
 
