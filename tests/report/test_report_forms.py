@@ -313,19 +313,29 @@ def test_a_study_stands_in_the_report():
               for e in one_run(f"r{n}{k}", best * 10**shift, 0.9 - 0.04 * shift**2, optimizer="adam",
                                values={} if size == 128 else {"batch_size": size})]  # fmt: skip
     events.insert(0, ev.DataPrepared(dataset="digits", val=20_000, classes=10))
-    made = content(looked(told(*events, study=study)))
+    events += one_run("r99", 8e-3, 0.9, optimizer="adam", values={"batch_size": 1024})
+    made = content(looked(told(*events, study=study, predict=(("batch_size", 1024.0),))))
     (factor,) = made["study"]
+    found = factor["prediction"]
+    assert found["low"] < found["lr"] < found["high"]
+    assert len(found["exponent"]) == 3
+    assert (factor["check"]["lr"], factor["check"]["value"]) == (8e-3, 0.9)
     assert [level["level"] for level in factor["levels"]] == [64, 128, 256]
     text = markdown(made)
     assert "## Study" in text
     assert "| 128 (the experiment's own) | 2.0e-03 |" in text
     assert factor["said"][0] in text, "LR* and ~ need no escape"
+    assert "predicted at batch_size 1024: LR* " in text
+    assert "checked at batch_size 1024: 0.9000 with the predicted lr 8.0e-03" in text
     words = words_of(figures_of(made)["study"])
     assert {
         "64",
         "128",
         "256",
-        "fitted exponent",
+        "1024",
+        "the law that the prediction follows",
+        "LR* as predicted, with its interval",
+        "LR* as measured there",
         "linear rule",
         "square-root rule",
         "LR* lies here, 90 %",
