@@ -25,6 +25,7 @@ class Simulation:
     unit: str = "epoch"
     range_cost: float = 0.0
     val_images: int = 0
+    classes: int = 10
     dies: Callable[[Run, float], str | None] = lambda run, level: None
     """What a run ends as before it has come to a level, if it does."""
     resumes: bool = True
@@ -46,7 +47,7 @@ class Simulation:
             rungs=tuple(self.space.rungs.items()), seeds=self.space.seeds, parallel=self.parallel,
         )  # fmt: skip
         self.say(ev.SweepOpened(plan=plan))
-        self.say(ev.DataPrepared(dataset="simulated", val=self.val_images, classes=10))
+        self.say(ev.DataPrepared(dataset="simulated", val=self.val_images, classes=self.classes))
 
     def run(self, most: int = 2000) -> Sweep:
         """Go on until the strategy wants nothing more and nobody trains."""

@@ -61,6 +61,7 @@ def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
         range_cost=cost,
         dies=lambda run, level: _dies(table, run, level),
         val_images=table.data["val_images"],
+        classes=table.data["classes"],
         order=random.Random(order),
     )
     return simulation.run()

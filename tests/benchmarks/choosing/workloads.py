@@ -391,25 +391,35 @@ class Table:
         return math.hypot(*errors) / float(self.data["point"])
 
     def best_lrs(self) -> list[float]:
-        """Return the LRs that cannot be told from the best: worse by less than two standard errors."""
-        return [lr for lr in self.lrs if self.regret(lr) <= 2 * self.regret_error(lr)]
+        """Return the LRs that cannot be told from the best: worse by less than two standard errors, with the spread usual among the best."""
+        best = self._tests[self.best_lr()]
+        return [
+            lr
+            for lr in self.lrs
+            if self.regret(lr) * float(self.data["point"])
+            <= 2 * self._usual * math.sqrt(1 / self._tests[lr][2] + 1 / best[2])
+        ]
+
+    @property
+    def _usual(self) -> float:
+        """The median spread between seeds at the six best LRs."""
+        best = sorted(self._tests, key=lambda lr: self._sign() * self._tests[lr][0])[:6]
+        return statistics.median(self._tests[lr][1] * math.sqrt(self._tests[lr][2]) for lr in best)
 
     @functools.cached_property
-    def _tests(self) -> dict[float, tuple[float, float]]:
-        """By LR: the mean test value and its standard error. Few seeds say little of a spread: it is at least that of their neighbours."""
+    def _tests(self) -> dict[float, tuple[float, float, int]]:
+        """By LR: the mean test value, its standard error and the seeds. Few seeds say little of a spread: it is at least that usual among the best."""
         tests: dict[float, list[float]] = {}
         for lr, seed in self.runs:
             tests.setdefault(lr, []).append(self._ended(self.runs[lr, seed]))
         spreads = {lr: statistics.stdev(values) for lr, values in tests.items()}
         best = sorted(tests, key=lambda lr: self._sign() * statistics.fmean(tests[lr]))
         usual = statistics.median(spreads[lr] for lr in best[:6])
-        return {
-            lr: (
-                statistics.fmean(values),
-                max(spreads[lr], usual * (len(values) <= 6)) / math.sqrt(len(values)),
-            )
-            for lr, values in tests.items()
-        }
+        found = {}
+        for lr, values in tests.items():
+            spread = max(spreads[lr], usual) if len(values) <= 6 else spreads[lr]
+            found[lr] = statistics.fmean(values), spread / math.sqrt(len(values)), len(values)
+        return found
 
     def equal(self, points: float) -> list[float]:
         """Return the LRs whose mean test value is at most so many points worse than the best."""
