@@ -121,6 +121,7 @@ def test_recycled_pids_a_stale_owner_and_another_boot_are_seen_through(lab):
 
 
 def test_another_host_may_look_and_not_command(lab):
+    lab.hold(2)
     lab.start(words=careful(lab), steps=200)
     lab.running(steps=2)
     words = ["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh"]

@@ -111,7 +111,8 @@ def test_worker_and_keeper_killed_at_once_is_a_loss_and_the_run_goes_on_from_its
 @pytest.mark.parametrize("flags", ["--fork", "--setsid", "--fork --setsid --ignore-term"])
 def test_a_kill_leaves_nobody_behind(lab, flags, monkeypatch):
     monkeypatch.setenv("LRTUI_TIMING", f"{SHORT},grace=0.5")
-    lab.start(steps=2000, flags=flags)
+    lab.hold(1)
+    lab.start(flags=flags)
     lab.running()
     answer = lab.send(ev.KillRun(run="r01"))
     assert answer.ok, answer
@@ -121,7 +122,8 @@ def test_a_kill_leaves_nobody_behind(lab, flags, monkeypatch):
 
 
 def test_a_frozen_run_can_be_killed(lab):
-    lab.start(steps=2000)
+    lab.hold(1)
+    lab.start()
     lab.running()
     assert lab.send(ev.FreezeRun(run="r01")).ok
     until(lambda: stat_letter(lab.run().attempts[-1].pid) == "T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ import pytest
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
 from tests import recorded
+from tests.supervisor.chaos import supervisor_pid
 from tests.tui.terminal import Terminal
+from tests.until import until
 
 _OSC = re.compile(rb"\x1b\][^\x07\x1b]*\x07")
 """A sequence that ends with the character of the bell, and rings none."""
@@ -45,25 +48,37 @@ def happens(sweep: Path, *events: ev.AnyEvent) -> None:
             )
 
 
-def beating(sweep: Path) -> None:
-    os.utime(Layout(sweep).beat)
+class Beats:
+    """Beats as a supervisor does, until it stops."""
+
+    def __init__(self, sweep: Path) -> None:
+        self._beat, self._ended = Layout(sweep).beat, threading.Event()
+        os.utime(self._beat)
+        self._thread = threading.Thread(target=self._keep_on)
+        self._thread.start()
+
+    def _keep_on(self) -> None:
+        while not self._ended.wait(0.5):
+            os.utime(self._beat)
+
+    def stop(self) -> None:
+        """Leave a beat that is a minute old."""
+        self._ended.set()
+        self._thread.join()
+        os.utime(self._beat, (time.time() - 60,) * 2)
 
 
 @pytest.fixture
-def living(sweep: Path) -> Iterator[Path]:
+def beats(sweep: Path) -> Iterator[Beats]:
+    made = Beats(sweep)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def living(sweep: Path, beats: Beats) -> Path:
     """The same sweep while somebody beats."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(0.5):
-            beating(sweep)
-
-    beating(sweep)
-    thread = threading.Thread(target=beat)
-    thread.start()
-    yield sweep
-    ended.set()
-    thread.join()
+    return sweep
 
 
 def wishing(tmp_path: Path, text: str) -> str:
@@ -104,30 +119,32 @@ def test_without_the_wish_no_bell_rings(living: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_a_supervisor_that_falls_silent_is_told_with_a_remedy_and_rings(
-    sweep: Path, tmp_path: Path, width: int
+    sweep: Path, beats: Beats, tmp_path: Path, width: int
 ) -> None:
-    beating(sweep)
     with Terminal(sweep, width, 40, LRTUI_KEYS=wishing(tmp_path, "bell = true\n")) as terminal:
         terminal.shows("running" if width > 110 else "●")
         assert "silent" not in terminal.text
-        os.utime(Layout(sweep).beat, (time.time() - 60,) * 2)
+        beats.stop()
         terminal.shows("supervisor silent")
         header = terminal.text.splitlines()[0]
         assert "supervisor silent" in header
         terminal.shows("no supervisor since")
         terminal.shows("none starts; lrtui doctor")
         terminal.until(lambda: rings(terminal) == 1)
-        beating(sweep)
+        again = Beats(sweep)
         terminal.until(lambda: "silent" not in terminal.text and "since" not in terminal.text)
+        again.stop()
 
 
-def test_a_supervisor_that_is_killed_is_followed_by_another(tmp_path: Path) -> None:
+def test_a_supervisor_that_is_killed_is_followed_by_another(
+    sweep: Path, beats: Beats, tmp_path: Path
+) -> None:
     """The monitor stays open; it starts one itself, as it does when it is opened."""
-    sweep = recorded.make(tmp_path / "sweep", ["running"], beat=True)
-    beat = Layout(sweep).beat
-    beating(sweep)
+    command = 'command = ["sleep", "{lr}"]\nepochs = 20\nmetric = "max val_acc"\nlr = [600]\n'
+    Layout(sweep).experiment.write_text(command)  # no trainer, which would import torch
     with Terminal(sweep, 120, 40, code=OPEN, LRTUI_KEYS=str(tmp_path / "none.toml")) as terminal:
         terminal.shows("running")
         assert not Layout(sweep).log.exists()
-        os.utime(beat, (time.time() - 60,) * 2)
-        terminal.until(Layout(sweep).log.exists)
+        beats.stop()
+        terminal.until(lambda: bool(supervisor_pid(sweep)))
+    os.kill(until(lambda: supervisor_pid(sweep)), signal.SIGKILL)

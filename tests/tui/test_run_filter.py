@@ -15,11 +15,13 @@ from lrtui.tui.export import placed
 from lrtui.tui.panels.leaderboard import ordered
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
+from tests.until import PATIENCE_SECONDS
 
 
 @pytest.fixture
-def recorded(tmp_path):
+def recorded(tmp_path, monkeypatch):
     """A monitor with its real reader, on a directory of eight finished runs."""
+    monkeypatch.setattr("lrtui.tui.export.DRAW_SECONDS", PATIENCE_SECONDS)
     return Monitor(record(tmp_path / "recorded", 50))
 
 
