@@ -75,7 +75,7 @@ def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
     if plan is None:
         return []
     trained = sweep.trained()
-    rungs = {attempt.until for run in trained for attempt in run.attempts}
+    rungs = {attempt.until for run in trained if not run.pilot for attempt in run.attempts}
     rows = [_row(plan, runs, series, rungs) for runs in _by_setting(trained)]
     placed = [(row, value) for group in _groups(rows) for row, value in _placed(plan, group)]
     queue = {run.id: place for place, run in enumerate(sweep.queued(), 1)}
@@ -90,7 +90,9 @@ def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
 
 _DEAD = ("killed", "lost", "failed", "diverged")
 _MOVING = frozenset({State.RUNNING, State.STARTING, State.WAITING})
-_FINISHED, _RACING, _BLANK, _QUEUED, _FIRST_DEAD = range(5)
+_FINISHED, _RACING, _PILOT, _BLANK, _QUEUED, _FIRST_DEAD = range(6)
+_COMPARED = frozenset({_RACING, _PILOT})
+"""At the rung that they came to; pilots among themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,11 @@ def _row(plan: Plan, runs: list[Run], series: Mapping[str, RunSeries], rungs: se
     )
     first = ordered[0]
     tier = tiers[first.id]
-    counting = [run for run in ordered if tiers[run.id] <= _RACING and run.id in series]
+    counting = [run for run in ordered if tiers[run.id] <= _PILOT and run.id in series]
     return _Row(
         runs=(first, *sorted(ordered[1:], key=lambda run: _natural(run.id))),
         tier=tier,
-        rung=rung[first.id] if tier == _RACING else 0.0,
+        rung=rung[first.id] if tier in _COMPARED else 0.0,
         last=last[first.id],
         moving=first.state in _MOVING,
         series=tuple(series[run.id] for run in counting),
@@ -165,7 +167,7 @@ def _tier(run: Run, last: float) -> int:
     if run.finished:
         return _FINISHED if last > 0 else _BLANK
     if last > 0:
-        return _RACING
+        return _PILOT if run.pilot else _RACING
     return _QUEUED if run.state is State.QUEUED else _BLANK
 
 
@@ -203,7 +205,7 @@ def _groups(rows: list[_Row]) -> list[list[_Row]]:
         keyed.setdefault((row.tier, -row.rung), []).append(row)
     groups: list[list[_Row]] = []
     for (tier, _), members in sorted(keyed.items()):
-        groups.extend(_by_length(members) if tier == _RACING else [members])
+        groups.extend(_by_length(members) if tier in _COMPARED else [members])
     return groups
 
 
@@ -228,7 +230,7 @@ def _floor(members: list[_Row]) -> float:
 
 def _placed(plan: Plan, group: list[_Row]) -> list[tuple[_Row, _Value | None]]:
     """Return the rows of one group in order, each with the value it is ranked by."""
-    if group[0].tier > _RACING:
+    if group[0].tier > _PILOT:
         blank: list[tuple[_Row, _Value | None]] = [(row, None) for row in group]
         return sorted(blank, key=lambda pair: _blank_key(pair[0]))
     near = NEAR if group[0].tier == _FINISHED else 0.0
@@ -330,7 +332,7 @@ def _standing(
         lr=run.setting.lr,
         state=shown_state(run),
         level=level,
-        horizon=plan.horizon,
+        horizon=run.length(plan.horizon),
         value=value.mean if value else None,
         value_at=value.at if value else None,
         latest=latest[1] if latest else None,
@@ -340,7 +342,7 @@ def _standing(
         se=value.se if value else None,
         seeds=value.seeds if value else 0,
         val_loss=value.val_loss if value else None,
-        eta=max(0.0, plan.horizon - level) / rate if rate else None,
+        eta=max(0.0, run.length(plan.horizon) - level) / rate if rate else None,
         rate=rate,
         why=_why(sweep, row, value, queue, note),
     )
@@ -384,10 +386,10 @@ def _own_why(sweep: Sweep, run: Run, queue: Mapping[str, int]) -> str:
     if run.state is State.QUEUED:
         return run.why or _queue_why(sweep, queue.get(run.id, 0))
     if run.state is State.WAITING:
-        return run.why or "waits at its rung for the others"
+        return run.why or f"{'pilot; ' if run.pilot else ''}waits at its rung for the others"
     if run.state is State.FROZEN:
         return run.why or "frozen: its memory stays held"
-    return run.why
+    return run.why or (f"pilot: the whole schedule, to {amount(run.until)}" if run.pilot else "")
 
 
 def _queue_why(sweep: Sweep, place: int) -> str:

@@ -57,6 +57,12 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
         if len(space.rungs[text]) > 1:
             at = ", ".join(amount_grouped(rung) for rung in space.rungs[text])
             named = f" ({text})" if len(space.rungs) > 1 else ""
+            if text in space.pilots:
+                over = f"the whole schedule over {amount_grouped(space.pilots[text])} {unit}{named}"
+                lines.append(
+                    ("pilots", f"{over}; two LRs around the best of them train to the end")
+                )
+                continue
             lines.append(
                 (
                     "compared",

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from lrtui.config.alerts_section import Alerts
 from lrtui.config.files_section import Template
-from lrtui.config.rungs import decays, rungs, share_of, warmup
-from lrtui.search import Space, Strategy
+from lrtui.config.rungs import decays, pilot_length, rungs, share_of, warmup
+from lrtui.search import Space, Strategy, pilots
 from lrtui.sweep.events import Scalar, Unit
 from lrtui.train.optimizers import OPTIMIZERS
 
@@ -124,6 +124,8 @@ class Experiment:
     """Whether the command has {until}; otherwise the supervisor stops it at that length."""
     can_range_test: bool = False
     """Whether the command can raise its LR step by step: it has {lr_to} and {lr_steps}."""
+    sets_length: bool = False
+    """Whether the command says how long the whole run is, so that a shorter one can train the whole schedule: it has {horizon}."""
     study: Study | None = None
     """[study], if the file has one."""
     notes: tuple[str, ...] = ()
@@ -159,6 +161,9 @@ class Experiment:
             usual={name: optimizer.usual_lr for name, optimizer in OPTIMIZERS.items()},
             can_range_test=self.can_range_test,
             resumes=self.checkpoints,
+            pilots={
+                text: length for text in self.schedules or ("",) if (length := self.pilot(text))
+            },
             study=self.study.levels if self.study else {},
             checked=self.study.predict if self.study and self.study.check else {},
         )
@@ -167,7 +172,15 @@ class Experiment:
         """Return the lengths at which settings with a schedule are compared, the horizon last; only the horizon if all are kept."""
         if self.keep == "all":
             return (self.horizon,)
+        if pilot := self.pilot(schedule):
+            return pilot, self.horizon
         return rungs(self.horizon, self.unit, self.grace_of(schedule), resumes=self.checkpoints)
+
+    def pilot(self, schedule: str) -> float | None:
+        """Return the length over which `auto` trains the whole schedule first; None where it does not."""
+        if self.keep == "all" or not self.sets_length or not decays(schedule):
+            return None
+        return pilot_length(self.horizon) if pilots(self.strategy) else None
 
     def grace_of(self, schedule: str) -> float:
         """Return the length before which no rule stops a run: `grace`, else the warm-up, else 5 % of the horizon."""

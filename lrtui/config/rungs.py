@@ -28,6 +28,12 @@ def rungs(horizon: float, unit: Unit, grace: float, *, resumes: bool = True) -> 
     return (*dict.fromkeys(kept), horizon)
 
 
+def pilot_length(horizon: float) -> float | None:
+    """Return the length R/9, rounded up, over which a pilot trains a whole schedule; None if that is over a third of the horizon."""
+    length = float(math.ceil(horizon / ETA**2 - 1e-9))
+    return length if length * ETA <= horizon else None
+
+
 def decays(schedule: str) -> bool:
     """Return whether a schedule lowers the LR; True if it is unknown."""
     known = SCHEDULES.get(choice_of(schedule).name)

@@ -143,6 +143,7 @@ def parse(
         checkpoints=builtin or "checkpoint" in placeholders,
         stops_at_until=builtin or "until" in placeholders,
         can_range_test=builtin or {"lr_to", "lr_steps"} <= placeholders,
+        sets_length=builtin or not placeholders.isdisjoint(("horizon", ALIASES[unit])),
     )
     experiment = replace(experiment, study=read_study(reader, experiment, levels))
     _check_search(reader, experiment)

@@ -266,7 +266,7 @@ class Words(Log):
             words = " ".join([f"{clean(plan.metric, 64)} {number(value)}", *others])
             self._line(
                 time.time(),
-                f"{id_and_lr(run)} {length(plan, level)}/{amount(plan.horizon)} {words}",
+                f"{id_and_lr(run)} {length(plan, level)}/{amount(run.length(plan.horizon))} {words}",
             )
         self._levels[run.id] = series.level
 
@@ -291,7 +291,7 @@ class Words(Log):
             run = snapshot.sweep.runs[run_id]
             series = snapshot.series[run_id]
             loss = series.last(plan.loss)
-            words = [f"{id_and_lr(run)} {length(plan, round(row.level, 3))}/{amount(plan.horizon)}"]
+            words = [f"{id_and_lr(run)} {length(plan, round(row.level, 3))}/{amount(row.horizon)}"]
             words += [f"{clean(plan.loss, 64)} {number(loss[1])}"] if loss else []
             words += [f"eta {duration(round(row.eta))}"] if row.eta is not None else []
             self._line(time.time(), " ".join(words))

@@ -53,7 +53,8 @@ def _prepared(e: ev.DataPrepared, _: Sweep) -> str:
 
 
 def _queued(e: ev.RunQueued, _: Sweep) -> str:
-    return f"queued{f', seed {e.seed}' if e.seed else ''}{_because(e.why)}"
+    pilot = f" as a pilot: the whole schedule, to {amount(e.until)}" if e.pilot else ""
+    return f"queued{pilot}{f', seed {e.seed}' if e.seed else ''}{_because(e.why)}"
 
 
 def _launched(e: ev.RunLaunched, _: Sweep) -> str:
@@ -91,6 +92,8 @@ def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
     several = len({group_of(run.setting) for run in sweep.trained()}) > 1
     group = f" of {group_text(e.group)}" if several and e.group != ev.GroupKey() else ""
     cut = "" if e.cut is None else f", cut {metric} {number(e.cut)}"
+    if not e.kept and any(sweep.runs[run].pilot for run in e.pruned if run in sweep.runs):
+        return f"pilots, {unit} {amount(e.level)}{group}: {e.why}"
     lrs = ", ".join(lr_text(sweep.runs[run].setting.lr) for run in e.kept if run in sweep.runs)
     return f"rung {unit} {amount(e.level)}{group}: {e.why}{cut}; continuing: {lrs or 'none'}"
 

@@ -27,6 +27,13 @@ def searches(strategy: Strategy) -> bool:
     return isinstance(strategy, Auto | Bayes)
 
 
+def pilots(strategy: Strategy) -> bool:
+    """Tell whether a strategy can begin with short runs of the whole schedule, for every optimizer."""
+    if isinstance(strategy, PerOptimizer):
+        return all(pilots(each) for each in strategy.by_optimizer.values())
+    return isinstance(strategy, Auto)
+
+
 def needs_range(strategy: Strategy) -> bool:
     """Tell whether a strategy begins with a range test where the command can take part in one."""
     if isinstance(strategy, PerOptimizer):
@@ -50,5 +57,6 @@ __all__ = [
     "Space",
     "Strategy",
     "needs_range",
+    "pilots",
     "searches",
 ]

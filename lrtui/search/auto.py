@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from lrtui.search.halving import finalists, joined, race, seed_finalists
+from lrtui.search.pilots import NARROWEST, Reach, search_by_pilots
 from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import readable
 from lrtui.search.strategy import Decision, Space, at, start
@@ -61,6 +62,10 @@ class Auto:
         if not bounded and space.can_range_test and result_of(sweep, space, cell) is None:
             return missing_test(sweep, space, cell)
         rates, ceiling = self._bracket(sweep, space, cell)
+        wide = not bounded or rates[-1] >= rates[0] * NARROWEST
+        if space.share < 1 and cell.schedule in space.pilots and rates and wide:
+            reach = Reach(rates, ceiling, max(self.auto, len(rates)), bounded=bounded)
+            return search_by_pilots(sweep, space, cell, reach)
         late = joined(sweep, space, cell, rates)
         may_widen = not bounded and len(late) < WIDENINGS * WIDEN_BY
         first = space.rungs_of(cell)[0]

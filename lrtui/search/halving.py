@@ -73,7 +73,7 @@ def race(
     for rung, further in itertools.pairwise(rungs):
         closed = sweep.rung(group, rung)
         if closed is None:
-            if not all(_is_judged(run, rung) for run in contenders):
+            if not all(is_judged(run, rung) for run in contenders):
                 return decisions
             if all(run.state is State.ENDED for run in contenders):
                 break  # nothing to compare: the rung stays open for failed runs that are restarted
@@ -141,6 +141,10 @@ def cost(space: Space, count: int) -> tuple[float, float]:
     spent = 0.0
     cells = space.cells()
     for cell in cells:
+        if cell.schedule in space.pilots:
+            spent += count * space.pilots[cell.schedule]
+            spent += LEAST_KEPT * space.seeds * space.horizon
+            continue
         left, before = count, 0.0
         rungs = space.rungs_of(cell)
         for rung, further in itertools.pairwise((*rungs, math.inf)):
@@ -174,7 +178,9 @@ class _Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
+    """A run with the value that it is compared by."""
+
     run: Run
     value: float
     """At the length at which the run is compared."""
@@ -189,20 +195,12 @@ def _close(
     What trained to its end before it could be stopped is held against the others, and stays.
     """
     waiting = [run for run in contenders if run.state is State.WAITING]
-    there = [run for run in contenders if run in waiting or _passed(run, rung)]
-    seen = {run.id: reached for run in there if (reached := value_at(run, rung)) is not None}
-    by_loss = _loss_decides(waiting, seen)
-    unseen = [
-        run for run in waiting if run.id not in seen or not (by_loss or seen[run.id].measured)
-    ]
-    judged = [run for run in there if run.id in seen and run not in unseen]
-    sound = _in_order(sweep, judged, seen, rung, by_loss=by_loss)
+    sound, judged, unseen, metric = compared(sweep, rung, contenders)
     kept, cut, why = _kept(sweep, len(contenders), sound, rule)
     staying = [each for each in sound if each not in kept and each.run not in waiting]
     kept_runs = [each.run for each in (*kept, *staying)] + unseen
     leaving = [each.run for each in sound if each.run not in kept_runs]
     leaving += [run for run in judged if run in waiting and run not in (*kept_runs, *leaving)]
-    metric = sweep.plan.loss if by_loss and sweep.plan is not None else ""
     if metric:
         why += f"; by {metric}, the metric was not there yet"
     if unseen:
@@ -218,6 +216,24 @@ def _close(
     )
 
 
+def compared(
+    sweep: Sweep, rung: float, contenders: list[Run]
+) -> tuple[list[Judged], list[Run], list[Run], str]:
+    """Return who came to a rung: those with a finite value, the best first; all that can be judged; those that cannot; and the
+    name of the loss, where it decides instead of the metric.
+    """
+    waiting = [run for run in contenders if run.state is State.WAITING]
+    there = [run for run in contenders if run in waiting or _passed(run, rung)]
+    seen = {run.id: reached for run in there if (reached := value_at(run, rung)) is not None}
+    by_loss = _loss_decides(waiting, seen)
+    unseen = [
+        run for run in waiting if run.id not in seen or not (by_loss or seen[run.id].measured)
+    ]
+    judged = [run for run in there if run.id in seen and run not in unseen]
+    metric = sweep.plan.loss if by_loss and sweep.plan is not None else ""
+    return _in_order(sweep, judged, seen, rung, by_loss=by_loss), judged, unseen, metric
+
+
 def _passed(run: Run, rung: float) -> bool:
     """Tell whether a run trained to its end although it was to stop at this rung."""
     return run.finished and _same(run.until, rung)
@@ -231,12 +247,12 @@ def _loss_decides(waiting: list[Run], seen: Mapping[str, Reached]) -> bool:
 
 def _in_order(
     sweep: Sweep, runs: list[Run], seen: Mapping[str, Reached], rung: float, *, by_loss: bool
-) -> list[_Judged]:
+) -> list[Judged]:
     """Return the runs with a finite value, the best first, compared at common lengths up to the rung."""
     if by_loss:
         found = [(run, loss) for run in runs if (loss := seen[run.id].loss) is not None]
         ordered = sorted(found, key=lambda pair: (pair[1], pair[0].setting.lr))
-        return [_Judged(run, loss) for run, loss in ordered]
+        return [Judged(run, loss) for run, loss in ordered]
     goal = sweep.plan.goal if sweep.plan is not None else "max"
     entries = [
         Entry(
@@ -249,15 +265,15 @@ def _in_order(
         if (reached := seen[run.id]).value is not None
     ]
     return [
-        _Judged(place.key, place.value, seen[place.key.id].val_loss)
+        Judged(place.key, place.value, seen[place.key.id].val_loss)
         for place in in_order(entries, goal)
         if place.value is not None
     ]
 
 
 def _kept(
-    sweep: Sweep, contenders: int, sound: list[_Judged], rule: _Rule
-) -> tuple[list[_Judged], float | None, str]:
+    sweep: Sweep, contenders: int, sound: list[Judged], rule: _Rule
+) -> tuple[list[Judged], float | None, str]:
     """Return those that go on, the best first; the cut; and in words why so many."""
     if len(sound) > LEAST_KEPT and _is_near(sweep, sound[-1], sound[0]):
         return sound, None, f"all {len(sound)}: they do not differ yet"
@@ -276,7 +292,7 @@ def _kept(
     return going, cut, f"{len(kept)} of {contenders}{said}"
 
 
-def _sieved(sound: list[_Judged]) -> tuple[list[_Judged], float | None, str]:
+def _sieved(sound: list[Judged]) -> tuple[list[Judged], float | None, str]:
     """Return those that a schedule which still has to decay may bring to the top: none far below the leader.
 
     A high LR looks worse before it decays than it finishes, a low one never looks worse than it is.
@@ -298,19 +314,19 @@ def _sieved(sound: list[_Judged]) -> tuple[list[_Judged], float | None, str]:
     return kept, None, f"{len(kept)} of {len(sound)}{why}"
 
 
-def _neighbours(sound: list[_Judged]) -> list[_Judged]:
+def _neighbours(sound: list[Judged]) -> list[Judged]:
     """Return the next LR below the leader's and the next above."""
     by_lr = sorted(sound, key=lambda each: each.run.setting.lr)
     place = by_lr.index(sound[0])
     return [by_lr[i] for i in (place - 1, place + 1) if 0 <= i < len(by_lr)]
 
 
-def _is_beside(each: _Judged, kept: list[_Judged]) -> bool:
+def _is_beside(each: Judged, kept: list[Judged]) -> bool:
     """Tell whether a value lies no further below the cut than the cut lies below the best: not down a cliff."""
     return abs(each.value - kept[-1].value) < abs(kept[0].value - kept[-1].value)
 
 
-def _is_near(sweep: Sweep, each: _Judged, other: _Judged) -> bool:
+def _is_near(sweep: Sweep, each: Judged, other: Judged) -> bool:
     """Tell whether two values are the same, the val loss too, or cannot be told apart on so few validation images."""
     if each.value == other.value:
         return each.val_loss == other.val_loss
@@ -334,7 +350,7 @@ def _carry_out(sweep: Sweep, closed: RungClosed, further: float) -> list[Decisio
     decisions: list[Decision] = [RunPromoted(run=run.id, until=further) for run in waiting]
     for run in _waiting(sweep, closed.pruned, closed.level):
         place = len(closed.kept) + closed.pruned.index(run.id) + 1
-        decisions.append(_prune(sweep, run, closed, f"{_nth(place)} of {of}"))
+        decisions.append(prune(sweep, run, closed, f"{nth(place)} of {of}"))
     return decisions
 
 
@@ -352,11 +368,12 @@ def _hold_against(
         if reached is None or _beats(sweep, reached, closed):
             decisions.append(RunPromoted(run=run.id, until=further))
         else:
-            decisions.append(_prune(sweep, run, closed, "joined late"))
+            decisions.append(prune(sweep, run, closed, "joined late"))
     return decisions
 
 
-def _prune(sweep: Sweep, run: Run, closed: RungClosed, place: str) -> RunEnded:
+def prune(sweep: Sweep, run: Run, closed: RungClosed, place: str) -> RunEnded:
+    """Return the end of a run that a rung does not let go on: "4th of 7 at epoch 3 (..)"; one without a finite value has diverged."""
     unit = sweep.plan.unit if sweep.plan else ""
     metric = closed.metric or (sweep.plan.metric if sweep.plan else "value")
     reached = value_at(run, closed.level)
@@ -375,7 +392,7 @@ def _waiting(sweep: Sweep, ids: tuple[str, ...], level: float) -> list[Run]:
     return [run for run in runs if run.state is State.WAITING and _same(run.until, level)]
 
 
-def _is_judged(run: Run, rung: float) -> bool:
+def is_judged(run: Run, rung: float) -> bool:
     """Tell whether a run has ended, waits at this rung, or has gone beyond it."""
     if run.state is State.ENDED or run.until > rung * (1 + _CLOSE):
         return True
@@ -412,6 +429,7 @@ def _same(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=_CLOSE)
 
 
-def _nth(place: int) -> str:
+def nth(place: int) -> str:
+    """Return 1st, 2nd, 11th."""
     ending = {1: "st", 2: "nd", 3: "rd"}.get(place if place < 20 else place % 10, "th")
     return f"{place}{ending}"

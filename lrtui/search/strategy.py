@@ -49,6 +49,8 @@ class Space:
     """Whether the command can raise its LR step by step."""
     resumes: bool = True
     """Whether a run continues from its checkpoint behind a rung; otherwise it trains from the start again."""
+    pilots: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """By schedule, the length over which `auto` trains the whole of it first; empty where a schedule cannot be shortened."""
     study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """[study]: each factor with its levels beside the base's, varied one at a time."""
     checked: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -120,11 +122,23 @@ class Strategy(Protocol):
 
 
 def start(
-    setting: Setting, seed: int, until: float, lr_to: float = 0.0, lr_steps: int = 0
+    setting: Setting,
+    seed: int,
+    until: float,
+    lr_to: float = 0.0,
+    lr_steps: int = 0,
+    *,
+    pilot: bool = False,
 ) -> RunQueued:
-    """Return a run that the sweep does not have; with `lr_steps` above 0, a range test."""
+    """Return a run that the sweep does not have; with `lr_steps` above 0, a range test; `pilot`: its schedule ends at `until`."""
     return RunQueued(
-        run="", setting=setting, seed=seed, until=until, lr_to=lr_to, lr_steps=lr_steps
+        run="",
+        setting=setting,
+        seed=seed,
+        until=until,
+        lr_to=lr_to,
+        lr_steps=lr_steps,
+        pilot=pilot,
     )
 
 

@@ -135,7 +135,7 @@ def _restart(command: ev.RestartRun, sweep: Sweep) -> list[AnyEvent]:
     again = _queue_again(
         sweep,
         run,
-        resume=command.checkpoint,
+        resume=command.checkpoint and (run.failed or not run.pilot),
         why="restarted by you",
         origin=run.origin if run.failed else "user",
         until=0.0 if run.failed else _plan(sweep).horizon,
@@ -189,6 +189,7 @@ def _queue_again(
         why=why,
         lr_to=run.lr_to,
         lr_steps=run.lr_steps,
+        pilot=run.pilot and not until,
     )
 
 

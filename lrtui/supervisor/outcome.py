@@ -216,6 +216,7 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
         parent=run.parent,
         lr_to=run.lr_to,
         lr_steps=run.lr_steps,
+        pilot=run.pilot,
         resume=sweep.plan.checkpoints,
         why=f"lost ({lost.why}); queued again",
     )

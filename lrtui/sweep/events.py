@@ -202,6 +202,8 @@ class RunQueued(Event, frozen=True, kw_only=True):
     """A range test raises the LR from the setting's to this one; 0 for every other run."""
     lr_steps: int = 0
     """In so many optimizer steps."""
+    pilot: bool = False
+    """Whether it trains the whole schedule over `until`; every other run's schedule spans the horizon."""
 
 
 class RunLaunched(Event, frozen=True, kw_only=True):

@@ -145,8 +145,14 @@ class Run:
     lr_to: float = 0.0
     lr_steps: int = 0
     """Above 0 the run is a range test, from the setting's LR to `lr_to`; it is never ranked."""
+    pilot: bool = False
+    """Whether its schedule spans `until` only: a short run that shows which LRs are worth a full one."""
     spent: float = 0.0
     """What its ended attempts have cost, in the plan's unit."""
+
+    def length(self, horizon: float) -> float:
+        """Return how long its schedule is, in the plan's unit: the horizon, but for a pilot."""
+        return self.until if self.pilot else horizon
 
     @property
     def is_range_test(self) -> bool:
@@ -394,6 +400,7 @@ def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
             queued_n=e.n,
             lr_to=e.lr_to,
             lr_steps=e.lr_steps,
+            pilot=e.pilot,
         )
         return _with(sweep, run)
     if old.alive:
@@ -403,6 +410,7 @@ def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
         state=State.QUEUED,
         until=e.until,
         resume=e.resume,
+        pilot=e.pilot,
         origin=e.origin,
         ending=None,
         flags=(),

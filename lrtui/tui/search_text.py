@@ -162,10 +162,13 @@ def _rungs(model: ViewModel, sweep: Sweep, plan: Plan, group: GroupKey) -> Itera
 
 
 def _decided(model: ViewModel, sweep: Sweep, closed: RungClosed) -> list[Word]:
-    words = [Word("kept", OK)]
+    words = [Word("kept", OK)] if closed.kept or not closed.pruned else []
     words += [_valued(model, sweep, run, closed.level) for run in closed.kept]
     if closed.pruned:
-        words.append(Word("pruned", WARN))
+        piloted = not closed.kept and any(
+            sweep.runs[r].pilot for r in closed.pruned if r in sweep.runs
+        )
+        words.append(Word("pilots", OK) if piloted else Word("pruned", WARN))
         words += [_valued(model, sweep, run, closed.level) for run in closed.pruned]
     cut = "" if closed.cut is None else f"cut {number(closed.cut)}: "
     return [*words, Word(clean(f"({cut}{closed.why})"), FAINT)]
@@ -197,7 +200,9 @@ def _later(model: ViewModel, sweep: Sweep, group: GroupKey) -> Iterable[Row]:
         run for run in planned if closed and run.seed == first and _joined_after(run, closed.at)
     ]
     seeds = [run for run in planned if run.seed != first]
-    if late:
+    if late and not any(
+        run.pilot for run in runs
+    ):  # the finalists begin when their pilots are decided
         words = [
             Word(run_name(_short(model, run), run.setting.lr), model.mark(run.id).colour)
             for run in late

@@ -90,7 +90,8 @@ def test_the_designs_own_script_means_what_it_says():
     )
     assert experiment.strategy == Auto(7, 1e-4, 1e-2)
     assert (experiment.keep, experiment.budget) == ("1/3", "36h")
-    assert experiment.space().rungs_of(experiment.space().cells()[0]) == (2223, 6667, 20000)
+    assert experiment.space().rungs_of(experiment.space().cells()[0]) == (2223, 20000)
+    assert experiment.space().pilots == {"": 2223}
     assert experiment.checkpoints
     assert experiment.stops_at_until
     assert (experiment.dataset, experiment.optimizers, experiment.batch_size) == ("", (), 0)

@@ -20,6 +20,8 @@ class Simulation:
     strategy: Strategy
     space: Space
     measure: Measure
+    piloted: Measure | None = None
+    """The same of pilots; None: a pilot measures what a full run does at its length."""
     ranged: Callable[[Run], ev.RangeTested] | None = None
     goal: str = "max"
     unit: str = "epoch"
@@ -91,7 +93,8 @@ class Simulation:
         kind = self.dies(run, until)
         if kind is not None:
             return [charged, ev.RunEnded(run=run.id, attempt=number, kind=kind, why="simulated")]
-        measured = self.measure(run.setting, run.seed, until)
+        measure = self.piloted if run.pilot and self.piloted else self.measure
+        measured = measure(run.setting, run.seed, until)
         reached = [
             ev.RunReached(
                 run=run.id, attempt=number, level=until, value=measured[0], val_loss=measured[1],

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from lrtui.analysis import gaussian_process
@@ -54,7 +54,34 @@ def _gain(case: Case, point: Point) -> float | None:
         after = results.get(case.level) if case.level is not None else None
         if before is not None and after is not None:
             gains.append(case.scale.score(after.value) - case.scale.score(before.value))
-    return median(gains) if gains else None
+    return median(gains) if gains else _gain_beside(case, point)
+
+
+def _gain_beside(case: Case, point: Point) -> float | None:
+    """Return the gain of a pilot's LR, which no full run has: what full runs gained over the pilots around them, on a line over log10(lr).
+
+    Its slope is how far the best LR of a full run lies from that of the pilots.
+    """
+
+    def scores(length: float | None) -> dict[float, float]:
+        known = [p for p in case.points if p.length == length and p.mean is not None and not p.dead]
+        return {math.log10(p.lr): case.score(p) for p in known}
+
+    short, full = scores(point.length), scores(case.level)
+    if len(short) < 2 or not full:  # a line has two ends
+        return None
+    gains = {x: score - between(short, x) for x, score in full.items()}
+    return between(gains, math.log10(point.lr))
+
+
+def between(known: Mapping[float, float], x: float) -> float:
+    """Return the value at a place on the line between its neighbours; beyond the ends that of the end."""
+    places = sorted(known)
+    below = max((place for place in places if place <= x), default=places[0])
+    above = min((place for place in places if place >= x), default=places[-1])
+    if above <= below:
+        return known[below if below <= x else above]
+    return known[below] + (known[above] - known[below]) * (x - below) / (above - below)
 
 
 def is_wall(point: Point, observations: Sequence[gaussian_process.Observation]) -> bool:

@@ -101,4 +101,4 @@ def progress(snapshot: Snapshot, run: Run) -> str:
     series = snapshot.series.get(run.id)
     if plan is None or series is None:
         return name
-    return f"{name}, {length(plan, round(series.level, 3))} of {amount(plan.horizon)}"
+    return f"{name}, {length(plan, round(series.level, 3))} of {amount(run.length(plan.horizon))}"

@@ -203,6 +203,8 @@ def phase(model: ViewModel) -> str:
     levels = dict(plan.rungs).get(at.setting.schedule, ())
     if at.until not in levels or len(levels) == 1:
         return ""
+    if at.pilot:
+        return f"pilots, to {plan.unit} {amount_short(at.until)}"
     place = f"rung {levels.index(at.until) + 1} of {len(levels)}"
     return f"{place}, to {plan.unit} {amount_short(at.until)}"
 

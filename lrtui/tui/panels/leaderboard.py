@@ -181,4 +181,5 @@ def title_of(model: ViewModel, run: str) -> str:
     plan, series = snapshot.sweep.plan, snapshot.series.get(run)
     if plan is None or series is None:
         return name
-    return f"{name}, {plan.unit} {amount_short(series.level)}/{amount_short(plan.horizon)}"
+    whole = amount_short(found.length(plan.horizon))
+    return f"{name}, {plan.unit} {amount_short(series.level)}/{whole}"

@@ -45,6 +45,8 @@ class Job:
     """None: a range test."""
     seed: int
     command: list[str]
+    length: int = 0
+    """Of its whole schedule; 0: the horizon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,23 @@ def measure(
     ]
     todo = [job for job in ranging if job.seed not in ranges]
     todo += [job for job in training if (job.lr, job.seed) not in runs]
+    pilots = {(run["lr"], run["seed"]): run for run in known.get("pilots", ())}
+    length = workload.pilot
+    todo += [
+        Job(lr, seed, workload.command(lr, seed, prepared, length), length)
+        for lr in workload.lrs
+        for seed in SEEDS
+        if length and (lr, seed) not in pilots
+    ]
     start_seconds = known.get("start_seconds") or start(workload)
     import_torch()
     began = time.monotonic()
     for number, (job, done) in enumerate(run_all(todo, jobs), 1):
         if job.lr is None:
             ranges[job.seed] = curve_of(job.seed, done, steps_per_unit)
+        elif job.length:
+            found = row(workload, job.lr, job.seed, done, steps_per_unit, length=job.length)
+            pilots[job.lr, job.seed] = {"length": job.length, **ending(found)}
         else:
             runs[job.lr, job.seed] = row(workload, job.lr, job.seed, done, steps_per_unit)
         what = "range test" if job.lr is None else f"lr {job.lr:.1e}"
@@ -149,14 +162,19 @@ def measure(
         "start_seconds": rounded(start_seconds),
         "made_with": made_with(),
         "runs": [runs[lr, seed] for lr in workload.lrs for seed in SEEDS],
+        **(
+            {"pilots": [pilots[lr, seed] for lr in workload.lrs for seed in SEEDS]}
+            if length
+            else {}
+        ),
         "ranges": [ranges[seed] for seed in SEEDS],
     }
 
 
 def row(
-    workload: Workload, lr: float, seed: int, done: Done, steps_per_unit: int
+    workload: Workload, lr: float, seed: int, done: Done, steps_per_unit: int, *, length: int = 0
 ) -> dict[str, Any]:
-    """Return one run of the table."""
+    """Return one run of the table; with `length` one whose schedule ends there."""
     lists: dict[str, list[float | None]] = {
         name: [] for name in ("value", "val_loss", "test", "train_loss")
     }
@@ -173,15 +191,18 @@ def row(
         for values, value in zip(lists.values(), found, strict=True):
             values.append(rounded(number(value)))
         sums = []
-    expected = workload.horizon // workload.every
-    if (
-        len(lists["value"]) != expected
-        or done.lines[-1]["step"] != workload.horizon * steps_per_unit
-    ):
+    total = length or workload.horizon
+    expected = -(-total // workload.every)
+    if len(lists["value"]) != expected or done.lines[-1]["step"] != total * steps_per_unit:
         sys.exit(
             f"{workload.name}, lr {lr}, seed {seed}: {len(lists['value'])} evaluations instead of {expected}\n{done.output}"
         )
     return {"lr": lr, "seed": seed, **lists, "seconds": round(done.seconds, 2)}
+
+
+def ending(run: dict[str, Any]) -> dict[str, Any]:
+    """Return the last value of each list of a run."""
+    return {key: value[-1] if isinstance(value, list) else value for key, value in run.items()}
 
 
 def curve_of(seed: int, done: Done, steps_per_unit: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,10 @@ def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
             table.value(setting.lr, seed, level),
             table.val_loss(setting.lr, seed, level),
         ),
+        piloted=lambda setting, seed, level: (
+            _pilot(table, setting.lr, seed, level, "value"),
+            _pilot(table, setting.lr, seed, level, "val_loss"),
+        ),
         ranged=ranged,
         goal=table.goal,
         unit=experiment.unit,
@@ -67,9 +72,23 @@ def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
     return simulation.run()
 
 
+def _value(table: Table, lr: float, seed: int, level: float) -> float | None:
+    return table.value(lr, seed, level)
+
+
+def _pilot(table: Table, lr: float, seed: int, length: float, name: str = "value") -> float | None:
+    found = table.pilot(lr, seed, length)
+    if found is None:
+        sys.exit(
+            f"{table.name} has no pilots of {length:g}: python -m tests.benchmarks.choosing.measure {table.name}"
+        )
+    value: float | None = found[name]
+    return value
+
+
 def _dies(table: Table, run: Run, level: float) -> str | None:
     """Return what the health rules end a run as by the time it comes to a rung: not finite, or at chance while a lower LR learns."""
-    value = table.value(run.setting.lr, run.seed, level)
+    value = (_pilot if run.pilot else _value)(table, run.setting.lr, run.seed, level)
     if value is None:
         return "diverged"
     chance = chance_of(PLAN, table.data["classes"], table.data["val_images"])
@@ -132,6 +151,7 @@ def _toml(workload: Workload, seed: int) -> str:
             "{lr}",
             "{lr_to}",
             "{lr_steps}",
+            f"{{{workload.unit}}}",
             "{until}",
             "{checkpoint}",
             "{seed}",

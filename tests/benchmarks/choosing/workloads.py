@@ -95,9 +95,14 @@ class Workload:
         exponents |= {self.centre + k / 8 for k in (-3, -1, 1, 3)}
         return tuple(float(f"{10**exponent:.1e}") for exponent in sorted(exponents))
 
-    def command(self, lr: float, seed: int, prepared: str) -> list[str]:
-        """Return what follows `python` to train to the horizon."""
-        length = [f"--{self.unit}={self.horizon}", f"--schedule={self.schedule}"]
+    @property
+    def pilot(self) -> int:
+        """The length of the short runs of the whole schedule, which are measured too where it lowers the LR; 0 where it does not."""
+        return 0 if self.schedule == "constant" else -(-self.horizon // 9)
+
+    def command(self, lr: float, seed: int, prepared: str, total: int = 0) -> list[str]:
+        """Return what follows `python` to train to the horizon, or a schedule that ends at `total`."""
+        length = [f"--{self.unit}={total or self.horizon}", f"--schedule={self.schedule}"]
         if self.script:
             return [str(ROOT / self.script), f"--lr={lr}", f"--seed={seed}", *length]
         return ["-m", "lrtui.train", f"--prepared={prepared}", f"--data={self.data}", "--model=cnn3",
@@ -361,6 +366,23 @@ class Table:
     def train_loss(self, lr: float, seed: int, level: float) -> float | None:
         """Return the mean loss of the training batches since the evaluation before."""
         return self._at("train_loss", lr, seed, level)
+
+    def pilot(self, lr: float, seed: int, length: float) -> dict[str, Any] | None:
+        """Return the end of a short run whose whole schedule has this length; where the LR is constant, what a run had come to there."""
+        near, wanted = self.nearest(lr), self.seeds[seed % len(self.seeds)]
+        if self.data["schedule"] == "constant":
+            return {
+                "value": self.value(lr, seed, length),
+                "val_loss": self.val_loss(lr, seed, length),
+            }
+        return next(
+            (
+                run
+                for run in self.data.get("pilots", ())
+                if (run["length"], run["lr"], run["seed"]) == (length, near, wanted)
+            ),
+            None,
+        )
 
     def test(self, lr: float, seed: int) -> float:
         """Return the metric on test data at the end; where it was not finite, chance (a loss: 10 nats)."""
