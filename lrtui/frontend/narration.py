@@ -126,7 +126,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunThawed: lambda _e, _: "thawed",
     ev.RunStopping: lambda e, _: f"stopping{_because(e.why)}",
     ev.RunEnded: _ended,
-    ev.RunLost: lambda e, _: f"lost{_because(e.why)}",
+    ev.RunLost: lambda e, _: f"{'cut off' if e.rule == 'evicted' else 'lost'}{_because(e.why)}",
     ev.RunAdopted: lambda e, _: f"found alive, pid {e.pid}",
     ev.RunFlagged: lambda e, _: f"flagged by {e.rule}{_because(e.why)}",
     ev.RangeTested: _ranged,

@@ -22,6 +22,7 @@ from lrtui import __version__
 from lrtui.config.directory import read_experiment, read_origin
 from lrtui.errors import UserError
 from lrtui.supervisor import leftovers
+from lrtui.supervisor.lease import Lease, take
 from lrtui.supervisor.loop import Supervisor
 from lrtui.supervisor.planning import resolve
 from lrtui.supervisor.report_process import ReportProcess, begin
@@ -31,6 +32,7 @@ from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
 from lrtui.workers import keeper
+from lrtui.workers.launcher import LOCAL
 
 _LOG_BYTES = 1 << 20
 _ANOTHER_IS_ACTIVE = 75
@@ -50,27 +52,33 @@ def main(arguments: list[str]) -> int:
         return _ANOTHER_IS_ACTIVE
     inode = os.stat(directory).st_ino
     _log_to(layout.log)
+    lease: Lease | None = None
     try:
-        return _own_patiently(layout, inode, takeover="--takeover" in arguments)
+        if read_experiment(directory).launcher["kind"] != LOCAL:
+            lease = take(layout.lease)
+            if lease is None:
+                log.info("a supervisor on another host owns the directory")
+                return _ANOTHER_IS_ACTIVE
+        return _own_patiently(layout, inode, lease, takeover="--takeover" in arguments)
     except Exception:
         log.exception(
             "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
         )
         return 3
     finally:
-        if _is_there(layout, inode):
+        if _is_there(layout, inode) and (lease is None or lease.release()):
             layout.beat.unlink(missing_ok=True)
         os.close(lock)
 
 
-def _own_patiently(layout: Layout, inode: int, *, takeover: bool) -> int:
+def _own_patiently(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> int:
     """Own the runs, from when the disk has room to write that down."""
-    while (code := _own(layout, inode, takeover=takeover)) is None:
+    while (code := _own(layout, inode, lease, takeover=takeover)) is None:
         time.sleep(TIMING.retry)
     return code
 
 
-def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
+def _own(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> int | None:
     """Own the runs until the sweep is closed and nobody wants anything any more; None where the disk has no room to begin."""
     try:
         supervisor = _begin(layout, takeover=takeover)
@@ -91,6 +99,9 @@ def _own(layout: Layout, inode: int, *, takeover: bool) -> int | None:
             log.error("the experiment directory was deleted; its runs go on without a supervisor")
             return 5
         try:
+            if lease is not None and not lease.renew():
+                log.error("a supervisor on another host has taken over")
+                return _ANOTHER_IS_ACTIVE
             supervisor.tick()
         except OSError as error:
             log.error("%s; trying again in %g s", error, TIMING.retry)

@@ -108,9 +108,10 @@ def conclude(
         if condition.cause == "limit" and not (files.checkpoint.exists() and progress.spent > 0):
             return ended("failed", _too_short(condition.why, progress))
         if condition.cause:
-            lost = ev.RunLost(run=run.id, attempt=attempt.number, why=condition.why, rule="cut off")
+            lost = ev.RunLost(run=run.id, attempt=attempt.number, why=condition.why, rule="evicted")
             return [*events, lost]
-        return [ev.RunLost(run=run.id, attempt=attempt.number, why=_loss(run))]
+        why = condition.why or _loss(run)
+        return [ev.RunLost(run=run.id, attempt=attempt.number, why=why)]
     if abandoned:
         why = "the process that trained it beside others is gone; on in one of its own"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, rule="apart")]
@@ -160,7 +161,7 @@ def _range_tested(
     )
     number = run.attempts[-1].number
     if isinstance(condition, Vanished) and len(lrs) < run.lr_steps and found.diverged is None:
-        rule: ev.Forgiven | None = "cut off" if condition.cause else None
+        rule: ev.Forgiven | None = "evicted" if condition.cause else None
         why = condition.why or _loss(run)
         return [*events, ev.RunLost(run=run.id, attempt=number, why=why, rule=rule)]
     code, signalled = (
@@ -218,7 +219,7 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
         lr_steps=run.lr_steps,
         pilot=run.pilot,
         resume=sweep.plan.checkpoints,
-        why=f"lost ({lost.why}); queued again",
+        why=f"{'cut off' if lost.rule == 'evicted' else 'lost'} ({lost.why}); queued again",
     )
     return [*events, again]
 

@@ -37,7 +37,7 @@ Rule = Literal[
 ]
 """The health rules (`analysis.health`), what a resumed run and unread output are flagged for, and a rung's cut."""
 WarningKind = Literal["gpu memory"]
-Forgiven = Literal["crowded", "apart", "cut off"]
+Forgiven = Literal["crowded", "apart", "evicted"]
 """Out of memory beside others; or the process in which it trained beside others is gone, so it continues in its own; or a cluster
 ended its job."""
 

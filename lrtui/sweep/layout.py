@@ -44,6 +44,8 @@ class Layout:
         self.report_html = root / "report.html"
         self.report_csv = root / "report.csv"
         self.curves_csv = root / "curves.csv"
+        self.lease = root / "lease"
+        """Which host owns the sweep of a cluster; writers: supervisors, a file each."""
         self.slurm = root / "slurm"
         """What was submitted to Slurm, a folder for each wave; writers: supervisor, and the agents of its jobs."""
 

@@ -24,6 +24,8 @@ class Timing:
     """Slurm's queue is asked at most this often."""
     late: float = 30.0
     """So late a shared file system may show what a node wrote: a silent job is given up no sooner."""
+    lease: float = 20.0
+    """An owner on another host that has not renewed its lease for this long is gone."""
     linger: float = 5.0
     """From the end of a sweep to the end of its supervisor."""
     beat: float = 2.0

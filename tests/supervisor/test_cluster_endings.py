@@ -40,7 +40,7 @@ def test_what_a_cluster_cut_off_goes_on_however_often(sweep, ending):
     sweep.run(1e-3, printed(1, 4), ending=ending, checkpoint=True)
     run = only(sweep)
     assert (run.state, run.losses) == (State.LOST, 0)
-    lost = ev.RunLost(run=run.id, attempt=1, why=ending.why, rule="cut off")
+    lost = ev.RunLost(run=run.id, attempt=1, why=ending.why, rule="evicted")
     (again,) = after_loss(sweep.sweep, run, lost)
     assert again.resume
     assert ending.why in again.why

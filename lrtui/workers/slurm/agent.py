@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -21,9 +22,12 @@ TYPE_CHECKING = False
 """typing's own costs the start 4 ms."""
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
+LATE_SECONDS = 60.0
+"""NFS remembers for so long, as it is usually mounted, that a file is not there."""
 _HEARD = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR2}
 _CAUSES = {signal.SIGTERM: "term", signal.SIGUSR2: "limit"}
 
@@ -32,8 +36,9 @@ def main(wave: str) -> int:
     """Run the attempts of this job's task to their ends; return 0 if all workers ended with 0."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     task = os.environ["SLURM_ARRAY_TASK_ID"]
-    with open(f"{wave}/intent.json", encoding="utf-8") as file:
-        folders = json.load(file)["tasks"][int(task)]
+    folders = _read(f"{wave}/intent.json")["tasks"][int(task)]
+    if any(not re.fullmatch(r"[\w+-][\w.+-]*/a\d+", folder) for folder in folders):
+        return 1  # an intent that is not ours
     root = os.path.dirname(os.path.dirname(wave))
     keeper = _module("keeper.py")
     members = [
@@ -61,6 +66,25 @@ def main(wave: str) -> int:
                 cause = cause or _cause(set(_CAUSES))
             member.finish(cause)
     return int(failed)
+
+
+def _read(path: str) -> Any:
+    """Return the content of a JSON file that another machine has written; a shared file system may show it late.
+
+    Raises:
+        OSError: it is not there, or cannot be read, for so long that it is not the file system.
+
+    """
+    deadline = time.monotonic() + LATE_SECONDS
+    while True:
+        try:
+            os.listdir(os.path.dirname(path))  # so that it looks anew
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_SECONDS)
 
 
 def _cause(signals: set[signal.Signals]) -> str:
@@ -97,8 +121,8 @@ class _Member:
         """Fork the keeper; return whether this job runs the attempt."""
         if os.path.exists(f"{self._attempt}/claim"):
             return False
-        with open(f"{self._attempt}/environment.json", encoding="utf-8") as file:
-            given = json.load(file)
+        given = _read(f"{self._attempt}/environment.json")
+        _read(f"{self._attempt}/argv.json")  # which the keeper needs
         self._token = given["token"]
         self._pid = os.fork()
         if self._pid == 0:

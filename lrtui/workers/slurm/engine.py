@@ -53,6 +53,7 @@ _REASONS = {"None": "", "JobArrayTaskLimit": "at_most is reached"}
 """Slurm's reasons for which lrtui has other words."""
 _AGENT = Path(agent.__file__).resolve()
 _KILL = signal.SIGKILL
+_AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
 _ENDING_SIGNALS = frozenset({signal.SIGTERM, _KILL})
 _TAIL = 1 << 12
 
@@ -69,8 +70,12 @@ class _Member:
     beat: bytes = b""
     still_since: float = 0.0
     killed_at: float = 0.0
+    noticed: float = 0.0
+    """When it was first seen to have been told to stop."""
     asks: bool = False
     """Whether it has ended, and only Slurm knows why."""
+    unqueued: bool = False
+    """Whether its job is cancelled as soon as none of its attempts is wanted."""
     over: bool = False
     """Whether it was given up, or taken out of the queue."""
 
@@ -156,9 +161,8 @@ class Slurm(Launcher):
         if member is None:
             return 0
         if signal in _ENDING_SIGNALS and self._claim(member):
-            if not member.over:
-                member.over = True
-                self._uncancelled.append(member)
+            member.over = True
+            self._unqueue(member)
             return 0
         self._order(member, signal)
         if signal == _KILL:
@@ -166,7 +170,7 @@ class Slurm(Launcher):
             member.killed_at = member.killed_at or now
             if now - member.killed_at > TIMING.grace and not member.over:
                 member.over = True
-                self._uncancelled.append(member)  # its agent does not hear
+                self._unqueue(member)  # its agent does not hear
         return 1
 
     # ── submitting ────────────────────────────────────────────────────────────────────────────────
@@ -276,10 +280,17 @@ class Slurm(Launcher):
         killed = not cause and alone and ending.signal in _ENDING_SIGNALS
         if cause != "term" and not killed:
             return ending
+        look, member.noticed = self._queue.look, member.noticed or time.monotonic()
         said = self._said_of(member)  # whoever sent the signal: Slurm knows why
         if said is not None and said.over:
             member.asks = False
+            if said.state == "COMPLETED":  # a second start, that had nothing to do
+                return Vanished("evicted", "requeued in Slurm")
             return self._cut_off(said) or ending
+        if said is not None and said.state in _AGAIN and look.began > member.noticed:
+            member.asks = False
+            self._unqueue(member)  # what begins there again has nothing to do
+            return Vanished("evicted", "requeued in Slurm")
         member.asks = not self._is_gone(member)
         if member.asks:
             return self._alive(member)
@@ -302,7 +313,9 @@ class Slurm(Launcher):
         self._order(member, _KILL)
         member.over = True
         cut, ending = self._cut_off(said), read_exit(member.files.exit)
-        return cut or ending or Vanished("evicted", "its job is gone from Slurm's queue")
+        if cut is None and ending is not None and ending.code == 0:
+            return ending
+        return cut or Vanished("", "its job is gone from Slurm's queue")
 
     def _cut_off(self, said: Task | None) -> Condition | None:
         """Return what Slurm says ended a job; None where it says nothing that its worker does not say better."""
@@ -390,6 +403,11 @@ class Slurm(Launcher):
         finally:
             ours.unlink()
         return True
+
+    def _unqueue(self, member: _Member) -> None:
+        if not member.unqueued:
+            member.unqueued = True
+            self._uncancelled.append(member)
 
     def _cancel_later(self) -> None:
         """Cancel the tasks of which no attempt is wanted any more, once their job is known."""

@@ -58,7 +58,8 @@ class Look:
     """What one squeue said, of the waves that it was asked for."""
 
     number: int = 0
-    asked: frozenset[str] = frozenset()
+    began: float = 0.0
+    """By the monotonic clock."""
     tasks: Mapping[tuple[str, int], Task] = field(default_factory=dict)
     gone: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """In how many looks one after the other a task was over, or unknown to Slurm."""
@@ -188,9 +189,11 @@ class Queue:
         else:
             self._pause = TIMING.queue
         if done.code == 0:
-            self._publish(waves, parsed(done.out))
+            self._publish(began, waves, parsed(done.out))
 
-    def _publish(self, waves: Sequence[Wave], tasks: Mapping[tuple[str, int], Task]) -> None:
+    def _publish(
+        self, began: float, waves: Sequence[Wave], tasks: Mapping[tuple[str, int], Task]
+    ) -> None:
         counts = {}
         for wave in waves:
             for index in range(len(wave.tasks)):
@@ -199,8 +202,7 @@ class Queue:
                 if task is None or task.over:
                     counts[key] = self._counts.get(key, 0) + 1
         self._counts = counts
-        asked = frozenset(wave.name for wave in waves)
-        self.look = Look(self.look.number + 1, asked, tasks, counts)
+        self.look = Look(self.look.number + 1, began, tasks, counts)
 
     def _submit(self, wave: Wave, words: list[str], *, again: bool) -> None:
         if wave.job or wave.refused:

@@ -19,6 +19,8 @@ from lrtui.sweep.layout import SlurmLayout
 _T = TypeVar("_T")
 _INTENT_BYTES = 1 << 20
 _NUMBERED = re.compile(r"w([1-9][0-9]{0,8})")
+_FOLDER = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,127}/a[1-9][0-9]{0,8}")
+"""Of an attempt; nothing else is written or claimed in another one's directory."""
 _BEGUN = re.compile(r"([0-9]{1,6})\.beat")
 _OVER = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.ended")
 
@@ -102,7 +104,7 @@ def begin(root: Path, name: str, tasks: tuple[tuple[str, ...], ...]) -> Wave:
 
 
 def known(folder: Path) -> list[Wave]:
-    """Return the waves of an experiment directory, the oldest first; a folder without an intent was never submitted."""
+    """Return the waves of an experiment directory, the oldest first; a folder without an intent was never submitted, one with a foreign one is passed over."""
     found = []
     for number in sorted(numbers(folder)):
         root = folder / f"w{number}"
@@ -111,7 +113,8 @@ def known(folder: Path) -> list[Wave]:
             intent = msgspec.json.decode(content, type=_Intent)
         except (msgspec.MsgspecError, RecursionError):
             continue
-        found.append(Wave(root, intent.name, intent.tasks))
+        if all(_FOLDER.fullmatch(name) for task in intent.tasks for name in task):
+            found.append(Wave(root, intent.name, intent.tasks))
     return found
 
 

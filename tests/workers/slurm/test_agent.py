@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +19,8 @@ WAITS = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(75)); p
 class Job:
     """A wave of one task, and the process that Slurm would start for it."""
 
-    def __init__(self, root, *programs) -> None:
-        self.folders = [f"r{i:02}/a1" for i in range(len(programs))]
+    def __init__(self, root, *programs, folder="r") -> None:
+        self.folders = [f"{folder}{i:02}/a1" for i in range(len(programs))]
         self.wave = SlurmLayout(root / "slurm" / "w1")
         self.wave.root.mkdir(parents=True)
         self.wave.intent.write_text(json.dumps({"name": "n", "tasks": [self.folders]}))
@@ -64,8 +65,8 @@ def read(path):
 def job(tmp_path):
     made = []
 
-    def make(*programs):
-        made.append(Job(tmp_path, *programs))
+    def make(*programs, **given):
+        made.append(Job(tmp_path / "here", *programs, **given))
         return made[-1]
 
     yield make
@@ -107,6 +108,25 @@ def test_the_time_limit_is_handed_on(job):
     one.over()
     assert (one.exit(0), one.ended(0)) == ((75, None), "limit")
     assert (one.exit(1), one.ended(1)) == ((75, None), "limit")
+
+
+def test_it_starts_nothing_outside_of_the_directory(job):
+    one = job("print('up')", folder="../r").start()
+    assert one.over() == 1
+    assert not one.attempts[0].claim.exists()
+
+
+def test_files_that_show_late_are_waited_for(job):
+    one = job("print('up')")
+    hidden = [
+        (path, path.rename(path.with_name("hidden")))
+        for path in (one.wave.root, one.attempts[0].environment)
+    ]
+    one.start()
+    until(lambda: "agent.py" in read(Path(f"/proc/{one.process.pid}/cmdline")))
+    for path, at in reversed(hidden):
+        at.rename(path)
+    assert one.over() == 0
 
 
 def test_a_second_start_does_nothing(job):

@@ -1,6 +1,7 @@
 """The launcher before a Slurm that is a function: submissions, conditions, orders. A cluster is not needed."""
 
 import dataclasses
+import json
 import signal
 
 import pytest
@@ -48,8 +49,7 @@ class Far:
 
     def until(self, name, kind):
         """Wait until an attempt stands so; return how it does."""
-        until(lambda: isinstance(self.condition(name), kind))
-        return self.condition(name)
+        return until(lambda: isinstance(found := self.condition(name), kind) and found)
 
     def looked(self, times=1) -> None:
         """Wait for further looks at the queue."""
@@ -192,12 +192,34 @@ def test_slurm_says_why_a_job_was_told_to_stop(far, state, cause):
     one.accepted(wave)
     root = one.root / "r01/a1"
     begin(wave, 0, root)
+    one.slurm.set(wave, 0, "RUNNING")
     end(wave, 0, root, signal=signal.SIGTERM, cause="term")
     assert isinstance(one.condition("r01/a1"), Alive)
     one.looked(2)
     assert isinstance(one.condition("r01/a1"), Alive)
     one.slurm.set(wave, 0, state)
     assert one.until("r01/a1", Vanished).cause == cause
+
+
+def test_a_requeued_job_goes_on_elsewhere(far):
+    """Recorded: its worker is signalled before the agent, then the task is PENDING again (BeginTime)."""
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    begin(wave, 0, one.root / "r01/a1")
+    end(wave, 0, one.root / "r01/a1", signal=signal.SIGTERM)
+    one.slurm.set(wave, 0, "PENDING", "BeginTime")
+    assert one.until("r01/a1", Vanished) == Vanished("evicted", "requeued in Slurm")
+    until(lambda: one.tick() or one.slurm.named("scancel") == [["scancel", "100_0"]])
+
+
+def test_an_intent_leads_nowhere_else(far):
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    for folder in ("../x", "/x", "r01/../../x", "r01", ""):
+        wave.files.intent.write_text(json.dumps({"name": "n", "tasks": [[folder]]}))
+        assert not waves.known(one.root / "slurm")
 
 
 def test_the_warning_of_the_time_limit_needs_no_queue(far):
