@@ -400,20 +400,22 @@ def test_whether_a_build_runs_on_a_gpu(capability, kernels, runs):
     assert has_kernels(capability, kernels) is runs
 
 
-def test_the_other_lines_come_before_torch_and_nothing_heavy_is_imported_here(tmp_path):
+def test_the_other_lines_come_before_torch_and_nothing_heavy_is_imported_here(tmp_path, stub):
+    here = tmp_path / "here"
+    here.mkdir()
     code = (
         "import sys\nfrom lrtui.cli.doctor import visit\nvisit.machine_visit(as_json=False)\n"
         "print(sorted({'torch', 'torchvision', 'textual', 'plotext', 'matplotlib'} & set(sys.modules)))"
     )
     run = [sys.executable, "-c", code]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "LRTUI_FASHION_MNIST": str(tmp_path)}
-    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
+    env = {**os.environ, **stub(None, gpu=False), "LRTUI_FASHION_MNIST": str(here)}
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=here, env=env)
     *found, modules = done.stdout.splitlines()
     chapters = [line for line in found if not line.startswith(" ")]
     assert chapters[:5] == ["machine", "files", "data", "terminal", "torch"]
     assert modules == "[]"
     assert "fashion_mnist: not on this machine" in done.stdout
-    assert os.listdir(tmp_path) == []  # the scratch folder is taken away
+    assert os.listdir(here) == []  # the scratch folder is taken away
 
 
 def test_few_descriptors_and_a_folder_that_cannot_be_written_are_red(stub, tmp_path):

@@ -18,6 +18,7 @@ dataset    = { folder = "images", size = 8, val = 0.2 }
 model      = { "my_model:build" = { width = 4 } }
 batch_size = 8
 epochs     = 2
+precision  = "auto"
 lr         = [1e-2, 1e-3]
 """
 MODEL = """\
@@ -61,6 +62,7 @@ def lrtui(tmp_path, *words):
 
 
 def test_a_sweep_finds_images_and_model_beside_its_file(mine, tmp_path):
+    """Every run trains in the one precision that the preparation chose."""
     done = lrtui(tmp_path, "../mine/x.toml", "--headless")
     assert done.returncode == 0, done.stdout + done.stderr
     runs = tmp_path / "elsewhere" / "runs" / "x"
@@ -70,6 +72,10 @@ def test_a_sweep_finds_images_and_model_beside_its_file(mine, tmp_path):
     assert (ready["classes"], ready["train"], ready["val"], ready["test"]) == (2, 36, 12, 12)
     endings = [event["kind"] for event in events if event["event"] == "RunEnded"]
     assert endings == ["finished", "finished"]
+    chosen = json.loads((runs / "data" / "a1" / "prepared.json").read_text())["precision"]
+    assert f"every run trains in {chosen}" in done.stdout
+    commands = [json.loads(file.read_text())["argv"] for file in runs.glob("r*/a1/argv.json")]
+    assert [f"--precision={chosen}" in words for words in commands] == [True, True]
     os.rename(mine, tmp_path / "moved")  # looking at what has ended needs none of the user's files
     assert lrtui(tmp_path, "status", "runs/x").returncode == 0
 

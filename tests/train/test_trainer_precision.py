@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +17,6 @@ from lrtui.train.prepare import main as prepare
 from tests.supervisor.test_preparation import FILE, Sweeping
 
 AUTO = 'precision = "auto"\n'
-ROOT = Path(__file__).parents[2]
 
 
 def training(prepared, *more):
@@ -105,24 +100,3 @@ def test_check_says_that_it_is_measured_and_once():
     lines = describe(parse(AUTO + FILE, "x.toml"))
     assert "fp32 or bf16, whichever measures faster before the first run" in lines[1]
     assert "--precision=PRECISION" in "\n".join(lines)
-
-
-def test_a_sweep_trains_every_run_in_the_one_precision(tmp_path):
-    text = f'{AUTO}dataset = "digits"\nmodel = "mlp"\nepochs = 1\nlr = [1e-3, 1e-2]\n'
-    (tmp_path / "x.toml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "lrtui", "x.toml", "--headless"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    folder = tmp_path / "runs" / "x"
-    chosen = json.loads((folder / "data" / "a1" / "prepared.json").read_text())["precision"]
-    assert f"every run trains in {chosen}" in done.stdout
-    commands = [json.loads(file.read_text())["argv"] for file in folder.glob("r*/a1/argv.json")]
-    assert len(commands) == 2
-    assert all(f"--precision={chosen}" in words for words in commands)

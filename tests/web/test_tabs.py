@@ -174,13 +174,9 @@ def told(pid: int, file: str) -> list[bytes]:
 @pytest.mark.parametrize(
     "name",
     [
-        "a; touch pwned $(touch pwned2) 'x\"",
+        "a; touch pwned $(touch pwned2) `touch pwned3` $HOME 'x\"\nä *",
         "-h",
         "--help",
-        "`touch pwned`",
-        "a\nb",
-        "$HOME",
-        "ä *",
     ],
 )
 async def test_no_shell_reads_the_directorys_name(tmp_path, name) -> None:
