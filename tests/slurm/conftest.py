@@ -1,5 +1,6 @@
-"""The lab of the cluster, for the tests of this folder."""
+"""The lab of the cluster and a small disk, for the tests of this folder."""
 
+from tests.faults.disk import disk
 from tests.slurm.lab import far
 
-__all__ = ["far"]
+__all__ = ["disk", "far"]

@@ -33,10 +33,12 @@ class Far:
             script.write_text(_script(self.bin, command))
             script.chmod(0o755)
 
-    def start(self, *, launcher: str = "", **kw) -> "Far":
+    def start(self, *, launcher: str = "", parallel: int = 2, **kw) -> "Far":
         """Start a sweep whose [launcher] has these further lines; the rest is a Lab's."""
         extra = kw.pop("extra", "")
-        self.lab.start(extra=f'{extra}\n[launcher]\nkind = "slurm"\n{launcher}', **kw)
+        file = self.lab.toml(extra=f'{extra}\n[launcher]\nkind = "slurm"\n{launcher}', **kw)
+        file.write_text(file.read_text().replace("parallel = 2", f"parallel = {parallel}"))
+        self.lab.open(file)
         return self
 
     def fault(self, command: str, script: str, *, once: bool = False) -> None:

@@ -56,6 +56,20 @@ def test_a_waiting_job_that_is_cancelled_by_hand_is_killed_and_says_so(far):
     far.sound(kinds=("killed", "finished"))
 
 
+def test_a_requeued_job_goes_on_from_its_checkpoint(far):
+    far.lab.hold(4)
+    far.start(steps=12)
+    far.lab.running(steps=4)
+    job = far.job()
+    far.slurm.run("scontrol", "update", f"jobid={job}", "requeue=1")
+    far.slurm.run("scontrol", "requeue", job)
+    far.lab.release()
+    assert far.lab.closed().code == 0
+    assert len(far.lab.run().attempts) == 2
+    assert far.lab.run().attempts[1].resumed_from == 1
+    far.sound()
+
+
 def test_a_preempted_run_goes_on_where_it_was(far):
     far.lab.hold(4)
     far.start(steps=12, launcher="partition = 'main'")
