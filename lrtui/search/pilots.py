@@ -2,8 +2,8 @@
 
 Where a schedule decays, or its LR still rises, early values of a long run mean little: with one-cycle and linear schedules nearly
 all runs had to train to the end. A pilot trains the whole schedule over a ninth of the length. Its best LR lies from a quarter
-of a decade below to three quarters above that of a full run, so the two finalists lie on both sides: a little above the
-interpolated top of the pilots, and half a decade below it.
+of a decade below to three quarters above that of a full run, so two finalists train to the end: at the interpolated top of the
+pilots, and half a decade below it.
 
 Order-free and replay-equal, as halving is: the pilots are judged together, and the finalists follow from what the journal says of
 them. A pilot is never continued and never compared with a full run. docs/decisions/pilots.md has the figures.
@@ -30,10 +30,10 @@ from lrtui.sweep.state import MOST_LR, Run, State, Sweep, group_of
 from lrtui.text.format import lr_rounded
 
 STEP_DECADES = 0.5
-FIRST = 4
-"""So many LRs begin, from the valley upwards: the pilots' best lay 0.3 to 1.7 decades above it in 9 of 10 searches."""
-ABOVE, BELOW = 0.1, 0.5
-"""Where the finalists lie, in decades from the interpolated top of the pilots."""
+FIRST = 3
+"""So many LRs begin, above the valley: the pilots' best lay 0.3 to 1.7 decades above it in 9 of 10 searches."""
+BELOW = 0.5
+"""How far the second finalist lies below the interpolated top of the pilots, in decades. Above it some fall off the cliff."""
 STEEPEST = 4.0
 """A neighbour of the top counts as at most so many times as far below it as the other one: a cliff says little of where the top is."""
 LOWER = 2
@@ -59,11 +59,11 @@ class Reach:
 
     @property
     def first(self) -> tuple[float, ...]:
-        """The LRs that begin: all between bounds; else from the middle upwards, the others as the best lies at an edge."""
+        """The LRs that begin: all between bounds; else those above the middle, others as the best lies at an edge."""
         if self.bounded or len(self.rates) <= FIRST:
             return self.rates
-        middle = (len(self.rates) - 1) // 2
-        return self.rates[min(middle, len(self.rates) - FIRST) :][:FIRST]
+        above = (len(self.rates) + 1) // 2
+        return self.rates[min(above, len(self.rates) - FIRST) :][:FIRST]
 
 
 def search_by_pilots(sweep: Sweep, space: Space, cell: Setting, reach: Reach) -> list[Decision]:
@@ -166,7 +166,7 @@ def _finalists(top: float, pilots: list[Run], reach: Reach) -> list[float]:
         inside = 10**_INSIDE
         low, high = reach.rates[0] * inside, reach.rates[-1] / inside
     rates: list[float] = []
-    for step in (ABOVE, -BELOW):
+    for step in (0.0, -BELOW):
         rate = float(f"{min(max(10 ** (top + step), low), high):.2e}")
         while rate in taken:
             rate = float(f"{rate / 1.02:.2e}")

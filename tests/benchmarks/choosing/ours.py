@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lrtui.analysis.chance import chance_of, learns
@@ -40,6 +39,8 @@ def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
     """Return the ended sweep."""
     workload = WORKLOADS[table.name]
     experiment = parse(_toml(workload, seed), f"{table.name}.toml")
+    if "pilots" not in table.data:  # as with a script whose schedule cannot be shortened
+        experiment = replace(experiment, sets_length=False)
     lrs, losses, cost = table.range_curve(seed)
     curve = suggest(lrs, losses)
 
@@ -79,9 +80,7 @@ def _value(table: Table, lr: float, seed: int, level: float) -> float | None:
 def _pilot(table: Table, lr: float, seed: int, length: float, name: str = "value") -> float | None:
     found = table.pilot(lr, seed, length)
     if found is None:
-        sys.exit(
-            f"{table.name} has no pilots of {length:g}: python -m tests.benchmarks.choosing.measure {table.name}"
-        )
+        raise ValueError(f"{table.name} has no pilots of {length:g}")
     value: float | None = found[name]
     return value
 
