@@ -1,20 +1,23 @@
 """A thousand runs of 10 s on 64 simulated nodes, the supervisor killed midway: how long, how many calls, what was lost.
 
-    python -m tests.slurm.scale [--runs 1000] [--nodes 64]
+    python -m tests.slurm.scale [--runs 1000] [--nodes 64] [--bare]
 
-Two runs fit on a node, so 80 s is the least that 1,000 runs can take on 64. It exits with 1 if anything was lost or doubled.
+Two runs fit on a node, so 80 s is the least that 1,000 runs can take on 64. With --bare the same script runs as an array without
+lrtui: what the machine can do. It exits with 1 if anything was lost or doubled.
 """
 
 import argparse
 import os
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.slurm.cluster import Cluster
 from tests.slurm.lab import Far
 from tests.supervisor.chaos import supervisor_pid
-from tests.supervisor.lab import Lab
+from tests.supervisor.lab import STUB, Lab
 from tests.until import until
 
 STEPS, STEP_SECONDS = 20, 0.5
@@ -24,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--nodes", type=int, default=64)
+    parser.add_argument("--bare", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lrtui-scale-") as name:
         folder = Path(name)
@@ -35,7 +39,7 @@ def main() -> int:
             os.environ.update(cluster.environment)
             far = Far(lab, cluster)
             os.environ["PATH"] = f"{far.bin}:{os.environ['PATH']}"
-            _measure(far, options.runs, 2 * options.nodes)
+            (_measure_bare if options.bare else _measure)(far, options.runs, 2 * options.nodes)
         finally:
             lab.clean_up()
             cluster.down()
@@ -52,7 +56,7 @@ def _measure(far: Far, runs: int, at_once: int) -> None:
         parallel=at_once,
         launcher="gres = 'gpu:1'",
     )
-    until(lambda: _ended(far) > runs // 2, every=0.5)
+    _wait(lambda: _ended(far) > runs // 2)
     far.lab.kill_supervisor()
     killed = time.monotonic()
     known = far.lab.lrtui("status", str(far.lab.directory))
@@ -61,10 +65,7 @@ def _measure(far: Far, runs: int, at_once: int) -> None:
     far.lab.revive()
     until(lambda: far.lab.sweep.n > before)
     back = time.monotonic() - killed - status
-    deadline = time.monotonic() + 1200
-    while not far.lab.sweep.closed:
-        assert time.monotonic() < deadline, "not over after 20 minutes"
-        time.sleep(0.5)
+    _wait(lambda: far.lab.sweep.closed)
     took = time.monotonic() - began
     asked = len([words for words in far.calls("squeue") if "-o" in words])
     print(
@@ -73,6 +74,29 @@ def _measure(far: Far, runs: int, at_once: int) -> None:
         f"load {os.getloadavg()[0]:.0f}, supervisor {_memory_mib(far):.0f} MiB"
     )
     far.sound()
+
+
+def _measure_bare(far: Far, runs: int, at_once: int) -> None:
+    oracle = far.lab.oracle
+    run = "r$SLURM_ARRAY_TASK_ID"
+    words = f"{oracle} {run} 1e-3 {STEPS} {oracle}/{run}.ckpt --sleep {STEP_SECONDS}"
+    files = f"LRTUI_TOKEN=bare LRTUI_METRICS={oracle}/{run}.jsonl"
+    options = (f"--array=0-{runs - 1}%{at_once}", "--gres=gpu:1", "--chdir=/", "--output=/dev/null")
+    began = time.monotonic()
+    far.slurm.run("sbatch", *options, f"--wrap={files} exec {sys.executable} {STUB} {words}")
+    _wait(lambda: not far.slurm.run("squeue", "--noheader"))
+    lines = sum(len(file.read_text().splitlines()) for file in oracle.glob("*.jsonl"))
+    took = time.monotonic() - began
+    print(
+        f"bare: {runs} runs, {at_once} at once: {took:.0f} s, {lines} lines; load {os.getloadavg()[0]:.0f}"
+    )
+
+
+def _wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 1800
+    while not condition():
+        assert time.monotonic() < deadline, "not over after 30 minutes"
+        time.sleep(1)
 
 
 def _ended(far: Far) -> int:
