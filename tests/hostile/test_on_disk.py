@@ -1,7 +1,9 @@
-"""What a real sweep leaves on the disk: nobody else can read it, and no value of the environment stands in it."""
+"""What a real sweep, on images and with a model of the user's own, leaves on the disk: the runs that were asked for; nobody else
+can read it, and no value of the environment stands in it."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.test_own_experiment import lrtui, write_mine
+
 ROOT = Path(__file__).parents[2]
 CANARY = "k3y-of-the-canary-7f1d"
 FILE = """\
@@ -19,8 +23,6 @@ dataset = "digits"
 model = "linear"
 epochs = 1
 lr = [1e-3, 1e-2]
-[alerts]
-command = ["true"]
 """
 NOBODY = 65534
 
@@ -30,22 +32,32 @@ def swept():
     """A finished sweep with a report, made under a umask that hides nothing, in a folder that all may enter."""
     folder = Path(tempfile.mkdtemp(prefix="lrtui-on-disk-"))
     folder.chmod(0o755)
-    (folder / "x.toml").write_text(FILE)
+    mine = write_mine(folder / "mine")
+    with (mine / "x.toml").open("a") as file:
+        file.write('precision = "auto"\n[alerts]\ncommand = ["true"]\n')
     secret = {"API_KEY": CANARY, "LRTUI_OF_ANOTHER": CANARY, "WANDB_API_KEY": CANARY}
-    done = subprocess.run(
-        [sys.executable, "-m", "lrtui", "x.toml", "--headless"],
-        cwd=folder,
-        env=os.environ | secret | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        umask=0,
-    )
+    done = lrtui(folder, "../mine/x.toml", "--headless", umask=0, **secret)
     assert done.returncode == 0, done.stdout + done.stderr
-    (directory,) = (folder / "runs").iterdir()
-    yield directory
+    (folder / "said.txt").write_text(done.stdout)
+    shutil.rmtree(mine)  # looking at what has ended needs none of the user's files
+    yield folder / "elsewhere" / "runs" / "x"
     shutil.rmtree(folder)
+
+
+def test_images_and_model_are_found_beside_the_file(swept) -> None:
+    """Every run trains in the one precision that the preparation chose."""
+    events = [json.loads(line) for line in (swept / "journal.jsonl").read_text().splitlines()]
+    (ready,) = (event for event in events if event["event"] == "DataPrepared")
+    assert json.loads(ready["dataset"]) == {"folder": {"path": "images", "size": 8, "val": 0.2}}
+    assert (ready["classes"], ready["train"], ready["val"], ready["test"]) == (2, 36, 12, 12)
+    endings = [event["kind"] for event in events if event["event"] == "RunEnded"]
+    assert endings == ["finished", "finished"]
+    chosen = json.loads((swept / "data" / "a1" / "prepared.json").read_text())["precision"]
+    assert f"every run trains in {chosen}" in (swept.parents[2] / "said.txt").read_text()
+    commands = [json.loads(file.read_text())["argv"] for file in swept.glob("r*/a1/argv.json")]
+    assert [f"--precision={chosen}" in words for words in commands] == [True, True]
+    looked = lrtui(swept.parents[2], "status", "runs/x")
+    assert looked.returncode == 0, looked.stderr
 
 
 def test_only_the_owner_has_rights_whatever_the_umask_says(swept) -> None:
