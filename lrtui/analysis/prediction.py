@@ -130,7 +130,7 @@ def predict(factor: str, seen: Sequence[Seen], target: float, optimizer: str = "
     fits = [law.fit(scatter, share) for scatter, share in _SCATTERS]
     low, middle, high = _mixed([fit.at(law.x(target)) for fit in fits], fits)
     if high - low > WIDEST:
-        why = f"its 90 % interval would span a factor of {10 ** (high - low):.0f}; more levels, levels nearer to it or more seeds make it narrower"
+        why = f"its 90 % interval would span a factor of {amount_about(_power(high - low))}; more levels, levels nearer to it or more seeds make it narrower"
         return Prediction(target, why=why)
     b_low, b, b_high = _mixed([fit.slope for fit in fits], fits)
     levels = sorted({each.level for each in seen} | {target})
@@ -138,11 +138,11 @@ def predict(factor: str, seen: Sequence[Seen], target: float, optimizer: str = "
     expected = [_mean([fit.at(law.x(level)) for fit in fits], fits) for level in between]
     return Prediction(
         target=target,
-        lr=10**middle,
-        low=10**low,
-        high=10**high,
+        lr=_power(middle),
+        low=_power(low),
+        high=_power(high),
         exponent=(b, b_low, b_high),
-        law=tuple((level, 10**y) for level, y in zip(between, expected, strict=True)),
+        law=tuple((level, _power(y)) for level, y in zip(between, expected, strict=True)),
         levels=len(seen),
     )
 
@@ -162,7 +162,7 @@ def _unsuitable(seen: Sequence[Seen], target: float) -> str:
     span, x = max(xs) - min(xs), math.log10(target)
     away = max(min(xs) - x, x - max(xs))
     if away > MOST_SPANS * span:
-        return f"it lies a factor of {amount_about(10**away)} beyond the levels, which carry no further than {amount_about(10 ** (MOST_SPANS * span))}; add levels nearer to it"
+        return f"it lies a factor of {amount_about(_power(away))} beyond the levels, which carry no further than {amount_about(_power(MOST_SPANS * span))}; add levels nearer to it"
     return ""
 
 
@@ -179,7 +179,7 @@ def _contradiction(law: _Law) -> str:
         return ""
     worst = max(range(len(off)), key=off.__getitem__)
     found = closed[worst]
-    return f"the levels contradict a power law: LR* at {amount(found.level)} is {lr_rounded(found.lr)}, and the law through all has {lr_rounded(10 ** expected[worst])} there"
+    return f"the levels contradict a power law: LR* at {amount(found.level)} is {lr_rounded(found.lr)}, and the law through all has {lr_rounded(_power(expected[worst]))} there"
 
 
 # ---------------------------------------------------------------- the law
@@ -268,6 +268,11 @@ class _Law:
 
 
 # ---------------------------------------------------------------- numbers
+
+
+def _power(decades: float) -> float:
+    """Return 10 to a power; levels from a damaged journal may lead anywhere."""
+    return float(10.0 ** max(-99.0, min(decades, 99.0)))
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

@@ -279,7 +279,7 @@ def _level(
 def _foreseen(sweep: Sweep, plan: Plan, factor: Factor) -> Factor:
     """Return a factor with LR* predicted at the level that the file asks for, and with what was measured there."""
     target = dict(plan.predict).get(factor.name)
-    if target is None or not factor.numeric:
+    if target is None or not factor.numeric or not 0 < target < MOST_LEVEL:
         return factor
     seen = [
         Seen(float(each.level), each.lr, each.low, each.high, "lower" in each.edges, "upper" in each.edges)
