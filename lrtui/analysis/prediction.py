@@ -54,7 +54,7 @@ class Prior(NamedTuple):
 
 
 PRIORS = {
-    "batch_size": Prior(0.5, 0.4, bend=0.4, bend_sd=0.15),
+    "batch_size": Prior(0.5, 0.4, bend=0.35, bend_sd=0.18),
     **dict.fromkeys(("data", "steps", "train_steps", "max_steps", "max_iters"), Prior(-0.2, 0.35)),
     **dict.fromkeys(("width", "hidden_size", "d_model", "n_embd"), Prior(-0.6, 0.5)),
     **dict.fromkeys(("depth", "num_layers", "n_layer"), Prior(-0.4, 0.4)),
@@ -130,7 +130,7 @@ def predict(factor: str, seen: Sequence[Seen], target: float, optimizer: str = "
     fits = [law.fit(scatter, share) for scatter, share in _SCATTERS]
     low, middle, high = _mixed([fit.at(law.x(target)) for fit in fits], fits)
     if high - low > WIDEST:
-        why = f"its 90 % interval would span a factor of {amount_about(_power(high - low))}; more levels, levels nearer to it or more seeds make it narrower"
+        why = f"its 90 % interval would span a factor of {amount_about(round(_power(high - low)))}; more levels, levels nearer to it or more seeds make it narrower"
         return Prediction(target, why=why)
     b_low, b, b_high = _mixed([fit.slope for fit in fits], fits)
     levels = sorted({each.level for each in seen} | {target})

@@ -43,7 +43,7 @@ def test_a_sure_law_is_met_closely():
 
 
 def test_ninety_percent_intervals_hold_in_nine_of_ten():
-    """Laws, bends, scatters and errors as the priors have them: 900 studies, 4 to 16 times the largest level."""
+    """Laws, bends, scatters and errors as the priors have them: 360 studies, 4 to 16 times the largest level."""
     rng = random.Random(0)
     held = predicted = 0
     for factor, optimizer, prior in (
@@ -51,7 +51,7 @@ def test_ninety_percent_intervals_hold_in_nine_of_ten():
         ("batch_size", "adam", PRIORS["batch_size"]),
         ("batch_size", "sgd", SGD_BATCHES),
     ):
-        for _ in range(300):
+        for _ in range(120):
             b = rng.gauss(prior.exponent, prior.sd)
             c = rng.gauss(-prior.bend * b, prior.bend_sd)
             scatter, error = rng.choice([0.0, 0.05, 0.1]), rng.uniform(0.06, 0.2)
@@ -69,7 +69,7 @@ def test_ninety_percent_intervals_hold_in_nine_of_ten():
             if found.lr is not None:
                 predicted += 1
                 held += found.low <= 10 ** height(target) <= found.high
-    assert predicted > 500
+    assert predicted > 200
     assert 0.86 <= held / predicted <= 0.97
 
 
@@ -113,7 +113,7 @@ def test_order_units_and_scales_change_nothing(order, unit, scale, exponent):
         assert same.exponent == pytest.approx(found.exponent, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(

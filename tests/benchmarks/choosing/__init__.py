@@ -8,5 +8,6 @@ replayed run costs nothing, so each method is repeated with many seeds, and all 
     measure.py      trains it and writes the table
     ours.py         lrtui's own strategies on a table
     peers.py        everybody else's
+    predictions.py  what a study predicts, on the bank's studies
     __main__.py     the comparison
 """

@@ -125,7 +125,7 @@ def sweep_of(task: Task, levels: Mapping[float, Results], target: float) -> Swee
 def of_bank(name: str) -> Iterator[Case]:
     """Return the cases of a study, from the levels whose tables are there."""
     chosen = STUDIES[name]
-    tables = {level: load(workload.name) for level, workload in chosen.workloads.items()}
+    tables = _trained(name)
     for small, target, times in windows(list(tables)):
         for first in (0, 1):
             aim = tables[target]
@@ -246,7 +246,7 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|")
     every: list[Case] = []
-    complete = [name for name in STUDIES if _is_there(name)]
+    complete = [name for name in STUDIES if len(_trained(name)) > 3]
     for name in given.studies or ([] if given.published else complete):
         cases = list(of_bank(name))
         every += cases
@@ -261,8 +261,10 @@ def main() -> None:
     print(*(f"{count} x {why}" for why, count in reasons.most_common(8)), sep="\n")
 
 
-def _is_there(name: str) -> bool:
-    return all(path_of(each).exists() for each in STUDIES[name].workloads.values())  # fmt: skip
+def _trained(name: str) -> dict[int, Table]:
+    """Return the tables of a study's levels that are there."""
+    levels = STUDIES[name].workloads.items()
+    return {level: load(each.name) for level, each in levels if path_of(each).exists()}
 
 
 if __name__ == "__main__":
