@@ -422,7 +422,7 @@ class Table:
             <= 2 * self._usual * math.sqrt(1 / self._tests[lr][2] + 1 / best[2])
         ]
 
-    @property
+    @functools.cached_property
     def _usual(self) -> float:
         """The median spread between seeds at the six best LRs."""
         best = sorted(self._tests, key=lambda lr: self._sign() * self._tests[lr][0])[:6]
