@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lrtui.config import Experiment
@@ -26,6 +26,8 @@ log = logging.getLogger("lrtui.supervisor")
 
 LEAST_FREE_BYTES = 500 << 20
 """With less room on the disk nothing new is launched."""
+MOST_A_TICK = 50
+"""Runs that are launched on a cluster, whose files take a while to write, before other things have their turn."""
 MOST_RETRIES = 50
 """Ticks for which an attempt that nobody claims is launched again."""
 
@@ -70,10 +72,14 @@ class LaunchQueue:
         if not self._sweep.queued() or not self._free():
             return
         gone = self._lost()
+        if self._launcher.remote:
+            if self.has_room():
+                self._launch(self._sweep.queued()[: self._free()], gone)
+            return
         for run in self._sweep.queued()[: self._free(gone)]:
             if not self.has_room():
                 return
-            self._launch(run, gone)
+            self._launch([run], gone)  # each gets what the one before it left
 
     def again(self, run: Run) -> bool:
         """Launch an attempt again that nobody has claimed; return False when it is to be given up.
@@ -100,18 +106,25 @@ class LaunchQueue:
         return self._journal.sweep
 
     def _free(self, gone: frozenset[int] = frozenset()) -> int:
-        """Return how many runs may be launched; all, where a cluster's queue takes them, which starts them one after the other."""
+        """Return how many runs may be launched; a cluster's queue takes them all, and starts one after the other."""
         if not self._launcher.remote:
             return slots.free_slots(self._sweep, gone)
-        return len(self._sweep.queued()) if self._launcher.room(self._sweep.parallel) else 0
+        return MOST_A_TICK if self._launcher.room(self._sweep.parallel) else 0
 
-    def _launch(self, run: Run, gone: frozenset[int]) -> None:
+    def _launch(self, runs: Sequence[Run], gone: frozenset[int]) -> None:
+        events = [self._launched(run, gone) for run in runs]
+        self._journal.append(*events)
+        for event in events:
+            self._start(self._sweep.runs[event.run])
+
+    def _launched(self, run: Run, gone: frozenset[int]) -> ev.RunLaunched:
+        """Make a run's directories, and return the event that says that it is launched."""
         number = len(run.attempts) + 1
         folder = self._layout.root / run.folder
-        root = self._layout.attempt(run.folder, number)
         resumed_from = startup.last_checkpoint(folder, run) if run.resume else None
         devices = slots.devices_for(self._sweep, gone)
-        event = ev.RunLaunched(
+        self._make_folders(run, self._layout.attempt(run.folder, number))
+        return ev.RunLaunched(
             run=run.id,
             attempt=number,
             token=new_token(),
@@ -120,9 +133,6 @@ class LaunchQueue:
             resumed_from=resumed_from,
             shared=startup.may_share(self._experiment, run, devices),
         )
-        self._make_folders(run, root)
-        self._journal.append(event)
-        self._start(self._sweep.runs[run.id])
 
     def _make_folders(self, run: Run, root: Path) -> None:
         """Make the directories of a run and of its attempt, where a power cut, a full disk or a person took them away too."""

@@ -21,7 +21,7 @@ from lrtui.metrics.sources.older import older_files
 from lrtui.supervisor.provenance import changes, provenance
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Plan
-from lrtui.sweep.files import read_untrusted, write_atomic
+from lrtui.sweep.files import read_untrusted, write_atomic, write_closed
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.sweep.state import Run, Sweep
 from lrtui.train import HOST
@@ -54,7 +54,8 @@ def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
         **({"precision": trained_in} if trained_in else {}),
         "parent": run.parent,
     }
-    write_atomic(folder / "run.json", json.dumps(content, indent=1).encode())
+    write = write_atomic if plan.launcher == LOCAL else write_closed
+    write(folder / "run.json", json.dumps(content, indent=1).encode())
 
 
 def last_checkpoint(folder: Path, run: Run) -> int | None:
@@ -91,7 +92,8 @@ def job(
         **_converted(files, own_patterns(experiment, context, cwd), handed_on, plan),
         **made_by,
     }
-    write_atomic(files.argv, json.dumps(content, indent=1).encode())
+    write = write_atomic if plan.launcher == LOCAL else write_closed
+    write(files.argv, json.dumps(content, indent=1).encode())
     values = {
         **environment(context, experiment),
         **device_environment(attempt.devices, plan.threads, remote=plan.launcher != LOCAL),

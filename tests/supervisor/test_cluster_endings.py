@@ -5,8 +5,9 @@ import pytest
 from lrtui.supervisor.outcome import after_loss
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import State
-from lrtui.workers.launcher import Vanished
+from lrtui.workers.launcher import Alive, Unclaimed, Vanished
 from tests.analysis.outputs import PrintedSweep
+from tests.until import until
 
 PLAN = ev.Plan(
     name="x",
@@ -68,3 +69,15 @@ def test_a_run_that_was_complete_has_finished(sweep):
 def test_a_cancelled_job_was_killed_and_a_refused_one_failed(sweep, cause, kind):
     sweep.run(1e-3, printed(1, 4), ending=Vanished(cause, "so it is"))
     assert (only(sweep).ending.kind, only(sweep).why) == (kind, "so it is")
+
+
+def test_a_clusters_queue_takes_all_runs_at_once(in_process):
+    """Each wave is one submission, so nothing is held back here; why a run waits there is in the journal."""
+    in_process.launcher.remote = True
+    waits = Alive(None, kept=True, waits="Priority")
+    in_process.launcher.condition = lambda root, _: (
+        waits if root in in_process.launcher.workers else Unclaimed()
+    )
+    in_process.start(lrs="1e-3, 1e-2, 1e-1")
+    until(lambda: [run.why for run in in_process.sweep.runs.values()] == ["Priority"] * 3)
+    assert {run.state for run in in_process.sweep.runs.values()} == {State.STARTING}

@@ -21,7 +21,7 @@ from lrtui.sweep.events import VersionError
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.layout import Layout
 from lrtui.sweep.state import State, Sweep, fold
-from lrtui.workers.launcher import Alive, Condition, Unclaimed, Vanished
+from lrtui.workers.launcher import LOCAL, Alive, Condition, Unclaimed, Vanished
 from lrtui.workers.local import Local
 
 _SHOWN = 20
@@ -144,6 +144,9 @@ def supervisor(case: Case) -> list[Finding]:
 
 def attempts(case: Case) -> list[Finding]:
     """Say which attempts differ from what the journal says, and which processes outlived theirs. Nothing is signalled."""
+    plan = case.sweep.plan
+    if plan is not None and plan.launcher != LOCAL:
+        return [ok(f"{len(case.sweep.alive())} attempts are in the hands of {plan.launcher}")]
     groups: dict[str, list[str]] = {}
     found, count = [], 0
     launcher, bearers = Local(), _bearers()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lrtui.sweep.files import read_last_lines, read_untrusted, write_atomic
+from lrtui.sweep.files import read_last_lines, read_untrusted, write_atomic, write_closed
 from lrtui.sweep.layout import AttemptLayout, Layout, SlurmLayout
 from lrtui.sweep.timing import TIMING
 from lrtui.text.clean import clean, clean_lines
@@ -102,6 +102,8 @@ class Slurm(Launcher):
         self._members: dict[Path, _Member] = {}
         self._fresh: dict[Path, Job] = {}
         """Launched, and not in a wave yet."""
+        self._waiting = 0
+        """How many these were at the last tick: a wave is submitted once it grows no more."""
         self._throttles: dict[int, int] = {}
         self._uncancelled: list[_Member] = []
         """Taken out of the queue here, and not yet there."""
@@ -121,7 +123,7 @@ class Slurm(Launcher):
             return
         files = AttemptLayout(job.root)
         content = {"token": job.token, "environment": dict(job.environment)}
-        write_atomic(files.environment, json.dumps(content).encode())
+        write_closed(files.environment, json.dumps(content).encode())
         files.orders.touch(mode=0o600)
         self._fresh[job.root] = job
 
@@ -132,8 +134,9 @@ class Slurm(Launcher):
 
     def tick(self, most: int) -> list[str]:
         """Submit what was launched, look at the waves' folders, and pass on how many runs are wanted at once."""
-        if self._fresh:
-            self._submit(most)
+        waiting, self._waiting = self._waiting, len(self._fresh)
+        if self._fresh and (waiting == self._waiting or waiting >= self._most_fresh()):
+            self._submit(most)  # nothing has come since the last tick
         now = time.monotonic()
         if now - self._looked_at >= TIMING.far_look / 2:
             self._looked_at = now
@@ -178,7 +181,7 @@ class Slurm(Launcher):
     def _submit(self, most: int) -> None:
         """Put what was launched into waves, and have them submitted."""
         jobs = list(self._fresh.values())
-        size = MOST_TASKS * self._options.pack
+        size = self._most_fresh()
         for first in range(0, len(jobs), size):
             part = jobs[first : first + size]
             wave = self._begin(part)
@@ -189,6 +192,9 @@ class Slurm(Launcher):
             share = throttles(self._open_tasks(), self._tasks(most))[wave.number]
             self._throttles[wave.number] = share
             self._queue.submit(wave, self._words(wave, share))
+
+    def _most_fresh(self) -> int:
+        return MOST_TASKS * self._options.pack
 
     def _begin(self, jobs: Sequence[Job]) -> Wave:
         """Write down a wave: its script and its intent."""

@@ -35,6 +35,7 @@ class Far:
             root.mkdir(parents=True, exist_ok=True)
             self.launcher.launch(Job(root, "t", {"A": "1"}))
         self.launcher.tick(self.most)
+        self.launcher.tick(self.most)
         return max(waves.known(self.root / "slurm"), key=lambda wave: wave.number)
 
     def accepted(self, wave) -> None:
