@@ -160,3 +160,22 @@ def test_the_range_test_alone_answers_with_a_bracket(lab):
     assert closed.code == 0
     assert "a bracket, not a learning rate" in closed.why
     assert lab.sweep.trained() == []
+
+
+def test_a_study_trains_the_level_that_it_predicts_after_its_own_runs(lab):
+    """The script does not mind the width, so LR* is 1e-2 at every level, and the prior alone moves the prediction."""
+    study = (
+        "[values]\nwidth = 32\n[study]\nwidth = [16, 64]\npredict = { width = 128 }\ncheck = true"
+    )
+    words = "--until={until} --steps={horizon} --checkpoint={checkpoint}"
+    search(lab, words=words, lr="{ grid = 9, from = 1e-4, to = 1 }", extra=study)
+    assert lab.closed(180).code == 0
+    runs = lab.sweep.trained()
+    checking = [run for run in runs if run.setting.values["width"] == 128]
+    assert runs[-5:] == checking, "they are the last"
+    assert all(run.ending.kind == "finished" for run in checking)
+    (predicted,) = (why for why in lab.sweep.verdict.why if "predicted at width 128: LR* " in why)
+    (checked,) = (why for why in lab.sweep.verdict.why if "checked at width 128: " in why)
+    lr = f"{checking[0].setting.lr:.1e}"
+    assert lr in predicted
+    assert f"with the predicted lr {lr}" in checked
