@@ -21,6 +21,7 @@ import time
 TYPE_CHECKING = False
 """typing's own costs the start 4 ms."""
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
     from typing import Any
 
@@ -29,7 +30,7 @@ LOOK_SECONDS = 1.0
 LATE_SECONDS = 60.0
 """NFS remembers for so long, as it is usually mounted, that a file is not there."""
 _HEARD = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR2}
-_CAUSES = {signal.SIGTERM: "term", signal.SIGUSR2: "limit"}
+_CAUSES: dict[int, str] = {signal.SIGTERM: "term", signal.SIGUSR2: "limit"}
 
 
 def main(wave: str) -> int:
@@ -87,10 +88,13 @@ def _read(path: str) -> Any:
             time.sleep(LOOK_SECONDS)
 
 
-def _cause(signals: set[signal.Signals]) -> str:
-    """Wait a moment for a signal; return what it means for the job, "" where none came or it means nothing."""
+def _cause(signals: Iterable[int]) -> str:
+    """Wait a moment for a signal; return what it means for the job, "" where none came or it means nothing.
+
+    A job that was suspended and goes on gets a number that is no signal's: Python returns what it never filled in.
+    """
     heard = signal.sigtimedwait(signals, LOOK_SECONDS)
-    return _CAUSES.get(signal.Signals(heard.si_signo), "") if heard is not None else ""
+    return _CAUSES.get(heard.si_signo, "") if heard is not None else ""
 
 
 def _module(name: str) -> ModuleType:

@@ -142,3 +142,10 @@ def test_a_second_start_does_nothing(job):
     one.attempts[0].orders.write_text("KILL\n")
     one.over()
     assert one.exit() == (None, signal.SIGKILL)
+
+
+def test_a_suspended_job_goes_on(monkeypatch):
+    """Python returns garbage from a wait in which the process was stopped for longer than it was to wait."""
+    garbage = type("Info", (), {"si_signo": -1660568608})
+    monkeypatch.setattr(agent.signal, "sigtimedwait", lambda *_: garbage)
+    assert agent._cause(set()) == ""
