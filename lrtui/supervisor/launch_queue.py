@@ -26,7 +26,7 @@ log = logging.getLogger("lrtui.supervisor")
 
 LEAST_FREE_BYTES = 500 << 20
 """With less room on the disk nothing new is launched."""
-MOST_A_TICK = 50
+MOST_A_TICK = 100
 """Runs that are launched on a cluster, whose files take a while to write, before other things have their turn."""
 MOST_RETRIES = 50
 """Ticks for which an attempt that nobody claims is launched again."""

@@ -18,6 +18,8 @@ class Timing:
     close_look: float = 0.5
     """Metrics are read, and processes looked for in /proc, this often; an exit.json is noticed every tick (0.7 % of a core
     became 0.3 % with two idle runs)."""
+    far_tick: float = 0.5
+    """Between two ticks of a cluster's supervisor: each lists the inbox on the file server, and a login node is shared."""
     far_look: float = 2.0
     """The same for runs on other machines: each look is a question to a file server."""
     queue: float = 15.0
