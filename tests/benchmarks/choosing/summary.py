@@ -67,10 +67,15 @@ def searched(table: Table, seed: int) -> tuple[Verdict, float]:
 
 def lost(table: Table, lr: float | None) -> float:
     """Return what a pick loses in points: nothing if it is one of the best, the most if there is none although something learns."""
-    best = table.best_lrs()
     if lr is None:
-        return 0.0 if len(best) == len(table.lrs) else max(map(table.regret, table.lrs))
-    return 0.0 if table.nearest(lr) in best else table.regret(lr)
+        return max(map(table.regret, table.lrs)) if learns(table) else 0.0
+    return 0.0 if table.nearest(lr) in table.best_lrs() else table.regret(lr)
+
+
+def learns(table: Table) -> bool:
+    """Whether the best LR is better than guessing."""
+    classes = table.data["classes"]
+    return table.goal == "min" or table.mean_test(table.best_lr()) > 1.3 / classes
 
 
 def held(table: Table, found: Verdict) -> bool:
