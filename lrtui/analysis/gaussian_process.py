@@ -1,6 +1,6 @@
 """A Gaussian process over log10(lr): what a handful of noisy results say about all learning rates between them.
 
-The verdict asks it where the best LR lies and how sure that is; `bayes` asks it which LR to try next. A curve through every
+The verdict asks it where the best LR lies and how sure that is (`weigh`); `bayes` asks it which LR to try next (`fit`). A curve through every
 point would take one lucky seed for the optimum: this one knows how noisy each result is.
 
 Squared-exponential covariance, constant mean; length scale, signal variance and, where the noise is not known, the noise itself by
@@ -10,10 +10,12 @@ the monitor's start may not import numpy. With 12 points a fit takes 2 ms, 400 d
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul
@@ -28,6 +30,13 @@ quarter of a decade, which widened the verdict's intervals by a tenth to a quart
 _LENGTH_SD = 0.5
 MOST = 64
 """Observations that a curve is fitted to; of more, neighbours are merged."""
+MOST_WEIGHED = 24
+"""The same for `weigh`, which fits hundreds of curves."""
+_LENGTH, _SHARE = (0.56, 0.3), (2.5, 1.2)
+"""Log-normal priors (median, standard deviation) of `weigh`: as the dense curves of eleven trained workloads have them
+(`tests/benchmarks`: lengths of 0.33 to 0.81 decades; leaving out any one of them moves the medians by 0.03 and 0.4)."""
+_PARTS = 20
+"""A belief keeps so many of these curves, each as often as it is likely."""
 SIGNALS = (0.05, 0.15, 0.4, 1.0, 2.5, 6.0, 15.0)
 """Signal variances that are tried, as multiples of the variance among the results."""
 _JITTER = 1e-9
@@ -102,6 +111,35 @@ class Posterior:
         return [self.signal * math.exp(scale * (x - o.x) ** 2) for o in self.observations]
 
 
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What is believed where length, signal and noise are not known either: posteriors with their probabilities."""
+
+    parts: tuple[tuple[int, Posterior], ...]
+    """(weight, posterior), the likeliest first."""
+
+    def draws(self, xs: Sequence[float], count: int) -> list[list[float]]:
+        """Return `count` curves for each unit of weight, whose mean is the belief's where the count is even; always the same ones."""
+        return [
+            curve
+            for i, (weight, part) in enumerate(self.parts)
+            for curve in part.draws(xs, weight * count, seed=i)
+        ]
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """The observations, each with the mean of its variances."""
+        every = [part.observations for weight, part in self.parts for _ in range(weight)]
+        return tuple(
+            Observation(
+                mean([o.x for o in same]),
+                mean([o.y for o in same]),
+                mean([o.variance for o in same]),
+            )
+            for same in zip(*every, strict=True)
+        )
+
+
 @functools.lru_cache(maxsize=32)
 def fit(observations: tuple[Observation, ...], noises: tuple[float, ...] = (0.0,)) -> Posterior:
     """Return the most likely curve's posterior.
@@ -115,35 +153,67 @@ def fit(observations: tuple[Observation, ...], noises: tuple[float, ...] = (0.0,
         ValueError: no observation, or one that is not finite.
 
     """
+    observations = _in_order(observations, MOST)
+    fits = [each for noise in noises for _, each in _fits(observations, noise)]
+    return max(fits, key=lambda each: each.likelihood - _surprise(each.length))
+
+
+def weigh(cases: Sequence[tuple[tuple[Observation, ...], float]]) -> Belief:
+    """Return the belief over curves of every length and signal.
+
+    Args:
+        cases: at least one: the same results, each time with other variances, and the log of how likely these are
+            before the curve is looked at.
+
+    Raises:
+        ValueError: as `fit`.
+
+    """
+    fits = [
+        (each.likelihood + before - _far(each.length, *_LENGTH) - _far(share, *_SHARE), each)
+        for observations, before in cases
+        for share, each in _fits(_in_order(observations, MOST_WEIGHED), 0.0)
+    ]
+    fits.sort(key=lambda each: -each[0])
+    reached = list(itertools.accumulate(math.exp(each - fits[0][0]) for each, _ in fits))
+    taken = [
+        bisect.bisect_left(reached, reached[-1] * (part + 0.5) / _PARTS) for part in range(_PARTS)
+    ]
+    return Belief(tuple((weight, fits[i][1]) for i, weight in Counter(taken).items()))
+
+
+def _in_order(observations: Sequence[Observation], most: int) -> tuple[Observation, ...]:
+    """Return at most so many observations, in one order for all: whoever arrived first makes no difference, not even in the last digit."""
     if not observations:
         raise ValueError("a curve needs at least one observation")
     if not all(map(math.isfinite, (v for o in observations for v in (o.x, o.y, o.variance)))):
         raise ValueError("observations are finite numbers")
-    # One order for all: whoever arrived first makes no difference, not even in the last digit.
-    observations = _merged(sorted(observations, key=lambda o: (o.x, o.y, o.variance)))
+    return _merged(sorted(observations, key=lambda o: (o.x, o.y, o.variance)), most)
+
+
+def _fits(observations: tuple[Observation, ...], noise: float) -> list[tuple[float, Posterior]]:
+    """Return the posterior for each length and signal that is tried, and the signal's share of the variance among the results."""
     ys = [o.y for o in observations]
     centre = mean(ys)
     spread = mean([(y - centre) ** 2 for y in ys])
     unit = spread or max(o.variance for o in observations) or 1.0
     unit = max(unit, 1e-18 * max(y * y for y in ys), 1e-100)  # no smaller than a float can tell
-    fits = [
-        _fit(observations, length, unit * share, noise, unit * _JITTER)
+    return [
+        (share, _fit(observations, length, unit * share, noise, unit * _JITTER))
         for length in (LENGTHS if len(observations) > 1 else LENGTHS[-1:])
-        for noise in noises
         for share in SIGNALS
     ]
-    return max(fits, key=lambda each: each.likelihood - _surprise(each.length))
 
 
-def _merged(observations: list[Observation]) -> tuple[Observation, ...]:
-    """Return at most MOST observations: of more, neighbours become their mean, weighted by what is known of each.
+def _merged(observations: list[Observation], most: int) -> tuple[Observation, ...]:
+    """Return at most `most` observations: of more, neighbours become their mean, weighted by what is known of each.
 
     The work grows with the cube of their number and the memory with its square, and the curve of a thousand neighbours is
     that of their means.
     """
-    if len(observations) <= MOST:
+    if len(observations) <= most:
         return tuple(observations)
-    edges = [round(i * len(observations) / MOST) for i in range(MOST + 1)]
+    edges = [round(i * len(observations) / most) for i in range(most + 1)]
     found = []
     for begin, end in itertools.pairwise(edges):
         few = observations[begin:end]
@@ -158,7 +228,12 @@ def _merged(observations: list[Observation]) -> tuple[Observation, ...]:
 
 
 def _surprise(length: float) -> float:
-    return 0.5 * (math.log(length / USUAL_LENGTH) / _LENGTH_SD) ** 2
+    return _far(length, USUAL_LENGTH, _LENGTH_SD)
+
+
+def _far(value: float, usual: float, sd: float) -> float:
+    """Return how unlikely a value is under a log-normal prior, as a log."""
+    return 0.5 * (math.log(value / usual) / sd) ** 2
 
 
 def _fit(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lrtui.analysis.verdict import Noise
 from lrtui.sweep.events import GroupKey
 from lrtui.sweep.state import group_text
 from lrtui.text.format import (
@@ -156,7 +157,11 @@ def _answer(made: dict[str, Any]) -> list[Block]:
     facts = [
         ("setting", setting_text(found) if len(made["groups"]) > 1 else ""),
         (
-            "the best LR, 90 %" if found["by_noise"] else "the best LR, noise unknown",
+            ", ".join(
+                filter(
+                    None, ("the best LR", "90 %" * found["by_noise"], Noise(found["noise"]).words)
+                )
+            ),
             _interval(found),
         ),
         (_equal_name(found), _equal(found)),

@@ -155,6 +155,8 @@ def _verdict(sweep: Sweep, plan: Plan, found: Verdict, points: list[Point]) -> d
         "high": found.high,
         "open": list(found.open_sides),
         "by_noise": found.by_noise,
+        "noise": str(found.noise),
+        "scatter": found.scatter,
         "optimum": found.optimum,
         "equal": equal,
         "decades": _decades(found.equal),

@@ -141,8 +141,8 @@ def test_a_resumed_attempt_has_time_for_its_evaluation(tmp_path):
 def test_the_interval_holds_every_rate_with_the_same_value(tmp_path):
     ends = {0.2: 6.17, 2.0: 5.46, 20.0: 5.46, 200.0: 10.17}
     found = verdict(printed(tmp_path, {lr: [(100, v)] for lr, v in ends.items()}).sweep)
-    assert 0.2 < found.low < 2
-    assert 20 < found.high < 200
+    assert found.low < 2
+    assert 20 < found.high <= 200
 
 
 def noisy(middle, seed, count=2000):

@@ -3,10 +3,11 @@
 Each sweep is simulated: seven LRs half a decade apart, the middle one up to three quarters of a decade beside the optimum; each
 run's result is the workload's mean at that LR plus how far one of the seeds was from its mean at the nearest LR (val_loss
 from the same seed), or normal noise where only a standard deviation is known. The events are folded and judged as those of
-a real sweep. Printed per workload, for one seed and three:
+a real sweep. Beside these (grid), the searches of `lr = "auto"` are replayed (auto), once with each seed of the
+table. Printed per workload, for one seed and three:
 
-    held        how often the interval held the true optimum, and how often an LR that is worse by a tenth of a point at most
-                (the optimum of a measured curve is itself known no better), how often it was open on a side, and its mean width in decades,
+    held        how often the interval held the LR with the highest measured mean, and how often one of those that cannot be told
+                from it (worse by less than two standard errors), how often it was open on a side, and its mean width in decades,
                 open sides to their last LR
     equal       how often an equal range was given, which share of its width is truly equal, its mean width
     regret      mean and worst, in points, against the best of the LRs that were tried; beside it that of the highest mean
@@ -18,18 +19,21 @@ below, from the first measurements that lrtui was designed on.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import random
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lrtui.analysis.verdict import verdict
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep, fold
+from tests.benchmarks.choosing import ours
+from tests.benchmarks.choosing.workloads import load
 
 CURVES = Path(__file__).parent / "curves"
 STEP = 0.5
@@ -46,11 +50,18 @@ class At:
     dead: float = 0.0
     """The share of seeds that die."""
     val_loss: float | None = None
-    residuals: tuple[tuple[float, float], ...] = ()
-    """How far each measured seed was from the mean, and from that of val_loss."""
+    residuals: tuple[tuple[float, float, tuple[float, ...]], ...] = ()
+    """How far each measured seed was from the mean, and from that of val_loss, and its values at the levels."""
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation between seeds."""
+        if not self.residuals:
+            return self.sd
+        return math.sqrt(statistics.fmean([off * off for off, _, _ in self.residuals]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Truth:
     """A workload: what training leads to, over log10(lr)."""
 
@@ -64,8 +75,6 @@ class Truth:
     classes: int = 10
     images: int = 0
     point: float = 0.01
-    measured: dict[float, list[tuple[float | None, ...]]] = field(default_factory=dict)
-    """By log10(lr), for each seed: the values at `levels`. Empty where only the ends are known."""
     levels: tuple[float, ...] = ()
 
     @property
@@ -106,11 +115,25 @@ class Truth:
         best = max(self.sign * self.at(other).mean for other in beside)
         return (best - self.sign * self.at(x).mean) / self.point
 
-    def regret_in(self, low: float, high: float) -> float:
-        """Return by how many points the best LR between two is worse than the optimum."""
-        ends = math.log10(low), math.log10(high)
-        inside = [x for x in self.curve if ends[0] <= x <= ends[1] and self.curve[x].dead < 1]
-        return min(self.regret(x, [self.optimum]) for x in (*inside, *ends))
+    @functools.cached_property
+    def best(self) -> list[float]:
+        """The LRs that cannot be told from the optimum: worse by less than two standard errors. Few seeds say little of a spread: it is at least the usual one."""
+        alive = sorted(
+            (x for x, at in self.curve.items() if at.dead == 0),
+            key=lambda x: -self.sign * self.curve[x].mean,
+        )
+        usual = statistics.median(self.curve[x].spread for x in alive[:6])
+        errors = {
+            x: max(at.spread, usual * (len(at.residuals) <= 6))
+            / math.sqrt(max(3, len(at.residuals)))
+            for x, at in self.curve.items()
+        }
+        top = self.curve[alive[0]].mean
+        return [
+            x
+            for x in alive
+            if abs(top - self.curve[x].mean) <= 2 * math.hypot(errors[alive[0]], errors[x])
+        ]
 
     def share_within(self, within: float, low: float, high: float) -> float:
         """Return which share of a stretch is no worse than the optimum by more than `within`."""
@@ -159,11 +182,11 @@ def read(path: Path) -> Truth:
     curve = {}
     for lr in table["lrs"]:
         runs = [run for run in table["runs"] if run["lr"] == lr]
-        ends = [(run["value"][-1], run["val_loss"][-1]) for run in runs]
+        ends = [(run["value"][-1], run["val_loss"][-1], tuple(run["value"])) for run in runs]
         alive = [
-            (value, loss)
-            for value, loss in ends
-            if value is not None and not (goal == "max" and classes and value < 1.3 / classes)
+            end
+            for end in ends
+            if end[0] is not None and not (goal == "max" and classes and end[0] < 1.3 / classes)
         ]
         if not alive:
             curve[math.log10(lr)] = At(0.0, dead=1.0)
@@ -185,24 +208,20 @@ def read(path: Path) -> Truth:
         classes=classes,
         images=int(table.get("val_images", 0)),
         point=float(table.get("point", 0.01)),
-        measured={
-            math.log10(lr): [tuple(run["value"]) for run in table["runs"] if run["lr"] == lr]
-            for lr in table["lrs"]
-        },
         levels=tuple(map(float, table["levels"])),
     )
 
 
-def _at(alive: Sequence[tuple[float, float | None]], dead: float) -> At:
-    """Return what the seeds (value, val_loss) that lived say about an LR."""
-    values = [value for value, _ in alive]
-    losses = [loss for _, loss in alive if loss is not None]
+def _at(alive: Sequence[tuple[float, float | None, tuple[float, ...]]], dead: float) -> At:
+    """Return what the seeds (value, val_loss, curve) that lived say about an LR."""
+    values = [value for value, _, _ in alive]
+    losses = [loss for _, loss, _ in alive if loss is not None]
     mean, mean_loss = statistics.fmean(values), statistics.fmean(losses) if losses else 0.0
     # The variance of n residuals is (n-1)/n of one run's.
     grow = math.sqrt(len(alive) / (len(alive) - 1)) if len(alive) > 1 else 0.0
     residuals = tuple(
-        (grow * (value - mean), 0.0 if loss is None else grow * (loss - mean_loss))
-        for value, loss in alive
+        (grow * (value - mean), 0.0 if loss is None else grow * (loss - mean_loss), curve)
+        for value, loss, curve in alive
     )
     known = mean_loss if len(losses) == len(alive) else None
     return At(mean, dead=dead, val_loss=known, residuals=residuals)
@@ -251,61 +270,34 @@ def run(truth: Truth, name: str, lr: float, seed: int, rng: random.Random) -> li
             *told,
             ev.RunEnded(run=name, attempt=1, kind="diverged", why="simulated", rule="diverged"),
         ]
-    off, loss_off = rng.choice(at.residuals or ((rng.gauss(0, at.sd), 0.0),))
+    off, loss_off, seen = rng.choice(at.residuals or ((rng.gauss(0, at.sd), 0.0, ()),))
     value = at.mean + off
     if truth.goal == "max":
         images = truth.images or 10_000
         value = round(min(max(value, 0.0), 1.0) * images) / images
     loss = None if at.val_loss is None else max(1e-6, at.val_loss + loss_off)
+    reached = ev.RunReached(
+        run=name, attempt=1, level=truth.horizon, value=value, val_loss=loss,
+        curve=_curve(truth, seen, value),
+    )  # fmt: skip
     return [
         *told,
-        ev.RunReached(run=name, attempt=1, level=truth.horizon, value=value, val_loss=loss),
+        reached,
         ev.RunCharged(run=name, attempt=1, spent=truth.horizon),
         ev.RunEnded(run=name, attempt=1, kind="finished"),
     ]
 
 
-def halve(truth: Truth, xs: Sequence[float], rng: random.Random) -> Sweep:
-    """Return the sweep that halved these LRs of the dense grid, one measured seed each: rungs at R/9, R/3 and R, a third is kept."""
-    plan = _plan(truth, 1)
-    rungs = [truth.horizon / 9, truth.horizon / 3, truth.horizon]
-    told: list[ev.AnyEvent] = [
-        ev.SweepOpened(plan=plan),
-        ev.DataPrepared(classes=truth.classes, val=truth.images),
-    ]
-    seeds = {f"r{i:02}": rng.choice(truth.measured[x]) for i, x in enumerate(xs)}
-    for i, x in enumerate(xs):
-        setting = ev.Setting(lr=float(f"{10**x:.2g}"), optimizer="adam", schedule="constant")
-        told.append(ev.RunQueued(run=f"r{i:02}", setting=setting, seed=0, until=rungs[0]))
-    racing = list(seeds)
-    for number, rung in enumerate(rungs, 1):
-        place = sum(level <= rung * (1 + 1e-9) for level in truth.levels) - 1
-        values = {name: seeds[name][place] for name in racing}
-        for name in racing:
-            told += [
-                ev.RunLaunched(run=name, attempt=number, token=name, until=rung),
-                ev.RunReached(run=name, attempt=number, level=truth.levels[place], value=values[name]),
-            ]  # fmt: skip
-        sound = [name for name in racing if values[name] is not None]
-        sound.sort(key=lambda name: -truth.sign * values[name])
-        kept = tuple(sound[: max(2, math.ceil(len(racing) / 3))])
-        ended: ev.EndingKind = "finished" if rung == rungs[-1] else "pruned"
-        if ended == "pruned":
-            gone = tuple(name for name in racing if name not in kept)
-            told += [ev.RunWaiting(run=name) for name in racing]
-            told += [
-                ev.RungClosed(group=ev.GroupKey("adam", "constant"), level=rung, kept=kept, pruned=gone),
-                *(ev.RunPromoted(run=name, until=rungs[number]) for name in kept),
-            ]  # fmt: skip
-        else:
-            gone = tuple(racing)
-        for name in gone:
-            kind: ev.EndingKind = "diverged" if values[name] is None else ended
-            told.append(
-                ev.RunEnded(run=name, attempt=number, kind=kind, why="simulated", rule="beaten")
-            )
-        racing = list(kept)
-    return fold(told)
+def _curve(
+    truth: Truth, values: Sequence[float | None], end: float | None = None
+) -> tuple[tuple[float, float], ...]:
+    """Return what a run was measured at on its way, moved to end at `end`: as far as its last value, up or down."""
+    seen = [each for each in zip(truth.levels, values, strict=False) if each[1] is not None]
+    if not seen:
+        return ()
+    off = 0.0 if end is None else end - seen[-1][1]
+    top = 1.0 if truth.goal == "max" else math.inf
+    return tuple((level, min(max(value + off, 1e-6), top)) for level, value in seen)
 
 
 @dataclass(slots=True)
@@ -314,7 +306,7 @@ class Score:
 
     sweeps: int = 0
     held: int = 0
-    held_near: int = 0
+    held_best: int = 0
     open: int = 0
     width: float = 0.0
     equal: int = 0
@@ -329,24 +321,27 @@ class Score:
         return self.held / max(1, self.sweeps)
 
     @property
-    def near_coverage(self) -> float:
-        return self.held_near / max(1, self.sweeps)
+    def best_coverage(self) -> float:
+        return self.held_best / max(1, self.sweeps)
 
 
-def judge(truth: Truth, seeds: int, sweeps: int, *, halving: bool = False) -> Score:
+def judge(truth: Truth, seeds: int, sweeps: int) -> Score:
     """Return how the verdicts on so many simulated sweeps fared; the same each time."""
     rng = random.Random(f"{truth.name}/{seeds}")
     score = Score()
     for _ in range(sweeps):
-        if halving:
-            xs = sorted(truth.curve)
-            first = xs.index(truth.optimum) + rng.randint(-3, 3) - COUNT // 2 * 2
-            sweep = halve(truth, xs[max(0, first) : max(0, first + 2 * COUNT) : 2], rng)
-        else:
-            middle = truth.optimum + rng.uniform(-OFFSET, OFFSET)
-            lrs = [float(f"{10 ** (middle + STEP * (i - COUNT // 2)):.3g}") for i in range(COUNT)]
-            sweep = simulate(truth, lrs, seeds, rng)
-        _add(score, truth, sweep, sweeps)
+        middle = truth.optimum + rng.uniform(-OFFSET, OFFSET)
+        lrs = [float(f"{10 ** (middle + STEP * (i - COUNT // 2)):.3g}") for i in range(COUNT)]
+        _add(score, truth, simulate(truth, lrs, seeds, rng), sweeps)
+    return score
+
+
+def searched(truth: Truth, seeds: int) -> Score:
+    """Return how the verdicts of `lr = "auto"` fared, replayed once with each measured seed first."""
+    table = load(truth.name)
+    score = Score()
+    for seed in table.seeds:
+        _add(score, truth, ours.simulate(table, seed, seeds=seeds), len(table.seeds))
     return score
 
 
@@ -363,7 +358,9 @@ def _add(score: Score, truth: Truth, sweep: Sweep, sweeps: int) -> None:
     high = 10 ** max(truth.curve) if "above" in found.open_sides else found.high
     score.open += bool(found.open_sides)
     score.held += low <= best * (1 + 1e-9) and best <= high * (1 + 1e-9)
-    score.held_near += truth.regret_in(low, high) <= 0.1
+    score.held_best += any(
+        low <= 10**x * (1 + 1e-9) and 10**x <= high * (1 + 1e-9) for x in truth.best
+    )
     score.width += math.log10(found.high / found.low) / sweeps
     lrs = {run_.setting.lr for run_ in sweep.runs.values()}
     tried = [math.log10(lr) for lr in lrs if truth.at(math.log10(lr)).dead < 1]
@@ -390,28 +387,43 @@ def _highest(sweep: Sweep) -> float:
 def main() -> None:
     """Print one row per workload and number of seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sweeps", type=int, default=300, help="per row (default 300)")
+    parser.add_argument(
+        "--sweeps", type=int, default=300, help="per row (default 300); 0: the searches alone"
+    )
     parser.add_argument("--frozen", action="store_true", help="the frozen half, at the end")
     options = parser.parse_args()
     print(
-        f"{'workload':>9} {'seeds':>5} {'runs':>6} {'held':>6} {'nearly':>6} {'open':>5} {'decades':>8}"
+        f"{'workload':>16} {'seeds':>5} {'runs':>6} {'held':>6} {'best':>6} {'open':>5} {'decades':>8}"
         f" {'equal given':>12} {'truly':>6} {'decades':>8}"
         f" {'regret':>7} {'worst':>6} {'highest':>8} {'worst':>6} {'ms':>5}"
     )
+    every: dict[str, list[Score]] = {}
     for truth in workloads(frozen=options.frozen):
-        ways = [(1, False), (3, False)] + [(1, True)] * bool(truth.measured)
-        for seeds, halving in ways:
-            score = judge(truth, seeds, options.sweeps, halving=halving)
-            print(_line(truth, seeds, halving, score), flush=True)
+        for seeds in (1, 3):
+            if options.sweeps:
+                score = judge(truth, seeds, options.sweeps)
+                every.setdefault(f"{seeds} grid", []).append(score)
+                print(_line(truth.name, seeds, "grid", score), flush=True)
+            if truth.source == "measured":
+                score = searched(truth, seeds)
+                every.setdefault(f"{seeds} auto", []).append(score)
+                print(_line(truth.name, seeds, "auto", score), flush=True)
+    for kind, scores in every.items():
+        mean, searches = statistics.fmean, sum(s.sweeps for s in scores)
+        print(
+            f"{kind}, {len(scores)} workloads, {searches} searches: held {mean(s.coverage for s in scores):.0%},"
+            f" best {mean(s.best_coverage for s in scores):.0%}, open {mean(s.open / s.sweeps for s in scores):.0%},"
+            f" {mean(s.width for s in scores):.2f} decades"
+        )
 
 
-def _line(truth: Truth, seeds: int, halving: bool, s: Score) -> str:
-    mean, given = statistics.fmean, max(1, s.equal)
+def _line(name: str, seeds: int, runs: str, s: Score) -> str:
+    mean, given, nan = statistics.fmean, max(1, s.equal), (math.nan,)
     return (
-        f"{truth.name:>9} {seeds:>5} {'halved' if halving else 'full':>6} {s.coverage:>6.0%} {s.near_coverage:>6.0%}"
+        f"{name:>16} {seeds:>5} {runs:>6} {s.coverage:>6.0%} {s.best_coverage:>6.0%}"
         f" {s.open / s.sweeps:>5.0%} {s.width:>8.2f} {s.equal / s.sweeps:>12.0%} {s.equal_right / given:>6.0%} {s.equal_width / given:>8.2f}"
-        f" {mean(s.regrets):>7.2f} {max(s.regrets):>6.1f} {mean(s.highest):>8.2f} {max(s.highest):>6.1f}"
-        f" {s.milliseconds:>5.0f}   {truth.source}"
+        f" {mean(s.regrets or nan):>7.2f} {max(s.regrets or nan):>6.1f} {mean(s.highest or nan):>8.2f} {max(s.highest or nan):>6.1f}"
+        f" {s.milliseconds:>5.0f}"
     )
 
 

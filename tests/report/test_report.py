@@ -89,7 +89,8 @@ def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
     assert last["kind"] == "diverged"
     assert last["why"].startswith("train_loss was not finite")
     assert made["verdict"]["lr"] == 3.2e-05
-    assert "1 seed: noise unknown" in made["verdict"]["reasons"]
+    assert made["verdict"]["noise"] == "assumed"
+    assert any("1 seed: noise assumed" in reason for reason in made["verdict"]["reasons"])
     assert {"python", "lrtui"} <= set(made["versions"])
     assert made["experiment_file"][0] == 'dataset = "cifar100"'
     text = (directory / "report.md").read_text()

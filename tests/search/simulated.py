@@ -28,8 +28,13 @@ class Simulation:
     range_cost: float = 0.0
     val_images: int = 0
     classes: int = 10
+    """0: not known, as of a language model."""
     dies: Callable[[Run, float], str | None] = lambda run, level: None
     """What a run ends as before it has come to a level, if it does."""
+    curve: Callable[[ev.Setting, int, float], tuple[tuple[float, float], ...]] = (
+        lambda setting, seed, level: ()
+    )
+    """(setting, seed, level) -> (level, value) of the evaluations up to there."""
     resumes: bool = True
     order: random.Random = field(default_factory=lambda: random.Random(0))
     parallel: int = 2
@@ -99,6 +104,7 @@ class Simulation:
             ev.RunReached(
                 run=run.id, attempt=number, level=until, value=measured[0], val_loss=measured[1],
                 loss=measured[2] if len(measured) > 2 else None,
+                curve=self.curve(run.setting, run.seed, until),
             )
         ] if measured else []  # fmt: skip
         if until < self.space.horizon:

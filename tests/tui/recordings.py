@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from lrtui.analysis.ranking import rank
 from lrtui.analysis.study import Exponent, Factor, Level
-from lrtui.analysis.verdict import Reason, Verdict, Why, groups, sensitivity
+from lrtui.analysis.verdict import Noise, Reason, Verdict, Why, groups, sensitivity
 from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.sweep import events as ev
@@ -298,7 +298,7 @@ def judgement(sweep: Sweep) -> VerdictView:
             value=0.62,
             low=1.4e-3,
             high=8e-3,
-            by_noise=True,
+            noise=Noise.SEEDS,
             equal=(2e-3, 6e-3),
             within=0.005,
             provisional=sweep.closed is None,

@@ -8,13 +8,13 @@ Seed-bootstrap and quadratic-fit intervals at a nominal 90 % covered 7-47 % of t
 `python -m tests.benchmarks.calibration`.
 
 The chapters, in the order in which they build on each other: `scale` and `results`, then `points` (one per LR) and `case` (all
-about one group), then `observations`, `pick`, `equal` and `interval` (what the curve says), then `answer`, `reasons` and
+about one group), then `observations`, `pick`, `noise`, `equal` and `interval` (what the curve says), then `answer`, `reasons` and
 `unanswered` (how it is said). `recommend` goes through them; `wording` and `pasting` are for whoever shows the answer.
 """
 
 from __future__ import annotations
 
-from lrtui.analysis.verdict.answer import Reason, Verdict, Why
+from lrtui.analysis.verdict.answer import Noise, Reason, Verdict, Why
 from lrtui.analysis.verdict.pasting import paste
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.recommend import sensitivity, verdict, verdicts
@@ -22,6 +22,7 @@ from lrtui.analysis.verdict.results import groups
 from lrtui.analysis.verdict.wording import length
 
 __all__ = [
+    "Noise",
     "Point",
     "Reason",
     "Verdict",

@@ -25,7 +25,7 @@ class Why(StrEnum):
     TIE = auto()
     NOISE = auto()
     SPACING = auto()
-    """The interval was made without knowing the noise."""
+    """Nothing says how large the noise is that the interval was made with."""
     OPTIMUM = auto()
     EQUAL = auto()
     EDGE = auto()
@@ -53,6 +53,31 @@ class Why(StrEnum):
     RECORDED = auto()
     """From the journal of a closed sweep, which says it in words."""
 
+
+class Noise(StrEnum):
+    """What the noise between seeds, on which an interval rests, is known from."""
+
+    SEEDS = auto()
+    """Several seeds of an LR."""
+    CURVES = auto()
+    """One seed: mostly how the late values of each run scatter."""
+    ASSUMED = auto()
+    """One seed: as in the trained workloads of the benchmarks."""
+    UNKNOWN = auto()
+    """Nothing says it: a metric of another kind, or seeds that repeat themselves."""
+
+    @property
+    def words(self) -> str:
+        """What is said beside an interval; "" where seeds measured it."""
+        return _NOISE_WORDS[self]
+
+
+_NOISE_WORDS = {
+    Noise.SEEDS: "",
+    Noise.CURVES: "noise from late values",
+    Noise.ASSUMED: "noise assumed",
+    Noise.UNKNOWN: "noise unknown",
+}
 
 Side = Literal["below", "above"]
 
@@ -86,8 +111,10 @@ class Verdict:
     """Where the best LR lies with a probability of 90 %; None where one LR alone was tried."""
     open_sides: tuple[Side, ...] = ()
     """Where no LR beyond the recommended one was seen to be worse, so that the best one may lie anywhere beyond `low` or `high`."""
-    by_noise: bool = False
-    """Whether the noise is known; else the interval rests on the scatter of the results and the distance between the LRs, and has no probability."""
+    noise: Noise = Noise.UNKNOWN
+    """What the interval's noise is known from. Where it is unknown, the interval has no probability."""
+    scatter: float | None = None
+    """Standard deviation between seeds of one run's value that the interval takes, in the metric's unit; None where there is no interval."""
     optimum: float | None = None
     """The interpolated best LR, which need not have been tried."""
     equal: tuple[float, float] | None = None
@@ -102,6 +129,11 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
     not_tested: tuple[str, ...] = ()
 
+    @property
+    def by_noise(self) -> bool:
+        """Whether something says how large the noise is."""
+        return self.noise is not Noise.UNKNOWN
+
     def headline(self, plan: Plan) -> str:
         """Return the verdict in one line."""
         if self.lr is None:
@@ -111,7 +143,8 @@ class Verdict:
         so_far = "so far: " if self.provisional else ""
         if self.low is not None and self.high is not None:
             between = lr_interval(self.low, self.high, self.open_sides)
-            about = f"90 %: {between}" if self.by_noise else f"{between}: noise unknown"
+            about = f"90 %: {between}" if self.by_noise else between
+            about = ", ".join(filter(None, (about, self.noise.words)))
         else:
             about = f"{clean(plan.metric)} {number(self.value)}"
         return f"{so_far}use lr = {lr_text(self.lr)} ({about})"

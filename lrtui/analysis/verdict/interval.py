@@ -15,16 +15,18 @@ from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.answer import Side
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.equal import equal_range
+from lrtui.analysis.verdict.noise import Beliefs
 from lrtui.analysis.verdict.observations import is_wall, observations_of
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.scale import CLOSE, Scale
 
-_DRAWS = 400
-_PLACES = 48
+_DRAWS = 20
+"""Curves that are drawn for each unit of a belief's weight; even, so that their mean is the belief's."""
+_PLACES = 36
 _WORSE = 1.2816
 """An LR bounds the interval where its result is worse by so many standard deviations: with a probability of 90 % it is."""
-_FREE_NOISES = (0.0, 0.003, 0.01, 0.03, 0.1)
-"""Shares of the variance among the results that are tried as noise where it is not known."""
+_LEAST = 0.25
+"""The interval reaches at least so far, as a share of the distance to the next LR that was tried, to each side of the pick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +37,32 @@ class Curve:
     low: float
     high: float
     equal: tuple[float, float] | None
+    open_sides: tuple[Side, ...]
+    """Where no LR beyond was seen to be worse."""
+    results: tuple[gaussian_process.Observation, ...]
+    """What it was fitted to, with the variances that it makes likely."""
 
 
-def curve_around(case: Case, best: Point, within: float | None) -> Curve | None:
+def curve_around(case: Case, best: Point, within: float | None, beliefs: Beliefs) -> Curve | None:
     """Return where the optimum lies around the pick; None where there is nothing to compare it with."""
-    observations = observations_of(case)
     here = math.log10(best.lr)
-    if len({o.x for o in observations}) < 2 and len(case.points) < 2:
+    if not any(o.x != here for o in observations_of(case)):
         return None
-    if not any(o.x != here for o in observations):
-        return None
-    walls = tuple(math.log10(p.lr) for p in case.points if is_wall(p, observations))
+    walls = walls_of(case)
     tried = tuple(math.log10(p.lr) for p in case.points)
     tied = tuple(math.log10(p.lr) for p in case.candidates if p.mean == best.mean)
-    free = () if case.noise is not None else _FREE_NOISES
-    return _curve(observations, free, here, tried, tied, walls, case.scale, within)
+    return _curve(beliefs.cases, here, tried, tied, walls, case.scale, within)
 
 
-def open_sides(case: Case, best: Point) -> tuple[Side, ...]:
-    """Return the sides on which no LR was seen to be worse than the pick: beyond an edge of the search, or of a plateau that reaches it."""
+def walls_of(case: Case) -> tuple[float, ...]:
+    """Return the places of the LRs that the curve says nothing beyond."""
     observations = observations_of(case)
-    here, score, own = math.log10(best.lr), case.score(best), case.variance(best) or 0.0
-    worse = [math.log10(p.lr) for p in case.points if is_wall(p, observations)]
-    worse += [
-        o.x
-        for o in observations
-        if o.y < score and score - o.y >= _WORSE * math.sqrt(o.variance + own)
-    ]
-    below: tuple[Side, ...] = () if any(x < here for x in worse) else ("below",)
-    return below if any(x > here for x in worse) else (*below, "above")
+    return tuple(math.log10(p.lr) for p in case.points if is_wall(p, observations))
 
 
 @functools.lru_cache(maxsize=256)
 def _curve(  # noqa: PLR0917  # the key of a cache
-    observations: tuple[gaussian_process.Observation, ...],
-    noises: tuple[float, ...],
+    cases: tuple[tuple[tuple[gaussian_process.Observation, ...], float], ...],
     here: float,
     tried: tuple[float, ...],
     tied: tuple[float, ...],
@@ -81,46 +74,70 @@ def _curve(  # noqa: PLR0917  # the key of a cache
 
     The LRs in `tied` have the pick's value to the last digit, it among them: the interval holds them all.
     """
-    inside = _stretch([o.x for o in observations], here, walls)
-    steps = _half_steps(here, tried)
-    bottom = inside[0] - _half_steps(inside[0], tried)[0]
-    top = inside[-1] + _half_steps(inside[-1], tried)[1]
+    belief = gaussian_process.weigh(cases)
+    results = belief.observations
+    worse = _worse(results, here)
+    bottom, top, inside = _stretch([o.x for o in results], here, walls, tried, worse)
     places = sorted(
-        {bottom + (top - bottom) * i / _PLACES for i in range(_PLACES + 1)} | set(inside)
+        {bottom + (top - bottom) * i / _PLACES for i in range(1, _PLACES)} | set(inside)
     )
-    spread = _spread([o.y for o in observations])
-    fitted = gaussian_process.fit(observations, tuple(spread * share for share in noises) or (0.0,))
-    means = [fitted.at(x)[0] for x in places]
-    curves = fitted.draws(places, _DRAWS)
+    curves = belief.draws(places, _DRAWS)
+    means = [mean(seen) for seen in zip(*curves, strict=True)]
     tops = sorted(places[max(range(len(places)), key=curve.__getitem__)] for curve in curves)
-    optimum = places[max(range(len(places)), key=means.__getitem__)]
-    low = min(x - _half_steps(x, tried)[0] for x in tied if x in inside)
-    high = max(x + _half_steps(x, tried)[1] for x in tied if x in inside)
-    low = min(low, optimum - steps[0], _quantile(tops, 0.05))
-    high = max(high, optimum + steps[1], _quantile(tops, 0.95))
-    likely = [means] if noises else curves
-    equal = None if within is None else equal_range(places, likely, optimum, scale, within)
-    return Curve(optimum, max(low, bottom), min(high, top), equal)
+    between = [i for i, x in enumerate(places) if inside[0] <= x <= inside[-1]]
+    optimum = places[max(between, key=means.__getitem__)]  # not between the last LR and a wall
+    low = min(x - _LEAST * _steps(x, tried)[0] for x in tied if x in inside)
+    high = max(x + _LEAST * _steps(x, tried)[1] for x in tied if x in inside)
+    low = min(low, optimum, _quantile(tops, 0.05))
+    high = max(high, optimum, _quantile(tops, 0.95))
+    equal = None if within is None else equal_range(places, curves, optimum, scale, within)
+    low, high = max(low, bottom), min(high, top)
+    return Curve(optimum, low, high, equal, open_sides(low, high, (*walls, *worse)), results)
 
 
-def _stretch(xs: list[float], here: float, walls: Sequence[float]) -> list[float]:
-    """Return the places around `here` that no wall separates from it."""
+def open_sides(low: float, high: float, worse: Sequence[float]) -> tuple[Side, ...]:
+    """Return the sides of an interval beyond which none of the LRs lies that were seen to be worse; all places are log10."""
+    below: tuple[Side, ...] = () if any(x <= low for x in worse) else ("below",)
+    return below if any(x >= high for x in worse) else (*below, "above")
+
+
+def _worse(results: Sequence[gaussian_process.Observation], here: float) -> tuple[float, ...]:
+    """Return where a result is worse than the pick's by more than the noise explains."""
+    own = min(results, key=lambda o: abs(o.x - here))
+    return tuple(
+        o.x for o in results if own.y - o.y > _WORSE * math.sqrt(o.variance + own.variance)
+    )
+
+
+def _stretch(
+    xs: list[float],
+    here: float,
+    walls: Sequence[float],
+    tried: Sequence[float],
+    worse: Sequence[float],
+) -> tuple[float, float, list[float]]:
+    """Return the stretch in which the best LR may lie, and the places of results in it.
+
+    It holds every LR that was not seen to be worse and that no wall separates from the pick, and ends at the next LR beyond them: a
+    wall, or one that was seen to be worse, for curves over LRs have one top. Without such an LR it ends half a step beyond.
+    """
     below = max((wall for wall in walls if wall < here), default=-math.inf)
     above = min((wall for wall in walls if wall > here), default=math.inf)
-    return sorted({x for x in (*xs, here) if below < x < above})
+    good = [x for x in (*xs, here) if below < x < above and (x == here or x not in worse)]
+    first, last = min(good), max(good)
+    bottom = max(
+        (x for x in (*xs, *walls) if x < first), default=first - _steps(first, tried)[0] / 2
+    )
+    top = min((x for x in (*xs, *walls) if x > last), default=last + _steps(last, tried)[1] / 2)
+    return bottom, top, sorted({x for x in (*xs, here) if bottom <= x <= top})
 
 
-def _half_steps(x: float, tried: Sequence[float]) -> tuple[float, float]:
-    """Return half the distance to the next LR below and above that was tried; at an edge, that to the other side."""
+def _steps(x: float, tried: Sequence[float]) -> tuple[float, float]:
+    """Return the distance to the next LR below and above that was tried; at an edge, that to the other side."""
     below = [x - other for other in tried if other < x - CLOSE]
     above = [other - x for other in tried if other > x + CLOSE]
     down, up = min(below, default=0.0), min(above, default=0.0)
-    return (down or up) / 2, (up or down) / 2
-
-
-def _spread(ys: Sequence[float]) -> float:
-    middle = mean(ys)
-    return mean([(y - middle) ** 2 for y in ys]) or 1.0
+    return down or up, up or down
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

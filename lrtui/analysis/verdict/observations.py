@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from lrtui.analysis import gaussian_process
@@ -20,10 +20,18 @@ all of it the intervals after halving were about 2.6 decades wide on digits and 
 both held the optimum in every one of 150 sweeps."""
 
 
-def observations_of(case: Case) -> tuple[gaussian_process.Observation, ...]:
+def observations_of(
+    case: Case, variance_of: Callable[[Point], float | None] | None = None
+) -> tuple[gaussian_process.Observation, ...]:
     """Return what the curve is fitted to: results at the compared length, and those of shorter rungs, moved by what the others
     gained from there on and trusted that much less. Dead LRs and the cliff are left out.
+
+    Args:
+        case: the group.
+        variance_of: of a point's score; the case's own where none is given.
+
     """
+    variance_of = variance_of or case.variance
     bar = cliff(case.sweep, case.plan, case.scale, [p for p in case.points if case.is_deep(p)])
     found = []
     for point in case.points:
@@ -34,7 +42,7 @@ def observations_of(case: Case) -> tuple[gaussian_process.Observation, ...]:
         score = mean(scores)
         if gain is None or case.scale.plain(case.scale.value(score + gain)) < bar:
             continue
-        variance = case.variance(point) or 0.0
+        variance = variance_of(point) or 0.0
         doubt = (GAIN_DOUBT * gain) ** 2
         found.append(
             gaussian_process.Observation(math.log10(point.lr), score + gain, variance + doubt)

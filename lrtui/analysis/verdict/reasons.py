@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from lrtui.analysis.ranking import Standing
-from lrtui.analysis.verdict.answer import Reason, Verdict, Why
+from lrtui.analysis.verdict.answer import Noise, Reason, Verdict, Why
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.results import groups
@@ -41,7 +41,7 @@ def reasons_of(
     said += told
     said += _comparison(case)
     said += _early(case, best)
-    said.append(Reason(Why.NOISE, _noise(case, best)))
+    said.append(Reason(Why.NOISE, _noise(case, found, best)))
     if found.low is not None and not found.by_noise:
         words = "the range rests on the scatter of the results and the distance between the learning rates"
         said.append(Reason(Why.SPACING, words))
@@ -169,7 +169,7 @@ def _later(case: Case, best: Point) -> list[Reason]:
     return [Reason(Why.EARLY, words)]
 
 
-def _noise(case: Case, best: Point) -> str:
+def _noise(case: Case, found: Verdict, best: Point) -> str:
     if best.selected:
         further = count(best.seeds, "further seed")
         value = number(best.mean) + (
@@ -181,14 +181,20 @@ def _noise(case: Case, best: Point) -> str:
     if case.identical:
         values = "gave the same value" if best.seeds > 1 else "of others gave the same values"
         return f"noise unknown: identical seeds ({max(len(p.values) for p in case.points)} {values}); does the script use the seed?"
-    if case.noise is None:
-        return "1 seed: noise unknown"
     if case.measured:
         return "1 seed: noise taken from the learning rates that have more"
-    images = case.sweep.data.val if case.sweep.data is not None else 0
-    variance = case.variance(best) or 0.0
-    shown = number(math.sqrt(variance) / case.scale.slope(best.mean or 0.0))
-    return f"1 seed: noise unknown but for that of {images} validation images, ± {shown}"
+    shown = f", ± {number(found.scatter)}" if found.scatter is not None else ""
+    if found.noise is Noise.CURVES:
+        return f"1 seed: noise estimated from how its late values scatter{shown}"
+    if found.noise is Noise.ASSUMED and shown:
+        images = case.sweep.data.val if case.sweep.data is not None else 0
+        known = (
+            f" and {count(images, 'validation image')}"
+            if images > 0 and case.scale.kind == "logit"
+            else ""
+        )
+        return f"1 seed: noise assumed, from the benchmarks{known}{shown}"
+    return "1 seed: noise unknown"
 
 
 def _optimum(case: Case, found: Verdict) -> list[Reason]:

@@ -5,12 +5,14 @@ Everyone outside comes in here, by the names that the package gives on.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from lrtui.analysis.verdict.answer import Reason, Verdict, Why
-from lrtui.analysis.verdict.case import case_of
+from lrtui.analysis.verdict.case import Case, case_of
 from lrtui.analysis.verdict.equal import equal_lrs, tolerance
-from lrtui.analysis.verdict.interval import curve_around, open_sides
+from lrtui.analysis.verdict.interval import Curve, curve_around, open_sides, walls_of
+from lrtui.analysis.verdict.noise import beliefs_of, independent
 from lrtui.analysis.verdict.pick import pick
 from lrtui.analysis.verdict.points import Point, points_of
 from lrtui.analysis.verdict.reasons import cost, not_tested, other_groups, reasons_of
@@ -81,7 +83,8 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
         return without_answer(case, blank, why_none)
     best, told = pick(case, candidates)
     within = tolerance(case, best)
-    curve = curve_around(case, best, within)
+    beliefs = beliefs_of(case, best)
+    curve = curve_around(case, best, within, beliefs)
     found = replace(
         blank,
         lr=best.lr,
@@ -91,15 +94,27 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
         value_at=best.level,
         seeds=best.seeds,
         within=within,
-        open_sides=open_sides(case, best),
+        open_sides=curve.open_sides
+        if curve is not None
+        else open_sides(math.log10(best.lr), math.log10(best.lr), walls_of(case)),
     )
     if curve is not None:
         found = replace(
             found,
             low=10**curve.low,
             high=10**curve.high,
-            by_noise=case.noise is not None,
+            noise=beliefs.known,
+            scatter=_scatter(case, best, curve),
             optimum=10**curve.optimum,
             equal=equal_lrs(best.lr, curve.equal),
         )
     return replace(found, reasons=tuple(reasons_of(case, found, best, candidates, told)))
+
+
+def _scatter(case: Case, best: Point, curve: Curve) -> float:
+    """Return the standard deviation of one run's value, from the variance of the mean's score."""
+    assert best.mean is not None  # noqa: S101  # the pick has one
+    here = math.log10(best.lr)
+    nearest = min(curve.results, key=lambda o: abs(o.x - here))
+    variance = nearest.variance * independent(case, best)
+    return math.sqrt(variance) / case.scale.slope(best.mean)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lrtui.analysis.verdict import Noise
 from lrtui.report.blocks import OWN
 from lrtui.report.figures.axes_and_panels import (
     MOST_PANELS,
@@ -122,7 +123,11 @@ def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
             ends, [0.035] * len(ends), transform=top, color=ACCENT, ls="", marker="|", ms=7, mew=1.6
         )
         ax.set_xlim(edges)
-        words = "best LR lies here, 90 %" if found.get("by_noise") else "best LR, noise unknown"
+        words = ", ".join(
+            filter(
+                None, ("best LR lies here", "90 %" * found["by_noise"], Noise(found["noise"]).words)
+            )
+        )
         said[words] = Line2D([], [], color=ACCENT, lw=2, marker="|", ms=7, mew=1.6)
     if found.get("lr"):
         x = math.log10(found["lr"])

@@ -311,13 +311,13 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
 
 
 def _evidence(found: Verdict, plan: Plan, importance: int) -> Iterable[Part]:
-    """Yield the value of an answer and the range of the best LR, with its label only if noise is known."""
+    """Yield the value of an answer and the range of the best LR, with what its noise is known from."""
     if found.value is not None:
         yield Part(importance, f"{clean(plan.metric, 20)} {number(found.value)}", TEXT)
     if found.low is not None and found.high is not None:
         between = _dashed(lr_interval(found.low, found.high, found.open_sides))
-        said = f"90 % range {between}" if found.by_noise else f"range {between}, noise unknown"
-        yield Part(importance + 1, said, TEXT)
+        said = f"90 % range {between}" if found.by_noise else f"range {between}"
+        yield Part(importance + 1, ", ".join(filter(None, (said, found.noise.words))), TEXT)
 
 
 def _dashed(stretch: str) -> str:

@@ -35,10 +35,10 @@ def search(table: Table, seed: int, order: int = 0) -> Found:
     return Found(found.lr, sweep.spent, stages(table, sweep))
 
 
-def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
-    """Return the ended sweep."""
+def simulate(table: Table, seed: int, order: int = 0, seeds: int = 1) -> Sweep:
+    """Return the ended sweep; with several seeds the finalists get further ones."""
     workload = WORKLOADS[table.name]
-    experiment = parse(_toml(workload, seed), f"{table.name}.toml")
+    experiment = parse(_toml(workload, seed, seeds), f"{table.name}.toml")
     if "pilots" not in table.data:  # as with a script whose schedule cannot be shortened
         experiment = replace(experiment, sets_length=False)
     lrs, losses, cost = table.range_curve(seed)
@@ -62,6 +62,7 @@ def simulate(table: Table, seed: int, order: int = 0) -> Sweep:
             _pilot(table, setting.lr, seed, level, "val_loss"),
         ),
         ranged=ranged,
+        curve=lambda setting, seed, level: table.curve(setting.lr, seed, level),
         goal=table.goal,
         unit=experiment.unit,
         range_cost=cost,
@@ -133,7 +134,7 @@ def wall_clock(legs: tuple[tuple[float, ...], ...], devices: int) -> float:
     return total
 
 
-def _toml(workload: Workload, seed: int) -> str:
+def _toml(workload: Workload, seed: int, seeds: int) -> str:
     """Return the experiment file that a user would write."""
     lines = [
         f"{workload.unit} = {workload.horizon}",
@@ -141,6 +142,7 @@ def _toml(workload: Workload, seed: int) -> str:
         f"optimizer = {_table(workload.optimizer)}",
         f"schedule = {_table(workload.schedule)}",
         f"seed = {seed}",
+        f"seeds = {seeds}",
         'lr = "auto"',
     ]
     if workload.script or workload.task:

@@ -359,6 +359,11 @@ class Table:
         """Return the metric on validation data, at the last evaluation up to `level`; None where it was not finite."""
         return self._at("value", lr, seed, level)
 
+    def curve(self, lr: float, seed: int, level: float) -> tuple[tuple[float, float], ...]:
+        """Return (level, metric on validation data) of the evaluations up to `level` that were finite."""
+        seen = zip(self.levels, self.run(lr, seed)["value"], strict=True)
+        return tuple((at, value) for at, value in seen if at <= level and value is not None)
+
     def val_loss(self, lr: float, seed: int, level: float) -> float | None:
         """Return the loss on validation data."""
         return self._at("val_loss", lr, seed, level)
