@@ -59,10 +59,12 @@ def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
 
 
 def last_checkpoint(folder: Path, run: Run) -> int | None:
-    """Return the latest attempt of a run that left a checkpoint."""
+    """Return the latest attempt that left a checkpoint, since the run was last started from the beginning."""
     for attempt in reversed(run.attempts):
         if AttemptLayout(folder / f"a{attempt.number}").checkpoint.exists():
             return attempt.number
+        if attempt.resumed_from is None:
+            break
     return None
 
 
