@@ -154,6 +154,8 @@ class Slurm(Launcher):
             return Vanished("refused", member.wave.refused)
         if member.ended:
             return self._ended(member)
+        if member.over and not member.began:
+            return Vanished("cancelled", "taken out of Slurm's queue")
         if self._is_gone(member):
             return self._doubted(member)
         return self._alive(member, token)
@@ -171,8 +173,7 @@ class Slurm(Launcher):
         if signal == _KILL:
             now = time.monotonic()
             member.killed_at = member.killed_at or now
-            if now - member.killed_at > TIMING.grace and not member.over:
-                member.over = True
+            if now - member.killed_at > TIMING.grace:
                 self._unqueue(member)  # its agent does not hear
         return 1
 
@@ -422,7 +423,9 @@ class Slurm(Launcher):
             wave, task = member.wave, member.task
             if not wave.job and not wave.refused:
                 left.append(member)
-            elif wave.job > 0 and all(each.over or each.ended for each in self._beside(member)):
+            elif wave.job > 0 and all(
+                each.over or each.ended or each.unqueued for each in self._beside(member)
+            ):
                 self._queue.cancel([f"{wave.job}_{task}"])
         self._uncancelled = left
 

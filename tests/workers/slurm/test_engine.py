@@ -257,10 +257,20 @@ def test_a_run_that_waits_is_killed_at_once_and_cancelled(far):
     wave = one.launch("r01/a1", "r02/a1")
     one.accepted(wave)
     one.launcher.send(one.root / "r01/a1", "t", signal.SIGTERM)
+    assert one.until("r01/a1", Vanished).cause == "cancelled"
     until(lambda: one.tick() or (wave.name, 0) not in one.slurm.states)
     assert one.until("r01/a1", Vanished).cause == "cancelled"
     assert isinstance(one.condition("r02/a1"), Alive)
     assert one.slurm.named("scancel") == [["scancel", "100_0"]]
+
+
+def test_the_last_run_that_waits_is_killed_too(far):
+    """Nothing of its wave is left to ask Slurm about."""
+    one = far()
+    one.accepted(one.launch("r01/a1"))
+    one.launcher.send(one.root / "r01/a1", "t", signal.SIGKILL)
+    assert one.until("r01/a1", Vanished).cause == "cancelled"
+    until(lambda: one.tick() or one.slurm.named("scancel"))
 
 
 def test_a_signal_is_an_order_in_a_file(far):
@@ -288,6 +298,8 @@ def test_a_job_that_does_not_hear_is_cancelled(far):
         return one.slurm.named("scancel")
 
     until(killed)
+    one.slurm.set(wave, 0, "CANCELLED")
+    assert one.until("r01/a1", Vanished).cause == "cancelled"
 
 
 def test_parallelism_reaches_the_array(far):
