@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from lrtui.sweep.timing import TIMING
 from lrtui.text.clean import clean
+from lrtui.text.format import duration
 from lrtui.workers.slurm.job_options import Options, is_passing, refusal, resource_words
 from lrtui.workers.slurm.waves import Wave
 
@@ -96,7 +97,7 @@ def call(words: Sequence[str], seconds: float) -> Done:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        return Done(None, "", f"{words[0]} did not answer within {seconds:g} s")
+        return Done(None, "", f"{words[0]} did not answer within {duration(seconds)}")
     except OSError as error:
         return Done(127, "", f"{words[0]}: {error.strerror}")
     return Done(done.returncode, done.stdout, done.stderr)
