@@ -20,8 +20,6 @@ class Simulation:
     strategy: Strategy
     space: Space
     measure: Measure
-    piloted: Measure | None = None
-    """The same of pilots; None: a pilot measures what a full run does at its length."""
     ranged: Callable[[Run], ev.RangeTested] | None = None
     goal: str = "max"
     unit: str = "epoch"
@@ -38,6 +36,8 @@ class Simulation:
     resumes: bool = True
     order: random.Random = field(default_factory=lambda: random.Random(0))
     parallel: int = 2
+    piloted: Measure | None = None
+    """The same of pilots; None: a pilot measures what a full run does at its length."""
     sweep: Sweep = field(default_factory=Sweep)
     events: list = field(default_factory=list)
 

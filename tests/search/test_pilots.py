@@ -47,7 +47,12 @@ def searched(at=-2.0, short=None, valley=1e-3, strategy=None, space_=None, **mor
     noise = more.pop("noise", 0.0)
     short = at + 0.3 if short is None else short
     sim = Simulation(
-        strategy or Auto(), space_ or space(), peak(at, noise), peak(short, noise), told, **more
+        strategy or Auto(),
+        space_ or space(),
+        peak(at, noise),
+        told,
+        piloted=peak(short, noise),
+        **more,
     )
     sim.run()
     return sim
@@ -94,8 +99,8 @@ def test_any_beginning_of_the_journal_ends_alike(seed, at, seeds):
         Auto(),
         space(seeds),
         whole.measure,
-        whole.piloted,
         whole.ranged,
+        piloted=whole.piloted,
         order=random.Random(seed + 1),
     )
     again.say(*whole.events[:cut])
