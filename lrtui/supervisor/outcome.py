@@ -72,7 +72,7 @@ def conclude(
 
     if run.state is State.STOPPING and attempt.stop_kind is not None:
         return ended(attempt.stop_kind, attempt.stop_why, rule=attempt.stop_rule)
-    if isinstance(condition, Vanished) and not complete:
+    if isinstance(condition, Vanished) and not complete and run.state is not State.PAUSING:
         if condition.cause == "cancelled":
             return ended("killed", condition.why)
         if condition.cause == "refused":

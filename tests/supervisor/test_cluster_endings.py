@@ -71,6 +71,11 @@ def test_a_cancelled_job_was_killed_and_a_refused_one_failed(sweep, cause, kind)
     assert (only(sweep).ending.kind, only(sweep).why) == (kind, "so it is")
 
 
+def test_a_run_that_is_paused_while_it_waits_is_not_killed(sweep):
+    sweep.run(1e-3, "", ending=Vanished("cancelled", "taken out"), paused=True)
+    assert only(sweep).state is State.PAUSED
+
+
 def test_a_clusters_queue_takes_all_runs_at_once(in_process):
     """Each wave is one submission, so nothing is held back here; why a run waits there is in the journal."""
     in_process.launcher.remote = True
