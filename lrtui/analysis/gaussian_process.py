@@ -76,7 +76,7 @@ class Posterior:
     def at(self, x: float) -> tuple[float, float]:
         """Return mean and standard deviation of the curve (without noise) at one place."""
         shared = self._shared(x)
-        solved = _forward(self.factor, shared)
+        solved = forward(self.factor, shared)
         left = self.signal - sum(map(mul, solved, solved))
         return self.mean + sum(map(mul, shared, self.weights)), math.sqrt(max(0.0, left))
 
@@ -86,7 +86,7 @@ class Posterior:
         shared = [self._shared(x) for x in xs]
         means = [self.mean + sum(map(mul, row, self.weights)) for row in shared]
         loads = _loadings(
-            xs, [_forward(self.factor, row) for row in shared], self.signal, self.length
+            xs, [forward(self.factor, row) for row in shared], self.signal, self.length
         )
         rank = len(loads[0]) if loads else 0
         curves = []
@@ -104,7 +104,7 @@ class Posterior:
         if sd <= 0:
             return max(0.0, mean - best)
         z = (mean - best) / sd
-        return (mean - best) * _below(z) + sd * math.exp(-z * z / 2) / _ROOT_2PI
+        return (mean - best) * below(z) + sd * math.exp(-z * z / 2) / _ROOT_2PI
 
     def _shared(self, x: float) -> list[float]:
         scale = -0.5 / self.length**2
@@ -251,7 +251,7 @@ def _fit(
         left = signal + observations[i].variance + noise + jitter - sum(map(mul, row, row))
         row.append(math.sqrt(max(left, jitter)))
         factor.append(row)
-    ones, seen = _forward(factor, [1.0] * len(ys)), _forward(factor, ys)
+    ones, seen = forward(factor, [1.0] * len(ys)), forward(factor, ys)
     mean = sum(map(mul, ones, seen)) / sum(map(mul, ones, ones))
     residue = [y - mean * one for y, one in zip(seen, ones, strict=True)]
     likelihood = -0.5 * sum(map(mul, residue, residue))
@@ -264,11 +264,11 @@ def _fit(
         mean=mean,
         likelihood=likelihood,
         factor=tuple(map(tuple, factor)),
-        weights=tuple(_backward(factor, residue)),
+        weights=tuple(backward(factor, residue)),
     )
 
 
-def _forward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+def forward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
     """Solve L a = right."""
     found: list[float] = []
     for row, value in zip(factor, right, strict=True):
@@ -276,7 +276,7 @@ def _forward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[
     return found
 
 
-def _backward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+def backward(factor: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
     """Solve L' a = right."""
     found = list(right)
     for i in reversed(range(len(found))):
@@ -312,6 +312,6 @@ def _loadings(
     return loads
 
 
-def _below(z: float) -> float:
+def below(z: float) -> float:
     """Return the probability that a standard normal number lies below z."""
     return 0.5 * math.erfc(-z / math.sqrt(2))

@@ -294,7 +294,7 @@ def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) 
     if sweep.closed is None or found is None or found.lr is None:
         return {}
     for rank, (row, value) in enumerate(placed, 1):
-        if is_named(found.lr, found.group, row.first.setting):
+        if is_named(found.lr, found.group, found.axes, row.first.setting):
             above = "measured better; the verdict says why it is not recommended"
             level = value.at if value is not None else None
             study = sweep.plan is not None and bool(sweep.plan.study)

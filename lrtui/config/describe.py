@@ -124,6 +124,7 @@ def _meaning(experiment: Experiment) -> dict[str, Any]:
             for name, axis in experiment.values.items()
         },
         "study": experiment.study,
+        "search": experiment.axes,
         **{f"health.{rule}": value for rule, value in experiment.health.items()},
         "launcher": dict(experiment.launcher),
         "alerts": str(experiment.alerts),
@@ -184,6 +185,10 @@ def _axes(experiment: Experiment) -> list[tuple[str, str]]:
     if experiment.schedules:
         lines.append(("schedule", _choices(experiment.schedules)))
     lines += [(name, _choices(axis)) for name, axis in experiment.values.items()]
+    lines += [
+        (axis.name, f"from {axis.low:g} to {axis.high:g}, searched beside the LR ({axis.scale})")
+        for axis in experiment.axes
+    ]
     last = experiment.seed + experiment.seeds - 1
     many = experiment.seeds > 1
     lines.append(("seeds", f"{experiment.seed} to {last}") if many else ("seed", str(last)))
@@ -261,7 +266,7 @@ def _parallel(experiment: Experiment) -> str:
 
 def _runs(starts: list[RunQueued]) -> list[str]:
     """Return one line per run, with the settings that differ between runs."""
-    names = list(dict.fromkeys(name for start in starts for name in start.setting.values))
+    names = list(dict.fromkeys(name for start in starts for name in start.setting.named))
     columns = [_row(start, names) for start in starts]
     varied = [
         i
@@ -282,7 +287,7 @@ def _row(start: RunQueued, names: list[str]) -> list[str]:
     """Return what a run has, in columns; "" if it has no value for a name, as the base of a study."""
     setting = start.setting
     values = (
-        f"{name}={level_text(name, setting.values[name])}" if name in setting.values else ""
+        f"{name}={level_text(name, setting.named[name])}" if name in setting.named else ""
         for name in names
     )
     return [
@@ -314,7 +319,7 @@ def _first_context(experiment: Experiment, start: RunQueued) -> dict[str, Scalar
     """Return the values of the first run; those known only at launch are in capitals."""
     setting = start.setting
     return {
-        **setting.values,
+        **setting.named,
         "lr": setting.lr,
         "optimizer": setting.optimizer,
         "schedule": setting.schedule,

@@ -10,7 +10,7 @@ from lrtui.config.alerts_section import Alerts
 from lrtui.config.files_section import Template
 from lrtui.config.rungs import decays, pilot_length, rungs, share_of, warmup
 from lrtui.search import Space, Strategy, pilots
-from lrtui.sweep.events import Scalar, Unit
+from lrtui.sweep.events import Axis, Scalar, Unit
 from lrtui.train.optimizers import OPTIMIZERS
 
 ISOLATIONS = ("auto", "process", "shared")
@@ -100,6 +100,8 @@ class Experiment:
     """The full length of a run, in `unit`s; a whole number."""
 
     strategy: Strategy
+    axes: tuple[Axis, ...]
+    """[search]: what is searched beside the LR."""
     seeds: int
     seed: int
     keep: str
@@ -166,6 +168,7 @@ class Experiment:
             },
             study=self.study.levels if self.study else {},
             checked=self.study.predict if self.study and self.study.check else {},
+            axes=self.axes,
         )
 
     def rungs(self, schedule: str) -> tuple[float, ...]:

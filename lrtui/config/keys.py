@@ -49,6 +49,7 @@ KEYS = {
     "launcher": "how processes are started",
     "alerts": "a command or a webhook that receives events",
     "study": "one external factor at a time",
+    "search": "continuous settings that are searched beside the LR: { from = 1e-3, to = 0.3 }",
 }
 
 BUILTIN_ONLY = ("dataset", "augment", "precision", "isolation", "data_dir")

@@ -27,6 +27,12 @@ from lrtui.config.placeholders import (
     used,
 )
 from lrtui.config.rates import check_count, read_rates
+from lrtui.config.search_section import (
+    check_search,
+    options_of,
+    placeholders_of,
+    read_search,
+)
 from lrtui.config.study_section import read_levels, read_study
 from lrtui.config.toml_reader import Reader, is_whole
 from lrtui.search import RangeTest, needs_range, searches
@@ -81,7 +87,7 @@ def parse(
     values = small_keys.read_values(reader) if not builtin else {}
     seeds = reader.whole("seeds", 1, 1, 1000, "3")
     every = dict.fromkeys((*optimizers, *map(str, levels.get("optimizer", ()))))
-    strategy, counts = read_rates(reader, tuple(every), is_known=is_known)
+    rates, counts = read_rates(reader, tuple(every), is_known=is_known)
     check_count(reader, counts, _combinations(schedules, values), seeds)
     gpus, devices = small_keys.read_gpus(reader)
     env = {} if builtin else small_keys.read_env(reader)
@@ -90,6 +96,12 @@ def parse(
     placeholders = used((*(command or ()), *env.values(), *texts))
     if callback := reader.flag("callback", default=False):
         placeholders |= {"checkpoint", "until", "lr_to", "lr_steps"}
+    axes = read_search(
+        reader,
+        options_of(optimizers, schedules) if builtin else placeholders_of(placeholders, values),
+        builtin=builtin,
+    )
+    strategy = check_search(reader, axes, rates, optimizers, schedules)
     read_patterns = small_keys.read_read(reader)
     keep = small_keys.read_keep(reader, searches=searches(strategy))
     budget = small_keys.read_budget(reader, unit)
@@ -124,6 +136,7 @@ def parse(
         unit=unit,
         horizon=horizon,
         strategy=strategy,
+        axes=axes,
         seeds=seeds,
         seed=reader.whole("seed", 0, 0, 2**63 - 1 - seeds, "0"),
         keep=keep,
@@ -283,6 +296,7 @@ def _known(experiment: Experiment) -> dict[str, str]:
         **dict.fromkeys(FIXED, ""),
         **dict.fromkeys(ALIASES.values(), other),
         **dict.fromkeys((alias, *experiment.values), ""),
+        **dict.fromkeys((axis.name for axis in experiment.axes), ""),
     }
     for name, given, example in (
         ("optimizer", experiment.optimizers, '"adam"'),
@@ -302,7 +316,7 @@ def _scalable(experiment: Experiment) -> set[str]:
         for name, axis in experiment.values.items()
         if all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in axis)
     }
-    return {*NUMBERS, *custom}
+    return {*NUMBERS, *custom, *(axis.name for axis in experiment.axes)}
 
 
 def _unused(experiment: Experiment, placeholders: set[str]) -> list[str]:

@@ -11,8 +11,11 @@ from pathlib import Path
 from lrtui.config.experiment import Experiment
 from lrtui.config.files_section import rendered
 from lrtui.config.placeholders import ALIASES, decided, render, text_of
+from lrtui.sweep.axis_places import value_of
 from lrtui.sweep.choice import Choice, choice_of
-from lrtui.sweep.events import Scalar
+from lrtui.sweep.events import Axis, Scalar
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.schedules import SCHEDULES
 
 _BUILTIN = (
     *(
@@ -144,4 +147,20 @@ def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str,
     elif not experiment.batch_size:
         merged.pop("batch_size", None)
     merged[ALIASES[experiment.unit]] = merged["horizon"]
+    for axis in experiment.axes:
+        _place(merged, axis, builtin=experiment.builtin)
     return merged
+
+
+def _place(values: dict[str, Scalar], axis: Axis, *, builtin: bool) -> None:
+    """Put the value of an axis where its run finds it: of the built-in trainer among the options of what has one by that name.
+
+    A run without one, as a user's own of another experiment, is in the middle.
+    """
+    value = values.setdefault(axis.name, value_of(axis, 0.5))
+    if not builtin:
+        return
+    for key, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        chosen = choice_of(str(values[key]))
+        if chosen.name in table and axis.name in table[chosen.name].fields:
+            values[key] = Choice(chosen.name, {**chosen.options, axis.name: value}).text

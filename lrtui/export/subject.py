@@ -145,10 +145,10 @@ def _settings(run: Run, plan: Plan, batch_size: int) -> dict[str, Scalar]:
     setting = run.setting
     usual: dict[str, Scalar] = {"model": plan.model, "dataset": plan.dataset}
     usual |= {"optimizer": setting.optimizer, "schedule": setting.schedule}
-    usual |= {"batch_size": batch_size, **setting.values}
+    usual |= {"batch_size": batch_size, **setting.named}
     found: dict[str, Scalar] = {"lr": setting.lr, "seed": run.seed}
     for key, value in usual.items():
-        if value not in ("", 0) or key in setting.values:
+        if value not in ("", 0) or key in setting.named:
             text = isinstance(value, str)
             found[key] = level_text(key, value) if text and key in _WORDED else value
     found[f"{plan.unit.rstrip('s')}s"] = plan.horizon

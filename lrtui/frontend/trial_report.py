@@ -17,7 +17,7 @@ from lrtui.metrics.capture.proposal import fitting, names_read
 from lrtui.metrics.capture.records import narrow, records
 from lrtui.metrics.line import Found, one_by_one
 from lrtui.metrics.read_lines import decoded
-from lrtui.sweep.events import RunQueued, Setting
+from lrtui.sweep.events import RunQueued
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_about, count, duration, number, plural
 
@@ -36,7 +36,7 @@ def first_run(experiment: Experiment) -> RunQueued:
     setting = middle.setting
     lr = math.sqrt(setting.lr * middle.lr_to) if middle.lr_to else setting.lr
     until = experiment.rungs(setting.schedule)[0]
-    between = Setting(lr, setting.optimizer, setting.schedule, setting.values)
+    between = msgspec.structs.replace(setting, lr=lr)
     return RunQueued(run="r01", setting=between, seed=middle.seed, until=until)
 
 

@@ -182,7 +182,7 @@ def _setting(setting: Setting | None) -> dict[str, Any]:
     return {
         "optimizer": setting.optimizer,
         "schedule": setting.schedule,
-        "values": dict(setting.values),
+        "values": setting.named,
     }
 
 

@@ -8,6 +8,7 @@ from lrtui.search.per_optimizer import PerOptimizer
 from lrtui.search.random import Random
 from lrtui.search.range_test import RangeTest
 from lrtui.search.strategy import Decision, Space, Strategy
+from lrtui.search.surface_search import Surface
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "grid": Grid,
@@ -24,7 +25,7 @@ def searches(strategy: Strategy) -> bool:
     """Tell whether a strategy stops the worse half by default: one that looks for the LR by itself."""
     if isinstance(strategy, PerOptimizer):
         return any(searches(each) for each in strategy.by_optimizer.values())
-    return isinstance(strategy, Auto | Bayes)
+    return isinstance(strategy, Auto | Bayes | Surface)
 
 
 def pilots(strategy: Strategy) -> bool:
@@ -38,6 +39,8 @@ def needs_range(strategy: Strategy) -> bool:
     """Tell whether a strategy begins with a range test where the command can take part in one."""
     if isinstance(strategy, PerOptimizer):
         return any(needs_range(each) for each in strategy.by_optimizer.values())
+    if isinstance(strategy, Surface):
+        return needs_range(strategy.auto)
     return isinstance(strategy, RangeTest) or (
         isinstance(strategy, Auto) and strategy.from_ is None
     )
@@ -56,6 +59,7 @@ __all__ = [
     "RangeTest",
     "Space",
     "Strategy",
+    "Surface",
     "needs_range",
     "pilots",
     "searches",

@@ -61,7 +61,7 @@ class Auto:
         bounded = self.from_ is not None and self.to is not None
         if not bounded and space.can_range_test and result_of(sweep, space, cell) is None:
             return missing_test(sweep, space, cell)
-        rates, ceiling = self._bracket(sweep, space, cell)
+        rates, ceiling = self.bracket(sweep, space, cell)
         wide = not bounded or rates[-1] >= rates[0] * NARROWEST
         if space.share < 1 and cell.schedule in space.pilots and rates and wide:
             reach = Reach(rates, ceiling, max(self.auto, len(rates)), bounded=bounded)
@@ -84,9 +84,7 @@ class Auto:
                 return [start(at(cell, lr), space.seed, first) for lr in more]
         return seed_finalists(sweep, space, cell)
 
-    def _bracket(
-        self, sweep: Sweep, space: Space, cell: Setting
-    ) -> tuple[tuple[float, ...], float]:
+    def bracket(self, sweep: Sweep, space: Space, cell: Setting) -> tuple[tuple[float, ...], float]:
         """Return the LRs to begin with, ascending, and the LR that none that joins may reach."""
         if self.from_ is not None and self.to is not None:
             return _even(self.from_, self.to, self.auto), math.inf

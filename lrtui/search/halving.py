@@ -30,8 +30,9 @@ from lrtui.search.strategy import (
     start,
     start_all,
 )
+from lrtui.sweep.axis_places import grid_size
 from lrtui.sweep.events import GroupKey, RunEnded, RungClosed, RunPromoted, Setting
-from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
+from lrtui.sweep.state import Reached, Run, State, Sweep, group_of, setting_key
 from lrtui.text.format import amount, lr_rounded, number
 
 LEAST_KEPT = 2
@@ -40,6 +41,8 @@ NEAR_SE = 2.0
 """Values within so many standard errors of the cut are tied with it."""
 NEAR_MOST = 1
 """So many ties beyond the cut go on at most, and none to the end: there it costs two thirds of a full run."""
+PROPOSED = 8
+"""With [search]: so many settings are proposed after the race at most, and train to the end."""
 _CLOSE = 1e-6
 
 
@@ -62,13 +65,22 @@ def race(
     The LRs in `rates` begin together; those in `late` join later: they are held against the cuts of the rungs that are
     decided, and are contenders at those that are not.
     """
+    settings = ([at(cell, lr) for lr in each] for each in (rates, late))
+    return race_of(sweep, space, cell, *settings)
+
+
+def race_of(
+    sweep: Sweep, space: Space, cell: Setting, first: Sequence[Setting], late: Sequence[Setting]
+) -> list[Decision] | None:
+    """Return the same of settings of one group, which may differ on the axes of [search] as well."""
     group, rungs = group_of(cell), space.rungs_of(cell)
-    runs = {lr: find(sweep, at(cell, lr), space.seed) for lr in (*rates, *late)}
-    missing = [lr for lr, run in runs.items() if run is None]
+    runs = [(setting, find(sweep, setting, space.seed)) for setting in (*first, *late)]
+    missing = [setting for setting, run in runs if run is None]
     if missing:
-        return [start(at(cell, lr), space.seed, rungs[0]) for lr in missing]
-    racing = [run for run in runs.values() if run is not None and run.origin == "strategy"]
-    contenders = [run for run in racing if run.setting.lr in rates]
+        return [start(setting, space.seed, rungs[0]) for setting in missing]
+    racing = [run for _, run in runs if run is not None and run.origin == "strategy"]
+    began = set(map(setting_key, first))
+    contenders = [run for run in racing if setting_key(run.setting) in began]
     decisions: list[Decision] = []
     for rung, further in itertools.pairwise(rungs):
         closed = sweep.rung(group, rung)
@@ -136,7 +148,7 @@ def finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Run]:
 def cost(space: Space, count: int) -> tuple[float, float]:
     """Return (usual cost, cost of training all to the end) of a search with so many LRs a group, in the horizon's unit.
 
-    Ties, neighbours and LRs that are added at an edge come on top, dead runs and range tests are left out.
+    With axes of [search] the latter is the cost of a full grid over them. Ties, neighbours and LRs that are added at an edge come on top, dead runs and range tests are left out.
     """
     spent = 0.0
     cells = space.cells()
@@ -153,8 +165,9 @@ def cost(space: Space, count: int) -> tuple[float, float]:
             share = (1 + space.share) / 2 if sieve else space.share
             left, before = max(min(left, LEAST_KEPT), math.ceil(left * share - _CLOSE)), rung
         seeded = min(count, LEAST_KEPT) if space.share < 1 else count
-        spent += seeded * (space.seeds - 1) * space.horizon
-    return spent, float(len(cells) * count * space.horizon)
+        spent += (seeded * (space.seeds - 1) + (PROPOSED if space.axes else 0)) * space.horizon
+    whole = grid_size(space.axes) if space.axes else count
+    return spent, float(len(cells) * whole * space.horizon)
 
 
 def value_at(run: Run, rung: float) -> Reached | None:

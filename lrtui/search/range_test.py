@@ -12,6 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.events import RangeTested, Setting
 from lrtui.sweep.state import Run, State, Sweep, group_of
@@ -184,4 +186,4 @@ def result_of(sweep: Sweep, space: Space, cell: Setting) -> RangeTested | None:
 
 def _shared(space: Space, cell: Setting) -> Setting:
     schedule = space.schedules[0] if space.schedules else ""
-    return Setting(cell.lr, cell.optimizer, schedule, cell.values)
+    return msgspec.structs.replace(cell, schedule=schedule)

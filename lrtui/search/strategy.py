@@ -18,8 +18,8 @@ from typing import Protocol
 import msgspec
 
 from lrtui.sweep.choice import choice_of
-from lrtui.sweep.events import RunEnded, RungClosed, RunPromoted, RunQueued, Scalar, Setting
-from lrtui.sweep.state import Run, Sweep, group_of
+from lrtui.sweep.events import Axis, RunEnded, RungClosed, RunPromoted, RunQueued, Scalar, Setting
+from lrtui.sweep.state import Run, Sweep, group_of, setting_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Space:
     """[study]: each factor with its levels beside the base's, varied one at a time."""
     checked: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """[study] predict with check = true: each factor with the level that is trained last, around the LR predicted for it."""
+    axes: tuple[Axis, ...] = ()
+    """[search]: what is searched beside the LR."""
     just: str | None = None
     """The name of the one optimizer, whatever its options, whose part of the space this is; None: all of it."""
 
@@ -164,8 +166,8 @@ def at(cell: Setting, lr: float) -> Setting:
 
 def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
     """Return the training run of a setting and seed, whoever asked for it."""
-    wanted = group_of(setting)
+    wanted = setting_key(setting)
     for run in sweep.trained():
-        if run.seed == seed and run.setting.lr == setting.lr and group_of(run.setting) == wanted:
+        if run.seed == seed and setting_key(run.setting) == wanted:
             return run
     return None

@@ -293,6 +293,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
     return ev.VerdictReached(
         lr=found.lr,
         group=found.group,
+        axes=found.axes,
         low=found.low,
         high=found.high,
         equal=found.equal,

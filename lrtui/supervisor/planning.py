@@ -38,6 +38,7 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         budget_seconds=budget_of(experiment.budget)[1],
         study=tuple(experiment.study.base.items()) if experiment.study else (),
         predict=tuple(experiment.study.predict.items()) if experiment.study else (),
+        axes=experiment.axes,
         health=dict(experiment.health),
         parse=experiment.parse,
         position=experiment.position,

@@ -42,7 +42,7 @@ def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
         "lr": setting.lr,
         "optimizer": setting.optimizer,
         "schedule": setting.schedule,
-        "values": dict(setting.values),
+        "values": setting.named,
         "seed": run.seed,
         "dataset": setting.values.get("dataset", plan.dataset),
         "model": setting.values.get("model", plan.model),
@@ -200,7 +200,7 @@ def _context(
     files: AttemptLayout, run: Run, plan: Plan, sweep: Sweep
 ) -> dict[str, str | float | int]:
     return {
-        **run.setting.values,
+        **run.setting.named,
         "lr": run.setting.lr,
         "optimizer": run.setting.optimizer,
         "schedule": run.setting.schedule,

@@ -103,6 +103,7 @@ def setting_to_add(command: ev.AddRun, sweep: Sweep) -> tuple[ev.Setting, int] |
         optimizer=choice_of(command.optimizer or parent.setting.optimizer).text,
         schedule=choice_of(command.schedule or parent.setting.schedule).text,
         values=parent.setting.values,
+        axes=parent.setting.axes,
     )
     return setting, parent.seed if command.seed is None else command.seed
 

@@ -52,11 +52,18 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """As the trainer gets it; "" for own scripts without one."""
     values: dict[str, Scalar] = {}
     """The user's own placeholders, from [values]."""
+    axes: dict[str, float] = {}
+    """What is searched beside the LR, from [search]: each axis with its value. Settings that differ in it are of one group."""
+
+    @property
+    def named(self) -> dict[str, Scalar]:
+        """What a setting has by name: [values] and the axes."""
+        return {**self.values, **self.axes}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupKey:
-    """What settings share that differ only in their LR; `state.group_text` words it."""
+    """What settings share that differ only in their LR and on the axes of [search]; `state.group_text` words it."""
 
     optimizer: str = ""
     schedule: str = ""
@@ -72,6 +79,19 @@ class GroupKey:
 
     def __hash__(self) -> int:
         return hash(self.identity)
+
+
+AxisScale = Literal["log", "linear", "complement"]
+"""How places on an axis are spaced; "complement": evenly on log(1 - x), as momentum is."""
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """A setting that is searched beside the LR: a key of [search]."""
+
+    name: str
+    low: float
+    high: float
+    scale: AxisScale = "log"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +147,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The factors of [study] in their order, each with its level in the base: the settings that the file itself names."""
     predict: tuple[tuple[str, float], ...] = ()
     """The factors of [study] of which a level that is not part of the study is to be predicted, each with that level."""
+    axes: tuple[Axis, ...] = ()
+    """What is searched beside the LR."""
     checkpoints: bool = True
     """Whether an attempt can go on from a checkpoint of an earlier one."""
     stops_at_until: bool = True
@@ -384,6 +406,8 @@ class VerdictReached(Event, frozen=True, kw_only=True):
 
     lr: float | None
     group: GroupKey = GroupKey()
+    axes: dict[str, float] = {}
+    """The recommended place on each axis of [search]."""
     low: float | None = None
     high: float | None = None
     """The 90 % interval."""

@@ -191,18 +191,20 @@ class Run:
 
 
 def group_of(setting: Setting) -> GroupKey:
-    """Return what a setting shares with those that differ only in their LR."""
+    """Return what a setting shares with those that differ only in their LR, and on the axes of [search]."""
     return GroupKey(setting.optimizer, setting.schedule, tuple(setting.values.items()))
 
 
-def is_named(lr: float | None, group: GroupKey, setting: Setting) -> bool:
-    """Return whether a verdict for an LR of a group names this setting."""
-    return setting.lr == lr and group_of(setting) == group
+def is_named(
+    lr: float | None, group: GroupKey, axes: Mapping[str, float], setting: Setting
+) -> bool:
+    """Return whether a verdict for an LR of a group, at this place on the axes, names this setting."""
+    return setting.lr == lr and setting.axes == axes and group_of(setting) == group
 
 
-def setting_key(setting: Setting) -> tuple[float, str, str, str]:
+def setting_key(setting: Setting) -> tuple[float, str, str, str, str]:
     """Return what distinguishes settings, seeds aside; sorts by LR first."""
-    return setting.lr, *group_of(setting).identity
+    return setting.lr, repr(sorted(setting.axes.items())), *group_of(setting).identity
 
 
 def group_words(group: GroupKey) -> list[str]:

@@ -59,7 +59,9 @@ class Row:
         found = self.model.verdicts.overall
         if plan is not None and plan.study:
             found = self.model.verdicts.groups.get(group)
-        return found is not None and is_named(found.lr, found.group, self.standing.setting)
+        return found is not None and is_named(
+            found.lr, found.group, found.axes, self.standing.setting
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _unit(model: ViewModel) -> str:
 def _varying(plan: Plan | None, rows: Sequence[Standing]) -> dict[str, set[str]]:
     """Return the settings besides the LR that are not the same in all rows, each with its values."""
     names = dict.fromkeys(
-        name for s in rows for name in ("optimizer", "schedule", *s.setting.values)
+        name for s in rows for name in ("optimizer", "schedule", *s.setting.named)
     )
     found = {name: {_setting_text(plan, s, name) for s in rows} for name in names}
     return {name: texts for name, texts in found.items() if len(texts) > 1}
@@ -178,7 +180,7 @@ def _setting_text(plan: Plan | None, standing: Standing, name: str) -> str:
     """Return a setting's value; a level of a study that is the experiment's own is not in the setting itself."""
     own: dict[str, Scalar] = dict(plan.study) if plan else {}
     setting = standing.setting
-    level = {"optimizer": setting.optimizer, "schedule": setting.schedule, **own, **setting.values}
+    level = {"optimizer": setting.optimizer, "schedule": setting.schedule, **own, **setting.named}
     level |= {"optimizer": setting.optimizer} if setting.optimizer else {}
     text = "optimizer" if name == "schedule" else name  # a schedule has the form of an optimizer
     return level_text(text, level[name]) if name in level else ""

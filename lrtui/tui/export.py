@@ -157,7 +157,7 @@ def table(model: ViewModel) -> str:
     writer.writerow([*_COLUMNS, *_MEASURED])
     for row in ordered(model):
         setting = row.setting
-        values = " ".join(f"{name}={value}" for name, value in setting.values.items())
+        values = " ".join(f"{name}={value}" for name, value in setting.named.items())
         known = (row.rank, " ".join(row.runs), lr_text(row.lr), setting.optimizer, setting.schedule)
         measured = (getattr(row, name) for name in _MEASURED)
         cells = (*known, values, row.state, row.level, *measured)

@@ -77,7 +77,7 @@ def test_draws_have_the_posteriors_mean_and_covariance_and_are_the_same_each_tim
 def test_few_directions_stand_for_many_places():
     found = fit(NOISY)
     xs = [-4 + i / 20 for i in range(41)]
-    solved = [gaussian_process._forward(found.factor, found._shared(x)) for x in xs]
+    solved = [gaussian_process.forward(found.factor, found._shared(x)) for x in xs]
     loads = np.array(gaussian_process._loadings(xs, solved, found.signal, found.length))
     _, covariance = by_the_book(found, xs)
     assert loads.shape[1] <= 12

@@ -51,7 +51,7 @@ class Simulation:
         plan = ev.Plan(
             name="simulated", source="", metric="val_acc" if self.goal == "max" else "val_loss",
             goal=self.goal, loss="train_loss", unit=self.unit, horizon=self.space.horizon, keep="1/3",
-            rungs=tuple(self.space.rungs.items()), seeds=self.space.seeds, parallel=self.parallel,
+            rungs=tuple(self.space.rungs.items()), axes=self.space.axes, seeds=self.space.seeds, parallel=self.parallel,
         )  # fmt: skip
         self.say(ev.SweepOpened(plan=plan))
         self.say(ev.DataPrepared(dataset="simulated", val=self.val_images, classes=self.classes))

@@ -24,6 +24,10 @@ class Why(StrEnum):
     """The learning rate above the highest one failed, so the recommended one is the safer of the two."""
     TIE = auto()
     NOISE = auto()
+    AXIS = auto()
+    """Between which values the best place on an axis of [search] lies."""
+    INTERACTION = auto()
+    """How the best LR moves along an axis of [search]."""
     SPACING = auto()
     """Nothing says how large the noise is that the interval was made with."""
     OPTIMUM = auto()
@@ -134,6 +138,11 @@ class Verdict:
         """Whether something says how large the noise is."""
         return self.noise is not Noise.UNKNOWN
 
+    @property
+    def axes(self) -> dict[str, float]:
+        """The recommended place on each axis of [search]."""
+        return self.setting.axes if self.setting is not None else {}
+
     def headline(self, plan: Plan) -> str:
         """Return the verdict in one line."""
         if self.lr is None:
@@ -147,4 +156,5 @@ class Verdict:
             about = ", ".join(filter(None, (about, self.noise.words)))
         else:
             about = f"{clean(plan.metric)} {number(self.value)}"
-        return f"{so_far}use lr = {lr_text(self.lr)} ({about})"
+        beside = "".join(f", {clean(name)} = {value:g}" for name, value in self.axes.items())
+        return f"{so_far}use lr = {lr_text(self.lr)}{beside} ({about})"

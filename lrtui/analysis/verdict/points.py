@@ -16,7 +16,7 @@ from lrtui.analysis.ranking import shown_state
 from lrtui.analysis.verdict.results import Results, final_of
 from lrtui.analysis.verdict.scale import CLOSE, Scale
 from lrtui.sweep.events import Plan, Setting
-from lrtui.sweep.state import Run, Sweep
+from lrtui.sweep.state import Run, Sweep, setting_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,16 @@ class Point:
 def points_of(
     sweep: Sweep, plan: Plan, scale: Scale, runs: list[Run], results: Results
 ) -> list[Point]:
-    """Return one point per LR of a group's runs, the lowest first."""
-    by_lr: dict[float, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (run.setting.lr, run.seed, not run.finished, run.id)):
-        known = by_lr.setdefault(run.setting.lr, [])
+    """Return one point per LR of a group's runs, the lowest first; with [search] one per LR and place on the axes."""
+    by_setting: dict[tuple[object, ...], list[Run]] = {}
+    for run in sorted(
+        runs, key=lambda run: (*setting_key(run.setting), run.seed, not run.finished, run.id)
+    ):
+        known = by_setting.setdefault(setting_key(run.setting), [])
         if not known or known[-1].seed != run.seed:
             known.append(run)
-    selecting = _selecting_seed(by_lr.values())
-    points = [_point(plan, each, results, selecting) for each in by_lr.values()]
+    selecting = _selecting_seed(by_setting.values())
+    points = [_point(plan, each, results, selecting) for each in by_setting.values()]
     return _at_chance(sweep, plan, scale, _dead_by_value(sweep, plan, scale, runs, points))
 
 

@@ -78,7 +78,7 @@ def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> st
     if found.lr is None or not standings:
         return ""
     first = standings[0].setting
-    if is_named(found.lr, found.group, first):
+    if is_named(found.lr, found.group, found.axes, first):
         return ""
     if sweep.plan is not None and sweep.plan.study and group_of(first) != found.group:
         own = f"with {group_text(found.group)}, the settings that the study starts from"

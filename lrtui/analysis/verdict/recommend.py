@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 
 from lrtui.analysis.verdict.answer import Reason, Verdict, Why
+from lrtui.analysis.verdict.best_place import on_surface
 from lrtui.analysis.verdict.case import Case, case_of
 from lrtui.analysis.verdict.equal import equal_lrs, tolerance
 from lrtui.analysis.verdict.interval import Curve, curve_around, open_sides, walls_of
@@ -19,6 +20,7 @@ from lrtui.analysis.verdict.reasons import cost, not_tested, other_groups, reaso
 from lrtui.analysis.verdict.results import groups, results_of, runs_of
 from lrtui.analysis.verdict.scale import Scale, scale_of
 from lrtui.analysis.verdict.unanswered import nothing_to_choose, without_answer
+from lrtui.sweep.axis_places import grid_size
 from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Sweep, group_of
 
@@ -73,7 +75,9 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
     blank = Verdict(
         group=group,
         spent=sum(run.spent for run in (*case.runs, *ranged)),
-        grid=len(case.points) * plan.horizon * max(1, len({run.seed for run in case.runs})),
+        grid=(grid_size(plan.axes) if plan.axes else len(case.points))
+        * plan.horizon
+        * max(1, len({run.seed for run in case.runs})),
         provisional=case.provisional,
         not_tested=tuple(not_tested(case.points)),
     )
@@ -81,6 +85,9 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
     why_none = nothing_to_choose(case, candidates)
     if why_none is not None:
         return without_answer(case, blank, why_none)
+    if plan.axes:
+        found, best, told = on_surface(case, blank, candidates)
+        return replace(found, reasons=tuple(reasons_of(case, found, best, candidates, told)))
     best, told = pick(case, candidates)
     within = tolerance(case, best)
     beliefs = beliefs_of(case, best)

@@ -13,7 +13,9 @@ from lrtui.analysis.common_length import NEAR, Entry, Place, gap_at, in_order, v
 from lrtui.analysis.value_rule import WIDE
 from lrtui.analysis.verdict.scale import CLOSE
 from lrtui.sweep.events import GroupKey, Plan
-from lrtui.sweep.state import Reached, Run, State, Sweep, group_of
+from lrtui.sweep.state import Reached, Run, State, Sweep, group_of, setting_key
+
+_Key = tuple[float, str, str, str, str]
 
 
 def groups(sweep: Sweep) -> list[GroupKey]:
@@ -81,7 +83,7 @@ def results_of(sweep: Sweep, plan: Plan, runs: list[Run]) -> Results:
     elif not full or (length < plan.horizon and any(run.state is not State.ENDED for run in runs)):
         rungs = [rung.level for rung in sweep.rungs if rung.group == group_of(runs[0].setting)]
         return Results(found, max(rungs, default=None), early)
-    return Results(found, length, early, leader.key if leader is not None else None)
+    return Results(found, length, early, leader.key[0] if leader is not None else None)
 
 
 def _at_rung(sweep: Sweep, run: Run, rung: float) -> Reached | None:
@@ -101,13 +103,13 @@ def _at_rung(sweep: Sweep, run: Run, rung: float) -> Reached | None:
 
 def _compared(
     plan: Plan, runs: list[Run], seen: Mapping[str, Reached]
-) -> tuple[frozenset[str], float, Place[float] | None]:
+) -> tuple[frozenset[str], float, Place[_Key] | None]:
     """Return the runs that are too short for the others, the length at which the others are compared, and the leading LR if its runs are short."""
-    by_lr: dict[float, list[Reached]] = {}
+    by_setting: dict[_Key, list[Reached]] = {}
     for run in runs:
         if run.id in seen:
-            by_lr.setdefault(run.setting.lr, []).append(seen[run.id])
-    entries = [_entry(lr, seeds) for lr, seeds in by_lr.items()]
+            by_setting.setdefault(setting_key(run.setting), []).append(seen[run.id])
+    entries = [_entry(key, seeds) for key, seeds in by_setting.items()]
     if not entries:
         return frozenset(), 0.0, None
     places = in_order(entries, plan.goal)
@@ -118,7 +120,7 @@ def _compared(
     return short, level, places[0] if places[0].short else None
 
 
-def _entry(lr: float, seeds: list[Reached]) -> Entry[float]:
+def _entry(key: _Key, seeds: list[Reached]) -> Entry[_Key]:
     longest = max(seed.level for seed in seeds)
     near = [seed for seed in seeds if seed.level >= NEAR * longest]
 
@@ -126,7 +128,7 @@ def _entry(lr: float, seeds: list[Reached]) -> Entry[float]:
         found = [at for seed in near if (at := value_at(seed.curve, level)) is not None]
         return mean(found) if found else None
 
-    return Entry(lr, min(seed.level for seed in near), value, (lr,))
+    return Entry(key, min(seed.level for seed in near), value, key)
 
 
 def _put(

@@ -1,0 +1,371 @@
+"""The verdict where axes are searched beside the LR: the pair to use, how far the LR is known there, and whether the axes interact.
+
+`recommend` comes here instead of `pick` and `interval` if the plan has axes; `search/surface_search.py` asks `seen_of` what is known so far.
+
+The interval of the LR holds with the axes where they are recommended. What is said of an axis itself, and of the
+interaction, comes from surfaces drawn for every slope in proportion to its likelihood, so that a slope which the results
+leave open is not called known.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from lrtui.analysis import surface
+from lrtui.analysis.averages import mean
+from lrtui.analysis.surface import Place, Seen
+from lrtui.analysis.verdict.answer import Noise, Reason, Side, Verdict, Why
+from lrtui.analysis.verdict.case import Case, case_of
+from lrtui.analysis.verdict.equal import equal_lrs, equal_range, tolerance
+from lrtui.analysis.verdict.points import Point, cliff
+from lrtui.analysis.verdict.scale import Scale, scale_of
+from lrtui.sweep.axis_places import decades_of, share_of, value_of
+from lrtui.sweep.choice import choice_of
+from lrtui.sweep.events import Axis, GroupKey, Plan, Setting
+from lrtui.sweep.state import Sweep
+from lrtui.text.clean import clean
+from lrtui.train.schedules import SCHEDULES
+
+_FEWEST = 3
+_DRAWS = 160
+_LRS = 25
+_STEPS = {1: 9, 2: 4}
+"""So many LRs are looked at, half of them at each of so many places on an axis, by the number of axes."""
+_OPEN = 2.0
+"""A pair may be picked that is behind the best result by so many standard deviations of the noise at most."""
+_BELOW, _ABOVE = 0.25, 0.75
+"""The places on an axis between which the best LR's move is measured: beyond them the surface is little known."""
+_SHORTEST = 9.0
+"""The length of the first rung is the horizon by this."""
+_LITTLE = 1.15
+"""A factor of the LR that is no change."""
+
+
+def surface_of(sweep: Sweep, group: GroupKey) -> tuple[tuple[Seen, ...], surface.Surface | None]:
+    """Return what a group's settings attained, and the surface through it; None where too little is known."""
+    plan = sweep.plan
+    if plan is None:
+        return (), None
+    case = case_of(sweep, plan, scale_of(sweep, plan), group)
+    seen = _seen(case)
+    if len({each.place for each in seen}) < _FEWEST:
+        return seen, None
+    return seen, surface.fit(seen, lean_of(group), free_noise=not case.measured)
+
+
+def lean_of(group: GroupKey) -> float:
+    """Return by how many decades the best LR is expected to be higher early in a training; 0 where the schedule lowers it later."""
+    known = SCHEDULES.get(choice_of(group.schedule).name)
+    return surface.LEAN if known is not None and not known.decays else 0.0
+
+
+def place_of(plan: Plan, setting: Setting, level: float | None) -> Place:
+    """Return where a result lies: log10(lr), the shares along the axes (the middle of one that it does not name), and its length.
+
+    The length is an axis too, from 0 at the horizon to 1 at a ninth of it: the best LR of a short training is often higher.
+    """
+    shares = (
+        share_of(a, setting.axes[a.name]) if a.name in setting.axes else 0.5 for a in plan.axes
+    )
+    short = math.log(plan.horizon / level) / math.log(_SHORTEST) if level else 0.0
+    return math.log10(setting.lr), *shares, short
+
+
+def on_surface(
+    case: Case, blank: Verdict, candidates: list[Point]
+) -> tuple[Verdict, Point, list[Reason]]:
+    """Return the recommendation, its point, and what is said of the axes."""
+    seen, free, lean = _seen(case), not case.measured, lean_of(blank.group)
+    best = _pick(case, candidates, seen, lean, free_noise=free)
+    within = tolerance(case, best)
+    found = replace(
+        blank,
+        lr=best.lr,
+        setting=best.setting,
+        runs=best.runs,
+        value=best.mean,
+        value_at=best.level,
+        seeds=best.seeds,
+        within=within,
+    )
+    if len({each.place for each in seen}) < _FEWEST:
+        return found, best, []
+    if case.sweep.alive() or case.sweep.queued():
+        return found, best, []
+    axes = case.plan.axes
+    here = place_of(case.plan, best.setting, case.level)
+    view = _view(seen, lean, axes, here, case.scale, within, free_noise=free)
+    found = replace(
+        found,
+        low=10**view.low,
+        high=10**view.high,
+        noise=_known(case),
+        scatter=_scatter(case, best, surface.fit(seen, lean, free_noise=free)),
+        open_sides=view.open_sides,
+        optimum=10**view.optimum,
+        equal=equal_lrs(best.lr, view.equal),
+    )
+    return found, best, [*_axis_reasons(axes, best.setting, view), *_interactions(axes, view)]
+
+
+def _known(case: Case) -> Noise:
+    """Return what the noise is known from."""
+    if case.measured:
+        return Noise.SEEDS
+    return Noise.UNKNOWN if case.noise is None else Noise.ASSUMED
+
+
+def _scatter(case: Case, best: Point, fitted: surface.Surface) -> float:
+    """Return the standard deviation of one run's value."""
+    variance = fitted.shape.noise + _variance(case, case.score(best))
+    return math.sqrt(variance) / case.scale.slope(best.mean or 0.0)
+
+
+# ---------------------------------------------------------------- what was seen
+
+
+def _seen(case: Case) -> tuple[Seen, ...]:
+    """Return what each setting attained at each length, moved by what the others gained from there to the compared one.
+
+    What died or fell off a cliff counts as the worst of the others.
+    """
+    level, scale, by_run = case.level, case.scale, case.results.by_run
+    if level is None:
+        return ()
+    found: list[tuple[Place, float | None, int]] = []
+    bar = cliff(case.sweep, case.plan, scale, [p for p in case.points if case.is_deep(p)])
+    lengths = sorted({at for run in by_run.values() for at in run if at <= level})
+    gains = {at: _gain(case, at) for at in lengths}
+    for point in case.points:
+        if point.dead not in ("", "failed"):
+            found.append((place_of(case.plan, point.setting, level), None, 1))
+            continue
+        for at in lengths:
+            scores = [scale.score(by_run[run][at].value) for run in point.runs if at in by_run[run]]
+            if scores:
+                y = mean(scores) + gains[at]
+                sound = scale.plain(scale.value(y)) >= bar
+                place = place_of(case.plan, point.setting, at)
+                found.append((place, y if sound else None, len(scores)))
+    worst = min((y for _, y, _ in found if y is not None), default=None)
+    if worst is None:
+        return ()
+    return tuple(
+        Seen(place, worst if y is None else y, _variance(case, worst if y is None else y) / n)
+        for place, y, n in found
+    )
+
+
+def _variance(case: Case, score: float) -> float:
+    """Return the variance of one run's score, as far as seeds or the number of validation images say it."""
+    images = case.sweep.data.val if case.sweep.data is not None else 0
+    sampled = 0.0
+    if case.scale.kind == "logit" and images > 0:
+        sampled = case.scale.sampled(case.scale.value(score), images)
+    return max(case.noise or 0.0, sampled)
+
+
+def _gain(case: Case, length: float) -> float:
+    """Return by how much the score usually rose from a length to the compared one; 0 where no run shows it."""
+    gains = [
+        case.scale.score(run[case.level].value) - case.scale.score(run[length].value)
+        for run in case.results.by_run.values()
+        if case.level is not None and case.level in run and length in run
+    ]
+    return median(gains) if gains else 0.0
+
+
+def _pick(
+    case: Case, candidates: list[Point], seen: tuple[Seen, ...], lean: float, *, free_noise: bool
+) -> Point:
+    """Return the setting where the surface is highest, of those whose own result leaves it open; they all came to the end."""
+    fitted = surface.fit(seen, lean, free_noise=free_noise)
+    highest = max(case.score(point) for point in candidates)
+    noise = fitted.shape.noise + _variance(case, highest)
+    open_ones = [p for p in candidates if case.score(p) >= highest - _OPEN * math.sqrt(2 * noise)]
+
+    def order(point: Point) -> tuple[float, float, float]:
+        height = fitted.at(place_of(case.plan, point.setting, case.level))[0]
+        return height, -(point.val_loss or 0.0), -point.lr
+
+    return max(open_ones, key=order)
+
+
+# ---------------------------------------------------------------- what the surfaces say
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the surfaces say; LRs are log10."""
+
+    optimum: float
+    low: float
+    high: float
+    open_sides: tuple[Side, ...]
+    equal: tuple[float, float] | None
+    axes: tuple[tuple[float, float], ...]
+    """Of each axis the shares between which the best place lies."""
+    slopes: tuple[tuple[float, float, float], ...]
+    """Of each axis the decades that the best LR moves over the whole of it: the likeliest, and the ends of 90 %."""
+
+
+@functools.lru_cache(maxsize=32)
+def _view(  # noqa: PLR0917  # the key of a cache
+    seen: tuple[Seen, ...],
+    lean: float,
+    axes: tuple[Axis, ...],
+    here: Place,
+    scale: Scale,
+    within: float | None,
+    *,
+    free_noise: bool,
+) -> _View:
+    lrs = sorted(each.place[0] for each in seen)
+    margin = (lrs[-1] - lrs[0]) / 12
+    bottom, top = lrs[0] - margin, lrs[-1] + margin
+    count = _STEPS[len(axes)]
+    rates = [bottom + (top - bottom) * i / (_LRS - 1) for i in range(_LRS)]
+    steps = [i / (count - 1) for i in range(count)]
+    corners = list(itertools.product(steps, repeat=len(axes)))
+    line = [(x, *here[1:]) for x in rates]
+    fewer = rates[::2]
+    plane = [(x, *corner, here[-1]) for corner in corners for x in fewer]
+    drawn = _draws(seen, lean, [*line, *plane], len(axes), free_noise=free_noise)
+    along = [each[:_LRS] for each in drawn]
+    tops = sorted(rates[_highest(each)] for each in along)
+    fitted = surface.fit(seen, lean, free_noise=free_noise)
+    optimum = rates[_highest([fitted.at(place)[0] for place in line])]
+    low = min(_quantile(tops, 0.05), here[0] - margin / 2)
+    high = max(_quantile(tops, 0.95), here[0] + margin / 2)
+    sides: list[Side] = []
+    if low <= lrs[0]:
+        sides.append("below")
+    if high >= lrs[-1]:
+        sides.append("above")
+    equal = None if within is None else equal_range(rates, along, optimum, scale, within)
+    planes = [each[_LRS:] for each in drawn]
+    places = [corners[_highest(each) // len(fewer)] for each in planes]
+    ridges = [_ridge(each, fewer, corners) for each in planes]
+    return _View(
+        optimum=optimum,
+        low=low,
+        high=high,
+        open_sides=tuple(sides),
+        equal=equal,
+        axes=tuple(_middle([place[i] for place in places])[1:] for i in range(len(axes))),
+        slopes=tuple(_middle([_slope(ridge, i) for ridge in ridges]) for i in range(len(axes))),
+    )
+
+
+def _draws(
+    seen: tuple[Seen, ...], lean: float, places: list[Place], axes: int, *, free_noise: bool
+) -> list[list[float]]:
+    """Return surfaces drawn for every slope, as many for each as it is likely."""
+    rng, drawn = random.Random(0), []
+    for axis in range(axes):
+        made = surface.by_slope(seen, axis, lean, free_noise=free_noise)
+        for each, weight in zip(made, surface.weights(made), strict=True):
+            count = round(weight * _DRAWS / axes)
+            drawn += each.draws(places, count, rng) if count else []
+    return drawn
+
+
+def _ridge(
+    heights: list[float], rates: list[float], corners: list[tuple[float, ...]]
+) -> list[tuple[tuple[float, ...], float]]:
+    """Return for each place on the axes the best LR there."""
+    count = len(rates)
+    return [
+        (corner, rates[_highest(heights[i * count : (i + 1) * count])])
+        for i, corner in enumerate(corners)
+    ]
+
+
+def _slope(ridge: list[tuple[tuple[float, ...], float]], axis: int) -> float:
+    """Return by how many decades the best LR moves over an axis, from its inner half."""
+    inner = [(at[axis], lr) for at, lr in ridge if _BELOW <= at[axis] <= _ABOVE]
+    centre = sum(x for x, _ in inner) / len(inner)
+    spread = sum((x - centre) ** 2 for x, _ in inner)
+    return sum((x - centre) * y for x, y in inner) / spread
+
+
+def _middle(values: list[float]) -> tuple[float, float, float]:
+    ordered = sorted(values)
+    return _quantile(ordered, 0.5), _quantile(ordered, 0.05), _quantile(ordered, 0.95)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _highest(heights: Sequence[float]) -> int:
+    return max(range(len(heights)), key=heights.__getitem__)
+
+
+# ---------------------------------------------------------------- words
+
+
+def _axis_reasons(axes: tuple[Axis, ...], setting: Setting, view: _View) -> list[Reason]:
+    """Say between which values the best one of each axis lies, and at which ends nothing is known beyond."""
+    said = []
+    for axis, (low, high) in zip(axes, view.axes, strict=True):
+        name, value = clean(axis.name), f"{setting.axes.get(axis.name, math.nan):g}"
+        if low <= 0 and high >= 1:
+            words = (
+                f"{name} {value}: the best one may lie anywhere from {axis.low:g} to {axis.high:g}"
+            )
+        elif low <= 0:
+            words = f"{name} {value}: the best one is at most {value_of(axis, high):g}, not bounded below {axis.low:g}"
+        elif high >= 1:
+            words = f"{name} {value}: the best one is at least {value_of(axis, low):g}, not bounded above {axis.high:g}"
+        else:
+            words = f"{name} {value}: the best one lies from {value_of(axis, low):g} to {value_of(axis, high):g}"
+        said.append(Reason(Why.AXIS, words))
+    return said
+
+
+def _interactions(axes: tuple[Axis, ...], view: _View) -> list[Reason]:
+    """Say for each axis by how much the best LR moves with it."""
+    return [
+        Reason(Why.INTERACTION, interaction(axis, slope))
+        for axis, slope in zip(axes, view.slopes, strict=True)
+    ]
+
+
+def interaction(axis: Axis, slope: tuple[float, float, float]) -> str:
+    """Return in words how the best LR moves along an axis: the decades over all of it, likeliest and the ends of 90 %.
+
+    On a log axis of a decade or more for a tenfold value, else for the whole axis.
+    """
+    likely, low, high = slope
+    name, decades = clean(axis.name), decades_of(axis) or 0.0
+    tenfold = axis.scale == "log" and decades >= 1
+    when = (
+        f"when {name} is ten times as large"
+        if tenfold
+        else f"from {name} {axis.low:g} to {axis.high:g}"
+    )
+    factors = [10 ** (each / decades if tenfold else each) for each in (likely, low, high)]
+    if low <= 0 <= high or max(factors[0], 1 / factors[0]) < _LITTLE:
+        between = f"{_factor(factors[1])} to {_factor(factors[2])}"
+        return (
+            f"no interaction was seen: {when} the best LR changes by a factor of {between} (90 %)"
+        )
+    return f"the best LR {_moves(factors[0])} {when}"
+
+
+def _factor(factor: float) -> str:
+    return f"{factor:.2g}"
+
+
+def _moves(factor: float) -> str:
+    size = max(factor, 1 / factor)
+    if 1.8 <= size <= 2.2:
+        return "doubles" if factor > 1 else "halves"
+    return f"{'rises' if factor > 1 else 'falls'} by a factor of {size:.2g}"

@@ -1,0 +1,145 @@
+"""Axes beside the LR: places that fill the plane, proposals that find the peak, the same whatever ends first, and what is said of it."""
+
+import itertools
+import math
+import random
+from dataclasses import replace
+
+import pytest
+
+from lrtui.analysis.verdict import verdict
+from lrtui.analysis.verdict.answer import Why
+from lrtui.search import Auto, Space, Surface
+from lrtui.search.halving import PROPOSED
+from lrtui.sweep.axis_places import share_of, value_of
+from lrtui.sweep.events import Axis
+from lrtui.sweep.state import setting_key
+from lrtui.text.format import lr_text
+from tests.search.simulated import Simulation
+
+R = 27.0
+DECAY = Axis("weight_decay", 1e-3, 1.0)
+MOMENTUM = Axis("momentum", 0.0, 0.99, "complement")
+DROPOUT = Axis("dropout", 0.0, 0.5, "linear")
+
+
+def space(*axes):
+    rungs = {"constant": (3.0, 9.0, R)}
+    return Space(("adamw",), ("constant",), {}, 1, 0, R, rungs, 1 / 3, axes=axes)
+
+
+def simulated(measure, *axes, order=0, parallel=2, bounds=(1e-5, 1e-1), dies=None):
+    return Simulation(
+        Surface(Auto(7, *bounds), axes),
+        space(*axes),
+        measure,
+        dies=dies or (lambda run, level: None),
+        order=random.Random(order),
+        parallel=parallel,
+    )
+
+
+def ridge(slope, axis=DECAY, top=-3.0):
+    """Return a measure whose best LR moves by `slope` decades over the axis, and whose best place on it is the middle."""
+
+    def measure(setting, seed, level):
+        share = share_of(axis, setting.axes[axis.name])
+        off = math.log10(setting.lr) - top - slope * (share - 0.5)
+        value = 0.95 - 0.2 * off**2 - 0.1 * (share - 0.5) ** 2 - 0.1 * (1 - level / R)
+        return (max(0.11, value), None)
+
+    return measure
+
+
+@pytest.mark.parametrize("axis", [DECAY, MOMENTUM, DROPOUT, Axis("d", 0.2, 0.21, "linear")])
+def test_places_on_an_axis_come_back(axis):
+    for share in (0.0, 0.13, 0.5, 0.99, 1.0):
+        value = value_of(axis, share)
+        assert axis.low <= value <= axis.high
+        assert share_of(axis, value) == pytest.approx(share, abs=0.05)
+
+
+def test_a_value_far_outside_stays_near_the_axis():
+    assert [share_of(DECAY, value) for value in (0.0, 1e-30, 1e30)] == [-0.5, -0.5, 1.5]
+    assert share_of(MOMENTUM, 1.0) == 1.5
+
+
+def test_first_places_fill_the_plane():
+    """Each twelfth of the LRs and each quarter of the axis has its share of the places."""
+    starts = simulated(ridge(0), DECAY).strategy.decide(simulated(ridge(0)).sweep, space(DECAY))
+    shares = sorted(share_of(DECAY, start.setting.axes["weight_decay"]) for start in starts)
+    rates = sorted(math.log10(start.setting.lr) for start in starts)
+    assert len(starts) == 12
+    assert max(b - a for a, b in itertools.pairwise(rates)) < 0.4
+    assert max(b - a for a, b in zip([0, *shares], [*shares, 1], strict=True)) < 0.2
+
+
+@pytest.mark.parametrize(("slope", "said"), [(-1.5, "falls by"), (0.0, "no inter")])
+def test_it_finds_the_peak_and_says_how_the_lr_moves(slope, said):
+    sweep = simulated(ridge(slope), DECAY).run()
+    found = verdict(sweep)
+    share = share_of(DECAY, found.axes["weight_decay"])
+    assert ridge(slope)(found.setting, 0, R)[0] > 0.94, (found.lr, share)
+    words = next(reason.text for reason in found.reasons if reason.why is Why.INTERACTION)
+    assert said in words, words
+    assert sweep.spent < 0.6 * 24 * R
+    place = f"use lr = {lr_text(found.lr)}, weight_decay = {found.axes['weight_decay']:g} ("
+    assert found.headline(sweep.plan).startswith(place)
+    assert found.low <= found.lr <= found.high
+
+
+def test_two_axes_are_searched_at_once():
+    def measure(setting, seed, level):
+        return ridge(-1.0)(setting, seed, level)[0] - 0.1 * setting.axes["dropout"], None
+
+    sweep = simulated(measure, DECAY, DROPOUT).run()
+    found = verdict(sweep)
+    assert measure(found.setting, 0, R)[0] > 0.92
+    assert sum(reason.why is Why.INTERACTION for reason in found.reasons) == 2
+
+
+def test_which_run_ends_first_changes_nothing():
+    def tried(order, parallel):
+        sweep = simulated(ridge(-1.0), DECAY, order=order, parallel=parallel).run()
+        return {setting_key(run.setting): run.ending.kind for run in sweep.trained()}
+
+    assert tried(1, 3) == tried(7, 1)
+
+
+def test_a_replay_decides_the_same():
+    """Asked at any point of the journal, a supervisor that comes back wants what the first one wanted."""
+    simulation = simulated(ridge(-1.0), DECAY)
+    simulation.open()
+    while simulation.step():
+        again = replace(simulation, events=[]).strategy.decide(simulation.sweep, simulation.space)
+        assert again == simulation.strategy.decide(simulation.sweep, simulation.space)
+    keys = [setting_key(run.setting) for run in simulation.sweep.trained()]
+    assert len(keys) == len(set(keys)) <= 12 + PROPOSED
+
+
+@pytest.mark.parametrize("kind", ["failed", "diverged"])
+def test_all_dead_ends_after_the_first_places(kind):
+    sweep = simulated(ridge(0), DECAY, dies=lambda run, level: kind).run()
+    assert len(sweep.runs) == 12
+    assert verdict(sweep).lr is None
+
+
+def test_a_plateau_ends_and_says_that_nothing_differs():
+    sweep = simulated(lambda setting, seed, level: (0.8 + level / 270, 0.3), DECAY).run()
+    found = verdict(sweep)
+    assert len(sweep.runs) == 12
+    assert found.lr is None
+    assert found.equal is not None
+
+
+def test_bounds_of_the_user_are_kept():
+    sweep = simulated(ridge(0, top=0.0), DECAY, bounds=(1e-4, 1e-2)).run()
+    assert all(1e-4 <= run.setting.lr <= 1e-2 for run in sweep.trained())
+    assert all(1e-3 <= run.setting.axes["weight_decay"] <= 1 for run in sweep.trained())
+
+
+def test_a_narrow_box_starts_no_setting_twice():
+    axis = Axis("weight_decay", 0.1, 0.1001)
+    sweep = simulated(ridge(0, axis), axis, bounds=(1e-3, 1.0001e-3)).run()
+    keys = [setting_key(run.setting) for run in sweep.trained()]
+    assert len(keys) == len(set(keys)) > 1
