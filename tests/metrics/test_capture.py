@@ -663,7 +663,7 @@ def test_a_history_in_one_list_is_read_whole(tmp_path):
         ("val_acc", ["loss", "Acc@1", "Acc@5"], "Acc@1"),
         ("val_acc", ["eval_accuracy", "train_accuracy"], "eval_accuracy"),
         ("train_loss", ["val_loss", "loss"], "loss"),
-        ("train_loss", ["val_loss", "val_acc"], ""),
+        ("train_loss", ["val_loss", "val_acc"], "val_loss"),
         ("val_acc", ["lr", "seconds"], ""),
         ("val_acc", [], ""),
     ],

@@ -15,8 +15,6 @@ _KINDS = 8
 """Different reasons that are remembered."""
 _LISTED = 12
 _CUTOFF = 0.6
-_OTHER_DATA = 0.25
-"""Taken from the likeness of two names of which one says training and one validation."""
 
 
 class Miss(msgspec.Struct, array_like=True):
@@ -98,17 +96,17 @@ def missing(metric: str, names: list[str]) -> str:
 def likely(metric: str, names: list[str]) -> str:
     """Return the name among those that were read that is most like a metric's, the first of equals; "" where none is.
 
-    A name that says training is far from one that says validation.
+    One that says training, where the metric says validation, or the other way round, comes last.
     """
 
     def likeness(name: str) -> float:
-        alike = difflib.SequenceMatcher(None, _simple(metric), _simple(name)).ratio()
-        return alike - (
-            _OTHER_DATA if {_data(metric), _data(name)} == {"training", "validation"} else 0.0
-        )
+        return difflib.SequenceMatcher(None, _simple(metric), _simple(name)).ratio()
 
-    nearest = max(names, key=likeness, default="")
-    return nearest if nearest and likeness(nearest) >= _CUTOFF else ""
+    def is_other(name: str) -> bool:
+        return {_data(metric), _data(name)} == {"training", "validation"}
+
+    near = [name for name in names if likeness(name) >= _CUTOFF]
+    return max(near, key=lambda name: (not is_other(name), likeness(name)), default="")
 
 
 def _data(name: str) -> str:
