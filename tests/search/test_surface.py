@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lrtui.analysis.verdict import verdict
+from lrtui.analysis.verdict import paste, verdict
 from lrtui.analysis.verdict.answer import Why
 from lrtui.search import Auto, Space, Surface
 from lrtui.search.halving import PROPOSED
@@ -86,6 +86,8 @@ def test_it_finds_the_peak_and_says_how_the_lr_moves(slope, said):
     place = f"use lr = {lr_text(found.lr)}, weight_decay = {found.axes['weight_decay']:g} ("
     assert found.headline(sweep.plan).startswith(place)
     assert found.low <= found.lr <= found.high
+    decay = found.axes["weight_decay"]
+    assert f"lr={lr_text(found.lr)}, weight_decay={decay})" in paste(sweep, found)[1]
 
 
 def test_two_axes_are_searched_at_once():

@@ -7,29 +7,44 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 from lrtui.analysis.verdict.answer import Verdict
 from lrtui.sweep.choice import Choice, choice_of
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
+from lrtui.train.optimizers import OPTIMIZERS
+from lrtui.train.registry import Entry
+from lrtui.train.schedules import SCHEDULES
 
 
 def paste(sweep: Sweep, verdict: Verdict) -> tuple[str, str]:  # noqa: ARG001  # the plan may say more one day
     """Return the lines for the experiment file and those for PyTorch; for own scripts the latter are empty."""
     if verdict.lr is None or verdict.setting is None:
         return "", ""
-    setting, lr = verdict.setting, lr_text(verdict.lr)
+    lr, axes = lr_text(verdict.lr), verdict.axes
+    optimizer = _with_axes(choice_of(verdict.setting.optimizer), OPTIMIZERS, axes)
+    schedule = _with_axes(choice_of(verdict.setting.schedule), SCHEDULES, axes)
     lines = [f"lr = {lr}"]
-    for key, text in (("optimizer", setting.optimizer), ("schedule", setting.schedule)):
-        if text:
-            lines.append(f"{key} = {_choice(choice_of(text))}")
+    for key, chosen in (("optimizer", optimizer), ("schedule", schedule)):
+        if chosen.name:
+            lines.append(f"{key} = {_choice(chosen)}")
+    options = {*optimizer.options, *schedule.options}
+    lines += [f"{_key(name)} = {value:g}" for name, value in axes.items() if name not in options]
     code = []
-    if setting.optimizer:
-        code.append(_optimizer_line(choice_of(setting.optimizer), lr))
-    if setting.schedule and setting.optimizer:
-        code += _schedule_lines(choice_of(setting.schedule), lr)
+    if optimizer.name:
+        code.append(_optimizer_line(optimizer, lr))
+    if schedule.name and optimizer.name:
+        code += _schedule_lines(schedule, lr)
     return "\n".join(map(clean, lines)), "\n".join(map(clean, code))
+
+
+def _with_axes(chosen: Choice, table: Mapping[str, Entry], axes: Mapping[str, float]) -> Choice:
+    """Return a choice with the options that [search] found for it."""
+    fields = table[chosen.name].fields if chosen.name in table else {}
+    found = {name: value for name, value in axes.items() if name in fields}
+    return Choice(chosen.name, {**chosen.options, **found})
 
 
 _TORCH = {
