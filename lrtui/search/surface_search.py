@@ -102,6 +102,7 @@ class Surface:
             return []
         doubt = math.sqrt(fitted.shape.noise + min(each.variance for each in seen))
         shape = fitted.shape
+        tried = {setting_key(run.setting) for run in sweep.trained()}
         found: list[Setting] = []
         places = [(*place, 0.0) for place in box.spread(PLACES)]
         for _ in range(count):
@@ -117,7 +118,10 @@ class Surface:
             chosen = max(free, key=lambda place: (expected[place], place))
             if not found and expected[chosen] < ENOUGH * doubt:
                 break
-            found.append(at_place(cell, box, chosen[:-1]))
+            setting = at_place(cell, box, chosen[:-1])
+            if setting_key(setting) not in tried:  # on a narrow axis rounding makes places alike
+                tried.add(setting_key(setting))
+                found.append(setting)
             believed = surface.Seen(chosen, fitted.at(chosen)[0], 0.0)
             seen = (*seen, believed)
             fitted = surface.refit(shape, seen)
