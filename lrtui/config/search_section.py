@@ -149,7 +149,7 @@ def _wrong_ends(name: str, low: float, high: float, scale: AxisScale) -> tuple[s
         return what, "Widen it."
     if scale == "log" and low <= 0:
         what = f"{name} is searched on a log axis, which has no {low:g}"
-        least = f"{high / 1000:.0e}" if high > 0 else "1e-3"
+        least = f"{high / 1000:g}" if high > 0 else "1e-3"
         return what, f'Begin above 0, from = {least}, or write scale = "linear".'
     if scale == "complement" and (low < 0 or high >= 1):
         what = f"{name} is searched evenly on log(1 - x), so it lies from 0 to below 1"

@@ -75,6 +75,11 @@ def lr_interval(low: float, high: float, open_sides: Collection[str]) -> str:
             return "not bounded"
 
 
+def factor(value: float) -> str:
+    """Return a factor that was estimated, with the two digits that it deserves: 2.5, 0.14."""
+    return f"{value:.2g}"
+
+
 # ---------------------------------------------------------------- lengths of training, in epochs, steps or tokens
 
 

@@ -75,6 +75,7 @@ def test_an_upgrade_under_a_living_sweep_harms_no_run(lab, monkeypatch):
     pid = until(lambda: supervisor_pid(lab.directory))
     assert str(package.parent) in Path(f"/proc/{pid}/environ").read_text()
     lab.running("r01")
+    lab.running("r02")  # both have imported what they need
     package.rename(lab.folder / "old")
     lab.send(ev.KillRun(run="r01"))  # its place is free, and there is no keeper to launch
     until(lambda: lab.run("r03").attempts)

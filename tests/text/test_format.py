@@ -79,6 +79,7 @@ OWN = {
     "config/describe.py": "the share of the data, as the file has it",
     "search/auto.py": "rounds an LR that it will train",
     "search/predicted_level.py": "rounds an LR that it will train",
+    "search/surface_search.py": "rounds an LR that it will train",
     "search/pilots.py": "rounds LRs that it will train",
     "config/study_section.py": "rounds a length that it proposes",
     "config/proposal/command.py": "writes a number of a script's source as a file has it",

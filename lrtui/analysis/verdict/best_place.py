@@ -30,6 +30,7 @@ from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Axis, GroupKey, Plan, Setting
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
+from lrtui.text.format import factor
 from lrtui.train.schedules import SCHEDULES
 
 _FEWEST = 3
@@ -353,19 +354,15 @@ def interaction(axis: Axis, slope: tuple[float, float, float]) -> str:
     )
     factors = [10 ** (each / decades if tenfold else each) for each in (likely, low, high)]
     if low <= 0 <= high or max(factors[0], 1 / factors[0]) < _LITTLE:
-        between = f"{_factor(factors[1])} to {_factor(factors[2])}"
+        between = f"{factor(factors[1])} to {factor(factors[2])}"
         return (
             f"no interaction was seen: {when} the best LR changes by a factor of {between} (90 %)"
         )
     return f"the best LR {_moves(factors[0])} {when}"
 
 
-def _factor(factor: float) -> str:
-    return f"{factor:.2g}"
-
-
-def _moves(factor: float) -> str:
-    size = max(factor, 1 / factor)
+def _moves(times: float) -> str:
+    size = max(times, 1 / times)
     if 1.8 <= size <= 2.2:
-        return "doubles" if factor > 1 else "halves"
-    return f"{'rises' if factor > 1 else 'falls'} by a factor of {size:.2g}"
+        return "doubles" if times > 1 else "halves"
+    return f"{'rises' if times > 1 else 'falls'} by a factor of {factor(size)}"

@@ -124,7 +124,9 @@ class Queue:
 
     def watch(self, waves: Sequence[Wave]) -> None:
         """Ask for these waves from now on."""
-        self._waves = {wave.name: wave for wave in waves}
+        with self._wanted:  # the thread may wait with nothing to ask about
+            self._waves = {wave.name: wave for wave in waves}
+            self._wanted.notify()
         if waves:
             self._begin()
 
