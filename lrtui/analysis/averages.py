@@ -1,4 +1,4 @@
-"""The mean of several measurements and its standard error: one way for leaderboard, verdict and report."""
+"""The mean of several measurements, its standard error and their quantiles: one way for leaderboard, verdict and report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ def mean(values: Sequence[float]) -> float:
     """Return the mean of at least one value; nan or an infinity if one of them is, never an error."""
     # Not fsum: it raises on infinities of both signs. Each part is divided: the sum of large values overflows.
     return sum(value / len(values) for value in values)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which such a share of ascending values lies."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def standard_error(values: Sequence[float]) -> float | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from operator import mul
 
 from lrtui.analysis.averages import mean
-from lrtui.analysis.gaussian_process import backward, below, forward
+from lrtui.analysis.gaussian_process import backward, below, forward, loadings
 
 LENGTHS = (0.35, 0.5, 0.75, 1.0)
 """Of log10(lr), in decades, as in `gaussian_process`."""
@@ -78,6 +78,10 @@ class Shape:
         along = (x / share for x, share in zip(place[1:], self.shares, strict=True))
         return turned / self.length, *along
 
+    def covariance(self, one: Place, other: Place) -> float:
+        """Return how much the surface at one scaled place says of another."""
+        return self.signal * math.exp(-0.5 * math.dist(one, other) ** 2)
+
     def surprise(self) -> float:
         """Return minus the log of the prior."""
         found = 0.5 * (math.log(self.length / _USUAL_LENGTH) / _LENGTH_SD) ** 2
@@ -120,7 +124,12 @@ class Surface:
         scaled = [self.shape.scaled(place) for place in places]
         shared = [self._shared(place) for place in scaled]
         means = [self.mean + sum(map(mul, row, self.weights)) for row in shared]
-        loads = _loadings(scaled, [forward(self.factor, row) for row in shared], self.shape.signal)
+        loads = loadings(
+            [forward(self.factor, row) for row in shared],
+            self.shape.signal,
+            lambda i, j: self.shape.covariance(scaled[i], scaled[j]),
+            enough=1e-3,
+        )
         rank = len(loads[0]) if loads else 0
         drawn = []
         for _ in range(count):
@@ -131,8 +140,7 @@ class Surface:
         return drawn
 
     def _shared(self, scaled: Place) -> list[float]:
-        signal = self.shape.signal
-        return [signal * math.exp(-0.5 * math.dist(scaled, other) ** 2) for other in self.places]
+        return [self.shape.covariance(scaled, other) for other in self.places]
 
 
 @functools.lru_cache(maxsize=32)
@@ -253,7 +261,7 @@ def _fit(seen: tuple[Seen, ...], shape: Shape, unit: float) -> Surface:
     for i, place in enumerate(places):
         row: list[float] = []
         for other, known in zip(factor, places, strict=False):
-            left = shape.signal * math.exp(-0.5 * math.dist(place, known) ** 2)
+            left = shape.covariance(place, known)
             row.append((left - sum(map(mul, row, other))) / other[-1])
         left = shape.signal + seen[i].variance + shape.noise + jitter - sum(map(mul, row, row))
         row.append(math.sqrt(max(left, jitter)))
@@ -274,24 +282,3 @@ def _fit(seen: tuple[Seen, ...], shape: Shape, unit: float) -> Surface:
 
 def _surprise(noise: float) -> float:
     return 0.5 * (math.log(noise / _USUAL_NOISE) / _NOISE_SD) ** 2
-
-
-def _loadings(
-    scaled: Sequence[Place], solved: list[list[float]], signal: float
-) -> list[list[float]]:
-    """Return A with A A' = the surface's covariance at the places, as `gaussian_process` does."""
-    left = [max(0.0, signal - sum(map(mul, row, row))) for row in solved]
-    enough = 1e-3 * max(left, default=0.0)
-    loads: list[list[float]] = [[] for _ in scaled]
-    while loads and len(loads[0]) < len(scaled):
-        pivot = max(range(len(scaled)), key=left.__getitem__)
-        if left[pivot] <= enough:
-            break
-        root, own, lead = math.sqrt(left[pivot]), solved[pivot], list(loads[pivot])
-        for i, place in enumerate(scaled):
-            covariance = signal * math.exp(-0.5 * math.dist(place, scaled[pivot]) ** 2)
-            covariance -= sum(map(mul, own, solved[i])) + sum(map(mul, lead, loads[i]))
-            loads[i].append(covariance / root)
-            left[i] -= loads[i][-1] ** 2
-        left[pivot] = 0.0
-    return loads

@@ -11,16 +11,15 @@ import math
 from dataclasses import dataclass
 
 from lrtui.search.halving import finalists, joined, race, seed_finalists
-from lrtui.search.pilots import NARROWEST, Reach, search_by_pilots
+from lrtui.search.pilots import NARROWEST, STEP_DECADES, Reach, search_by_pilots
 from lrtui.search.range_test import missing_test, result_of
-from lrtui.search.rounding import readable
+from lrtui.search.rounding import readable, rounded
 from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Run, Sweep, group_of
 from lrtui.text.format import lr_text
 
-STEP_DECADES = 0.5
 COUNT = 7
 """Valley ± 1.5 decades held the best LR in nine of nine measured curves."""
 SAFETY = 30.0
@@ -95,14 +94,14 @@ class Auto:
         if tested is not None and tested.valley is not None:
             half = (self.auto - 1) / 2
             steps = [STEP_DECADES * (i - half) for i in range(self.auto)]
-            rates = [_round(tested.valley * 10**step) for step in steps]
+            rates = [rounded(tested.valley * 10**step) for step in steps]
         else:
             usual = space.usual.get(choice_of(cell.optimizer).name)
             if usual is None:
                 return (), ceiling
             centre, reach = math.sqrt(usual[0] * usual[1]), 10**USUAL_DECADES
             count = round(2 * USUAL_DECADES / STEP_DECADES) + 1
-            rates = list(_even(_round(centre / reach), _round(centre * reach), count))
+            rates = list(_even(rounded(centre / reach), rounded(centre * reach), count))
         return tuple(rate for rate in rates if rate <= ceiling / SAFETY), ceiling
 
 
@@ -117,9 +116,9 @@ def _beyond(
     known = (*others, *tried)
     step = 10**STEP_DECADES
     if lr <= min(known):
-        more = [_round(lr / step**i) for i in range(1, WIDEN_BY + 1)]
+        more = [rounded(lr / step**i) for i in range(1, WIDEN_BY + 1)]
     elif lr >= max(known):
-        more = [_round(lr * step**i) for i in range(1, WIDEN_BY + 1)]
+        more = [rounded(lr * step**i) for i in range(1, WIDEN_BY + 1)]
     else:
         return ()
     return tuple(rate for rate in more if rate < ceiling and rate not in known)
@@ -130,8 +129,3 @@ def _even(low: float, high: float, count: int) -> tuple[float, ...]:
     step = math.log10(high / low) / (count - 1)
     inner = [low * 10 ** (step * i) for i in range(1, count - 1)]
     return (low, *sorted(readable(inner, low, high, taken=(low, high))), high)
-
-
-def _round(lr: float) -> float:
-    """Return an LR with two digits: neighbours are a factor of three apart."""
-    return float(f"{lr:.1e}")

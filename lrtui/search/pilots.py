@@ -24,12 +24,14 @@ from lrtui.search.halving import (
     seed_finalists,
     value_at,
 )
+from lrtui.search.rounding import rounded
 from lrtui.search.strategy import Decision, Space, at, find, start
 from lrtui.sweep.events import RungClosed, Setting
 from lrtui.sweep.state import MOST_LR, Run, State, Sweep, group_of
 from lrtui.text.format import lr_rounded
 
 STEP_DECADES = 0.5
+"""Distance of the LRs of a search, in decades."""
 FIRST = 3
 """So many LRs begin, above the valley: the pilots' best lay 0.3 to 1.7 decades above it in 9 of 10 searches."""
 BELOW = 0.5
@@ -121,11 +123,7 @@ def _pilots(sweep: Sweep, space: Space, cell: Setting, reach: Reach) -> list[Dec
         if run.state is State.WAITING
     ]
     begun = _to_the_end(sweep, space, cell, rates, _lowest(reach))
-    return [
-        closed,
-        *ended,
-        *begun,
-    ]  # with the decision: a sweep in which nothing is left to do ends
+    return [closed, *ended, *begun]  # in one go: a sweep in which nothing is left to do ends
 
 
 def _of(sweep: Sweep, cell: Setting) -> list[Run]:
@@ -147,12 +145,12 @@ def _beyond(racing: list[Run], sound: list[Judged], reach: Reach) -> float | Non
         return None
     step = 10**STEP_DECADES
     if not sound:
-        return _round(min(rates) / step) if all(map(_died, racing)) else None
+        return rounded(min(rates) / step) if all(map(_died, racing)) else None
     best = sound[0].run.setting.lr
     if best >= max(rates):
-        wanted = _round(best * step)
+        wanted = rounded(best * step)
         return wanted if wanted < reach.ceiling else None
-    return _round(best / step) if best <= min(rates) else None
+    return rounded(best / step) if best <= min(rates) else None
 
 
 # ---------------------------------------------------------------- finalists
@@ -167,9 +165,9 @@ def _finalists(top: float, pilots: list[Run], reach: Reach) -> list[float]:
         low, high = reach.rates[0] * inside, reach.rates[-1] / inside
     rates: list[float] = []
     for step in (0.0, -BELOW):
-        rate = float(f"{min(max(10 ** (top + step), low), high):.2e}")
+        rate = rounded(min(max(10 ** (top + step), low), high), 3)
         while rate in taken:
-            rate = float(f"{rate / 1.02:.2e}")
+            rate = rounded(rate / 1.02, 3)
         rates.append(rate)
         taken.add(rate)
     return rates
@@ -189,7 +187,7 @@ def _to_the_end(
         missing = [lr for lr, run in runs.items() if run is None]
         if missing:
             return [start(at(cell, lr), space.seed, space.horizon) for lr in missing]
-        lower = _round(min(rates) / 10**STEP_DECADES)
+        lower = rounded(min(rates) / 10**STEP_DECADES)
         if not all(run is not None and _died(run) for run in runs.values()) or lower < lowest:
             break
         rates.append(lower)
@@ -226,10 +224,7 @@ def vertex(values: Mapping[float, float]) -> float:
     if not 0 < i < len(places) - 1 or not math.isfinite(values[best]):
         return best
     below, above = places[i - 1], places[i + 1]
-    left, right = (
-        values[best] - values[below],
-        values[best] - values[above],
-    )  # how far they are below
+    left, right = values[best] - values[below], values[best] - values[above]
     if math.isinf(left) and math.isinf(right):
         return best
     left, right = min(left, STEEPEST * right), min(right, STEEPEST * left)
@@ -239,8 +234,3 @@ def vertex(values: Mapping[float, float]) -> float:
         return best
     found = best + (b * b * left - a * a * right) / (2 * curved)
     return min(max(found, best - a / 2), best + b / 2)
-
-
-def _round(lr: float) -> float:
-    """Return an LR with two digits."""
-    return float(f"{lr:.1e}")

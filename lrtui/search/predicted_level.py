@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lrtui.search.rounding import rounded
 from lrtui.search.strategy import Decision, Space, at, find, start
 from lrtui.sweep.state import State, Sweep, group_of
 
@@ -42,7 +43,7 @@ def decide(sweep: Sweep, space: Space) -> list[Decision]:
         if centre is None:
             continue
         wanted = [
-            (at(cell, float(f"{centre * 2.0**step:.1e}")), space.seed + i)
+            (at(cell, rounded(centre * 2.0**step)), space.seed + i)
             for i in range(space.seeds)
             for step in STEPS
         ]
@@ -62,4 +63,4 @@ def cost(space: Space) -> float:
 def _predicted(factors: list[Factor], name: str) -> float | None:
     """Return the LR predicted for a factor, in two digits."""
     found = next((each.prediction for each in factors if each.name == name), None)
-    return None if found is None or found.lr is None else float(f"{found.lr:.1e}")
+    return None if found is None or found.lr is None else rounded(found.lr)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def rounded(lr: float, digits: int = 2) -> float:
+    """Return an LR with so many significant digits: 3.7e-05."""
+    return float(f"{lr:.{digits - 1}e}")
+
+
 def readable(
     exact: Iterable[float], low: float, high: float, taken: Iterable[float] = ()
 ) -> list[float]:
@@ -16,10 +21,10 @@ def readable(
     rates: list[float] = []
     seen = set(taken)
     for rate in exact:
-        for digits in range(2, 17):
-            rounded = float(f"{rate:.{digits}e}")
-            if low <= rounded <= high and rounded not in seen:
-                rates.append(rounded)
-                seen.add(rounded)
+        for digits in range(3, 18):
+            shorter = rounded(rate, digits)
+            if low <= shorter <= high and shorter not in seen:
+                rates.append(shorter)
+                seen.add(shorter)
                 break
     return rates

@@ -19,6 +19,7 @@ import msgspec
 from lrtui.search.auto import Auto
 from lrtui.search.halving import PROPOSED, race_of, seed_finalists
 from lrtui.search.range_test import missing_test, result_of
+from lrtui.search.rounding import rounded
 from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.axis_places import value_of
 from lrtui.sweep.events import Axis, Setting
@@ -169,7 +170,7 @@ def _distinct(settings: Iterable[Setting]) -> list[Setting]:
 def at_place(cell: Setting, box: _Box, place: tuple[float, ...]) -> Setting:
     """Return the setting at a place, its numbers with few digits."""
     exact = 10 ** place[0]
-    lr = float(f"{exact:.1e}") if box.high - box.low >= 1 else float(f"{exact:.3e}")
+    lr = rounded(exact, 2 if box.high - box.low >= 1 else 4)
     if not box.low <= math.log10(lr) <= box.high:
         lr = exact
     values = {a.name: value_of(a, share) for a, share in zip(box.axes, place[1:], strict=True)}

@@ -1,6 +1,6 @@
 """The verdict where axes are searched beside the LR: the pair to use, how far the LR is known there, and whether the axes interact.
 
-`recommend` comes here instead of `pick` and `interval` if the plan has axes; `search/surface_search.py` asks `seen_of` what is known so far.
+`recommend` comes here instead of `pick` and `interval` if the plan has axes; `search/surface_search.py` asks `surface_of` what is known so far.
 
 The interval of the LR holds with the axes where they are recommended. What is said of an axis itself, and of the
 interaction, comes from surfaces drawn for every slope in proportion to its likelihood, so that a slope which the results
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from lrtui.analysis import surface
-from lrtui.analysis.averages import mean
+from lrtui.analysis.averages import mean, quantile
 from lrtui.analysis.surface import Place, Seen
 from lrtui.analysis.verdict.answer import Noise, Reason, Side, Verdict, Why
 from lrtui.analysis.verdict.case import Case, case_of
@@ -85,16 +85,7 @@ def on_surface(
     seen, free, lean = _seen(case), not case.measured, lean_of(blank.group)
     best = _pick(case, candidates, seen, lean, free_noise=free)
     within = tolerance(case, best)
-    found = replace(
-        blank,
-        lr=best.lr,
-        setting=best.setting,
-        runs=best.runs,
-        value=best.mean,
-        value_at=best.level,
-        seeds=best.seeds,
-        within=within,
-    )
+    found = best.named_in(blank, within)
     if len({each.place for each in seen}) < _FEWEST:
         return found, best, []
     if case.sweep.alive() or case.sweep.queued():
@@ -242,8 +233,8 @@ def _view(  # noqa: PLR0917  # the key of a cache
     tops = sorted(rates[_highest(each)] for each in along)
     fitted = surface.fit(seen, lean, free_noise=free_noise)
     optimum = rates[_highest([fitted.at(place)[0] for place in line])]
-    low = min(_quantile(tops, 0.05), here[0] - margin / 2)
-    high = max(_quantile(tops, 0.95), here[0] + margin / 2)
+    low = min(quantile(tops, 0.05), here[0] - margin / 2)
+    high = max(quantile(tops, 0.95), here[0] + margin / 2)
     sides: list[Side] = []
     if low <= lrs[0]:
         sides.append("below")
@@ -298,11 +289,7 @@ def _slope(ridge: list[tuple[tuple[float, ...], float]], axis: int) -> float:
 
 def _middle(values: list[float]) -> tuple[float, float, float]:
     ordered = sorted(values)
-    return _quantile(ordered, 0.5), _quantile(ordered, 0.05), _quantile(ordered, 0.95)
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return quantile(ordered, 0.5), quantile(ordered, 0.05), quantile(ordered, 0.95)
 
 
 def _highest(heights: Sequence[float]) -> int:

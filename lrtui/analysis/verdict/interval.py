@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrtui.analysis import gaussian_process
-from lrtui.analysis.averages import mean
+from lrtui.analysis.averages import mean, quantile
 from lrtui.analysis.verdict.answer import Side
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.equal import equal_range
@@ -88,8 +88,8 @@ def _curve(  # noqa: PLR0917  # the key of a cache
     optimum = places[max(between, key=means.__getitem__)]  # not between the last LR and a wall
     low = min(x - _LEAST * _steps(x, tried)[0] for x in tied if x in inside)
     high = max(x + _LEAST * _steps(x, tried)[1] for x in tied if x in inside)
-    low = min(low, optimum, _quantile(tops, 0.05))
-    high = max(high, optimum, _quantile(tops, 0.95))
+    low = min(low, optimum, quantile(tops, 0.05))
+    high = max(high, optimum, quantile(tops, 0.95))
     equal = None if within is None else equal_range(places, curves, optimum, scale, within)
     low, high = max(low, bottom), min(high, top)
     return Curve(optimum, low, high, equal, open_sides(low, high, (*walls, *worse)), results)
@@ -138,7 +138,3 @@ def _steps(x: float, tried: Sequence[float]) -> tuple[float, float]:
     above = [other - x for other in tried if other > x + CLOSE]
     down, up = min(below, default=0.0), min(above, default=0.0)
     return down or up, up or down
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -13,6 +13,7 @@ from statistics import median
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.chance import chance_in, learns
 from lrtui.analysis.ranking import shown_state
+from lrtui.analysis.verdict.answer import Verdict
 from lrtui.analysis.verdict.results import Results, final_of
 from lrtui.analysis.verdict.scale import CLOSE, Scale
 from lrtui.sweep.events import Plan, Setting
@@ -57,6 +58,19 @@ class Point:
     def selected(self) -> bool:
         """Whether the seed that selected it is left out of the mean."""
         return self.seeds < len(self.values)
+
+    def named_in(self, blank: Verdict, within: float | None) -> Verdict:
+        """Return the verdict that recommends this point; results that lie `within` so much of its value are equal."""
+        return replace(
+            blank,
+            lr=self.lr,
+            setting=self.setting,
+            runs=self.runs,
+            value=self.mean,
+            value_at=self.level,
+            seeds=self.seeds,
+            within=within,
+        )
 
 
 def points_of(

@@ -92,19 +92,12 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
     within = tolerance(case, best)
     beliefs = beliefs_of(case, best)
     curve = curve_around(case, best, within, beliefs)
-    found = replace(
-        blank,
-        lr=best.lr,
-        setting=best.setting,
-        runs=best.runs,
-        value=best.mean,
-        value_at=best.level,
-        seeds=best.seeds,
-        within=within,
-        open_sides=curve.open_sides
+    sides = (
+        curve.open_sides
         if curve is not None
-        else open_sides(math.log10(best.lr), math.log10(best.lr), walls_of(case)),
+        else open_sides(math.log10(best.lr), math.log10(best.lr), walls_of(case))
     )
+    found = replace(best.named_in(blank, within), open_sides=sides)
     if curve is not None:
         found = replace(
             found,
