@@ -124,7 +124,6 @@ def measure(workload: Workload) -> dict[str, Any]:
         "workload": workload.name,
         "title": workload.title,
         "held_out": workload.frozen,
-        "frozen": workload.frozen,
         "metric": workload.metric,
         "goal": workload.goal,
         "point": workload.point,
