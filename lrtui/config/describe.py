@@ -325,6 +325,7 @@ def _first_context(experiment: Experiment, start: RunQueued) -> dict[str, Scalar
         "schedule": setting.schedule,
         "seed": start.seed,
         "until": start.until,
+        "horizon": start.until if start.pilot else experiment.horizon,
         "run": "r01",
         "run_dir": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}",
         "checkpoint": f"runs/{experiment.name}/r01-lr{lr_text(setting.lr)}/a1/checkpoint",

@@ -282,6 +282,18 @@ wd = [0.1, 0]
     ]
 
 
+def test_the_first_run_of_a_search_by_pilots_has_their_length():
+    text = """
+command = "python train.py --lr={lr} --epochs={epochs}"
+epochs = 18
+metric = "min val_loss"
+lr = { auto = 5, from = 1e-4, to = 1e-1 }
+"""
+    lines = describe(parse(text, "x.toml"))
+    assert lines[-1] == "  python train.py --lr=1e-04 --epochs=2"
+    assert any(line.startswith("pilots ") for line in lines)
+
+
 def test_check_shows_the_head_of_a_long_list_and_the_notes():
     lines = describe(parse(f"{BUILTIN}seeds = 100\nmetric = 'max test_acc'", "x.toml"))
     assert "total       100 runs, 2,000 epochs" in lines

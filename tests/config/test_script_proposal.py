@@ -336,6 +336,21 @@ def test_hydra_overrides_come_from_its_yaml(here):
     assert (file["epochs"], file["lr"][2]) == (12, 0.04)
 
 
+def test_a_training_value_is_the_loss_where_the_metric_is_a_loss(here):
+    source = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+parser.add_argument("--epochs", type=int, default=3)
+args = parser.parse_args()
+for epoch in range(args.epochs):
+    print(f"epoch={epoch} train_mse={tot / n:.4f} valid_rmse={v:.4f}")
+"""
+    text = proposed(here, source)
+    assert 'metric  = "min val_rmse"' in text
+    assert 'loss    = "train_mse"' in text
+
+
 def test_a_launch_line_keeps_its_other_words(here):
     words = [
         "torchrun",

@@ -123,7 +123,8 @@ def report_of(modules: Sequence[Module], unit: Unit | None = None) -> Report:
     if not metric:
         return bar_report(modules) or Report()
     name = metric.partition(" ")[2]
-    losses = ("train_loss", "loss", "val_loss", *([name] * metric.startswith("min")))
+    trained = [each for each in names if each.startswith("train_")]
+    losses = ("train_loss", "loss", "val_loss", *[*trained, name] * metric.startswith("min"))
     loss = next((each for each in losses if each in names), "")
     if named:
         return Report(metric, loss, (named,), unit or ("step" if named == "nanogpt" else "epoch"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -79,28 +80,32 @@ Call = Callable[[Sequence[str], float], Done]
 
 
 def call(words: Sequence[str], seconds: float) -> Done:
-    """Run one of Slurm's commands, as outside of any job; kill it after so many seconds."""
+    """Run one of Slurm's commands, as outside of any job; kill it after so many seconds, with what a site's wrapper of it has started."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("LRTUI_", "SLURM_")) or name == "SLURM_CONF"
     }
     try:
-        done = subprocess.run(
+        begun = subprocess.Popen(
             words,
             env=kept,
-            capture_output=True,
             text=True,
             errors="replace",
-            timeout=seconds,
-            check=False,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return Done(None, "", f"{words[0]} did not answer within {duration(seconds)}")
     except OSError as error:
         return Done(127, "", f"{words[0]}: {error.strerror}")
-    return Done(done.returncode, done.stdout, done.stderr)
+    with begun:
+        try:
+            out, err = begun.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(begun.pid, signal.SIGKILL)
+            return Done(None, "", f"{words[0]} did not answer within {duration(seconds)}")
+    return Done(begun.returncode, out, err)
 
 
 class Queue:
@@ -111,7 +116,6 @@ class Queue:
         self._run = run
         self._waves: dict[str, Wave] = {}
         self._actions: deque[Callable[[], None]] = deque()
-        self._later: list[tuple[float, Wave]] = []
         self._wanted = threading.Condition()
         self._thread: threading.Thread | None = None
         self._asked_at = -1e9

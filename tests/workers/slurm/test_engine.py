@@ -11,7 +11,7 @@ from lrtui.workers.launcher import Alive, Exited, Job, Unclaimed, Vanished
 from lrtui.workers.slurm import engine as module
 from lrtui.workers.slurm import queue, waves
 from lrtui.workers.slurm.engine import Slurm
-from lrtui.workers.slurm.queue import Done, parsed
+from lrtui.workers.slurm.queue import Done, call, parsed
 from tests.until import until
 from tests.workers.slurm.fake import AWAY, FakeSlurm, begin, end
 
@@ -335,3 +335,13 @@ def test_what_squeue_says_is_read():
     assert found["lrtui-x-w1", 0].job == "13_0"
     assert found["lrtui-x-w1", 2].reason == "JobArrayTaskLimit"
     assert set(found) == {("lrtui-x-w1", 0), ("lrtui-x-w1", 2), ("\x1b[31m", 1)}
+
+
+def test_a_command_that_hangs_is_ended_with_its_children(tmp_path):
+    wrapper = tmp_path / "squeue"
+    wrapper.write_text("#!/bin/sh\necho asked\nsleep 600\n")
+    wrapper.chmod(0o755)
+    done = call([str(wrapper)], 0.2)
+    assert done.code is None
+    assert "did not answer" in done.err
+    assert call([str(tmp_path / "none")], 1.0).code == 127
