@@ -236,11 +236,13 @@ def test_a_killed_supervisor_finds_its_jobs_again(far):
 
 
 def test_a_supervisor_that_was_killed_within_sbatch_submits_once(far):
-    far.fault("sbatch", '$real "$@"; touch "${BASH_SOURCE%/*}/accepted"; sleep 600', once=True)
+    hangs = 'mark="${BASH_SOURCE%/*}/accepted"; $real "$@"; touch "$mark"; while [ -e "$mark" ]; do sleep 0.1; done; exit 1'
+    far.fault("sbatch", hangs, once=True)
     far.start(lrs=TWO)
     until((far.bin / "accepted").exists)
     far.lab.kill_supervisor()
     far.lab.revive()
     assert far.lab.closed().code == 0
+    (far.bin / "accepted").unlink()
     assert len(far.submissions()) == 1
     far.sound()
