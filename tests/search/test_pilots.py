@@ -16,6 +16,7 @@ from lrtui.metrics import Measurement, RunSeries
 from lrtui.search import Auto, Space
 from lrtui.search.halving import cost
 from lrtui.search.pilots import vertex
+from lrtui.search.rounding import rounded
 from lrtui.supervisor.commands import effects
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
@@ -120,7 +121,7 @@ def test_widening_keeps_to_what_was_announced(at, shift, diverged):
     tried = lrs(sweep, pilot=True)
     best = max(tried, key=lambda lr: peak(at + shift)(ev.Setting(lr), 0, PILOT)[0])
     at_edge = best in {tried[0], tried[-1]}
-    capped = diverged is not None and best * 10**0.5 > diverged * 0.99
+    capped = diverged is not None and rounded(best * 10**0.5) >= diverged
     assert not at_edge or len(tried) == Auto().count or capped
 
 
