@@ -182,7 +182,11 @@ def read(path: Path) -> Truth:
     curve = {}
     for lr in table["lrs"]:
         runs = [run for run in table["runs"] if run["lr"] == lr]
-        ends = [(run["value"][-1], run["val_loss"][-1], tuple(run["value"])) for run in runs]
+        count = len(table["levels"])
+        ends = [
+            (run["value"][-1], run["val_loss"][-1], tuple(run["value"]) if len(run["value"]) == count else ())
+            for run in runs
+        ]  # fmt: skip
         alive = [
             end
             for end in ends

@@ -1,11 +1,12 @@
-"""Trains the bank: `python -m tests.benchmarks.choosing.bank [NAME ...] [--frozen] [--again]`, one thread, one to three minutes a table.
+"""Trains the bank: `python -m tests.benchmarks.choosing.bank [NAME ...] [--frozen] [--again | --more]`, one thread, one to five minutes a table.
 
 The workloads with a `task` in workloads.py, also the levels of studies; without names those whose table is missing. Each table has, all really trained:
 
 1. every LR, a sixth of a decade apart, with three seeds. A seed is an initialisation and an order of the batches. Where the
    best lies within half a decade of an end, the LRs go on for another half, once on each side.
 2. further seeds, twice as many each time, at the LRs that may be the best, until the standard error of each one's mean test value is
-   at most 0.2 points, or there are `MOST` seeds, or `FURTHER` such runs. `truth` says what was reached.
+   at most 0.2 points, or there are `MOST` seeds, or `FURTHER` such runs. `truth` says what was reached; --more trains what is missing in
+   tables that fell short of it. Of seeds from `WHOLE` on only the ends are kept.
 3. range tests, and for schedules that decay short runs of the whole schedule ("pilots"), over a ninth and a third.
 
 Runs are trained many at a time (stacked.py). Of a frozen workload only its size is printed: nobody looks at it before the end.
@@ -54,10 +55,12 @@ FEW = 6
 """Seeds that say little of a spread."""
 KNOWN = 0.2
 """Points: the standard error that the best LRs are trained to."""
-MOST, MOST_OF_STUDIES = 24, 8
+MOST = 400
 """Seeds at one LR."""
-FURTHER = 160
+FURTHER = 2000
 """Runs of further seeds in a table, about: no more are begun."""
+WHOLE = 24
+"""Seeds whose whole curves are kept."""
 TOGETHER = 96
 """Runs in one stack: more are no faster and need more memory."""
 Key = tuple[float, int]
@@ -69,6 +72,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="default: those whose table is missing")
     parser.add_argument("--frozen", action="store_true", help="by default the frozen ones, not the others")  # fmt: skip
     parser.add_argument("--again", action="store_true", help="measure anew what is there already")
+    parser.add_argument(
+        "--more", action="store_true", help="only further seeds, for tables whose best LRs are not known well enough"
+    )  # fmt: skip
     parser.add_argument(
         "--list", action="store_true", help="print what there is as Markdown, and train nothing"
     )
@@ -82,10 +88,15 @@ def main() -> None:
     banked = [each for each in WORKLOADS.values() if each.task]
     wanted = [each.name for each in banked if each.frozen is options.frozen]
     for name in options.names or wanted:
-        if options.again or not path_of(WORKLOADS[name]).exists():
-            began = time.process_time()
-            write(WORKLOADS[name], measure(WORKLOADS[name]))
-            print(f"{name}: {time.process_time() - began:.0f} s of processor time", flush=True)
+        workload, began = WORKLOADS[name], time.process_time()
+        there = path_of(workload).exists()
+        if options.more and there and load_table(name).data["truth"]["limit_reached"]:
+            write(workload, completed(workload, load_table(name).data))
+        elif options.again or not there:
+            write(workload, measure(workload))
+        else:
+            continue
+        print(f"{name}: {time.process_time() - began:.0f} s of processor time", flush=True)
 
 
 def listed(*, frozen: bool) -> str:
@@ -115,8 +126,7 @@ def measure(workload: Workload) -> dict[str, Any]:
     for beyond in wider(workload, lrs, runs):
         lrs = sorted([*lrs, *beyond])
         trainer.add(runs, [(lr, seed) for lr in beyond for seed in SEEDS])
-    while more := lacking(workload, lrs, runs):
-        trainer.add(runs, more)
+    trainer.complete(runs, lrs)
     alone = trainer.seconds_alone(lrs[len(lrs) // 2])
     for run in runs.values():
         run["seconds"] = alone
@@ -150,6 +160,17 @@ def measure(workload: Workload) -> dict[str, Any]:
         "pilots": trainer.pilots(lrs),
         "ranges": trainer.ranges(alone),
     }
+
+
+def completed(workload: Workload, table: dict[str, Any]) -> dict[str, Any]:
+    """Return the table with the further seeds that it lacks."""
+    runs = {(run["lr"], run["seed"]): run for run in table["runs"]}
+    before = set(runs)
+    Trainer.of(workload).complete(runs, table["lrs"])
+    for key in set(runs) - before:
+        runs[key]["seconds"] = table["runs"][0]["seconds"]
+    found = {"truth": truth(workload, table["lrs"], runs), "runs": [runs[k] for k in sorted(runs)]}
+    return {**table, **found}
 
 
 # ---------------------------------------------------------------- which runs
@@ -198,7 +219,6 @@ def candidates(of: dict[float, Known]) -> list[float]:
 def lacking(workload: Workload, lrs: Sequence[float], runs: dict[Key, Any]) -> list[Key]:
     """Return the runs to train next; [] where all that may be the best are known."""
     of = known(workload, lrs, runs)
-    most = MOST_OF_STUDIES if workload.study else MOST
     more: list[Key] = []
     if len(runs) - len(SEEDS) * len(lrs) >= FURTHER:
         return more
@@ -206,7 +226,7 @@ def lacking(workload: Workload, lrs: Sequence[float], runs: dict[Key, Any]) -> l
         each = of[lr]
         if each.error > KNOWN or each.seeds < FEW:
             wanted = max(FEW, math.ceil((each.spread / KNOWN) ** 2))
-            more += [(lr, seed) for seed in range(each.seeds, min(most, wanted, 2 * each.seeds))]
+            more += [(lr, seed) for seed in range(each.seeds, min(MOST, wanted, 2 * each.seeds))]
     return more
 
 
@@ -264,7 +284,13 @@ class Trainer:
 
     def add(self, runs: dict[Key, dict[str, Any]], keys: Sequence[Key]) -> None:
         """Train these runs to the horizon."""
-        runs.update(zip(keys, self.train(keys, self.workload.horizon), strict=True))
+        for key, row in zip(keys, self.train(keys, self.workload.horizon), strict=True):
+            runs[key] = row if key[1] < WHOLE else ends(row)
+
+    def complete(self, runs: dict[Key, dict[str, Any]], lrs: Sequence[float]) -> None:
+        """Add further seeds until the best LRs are known, or a limit is reached."""
+        while more := lacking(self.workload, lrs, runs):
+            self.add(runs, more)
 
     def train(self, keys: Sequence[Key], total: int) -> list[dict[str, Any]]:
         """Return the rows of the table, as measure.py has them; `test` has the end only."""
@@ -303,8 +329,8 @@ class Trainer:
         for share in (9, 3):
             length = -(-self.workload.horizon // share)
             for row in self.train(keys, length):
-                ends = {k: v[-1] if isinstance(v, list) else v for k, v in row.items()}
-                found.append({"length": length, **ends})
+                last = {k: v[-1] if isinstance(v, list) else v for k, v in row.items()}
+                found.append({"length": length, **last})
         return found
 
     def ranges(self, alone: float) -> list[dict[str, Any]]:
@@ -338,6 +364,11 @@ class Trainer:
         steps, horizon = self.workload.horizon * self.steps_per_unit, self.workload.horizon
         tests = len(self.levels(horizon))
         return round((stepped - began) / 40 * steps + (tested - stepped) * tests, 2)
+
+
+def ends(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a run with the last value of each list alone."""
+    return {key: value[-1:] if isinstance(value, list) else value for key, value in row.items()}
 
 
 class Stack:

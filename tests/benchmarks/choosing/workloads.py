@@ -18,7 +18,7 @@ A table is one JSON file, `curves/NAME.json`, strict JSON with one run a line:
     runs            {lr, seed, value, val_loss, test, train_loss, seconds}: the lists have one number a level, null where it
                     was not finite; `value` and `test` are the metric on validation and test data, `train_loss` the
                     mean since the level before; seconds of processor time on one thread. Of the bank `test` has the end only,
-                    and LRs near the best have further seeds
+                    and LRs near the best have further seeds, from 24 on with the end of each list alone
     pilots          {length, lr, seed, value, val_loss, test, train_loss, seconds}: the ends of short runs of the whole schedule
     ranges          {seed, lrs, losses, cost, seconds}: range tests, losses of single batches; cost in the unit
 """
@@ -254,12 +254,13 @@ BANK = (
     _bank("random-labels", "digits with labels drawn at random, Adam: nothing to learn", "digits random", "mlp 32", "adam", "constant", 32, 9),
     _bank("conv-step", "500 digits, convolutions, SGD with momentum, step, batches of 16", "digits 500", "conv 4 8", MOMENTUM, "step", 16, 9),
     _bank("small-one-cycle", "100 digits, AdamW, one-cycle", "digits 100", "mlp 32", "adamw", "one_cycle", 16, 36),
+    _bank("digits-muon", "digits, Muon", "digits", "mlp 32 32", "muon", "constant", 32, 9, loss=True),
+    _bank("noise-muon", "1,000 of Fashion-MNIST, 20 % of the labels wrong, Muon", "fashion 1000 noise 0.2", "mlp 32 32", "muon", "constant", 64, 12),
     # ------------------------------------------------------------ frozen, chosen before anything was trained
     _bank("fashion-one-cycle", "2,000 of Fashion-MNIST, normalised layer, Adam, one-cycle", "fashion 2000", "mlp 32 norm", "adam", "one_cycle", 128, 18, frozen=True),
     _bank("attention-linear", "characters, one attention block, AdamW with decay, linear with warm-up", "pieces 16", "attention 16", DECAYED, LINEAR, 16, 270, loss=True, steps=True, frozen=True),
     _bank("conv-wsd", "500 digits, convolutions, SGD with Nesterov momentum, WSD with warm-up", "digits 500", "conv 4 8", NESTEROV, WSD, 32, 9, frozen=True),
     _bank("fashion-rmsprop", "1,000 of Fashion-MNIST, RMSprop, cosine", "fashion 1000", "mlp 32", "rmsprop", "cosine", 32, 9, frozen=True),
-    _bank("digits-muon", "digits, Muon", "digits", "mlp 32 32", "muon", "constant", 32, 9, loss=True, frozen=True),
     _bank("friedman-sgd", "a made regression, SGD with momentum, cosine with warm-up", "friedman", "mlp 32", MOMENTUM, '{"cosine": 0, "warmup": 0.05}', 64, 18, loss=True, frozen=True),
     _bank("noise-nesterov", "1,000 of Fashion-MNIST, 40 % of the labels wrong, SGD with Nesterov momentum, step", "fashion 1000 noise 0.4", "mlp 32", NESTEROV, "step", 64, 18, frozen=True),
     _bank("cancer-adagrad", "249 tumours, Adagrad", "cancer", "mlp 16", "adagrad", "constant", 16, 18, loss=True, frozen=True),
