@@ -152,10 +152,11 @@ def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Deci
     """
     settings = [at(cell, lr) for cell in space.cells() for lr in rates]
     wanted = [(setting, space.seed + i) for i in range(space.seeds) for setting in settings]
+    there = {(setting_key(run.setting), run.seed) for run in sweep.trained()}
     return [
         start(setting, seed, space.horizon)
         for setting, seed in wanted
-        if find(sweep, setting, seed) is None
+        if (setting_key(setting), seed) not in there
     ]
 
 
@@ -168,6 +169,6 @@ def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
     """Return the training run of a setting and seed, whoever asked for it."""
     wanted = setting_key(setting)
     for run in sweep.trained():
-        if run.seed == seed and setting_key(run.setting) == wanted:
+        if (run.setting.lr, run.seed) == (setting.lr, seed) and setting_key(run.setting) == wanted:
             return run
     return None

@@ -114,7 +114,8 @@ def _own(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> 
             closed_at = time.monotonic()
         elif reported and time.monotonic() - closed_at > TIMING.linger and not _has_letters(layout):
             return 0
-        time.sleep(TIMING.far_tick if lease is not None else TIMING.tick)
+        if not supervisor.launching.goes_on:
+            time.sleep(TIMING.far_tick if lease is not None else TIMING.tick)
 
 
 def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:

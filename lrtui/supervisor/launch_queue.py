@@ -54,6 +54,8 @@ class LaunchQueue:
         self._retries: dict[tuple[str, int], int] = {}
         self._said_no_room = False
         self._said_lost: frozenset[int] = frozenset()
+        self.goes_on = False
+        """Whether the latest tick left runs that could be launched at once."""
 
     def preload(self) -> None:
         """Have what the workers import imported once, while the data is prepared; only speed depends on it."""
@@ -67,6 +69,7 @@ class LaunchQueue:
 
     def tick(self) -> None:
         """Launch the runs that are next and have a place."""
+        self.goes_on = False
         if self._sweep.closed is not None or self._sweep.brake is not None:
             return
         if not self._sweep.queued() or not self._free():
@@ -74,7 +77,9 @@ class LaunchQueue:
         gone = self._lost()
         if self._launcher.remote:
             if self.has_room():
-                self._launch(self._sweep.queued()[: self._free()], gone)
+                waiting = self._sweep.queued()
+                self._launch(waiting[:MOST_A_TICK], gone)
+                self.goes_on = len(waiting) > MOST_A_TICK
             return
         for run in self._sweep.queued()[: self._free(gone)]:
             if not self.has_room():

@@ -158,7 +158,8 @@ class Supervisor:
         ):
             return []
         root = self._root(run)
-        self._exit_files[key] = str(AttemptLayout(root).exit)
+        if not self.launcher.remote:
+            self._exit_files[key] = str(AttemptLayout(root).exit)
         condition = self.launcher.condition(root, attempt.token)
         match condition:
             case Unclaimed():

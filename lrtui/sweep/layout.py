@@ -58,51 +58,67 @@ class Layout:
         return self.root / folder / f"a{number}"
 
 
+class _Below:
+    """A file below a layout's root. Its path is made when it is asked for: with all of theirs a thousand attempts held 3 MB more."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layout: AttemptLayout | SlurmLayout, owner: object) -> Path:
+        return layout.root / self._name
+
+
 class AttemptLayout:
     """Where things lie in the directory of one attempt."""
 
+    __slots__ = ("root",)
+
+    argv = _Below("argv.json")
+    """What was started and where; writer: supervisor."""
+    claim = _Below("claim")
+    """Made with O_EXCL by the keeper: a launch may be repeated, a start may not."""
+    pid = _Below("pid.json")
+    """Who runs; writer: keeper."""
+    exit = _Below("exit.json")
+    """How the worker ended; writer: keeper."""
+    metrics = _Below("metrics.jsonl")
+    """Metric lines; writer: the worker, through emit()."""
+    output = _Below("output.log")
+    """stdout and stderr of the worker, holes where it was capped."""
+    printed = _Below("printed.jsonl")
+    """Metric lines saved from the part of output.log that was capped; writer: keeper."""
+    read_spec = _Below("read.json")
+    """Which files the worker's loggers write; writer: keeper."""
+    read = _Below("read.jsonl")
+    """What was read from them; writer: the converter beside the worker."""
+    checkpoint = _Below("checkpoint")
+    """The worker's own, a file or a folder."""
+    prepared = _Below("prepared.json")
+    """What a preparation of data brought; writer: the worker."""
+    environment = _Below("environment.json")
+    """In a Slurm job: what is set for the worker, and its token; writer: supervisor."""
+    orders = _Below("orders")
+    """In a Slurm job: signals for the worker, a name a line; writer: supervisor."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.argv = root / "argv.json"
-        """What was started and where; writer: supervisor."""
-        self.claim = root / "claim"
-        """Made with O_EXCL by the keeper: a launch may be repeated, a start may not."""
-        self.pid = root / "pid.json"
-        """Who runs; writer: keeper."""
-        self.exit = root / "exit.json"
-        """How the worker ended; writer: keeper."""
-        self.metrics = root / "metrics.jsonl"
-        """Metric lines; writer: the worker, through emit()."""
-        self.output = root / "output.log"
-        """stdout and stderr of the worker, holes where it was capped."""
-        self.printed = root / "printed.jsonl"
-        """Metric lines saved from the part of output.log that was capped; writer: keeper."""
-        self.read_spec = root / "read.json"
-        """Which files the worker's loggers write; writer: keeper."""
-        self.read = root / "read.jsonl"
-        """What was read from them; writer: the converter beside the worker."""
-        self.checkpoint = root / "checkpoint"
-        """The worker's own, a file or a folder."""
-        self.prepared = root / "prepared.json"
-        """What a preparation of data brought; writer: the worker."""
-        self.environment = root / "environment.json"
-        """In a Slurm job: what is set for the worker, and its token; writer: supervisor."""
-        self.orders = root / "orders"
-        """In a Slurm job: signals for the worker, a name a line; writer: supervisor."""
 
 
 class SlurmLayout:
     """Where things lie in the folder of one wave, a submission to Slurm. `lrtui.workers.slurm.agent` knows its files by itself."""
 
+    __slots__ = ("root",)
+
+    intent = _Below("intent.json")
+    """What is submitted, under which name; written before sbatch is called. Writer: supervisor."""
+    script = _Below("job.sh")
+    job = _Below("job.json")
+    """That Slurm took it; writer: supervisor."""
+    refused = _Below("refused.json")
+    """That Slurm refuses it; writer: supervisor."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.intent = root / "intent.json"
-        """What is submitted, under which name; written before sbatch is called. Writer: supervisor."""
-        self.script = root / "job.sh"
-        self.job = root / "job.json"
-        """That Slurm took it; writer: supervisor."""
-        self.refused = root / "refused.json"
-        """That Slurm refuses it; writer: supervisor."""
 
     def log(self, task: int) -> Path:
         """Return what a task itself prints: its `setup`, and the agent."""
