@@ -104,12 +104,16 @@ class Surface:
     """Lower Cholesky factor of the results' covariance."""
     weights: tuple[float, ...]
 
+    def height(self, place: Place) -> float:
+        """Return the mean at one place."""
+        return self._height(self._shared(self.shape.scaled(place)))
+
     def at(self, place: Place) -> tuple[float, float]:
         """Return mean and standard deviation (without noise) at one place."""
         shared = self._shared(self.shape.scaled(place))
         solved = forward(self.factor, shared)
         left = self.shape.signal - sum(map(mul, solved, solved))
-        return self.mean + sum(map(mul, shared, self.weights)), math.sqrt(max(0.0, left))
+        return self._height(shared), math.sqrt(max(0.0, left))
 
     def improvement(self, place: Place, best: float) -> float:
         """Return by how much a result there is expected to exceed `best`."""
@@ -123,7 +127,7 @@ class Surface:
         """Return `count` surfaces that are as likely as not, each at `places`."""
         scaled = [self.shape.scaled(place) for place in places]
         shared = [self._shared(place) for place in scaled]
-        means = [self.mean + sum(map(mul, row, self.weights)) for row in shared]
+        means = [self._height(row) for row in shared]
         loads = loadings(
             [forward(self.factor, row) for row in shared],
             self.shape.signal,
@@ -138,6 +142,10 @@ class Surface:
                 [m + sum(map(mul, load, normal)) for m, load in zip(means, loads, strict=True)]
             )
         return drawn
+
+    def _height(self, shared: list[float]) -> float:
+        height: float = self.mean + sum(map(mul, shared, self.weights))
+        return height
 
     def _shared(self, scaled: Place) -> list[float]:
         return [self.shape.covariance(scaled, other) for other in self.places]

@@ -84,7 +84,7 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
     if len(set(besides)) == 1:
         besides = [""] * len(besides)
     rows = zip(standings, besides, strict=True)
-    table = [head, *(_cells(plan, row, beside) for row, beside in rows)]
+    table = [head, *(_cells(plan, row, beside + _place(row)) for row, beside in rows)]
     columns = range(len(head) - 1)
     # Columns in which no row says anything are left out.
     shown = [c for c in columns if c < 6 or any(cells[c] for cells in table[1:])]
@@ -406,6 +406,11 @@ def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
 def _besides(row: Standing) -> str:
     """Return what a setting has besides its LR, shown where settings differ in it."""
     return "".join(f" {clean(part, 30)}" for part in group_words(group_of(row.setting)))
+
+
+def _place(row: Standing) -> str:
+    """Return a setting's values on the axes of [search]."""
+    return "".join(f" {clean(name, 30)}={value:g}" for name, value in row.setting.axes.items())
 
 
 def _cut(line: str, width: int) -> str:

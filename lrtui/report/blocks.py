@@ -188,7 +188,10 @@ def _headline(made: dict[str, Any]) -> str:
     """Return the answer without its interval, or what happened instead."""
     found = made["verdict"]
     if found["lr"] is not None:
-        return f"{'so far: ' if found['provisional'] else ''}use lr = {lr_text(found['lr'])}"
+        beside = "".join(f", {name} = {value}" for name, value in found["axes"].items())
+        return (
+            f"{'so far: ' if found['provisional'] else ''}use lr = {lr_text(found['lr'])}{beside}"
+        )
     return f"no answer: {made['no_answer']}" if made["no_answer"] else str(found["headline"])
 
 
@@ -303,9 +306,13 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
     groups.sort(key=lambda each: order.index(each["group"]))
     if all(point["mean"] is None for each in groups for point in each["points"]):
         return []
+    caption = f"{made['metric']} against the learning rate"
+    if made["maps"]:
+        beside = " and ".join(dict.fromkeys(each["axis"] for each in made["maps"]))
+        caption = f"Predicted {made['metric']} over the learning rate and {beside}"
     blocks: list[Block] = [
         Heading("Sensitivity to the learning rate"),
-        Chart("sensitivity", f"{made['metric']} against the learning rate"),
+        Chart("sensitivity", caption),
     ]
     if len(groups) > 1:
         lrs = sorted({point["lr"] for each in groups for point in each["points"]})
@@ -317,9 +324,11 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
         head = ("lr", *(each["group"] or OWN for each in groups))
         return [*blocks, _table(head, rows, head[1:])]
     metric = made["metric"]
+    axes = list(dict.fromkeys(name for point in groups[0]["points"] for name in point["axes"]))
     rows = [
         (
             lr_text(point["lr"]),
+            *(f"{point['axes'][name]:g}" if name in point["axes"] else "" for name in axes),
             shown(point["mean"]),
             _error(point),
             str(point["seeds"] or ""),
@@ -330,11 +339,11 @@ def _sensitivity(made: dict[str, Any]) -> list[Block]:
         )
         for point in groups[0]["points"]
     ]
-    head = ("lr", metric, "± se", "seeds", f"at {made['unit']}", "val_loss", "state", "runs")
+    head = ("lr", *axes, metric, "± se", "seeds", f"at {made['unit']}", "val_loss", "state", "runs")
     best = [
-        i for i, point in enumerate(groups[0]["points"]) if point["lr"] == made["verdict"]["lr"]
+        i for i, point in enumerate(groups[0]["points"]) if point["runs"] == made["verdict"]["runs"]
     ]
-    return [*blocks, _table(head, rows, head[1:6], best)]
+    return [*blocks, _table(head, rows, head[1:-2], best)]
 
 
 def _loss(made: dict[str, Any], row: dict[str, Any]) -> str:

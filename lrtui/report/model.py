@@ -20,10 +20,12 @@ from lrtui.analysis.ranking import flag_texts, shown_state
 from lrtui.analysis.study import Factor, level_range, lines, remarks, study
 from lrtui.analysis.value_rule import run_value
 from lrtui.analysis.verdict import Verdict, groups, paste, sensitivity, verdict, verdicts
+from lrtui.analysis.verdict.heat_map import heat_maps
 from lrtui.analysis.verdict.reasons import not_first
 from lrtui.config.directory import read_experiment, read_origin
 from lrtui.errors import UserError
 from lrtui.frontend.failure import about_output, ways_on, why_no_answer
+from lrtui.sweep.axis_places import round_values, share_of, value_of
 from lrtui.sweep.events import Plan
 from lrtui.sweep.files import read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from lrtui.analysis.ranking import Standing
     from lrtui.analysis.verdict import Point
+    from lrtui.analysis.verdict.heat_map import HeatMap
     from lrtui.frontend.snapshot import Snapshot
     from lrtui.metrics import RunSeries
     from lrtui.sweep.events import RungClosed, Setting
@@ -47,6 +50,8 @@ _PACKAGES = ("lrtui", "torch", "torchvision", "numpy")
 _CURVE_COLUMNS, _CURVE_POINTS = 200, 30_000
 """How finely one curve is kept, and how many points all of them may have."""
 _RANGE_POINTS = 400
+_MARKS = 9
+"""Labels of a heat map's axis at most."""
 _RAN_WITH = ("program", "git", "script_crc32", "environment_crc32")
 _FILE_BYTES, _FILE_LINES = 1 << 20, 400
 _TITLED = 3
@@ -60,7 +65,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
     sweep = snapshot.sweep
     plan = sweep.plan or _no_plan(snapshot.directory.name)
     points = {group: sensitivity(sweep, group) for group in groups(sweep)}
-    found = verdict(sweep)
+    found, judged = verdict(sweep), verdicts(sweep)
     made = {
         "version": VERSION,
         "experiment": plan.name,
@@ -70,11 +75,14 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
         "unit": plan.unit,
         "horizon": plan.horizon,
         "verdict": _verdict(sweep, plan, found, points.get(found.group, [])),
-        "groups": [_verdict(sweep, plan, v, points.get(v.group, [])) for v in verdicts(sweep)],
+        "groups": [_verdict(sweep, plan, v, points.get(v.group, [])) for v in judged],
         "study": [_factor(each) for each in study(sweep)],
         "sensitivity": [
             {"group": group_text(group), "points": [_point(each) for each in points[group]]}
             for group in points
+        ],
+        "maps": [
+            _map(each, one, points[each.group]) for each in judged for one in heat_maps(sweep, each)
         ],
         "rungs": [_rung(sweep, closed) for closed in sweep.rungs],
         "ranges": _ranges(snapshot, plan),
@@ -148,6 +156,7 @@ def _verdict(sweep: Sweep, plan: Plan, found: Verdict, points: list[Point]) -> d
         "lr": found.lr,
         "group": group_text(found.group),
         **_setting(found.setting),
+        "axes": dict(found.beside),
         "differs": []
         if found.setting is None
         else [list(pair) for pair in differences(plan, found.setting)],
@@ -201,6 +210,7 @@ def _factor(factor: Factor) -> dict[str, Any]:
 def _point(point: Point) -> dict[str, Any]:
     return {
         "lr": point.lr,
+        "axes": point.setting.axes,
         "runs": list(point.runs),
         "values": list(point.values),
         "mean": point.mean,
@@ -212,6 +222,25 @@ def _point(point: Point) -> dict[str, Any]:
         "state": point.state,
         "val_loss": point.val_loss,
     }
+
+
+def _map(found: Verdict, one: HeatMap, points: list[Point]) -> dict[str, Any]:
+    """Return a heat map; `marks` are the values that its axis is labelled with, with their places from 0 to 1."""
+    marks = round_values(one.axis, _MARKS)
+    return {
+        "group": group_text(found.group),
+        "axis": one.axis.name,
+        "lrs": [_digits(10**lr) for lr in one.lrs],
+        "axis_values": [value_of(one.axis, share) for share in one.shares],
+        "marks": [[_digits(value), share_of(one.axis, value)] for value in marks],
+        "places": [one.place(point.setting) for point in points],
+        "values": [[_digits(value) for value in row] for row in one.values],
+        "limits": [_digits(limit) for limit in one.limits],
+    }
+
+
+def _digits(value: float) -> float:
+    return float(amount(value))
 
 
 # ---------------------------------------------------------------- the search

@@ -15,6 +15,8 @@ GRID_LRS, GRID_VALUES = 8, 3
 _OUTSIDE = 0.5
 """A value that a user added lies no further beyond the axis than this share of it."""
 
+_NEAR = 1e-9
+
 
 def share_of(axis: Axis, value: float) -> float:
     """Return how far along the axis a value lies; one outside is kept near it."""
@@ -39,6 +41,29 @@ def value_of(axis: Axis, share: float) -> float:
         digits = 2 - math.floor(math.log10(axis.high - axis.low))
         value = round(place, digits)
     return min(max(value, axis.low), axis.high)
+
+
+def round_values(axis: Axis, most: int) -> list[float]:
+    """Return at most `most` round values on the axis, for its labels; of a momentum they are at round distances from 1.
+
+    Its ends if no round value lies between them.
+    """
+    if axis.scale == "linear":
+        low, high = axis.low, axis.high
+        sizes = [digit * 10.0**power for power in range(-300, 300) for digit in (1, 2, 5)]
+        step = next(size for size in sizes if high / size - low / size < most)
+        first, last = math.ceil(low / step - _NEAR), math.floor(high / step + _NEAR)
+        return [i * step for i in range(first, last + 1)]
+    ends = (axis.low, axis.high) if axis.scale == "log" else (1 - axis.high, 1 - axis.low)
+    decades = range(math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1])) + 1)
+    for digits, every in (((1, 2, 5), 1), *(((1,), n) for n in range(1, len(decades) + 1))):
+        found = [digit * 10.0**power for power in decades[::every] for digit in digits]
+        found = [v for v in found if ends[0] * (1 - _NEAR) <= v <= ends[1] * (1 + _NEAR)]
+        if len(found) <= most:
+            break
+    if not found:
+        return [axis.low, axis.high]
+    return found if axis.scale == "log" else [1 - value for value in reversed(found)]
 
 
 def decades_of(axis: Axis) -> float | None:

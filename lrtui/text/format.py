@@ -76,8 +76,9 @@ def lr_interval(low: float, high: float, open_sides: Collection[str]) -> str:
 
 
 def factor(value: float) -> str:
-    """Return a factor that was estimated, with the two digits that it deserves: 2.5, 0.14."""
-    return f"{value:.2g}"
+    """Return a factor that was estimated, with the two digits that it deserves: 2.5, 0.14, 370."""
+    short = f"{value:.2g}"
+    return short if value < 100 or value >= 1e5 else f"{float(short):.0f}"
 
 
 # ---------------------------------------------------------------- lengths of training, in epochs, steps or tokens

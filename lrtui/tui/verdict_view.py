@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lrtui.analysis.study import Factor
     from lrtui.analysis.verdict import Point, Verdict
+    from lrtui.analysis.verdict.heat_map import HeatMap
     from lrtui.sweep.events import GroupKey
     from lrtui.sweep.state import Sweep
 
@@ -35,6 +36,10 @@ class VerdictView:
     """By group: the result of each LR, the lowest first."""
     factors: tuple[Factor, ...] = ()
     """What became of each factor of a study."""
+    maps: Mapping[GroupKey, tuple[HeatMap, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """By group: what a search believes over the LR and each of its axes."""
 
 
 def judge(sweep: Sweep) -> VerdictView:
@@ -47,6 +52,7 @@ def judge(sweep: Sweep) -> VerdictView:
         verdict,
         verdicts,
     )
+    from lrtui.analysis.verdict.heat_map import heat_maps
 
     sound = {run.id: run for run in sweep.runs.values() if _LEAST < run.setting.lr < _MOST}
     sweep = replace(sweep, runs=MappingProxyType(sound))
@@ -66,6 +72,11 @@ def judge(sweep: Sweep) -> VerdictView:
         overall = replace(groups[said.group], spent=overall.spent, grid=overall.grid)
         overall = replace(overall, reasons=tuple(Reason(Why.RECORDED, text) for text in said.why))
     points = {group: tuple(sensitivity(sweep, group)) for group in groups}
+    maps = {group: heat_maps(sweep, found) for group, found in groups.items()}
     return VerdictView(
-        overall, MappingProxyType(groups), MappingProxyType(points), tuple(study(sweep))
+        overall,
+        MappingProxyType(groups),
+        MappingProxyType(points),
+        tuple(study(sweep)),
+        MappingProxyType(maps),
     )

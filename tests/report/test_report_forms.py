@@ -25,10 +25,11 @@ from lrtui.report import content, csv_tables, figures, markdown
 from lrtui.report.figures import axes_and_panels, lr_sensitivity
 from lrtui.report.figures import training_curves as curves
 from lrtui.report.html import html
-from lrtui.search import Auto, Space
+from lrtui.search import Auto, Space, Surface
 from lrtui.sweep import events as ev
+from lrtui.sweep.axis_places import share_of
 from lrtui.sweep.state import Run, Sweep, fold
-from lrtui.text.format import lr_interval
+from lrtui.text.format import lr_interval, lr_text
 from tests.search.simulated import Simulation
 
 R = 9.0
@@ -161,7 +162,7 @@ def test_the_json_is_strict_and_holds_the_fields_that_are_promised(made):
     again = json.loads(json.dumps(made, allow_nan=False), parse_constant=refuse)
     assert again["version"] == 2
     assert {
-        "version", "experiment", "title", "metric", "goal", "unit", "horizon", "verdict", "groups", "study", "sensitivity", "rungs",
+        "version", "experiment", "title", "metric", "goal", "unit", "horizon", "verdict", "groups", "study", "sensitivity", "maps", "rungs",
         "ranges", "leaderboard", "leaderboard_note", "no_answer", "next", "runs", "curves", "seeds", "settings", "data", "budget", "closed", "warnings", "versions",
         "ran_with", "experiment_file", "reproduce", "written",
     } == set(again)  # fmt: skip
@@ -184,6 +185,52 @@ def test_every_field_of_the_json_is_documented(made):
         inner = {"sensitivity": "points", "rungs": "runs"}[table]
         for key in (*made[table][0], *made[table][0][inner][0]):
             assert f"`{key}`" in text, key
+
+
+def beside_the_lr() -> Sweep:
+    """Return an ended search over the LR and two axes, in which the best LR falls by a decade over the first."""
+
+    def measure(setting: ev.Setting, seed: int, level: float) -> tuple[float, float]:
+        shares = [share_of(axis, setting.axes[axis.name]) for axis in AXES]
+        off = math.log10(setting.lr) + 3 + (shares[0] - 0.5)
+        value = 0.95 - 0.1 * off**2 - 0.1 * sum((share - 0.5) ** 2 for share in shares)
+        return max(0.1, value), 1 - value
+
+    rungs = {"constant": (1.0, R)}
+    space = Space(("sgd",), ("constant",), {}, 1, 0, R, rungs, 1 / 3, axes=AXES)
+    strategy = Surface(Auto(7, 1e-5, 1e-1), AXES)
+    return Simulation(strategy, space, measure, dies=lambda *_: None).run()
+
+
+AXES = (ev.Axis("momentum", 0.1, 0.99, "complement"), ev.Axis("<b>dropout", 0.0, 0.5, "linear"))
+
+
+def test_a_search_beside_the_lr_has_a_heat_map_for_each_axis():
+    """They replace the sensitivity chart, and name pick and axes wherever the answer stands."""
+    made = content(looked(beside_the_lr()))
+    text = (Path(__file__).parents[2] / "docs/report.md").read_text()
+    assert [each["axis"] for each in made["maps"]] == [axis.name for axis in AXES]
+    assert all(f"`{key}`" in text for key in made["maps"][0])
+    for each in made["maps"]:
+        assert len(each["values"]) == len(each["axis_values"])
+        assert {len(row) for row in each["values"]} == {len(each["lrs"])}
+        top = max(max(row) for row in each["values"])
+        assert 0.92 < top < 0.97
+        assert 1 <= len(each["limits"]) <= 4
+        assert max(each["limits"]) <= top
+    value = made["verdict"]["values"]["momentum"]
+    page = html(made, {})
+    lr = lr_text(made["verdict"]["lr"])
+    assert f'use lr = <span class="k">{lr}</span>, momentum = {value:g}, &lt;b&gt;dropout' in page
+    assert "<b>dropout" not in page
+    head = next(line for line in markdown(made).splitlines() if line.startswith("| lr |"))
+    assert "momentum" in head
+    with figures.style():
+        figure = figures.draw(made)["sensitivity"]
+    assert [ax.get_ylabel() for ax in figure.axes] == [axis.name for axis in AXES]
+    (said,) = figure.legends
+    words = [entry.get_text() for entry in said.get_texts()]
+    assert {"recommended", "trained to the end", "trained less"} <= set(words)
 
 
 def test_the_verdict_stands_with_its_interval_its_cost_and_lines_to_paste(made):

@@ -5,13 +5,15 @@ import math
 import random
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from lrtui.analysis.verdict import paste, verdict
 from lrtui.analysis.verdict.answer import Why
+from lrtui.analysis.verdict.heat_map import heat_maps
 from lrtui.search import Auto, Space, Surface
 from lrtui.search.halving import PROPOSED
-from lrtui.sweep.axis_places import share_of, value_of
+from lrtui.sweep.axis_places import round_values, share_of, value_of
 from lrtui.sweep.events import Axis
 from lrtui.sweep.state import setting_key
 from lrtui.text.format import lr_text
@@ -88,6 +90,36 @@ def test_it_finds_the_peak_and_says_how_the_lr_moves(slope, said):
     assert found.low <= found.lr <= found.high
     decay = found.axes["weight_decay"]
     assert f"lr={lr_text(found.lr)}, weight_decay={decay})" in paste(sweep, found)[1]
+
+
+def test_the_heat_map_is_highest_on_the_ridge():
+    """In each row of the map the predicted best LR lies where the true one is, and the bands part it from the worst up."""
+    sweep = simulated(ridge(-1.5), DECAY).run()
+    found = verdict(sweep)
+    (chart,) = heat_maps(sweep, found)
+    for share, row in zip(chart.shares, chart.values, strict=True):
+        if 0.3 <= share <= 0.7:
+            top = chart.lrs[max(range(len(row)), key=row.__getitem__)]
+            assert top == pytest.approx(-3.0 - 1.5 * (share - 0.5), abs=0.3)
+    assert list(chart.limits) == sorted(chart.limits)
+    assert chart.place(found.setting) == share_of(DECAY, found.axes["weight_decay"])
+    assert chart.place(msgspec.structs.replace(found.setting, axes={})) is None
+    assert heat_maps(simulated(ridge(0), DECAY).sweep, found) == (), "nothing was trained"
+    assert heat_maps(replace(sweep, plan=msgspec.structs.replace(sweep.plan, axes=())), found) == ()
+
+
+@pytest.mark.parametrize(
+    ("axis", "most", "values"),
+    [
+        (Axis("m", 0.1, 0.99, "complement"), 9, [0.5, 0.8, 0.9, 0.95, 0.98, 0.99]),
+        (Axis("w", 1e-3, 0.3), 4, [1e-3, 1e-2, 1e-1]),
+        (Axis("w", 1e-30, 1.0), 4, [1e-30, 1e-22, 1e-14, 1e-6]),
+        (Axis("w", 0.11, 0.15), 5, [0.11, 0.15]),
+        (Axis("d", 0.0, 0.5, "linear"), 6, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]),
+    ],
+)
+def test_an_axis_is_labelled_with_round_values(axis, most, values):
+    assert round_values(axis, most) == pytest.approx(values, rel=1e-9, abs=1e-40)
 
 
 def test_two_axes_are_searched_at_once():

@@ -143,6 +143,11 @@ class Verdict:
         """The recommended place on each axis of [search]."""
         return self.setting.axes if self.setting is not None else {}
 
+    @property
+    def beside(self) -> list[tuple[str, str]]:
+        """The recommended place on the axes, to be shown: each name and value."""
+        return [(clean(name, 30), f"{value:g}") for name, value in self.axes.items()]
+
     def headline(self, plan: Plan) -> str:
         """Return the verdict in one line."""
         if self.lr is None:
@@ -156,5 +161,5 @@ class Verdict:
             about = ", ".join(filter(None, (about, self.noise.words)))
         else:
             about = f"{clean(plan.metric)} {number(self.value)}"
-        beside = "".join(f", {clean(name)} = {value:g}" for name, value in self.axes.items())
+        beside = "".join(f", {name} = {value}" for name, value in self.beside)
         return f"{so_far}use lr = {lr_text(self.lr)}{beside} ({about})"

@@ -183,7 +183,7 @@ def _pick(
     open_ones = [p for p in candidates if case.score(p) >= highest - _OPEN * math.sqrt(2 * noise)]
 
     def order(point: Point) -> tuple[float, float, float]:
-        height = fitted.at(place_of(case.plan, point.setting, case.level))[0]
+        height = fitted.height(place_of(case.plan, point.setting, case.level))
         return height, -(point.val_loss or 0.0), -point.lr
 
     return max(open_ones, key=order)
@@ -232,7 +232,7 @@ def _view(  # noqa: PLR0917  # the key of a cache
     along = [each[:_LRS] for each in drawn]
     tops = sorted(rates[_highest(each)] for each in along)
     fitted = surface.fit(seen, lean, free_noise=free_noise)
-    optimum = rates[_highest([fitted.at(place)[0] for place in line])]
+    optimum = rates[_highest([fitted.height(place) for place in line])]
     low = min(quantile(tops, 0.05), here[0] - margin / 2)
     high = max(quantile(tops, 0.95), here[0] + margin / 2)
     sides: list[Side] = []

@@ -13,6 +13,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from lrtui.report.figures.heat_maps import heat_map_chart
 from lrtui.report.figures.lr_sensitivity import sensitivity_chart
 from lrtui.report.figures.range_tests import ranges_chart
 from lrtui.report.figures.saving import inline, png, svg
@@ -24,8 +25,9 @@ __all__ = ["draw", "inline", "png", "style", "svg"]
 
 
 def draw(made: dict[str, Any]) -> dict[str, Figure]:
-    """Return the charts by name, from what `content` returned: sensitivity and curves always, study and ranges where there are any."""
-    found = {"sensitivity": sensitivity_chart(made), "curves": curves_chart(made)}
+    """Return the charts by name, from what `content` returned: sensitivity (of a search with axes its heat maps) and curves always, study and ranges where there are any."""
+    answer = heat_map_chart(made) if made["maps"] else sensitivity_chart(made)
+    found = {"sensitivity": answer, "curves": curves_chart(made)}
     tests = [each for each in made["ranges"] if len(each["curve"]) > 1]
     if tests:
         found["ranges"] = ranges_chart(made, tests)

@@ -113,22 +113,7 @@ def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
         )  # fmt: skip
         within = f" within {tolerance(found['within'])}" if found.get("within") else ""
         said[f"equal{within}"] = Patch(facecolor=BAND, alpha=0.16)
-    if found.get("low") and found.get("high"):
-        edges = ax.get_xlim()
-        left = edges[0] if "below" in found["open"] else math.log10(found["low"])
-        right = edges[1] if "above" in found["open"] else math.log10(found["high"])
-        ax.plot([left, right], [0.035, 0.035], transform=top, color=ACCENT, lw=2)
-        ends = [x for x in (left, right) if x not in edges]
-        ax.plot(
-            ends, [0.035] * len(ends), transform=top, color=ACCENT, ls="", marker="|", ms=7, mew=1.6
-        )
-        ax.set_xlim(edges)
-        words = ", ".join(
-            filter(
-                None, ("best LR lies here", "90 %" * found["by_noise"], Noise(found["noise"]).words)
-            )
-        )
-        said[words] = Line2D([], [], color=ACCENT, lw=2, marker="|", ms=7, mew=1.6)
+    said |= interval(ax, found)
     if found.get("lr"):
         x = math.log10(found["lr"])
         ax.axvline(x, color=INK, lw=0.9, ls=(0, (3, 2)))
@@ -138,6 +123,25 @@ def _verdict_marks(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
             ha="center", va="bottom", fontsize=8.5, fontweight="bold", color=INK,
         )  # fmt: skip
     return said
+
+
+def interval(ax: Axes, found: dict[str, Any]) -> dict[str, Any]:
+    """Draw the interval of a verdict, to the chart's edge where it is open; return what the legend says of it."""
+    if not (found.get("low") and found.get("high")):
+        return {}
+    edges, top = ax.get_xlim(), ax.get_xaxis_transform()
+    left = edges[0] if "below" in found["open"] else math.log10(found["low"])
+    right = edges[1] if "above" in found["open"] else math.log10(found["high"])
+    ax.plot([left, right], [0.035, 0.035], transform=top, color=ACCENT, lw=2)
+    ends = [x for x in (left, right) if x not in edges]
+    ax.plot(
+        ends, [0.035] * len(ends), transform=top, color=ACCENT, ls="", marker="|", ms=7, mew=1.6
+    )
+    ax.set_xlim(edges)
+    words = ", ".join(
+        filter(None, ("best LR lies here", "90 %" * found["by_noise"], Noise(found["noise"]).words))
+    )
+    return {words: Line2D([], [], color=ACCENT, lw=2, marker="|", ms=7, mew=1.6)}
 
 
 def _points(

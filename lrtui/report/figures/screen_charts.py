@@ -90,6 +90,8 @@ def _chart(ax: Axes, picture: dict[str, Any], seen: dict[str, Any], letter: floa
         axis.set_major_locator(FixedLocator([at for at, _ in ticks]))
         axis.set_major_formatter(FixedFormatter([label(text, 20) for _, text in ticks]))
         axis.set_minor_locator(NullLocator())
+    if picture["field"]:
+        _field(ax, picture)
     ends = []
     for curve in picture["curves"]:
         x, y = _numbers(curve["x"]), _numbers(curve["y"])
@@ -114,6 +116,19 @@ def _chart(ax: Axes, picture: dict[str, Any], seen: dict[str, Any], letter: floa
         )  # fmt: skip
     if picture["note"]:
         ax.text(0.5, 0.5, label(picture["note"], 80), ha="center", color=seen["faint"], transform=ax.transAxes)  # fmt: skip
+
+
+def _field(ax: Axes, picture: dict[str, Any]) -> None:
+    """Fill the bands of a surface, the better the denser."""
+    field = picture["field"]
+    rows, columns = len(field["values"]), len(field["values"][0])
+    (left, right), (low, high) = picture["x_limits"], picture["y_limits"]
+    x = [left + (right - left) * i / (columns - 1) for i in range(columns)]
+    y = [low + (high - low) * i / (rows - 1) for i in range(rows)]
+    for number, limit in enumerate(field["limits"], 1):
+        top = [*field["limits"], math.inf][number]
+        colour = field["shades"][number]["colour"]
+        ax.contourf(x, y, field["values"], levels=[limit, top], colors=[colour], alpha=0.75)
 
 
 def _numbers(values: list[float | None]) -> list[float]:

@@ -8,6 +8,7 @@ so the pictures do not differ. Called in a thread; plotext is imported by the fi
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import re
@@ -67,6 +68,27 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Shade:
+    """How one band of a field looks."""
+
+    char: str
+    colour: str
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A surface below the curves, over the whole canvas."""
+
+    values: tuple[tuple[float, ...], ...]
+    """By row, from the lower one up, and column; two of each at least."""
+    limits: tuple[float, ...]
+    """Ascending values that part the bands."""
+    shades: tuple[Shade, ...]
+    """Of the bands, one more than limits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """What a chart shows; equal pictures look the same, so they are not drawn twice."""
 
@@ -84,6 +106,7 @@ class Picture:
     spans: tuple[Span, ...] = ()
     cursor: float | None = None
     """Where a line stands across the canvas."""
+    field: Field | None = None
 
 
 class Point(NamedTuple):
@@ -96,7 +119,7 @@ class Point(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A character and the number of the curve that it belongs to, glyphs numbered behind the curves; -1 for none."""
+    """A character and the number of the curve that it belongs to, glyphs and then shades numbered behind the curves; -1 for none."""
 
     char: str
     owner: int
@@ -120,6 +143,8 @@ def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> l
     lines = [list(unit(curve, picture.x_limits, picture.y_limits)) for curve in picture.curves]
     canvas = paint(lines, columns - _LETTERS, rows, quick=quick)
     canvas = [row + [_EMPTY] * (columns - len(row)) for row in canvas]
+    if picture.field is not None:
+        _write_field(canvas, picture, picture.field)
     _write_cursor(canvas, picture)
     _write_letters(canvas, picture, lines)
     _write_glyphs(canvas, picture)
@@ -286,6 +311,32 @@ def spread(wanted: Sequence[float], rows: int) -> list[int]:
     return found
 
 
+def _write_field(canvas: Canvas, picture: Picture, field: Field) -> None:
+    """Write each cell's band where no curve is."""
+    first = len(picture.curves) + len(picture.glyphs)
+    rows, columns = len(canvas), len(canvas[0]) - _LETTERS
+    for row, cells in enumerate(canvas):
+        line = _between(field.values, 1 - row / (rows - 1))
+        for column in range(columns):
+            if cells[column].owner < 0:
+                value = _at(line, column / (columns - 1))
+                band = bisect.bisect_right(field.limits, value)
+                cells[column] = Cell(field.shades[band].char, first + band)
+
+
+def _between(values: Sequence[Sequence[float]], part: float) -> list[float]:
+    """Return the row at a place between the first and the last one, 0 to 1."""
+    at = part * (len(values) - 1)
+    low = min(int(at), len(values) - 2)
+    return [a + (b - a) * (at - low) for a, b in zip(values[low], values[low + 1], strict=True)]
+
+
+def _at(values: Sequence[float], part: float) -> float:
+    at = part * (len(values) - 1)
+    low = min(int(at), len(values) - 2)
+    return values[low] + (values[low + 1] - values[low]) * (at - low)
+
+
 def _write_cursor(canvas: Canvas, picture: Picture) -> None:
     """Write the cursor's line where no curve is."""
     across = None if picture.cursor is None else _part(picture.cursor, picture.x_limits)
@@ -324,6 +375,8 @@ def _write_note(canvas: Canvas, picture: Picture) -> None:
 
 def _cells(cells: list[Cell], picture: Picture) -> Iterator[Segment]:
     """Yield the segments of one row, one for each stretch of a curve."""
+    shades = picture.field.shades if picture.field is not None else ()
+    pens: list[Curve | Glyph | Shade] = [*picture.curves, *picture.glyphs, *shades]
     start = 0
     for index in range(1, len(cells) + 1):
         if index < len(cells) and cells[index].owner == cells[start].owner:
@@ -333,9 +386,7 @@ def _cells(cells: list[Cell], picture: Picture) -> Iterator[Segment]:
         if owner < 0:
             yield Segment(text, style(FAINT))
         else:
-            curves = len(picture.curves)
-            pen = picture.curves[owner] if owner < curves else picture.glyphs[owner - curves]
-            yield Segment(text, style(pen.colour, bold=pen.bold))
+            yield Segment(text, style(pens[owner].colour, bold=pens[owner].bold))
         start = index
 
 

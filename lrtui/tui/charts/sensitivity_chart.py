@@ -38,7 +38,8 @@ def inputs(model: ViewModel) -> tuple[object, ...]:
     group, verdicts = model.group, model.verdicts
     points = verdicts.points.get(group, ())
     marks = tuple(model.mark(point.runs[0]) for point in points)
-    return group, verdicts.groups.get(group), points, marks, len(verdicts.groups), _under(model)
+    answer, maps = verdicts.groups.get(group), verdicts.maps.get(group, ())
+    return group, answer, points, maps, marks, len(verdicts.groups), _under(model)
 
 
 def has_points(model: ViewModel) -> bool:
@@ -68,7 +69,7 @@ def picture(model: ViewModel, width: int, height: int) -> Picture:
         legend=_legend(verdict, width),
         note="" if values or any(p.dead for p in points) else "no value to compare yet",
         glyphs=tuple(_glyph(model, point, verdict, ys) for point in points if _is_shown(point)),
-        spans=_spans(verdict, xs),
+        spans=interval(verdict, xs),
     )
 
 
@@ -119,7 +120,7 @@ def _glyph(model: ViewModel, point: Point, verdict: Verdict | None, ys: Limits) 
     return Glyph(x, point.mean, f"{symbol}{mark.letter}", mark.colour, bold=bold or picked)
 
 
-def _spans(verdict: Verdict | None, xs: Limits) -> tuple[Span, ...]:
+def interval(verdict: Verdict | None, xs: Limits) -> tuple[Span, ...]:
     """Return the 90 % interval, to the chart's end where it is open, and on it what is equal."""
     if verdict is None:
         return ()

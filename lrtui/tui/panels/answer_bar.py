@@ -172,7 +172,7 @@ def _running(
     first.append(Part(4, counts(snapshot, short=short), TEXT))
     found = model.verdicts.overall
     if found is not None and found.lr is not None:
-        first.append(Part(3, f"so far {lr_text(found.lr)}", WARN, bold=True))
+        first.append(Part(3, f"so far {lr_text(found.lr)}{_axes(found)}", WARN, bold=True))
         first += _evidence(found, plan, 6)
     eta = finish_time(remaining(snapshot), snapshot.read_at)
     if eta and not snapshot.reading:
@@ -277,10 +277,12 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
     if said is not None and said.lr is not None:
         sure = not said.provisional
         word, colour = ("✔ USE LR", OK) if sure else ("so far", WARN)
-        first = [Part(1, f"{word} {lr_text(said.lr)}", colour, bold=True)]
+        same = found is not None and found.lr == said.lr
+        beside = _axes(found) if found is not None and same else ""
+        first = [Part(1, f"{word} {lr_text(said.lr)}{beside}", colour, bold=True)]
         if not sure:
             first.append(Part(5, clean(closed.why), WARN, prose=True))
-        if found is not None and found.lr == said.lr:
+        if found is not None and same:
             first += _evidence(found, plan, 2)
             if found.grid > 0:
                 first.append(
@@ -308,6 +310,11 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
     if sweep.stopping and not model.view_only:
         first.append(Part(6, f"lrtui {snapshot.directory} --resume continues", TEXT))
     return [*first, ended], _reasons(said.why[:1] if said else ())
+
+
+def _axes(found: Verdict) -> str:
+    """Return the recommended place on the axes of [search]: ", momentum 0.9"."""
+    return "".join(f", {name} {value}" for name, value in found.beside)
 
 
 def _evidence(found: Verdict, plan: Plan, importance: int) -> Iterable[Part]:
