@@ -1,4 +1,4 @@
-"""The parent of the keepers in one Slurm job: `python -I -S agent.py WAVE_DIR`, standard library only.
+"""The parent of the keepers in one Slurm job, started with the words of `job_options.agent_words`; standard library only.
 
 It forks a keeper for each of its attempts, which writes the same files as on one machine. It reads the orders that the supervisor
 appends to each attempt's file `orders`, since no signal crosses machines; hands Slurm's warning of the time limit on as SIGTERM;
@@ -9,21 +9,19 @@ An attempt that was claimed before is not started: a job may be submitted or req
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
-import re
-import signal
-import socket
 import sys
 import time
 
 TYPE_CHECKING = False
 """typing's own costs the start 4 ms."""
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterable
     from types import ModuleType
     from typing import Any
+else:
+    import _signal as signal  # the enums of `signal` cost the start 8 ms
 
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
@@ -31,17 +29,25 @@ LATE_SECONDS = 60.0
 """NFS remembers for so long, as it is usually mounted, that a file is not there."""
 _HEARD = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR2}
 _CAUSES: dict[int, str] = {signal.SIGTERM: "term", signal.SIGUSR2: "limit"}
+_ORDERS: dict[str, int] = {
+    "TERM": signal.SIGTERM,
+    "KILL": signal.SIGKILL,
+    "STOP": signal.SIGSTOP,
+    "CONT": signal.SIGCONT,
+}
 
 
 def main(wave: str) -> int:
     """Run the attempts of this job's task to their ends; return 0 if all workers ended with 0."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     task = os.environ["SLURM_ARRAY_TASK_ID"]
-    folders = _read(f"{wave}/intent.json")["tasks"][int(task)]
-    if any(not re.fullmatch(r"[\w+-][\w.+-]*/a\d+", folder) for folder in folders):
+    keeper = __import__(
+        "keeper"
+    )  # beside this package, in a folder that is on the path of a job only
+    folders = _read(keeper, f"{wave}/intent.json")["tasks"][int(task)]
+    if not all(_is_ours(folder) for folder in folders):
         return 1  # an intent that is not ours
     root = os.path.dirname(os.path.dirname(wave))
-    keeper = _module("keeper.py")
     members = [
         _Member(f"{root}/{folder}", f"{wave}/{task}.{k}.ended", keeper)
         for k, folder in enumerate(folders)
@@ -69,7 +75,15 @@ def main(wave: str) -> int:
     return int(failed)
 
 
-def _read(path: str) -> Any:
+def _is_ours(folder: str) -> bool:
+    """Tell whether a name is that of an attempt below the experiment directory: r03-lr3e-04/a1."""
+    run, _, attempt = folder.partition("/")
+    letters = run.translate(str.maketrans("_+-.", "xxxx"))
+    plain = letters.isalnum() and not run.startswith(".")
+    return plain and attempt[:1] == "a" and attempt[1:].isdecimal()
+
+
+def _read(keeper: ModuleType, path: str) -> Any:
     """Return the content of a JSON file that another machine has written; a shared file system may show it late.
 
     Raises:
@@ -81,7 +95,7 @@ def _read(path: str) -> Any:
         try:
             os.listdir(os.path.dirname(path))  # so that it looks anew
             with open(path, encoding="utf-8") as file:
-                return json.load(file)
+                return keeper.from_json(file.read())
         except FileNotFoundError:
             if time.monotonic() > deadline:
                 raise
@@ -95,17 +109,6 @@ def _cause(signals: Iterable[int]) -> str:
     """
     heard = signal.sigtimedwait(signals, LOOK_SECONDS)
     return _CAUSES.get(heard.si_signo, "") if heard is not None else ""
-
-
-def _module(name: str) -> ModuleType:
-    """Return a module that lies beside this package; -I keeps its folder off the path."""
-    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
-    spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), path)
-    assert spec is not None  # noqa: S101  # a file of our own
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class _Member:
@@ -125,8 +128,8 @@ class _Member:
         """Fork the keeper; return whether this job runs the attempt."""
         if os.path.exists(f"{self._attempt}/claim"):
             return False
-        given = _read(f"{self._attempt}/environment.json")
-        _read(f"{self._attempt}/argv.json")  # which the keeper needs
+        given = _read(self._keeper, f"{self._attempt}/environment.json")
+        _read(self._keeper, f"{self._attempt}/argv.json")  # which the keeper needs
         self._token = given["token"]
         self._pid = os.fork()
         if self._pid == 0:
@@ -159,8 +162,8 @@ class _Member:
         except (OSError, ValueError):
             return
         for order in orders[self._obeyed :]:
-            number = getattr(signal, f"SIG{order}", None)
-            if isinstance(number, signal.Signals) and not self.signal(number):
+            number = _ORDERS.get(order)
+            if number is not None and not self.signal(number):
                 return
             self._obeyed += 1
             self._ordered = self._ordered or order in {"TERM", "KILL"}
@@ -191,7 +194,7 @@ class _Member:
         """Tell whether the worker ended otherwise than with 0."""
         try:
             with open(f"{self._attempt}/exit.json", encoding="utf-8") as file:
-                return bool(json.load(file)["code"] != 0)
+                return bool(self._keeper.from_json(file.read())["code"] != 0)
         except (OSError, ValueError, KeyError):
             return True
 
@@ -222,15 +225,11 @@ class _Beat:
             return
         self._due = time.monotonic() + BEAT_SECONDS
         self._count += 1
-        said = {"host": socket.gethostname(), "pid": os.getpid(), "count": self._count}
+        said = {"host": os.uname().nodename, "pid": os.getpid(), "count": self._count}
         try:
             with open(self._path, "w", encoding="ascii") as file:
-                json.dump(said, file)
+                file.write(self._keeper.to_json(said))
         except OSError as error:
             self._keeper._log(  # noqa: SLF001  # see finish
                 f"cannot write {self._path}: {error}"
             )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))

@@ -11,6 +11,7 @@ import pytest
 
 from lrtui.sweep.layout import AttemptLayout, SlurmLayout
 from lrtui.workers.slurm import agent
+from lrtui.workers.slurm.job_options import agent_words
 from tests.until import until
 
 WAITS = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(75)); print('up', flush=True); time.sleep(600)"
@@ -38,7 +39,7 @@ class Job:
 
     def start(self):
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", agent.__file__, str(self.wave.root)],
+            agent_words(sys.executable, Path(agent.__file__), self.wave.root),
             env={**os.environ, "SLURM_ARRAY_TASK_ID": "0", "LRTUI_TOKEN": "", "PYTHONPATH": "/b"},
         )
         return self
@@ -123,7 +124,7 @@ def test_files_that_show_late_are_waited_for(job):
         for path in (one.wave.root, one.attempts[0].environment)
     ]
     one.start()
-    until(lambda: "agent.py" in read(Path(f"/proc/{one.process.pid}/cmdline")))
+    until(lambda: "agent.main" in read(Path(f"/proc/{one.process.pid}/cmdline")))
     for path, at in reversed(hidden):
         at.rename(path)
     assert one.over() == 0

@@ -134,7 +134,9 @@ def test_a_node_without_python_says_so(tmp_path):
 
 def test_setup_comes_before_the_agent(tmp_path):
     agent = tmp_path / "agent.py"
-    agent.write_text("import os, sys; print(os.environ['SET_UP'], sys.argv[1])")
+    agent.write_text(
+        "import os\ndef main(wave): print(os.environ['SET_UP'], wave, flush=True); return 0"
+    )
     text = script(Options(setup=("export SET_UP=1",)), sys.executable, agent, tmp_path)
     done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True)
     assert done.stdout == f"1 {tmp_path}\n"
