@@ -4,15 +4,15 @@ import pytest
 
 from tests.faults.each_call import TRIALS, needs_strace
 
-EVERY = 8
-"""A sample is the first call and each 8th."""
+EVERY = 16
+"""A sample is the first call and each 16th."""
 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_death_at_any_call_loses_nothing_and_doubles_nothing(
-    name, tmp_path, monkeypatch, campaign
+    name, tmp_path, monkeypatch, campaign, no_charts
 ):
     needs_strace()
     monkeypatch.chdir(tmp_path)

@@ -270,9 +270,9 @@ def judge(folder: Path, directory: Path, outcome: Outcome, runs: int = RUNS) -> 
 
 
 def end(directory: Path) -> None:
-    """End what a failed trial left, by identity."""
+    """End what a trial left, by identity: the supervisor with the report that it has written, and what a failed one left."""
     if pid := supervisor_pid(directory):
-        os.kill(pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
     for run in present(directory).runs.values():
         for attempt in run.attempts:
             for pid in keeper.bearers(attempt.token):

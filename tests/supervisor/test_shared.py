@@ -30,7 +30,6 @@ parallel = 3
 @pytest.fixture
 def den(lab, monkeypatch):
     """A sweep of three runs in one process, in which every metric line takes 0.1 s."""
-    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("ORACLE_FOLDER", str(lab.oracle))
     lab.oracle.rmdir()
     write_shared(lab.folder)
@@ -126,8 +125,7 @@ def read(root):
 
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
-def test_random_kills_of_shared_runs(monkeypatch, campaign):
-    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+def test_random_kills_of_shared_runs(monkeypatch, campaign, no_charts):
     monkeypatch.setenv("ORACLE_FOLDER", "")
     outcome = kill(100 if campaign else 2, 3, SHARED)
     assert outcome.faults() == 0, outcome.text()

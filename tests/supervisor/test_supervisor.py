@@ -172,7 +172,7 @@ def test_a_search_survives_its_supervisor(lab):
 
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
-def test_random_kills_lose_nothing(campaign):
+def test_random_kills_lose_nothing(campaign, no_charts):
     """Nothing is lost or doubled; `python -m tests.supervisor.chaos --kills N` does any number."""
     outcome = kill(300 if campaign else 30, seed=20261123)
     print(outcome.text())
@@ -181,7 +181,7 @@ def test_random_kills_lose_nothing(campaign):
 
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
-def test_random_kills_with_a_forkserver(campaign):
+def test_random_kills_with_a_forkserver(campaign, no_charts):
     """The process that forks the workers is killed too; `python -m tests.supervisor.chaos --trainer --kills N`."""
     outcome = kill(100 if campaign else 3, 20261124, TRAINER, victim="preloaded")
     print(outcome.text())
