@@ -282,6 +282,7 @@ class Supervisor:
         failed = self.preparation.failure
         if failed is not None:
             self.append(ev.SweepClosed(code=failed.code, why=failed.why))
+            self.launcher.unload()
         elif sweep.brake is not None or (sweep.runs and not unfinished):
             found = verdict_event(sweep)
             self.append(found, exit_code(sweep, found))

@@ -11,24 +11,28 @@ A request may name a host, MODULE: then the worker gets a link (the descriptor i
 receives the other end of every link; with this process it loses CONTROL_FD alone, and ends when its work is done.
 
 It imports and never computes, and it never touches CUDA: OpenMP, autograd and a CUDA context do not survive a fork
-(measured with torch 2.15: the child hangs). It ends when its socket does, and so with its supervisor.
+(measured with torch 2.15: the child hangs). It ends when its socket does, and so with its supervisor, also in the middle of an import.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import io
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from typing import NoReturn
 
 from lrtui.emit import restart_clock
@@ -55,8 +59,9 @@ def main(link: socket.socket, modules: list[str]) -> list[str] | None:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for a keeper
     show_command([sys.executable, sys.argv[0], *modules])
-    for name in modules:
-        importlib.import_module(name)
+    with _ending_with(link):
+        for name in modules:
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was imported
     link.send(READY)
@@ -83,6 +88,27 @@ def main(link: socket.socket, modules: list[str]) -> list[str] | None:
             guest.close()
         os.close(lock_fd)
         link.send(FORKED)
+
+
+@contextlib.contextmanager
+def _ending_with(link: socket.socket) -> Iterator[None]:
+    """End this process if the other end of the link is closed meanwhile: torch's import takes seconds of a core."""
+    hung_up = select.poll()
+    hung_up.register(link, 0)
+
+    def look(*_: object) -> None:
+        if hung_up.poll(0):
+            os._exit(0)
+
+    flags = fcntl.fcntl(link, fcntl.F_GETFL)
+    signal.signal(signal.SIGIO, look)
+    signal.siginterrupt(signal.SIGIO, False)  # no read of an import fails when a request comes
+    fcntl.fcntl(link, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(link, fcntl.F_SETFL, flags | os.O_ASYNC)
+    look()
+    yield
+    fcntl.fcntl(link, fcntl.F_SETFL, flags)
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
 
 
 class Hosts:

@@ -102,10 +102,10 @@ class ForkserverClient:
             self._modules = ()
         except ConnectionError:
             pass
-        self._end()
+        self.end()
 
-    def _end(self) -> None:
-        """End it, if it has not ended itself."""
+    def end(self) -> None:
+        """End it, if it has not ended itself; the next `hand` starts it again."""
         if self._link is None or self._process is None:
             return
         self._link.close()

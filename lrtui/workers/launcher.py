@@ -96,6 +96,9 @@ class Launcher(Protocol):
 
         """
 
+    def unload(self) -> None:
+        """Stop what `preload` began; a job that is launched all the same begins it again."""
+
     def condition(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands."""
 

@@ -58,6 +58,10 @@ class Local(Launcher):
         """Import once, in a process that forks the workers (`lrtui.workers.forkserver`)."""
         self._preloaded.start(modules, environment)
 
+    def unload(self) -> None:
+        """End the process that forks the workers; the workers go on."""
+        self._preloaded.end()
+
     def launch(self, job: Job) -> None:
         """Lock the attempt and hand the locked descriptor to a new keeper: over a fork, or to the preloaded process."""
         self._keepers = [child for child in self._keepers if child.poll() is None]

@@ -12,7 +12,7 @@ import pytest
 
 from lrtui.sweep import events as ev
 from tests.conftest import SHORT
-from tests.supervisor.chaos import supervisor_pid
+from tests.supervisor.chaos import preloaded_pid, supervisor_pid
 from tests.until import until
 
 EXPERIMENTS = Path(__file__).parent.parent.parent / "experiments"
@@ -226,3 +226,4 @@ def test_a_sweep_without_its_data_ends_with_5_and_says_where_to_put_it(lab):
     assert "cifar-100-python.tar.gz" in done.stdout + done.stderr
     assert "\nno answer: cifar100 is not on this machine" in done.stdout
     assert "\nor try without it: --dataset synthetic" in done.stdout
+    assert preloaded_pid(lab.folder / "runs/cifar100") is None  # no run will need it

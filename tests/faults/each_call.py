@@ -183,7 +183,7 @@ def preloaded_dies(folder: Path, point: Point | None) -> tuple[list[Point], bool
         launcher.launch(job)
         _to_its_end(launcher, job, oracle, one_death_is_enough)
     finally:
-        launcher._preloaded._end()
+        launcher._preloaded.end()
         tracer.kill()
         tracer.wait()
     return points_in(log), "killed by SIGKILL" in log.read_text()

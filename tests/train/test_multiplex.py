@@ -40,7 +40,7 @@ def launcher():
     made = Local()
     made.preload(IMPORTS, SHARED)
     yield made
-    made._preloaded._end()
+    made._preloaded.end()
 
 
 class Den:
@@ -246,7 +246,7 @@ def test_the_host_outlives_the_preloaded_process_and_ends_with_its_last_run(den)
     den.wait_for(run, 1)
     (host,) = den.hosts()
     den.send(run, signal.SIGSTOP)
-    den.launcher._preloaded._end()
+    den.launcher._preloaded.end()
     assert not keeper.is_zombie(host)
     den.send(run, signal.SIGCONT)
     den.send(run, signal.SIGTERM)

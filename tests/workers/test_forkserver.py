@@ -50,7 +50,7 @@ over.set()
 def launcher():
     """A launcher whose preloaded process has imported and waits."""
     yield (made := ready())
-    made._preloaded._end()
+    made._preloaded.end()
 
 
 def ready(*modules: str) -> Local:
@@ -210,6 +210,31 @@ def test_it_ends_with_its_supervisor(tmp_path):
     until(lambda: keeper.is_zombie(pid), 5)
 
 
+def test_it_is_ended_in_the_middle_of_an_import(tmp_path, monkeypatch):
+    """A request meanwhile harms nothing; with its socket it ends at once, and the next job starts another."""
+    (tmp_path / "endless.py").write_text("""
+import os, time
+open("/proc/self/comm", "w").write("importing")
+while not os.path.exists(os.path.join(os.path.dirname(__file__), "end")): time.sleep(0.01)
+""")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    launcher = Local()
+    launcher.preload(("endless",), SHARED)
+    first = launcher._preloaded._process
+    until(lambda: Path(f"/proc/{first.pid}/comm").read_text() == "importing\n")
+    started = job(tmp_path, "open('began', 'a').write('x')")
+    launcher.launch(started)
+    assert launcher.condition(started.root, started.token) == Alive(None, kept=False)
+    launcher.unload()
+    assert first.returncode == 0
+    (tmp_path / "end").touch()
+    launcher.launch(started)
+    assert over(launcher, started) == Exited(0, None)
+    assert launcher._preloaded._process is not None
+    assert (tmp_path / "began").read_text() == "x"
+    launcher.unload()
+
+
 def test_torch_is_imported_before_the_fork_and_cuda_is_not_touched(tmp_path):
     from lrtui.train import IMPORTS
 
@@ -227,7 +252,7 @@ print(len(os.listdir(f"/proc/{os.getppid()}/task")), any("nvidia" in os.readlink
         *("True", "False", "False", "True"),
         *("1", "False"),
     ]
-    launcher._preloaded._end()
+    launcher._preloaded.end()
 
 
 def test_the_words_of_a_command_line_that_has_no_room_are_cut_off():

@@ -117,6 +117,9 @@ class Slurm(Launcher):
     def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
         """Do nothing: the nodes import what their workers need."""
 
+    def unload(self) -> None:
+        """Do nothing: nothing was preloaded."""
+
     def launch(self, job: Job) -> None:
         """Write down what the job needs; the next tick submits it with the others."""
         if job.root in self._members or job.root in self._fresh:
