@@ -82,11 +82,15 @@ def refusal(command: AnyCommand, sweep: Sweep, named: Namer = id_and_lr) -> Refu
 
 
 def stopped_with_sweep(sweep: Sweep) -> list[Run]:
-    """Return the runs that were paused or stopped because the whole sweep was, and come back with it."""
+    """Return the runs that were paused or stopped because the whole sweep was, and come back with it.
+
+    One that came to its rung or its end before it could be stopped does not.
+    """
     return [
         run
         for run in sweep.runs.values()
-        if run.with_sweep and not run.alive and run.state is not State.QUEUED
+        if run.with_sweep
+        and (run.state is State.PAUSED or (run.ending is not None and run.ending.kind == "killed"))
     ]
 
 

@@ -445,10 +445,11 @@ def _launched(sweep: Sweep, e: ev.RunLaunched) -> Sweep | None:
 
 def _started(sweep: Sweep, e: ev.RunStarted) -> Sweep | None:
     run = _current(sweep, e.run, e.attempt)
-    if run is None or run.state is not State.STARTING:
+    if run is None or not run.alive or run.attempts[-1].pid is not None:
         return None
-    running = replace(run, state=State.RUNNING, why="")
-    return _with(sweep, _attempt(running, pid=e.pid, started_at=e.at))
+    if run.state is State.STARTING:
+        run = replace(run, state=State.RUNNING, why="")
+    return _with(sweep, _attempt(run, pid=e.pid, started_at=e.at))
 
 
 def _held(sweep: Sweep, e: ev.RunHeld) -> Sweep | None:

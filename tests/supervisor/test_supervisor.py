@@ -10,6 +10,8 @@ import pytest
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import Layout
+from lrtui.sweep.state import setting_key
+from lrtui.text.format import lr_text
 from tests.conftest import SHORT
 from tests.supervisor.chaos import TRAINER, supervisor_pid
 from tests.supervisor.chaos import campaign as kill
@@ -187,3 +189,25 @@ def test_random_kills_with_a_forkserver(campaign, no_charts):
     print(outcome.text())
     assert outcome.faults() == 0, outcome.text()
     assert outcome.told > 0
+
+
+def test_a_search_beside_the_lr_resumes(lab):
+    """Stopped after its first rung and resumed by the command: promoted runs go on from their checkpoints, no place is tried twice."""
+    words = "--until={until} --steps={horizon} --checkpoint={checkpoint} --pause={wait}"
+    axis = "[search]\nwait = { from = 1e-4, to = 1e-2 }"
+    search(lab, words=words, lr="{ auto = 5, from = 1e-4, to = 1 }", extra=axis)
+    until(lambda: lab.sweep.rungs, 120)
+    assert lab.send(ev.StopSweep()).ok
+    assert lab.closed(120).code == 4
+    done = lab.lrtui(str(lab.directory), "--resume")
+    assert done.returncode == 0, done.stderr
+    sweep = lab.sweep
+    places = [setting_key(run.setting) for run in sweep.trained()]
+    assert 12 < len(places) == len(set(places)) <= 20
+    for run in sweep.trained():
+        assert all(attempt.resumed_from for attempt in run.attempts[1:]), run.id
+    started = [(event.run, event.attempt) for event in lab.events("RunStarted")]
+    assert len(started) == len(set(started))
+    assert sweep.verdict.lr
+    assert f"use lr = {lr_text(sweep.verdict.lr)}, wait = " in done.stdout
+    assert " wait=" in next(line for line in done.stdout.splitlines() if "recommended" in line)

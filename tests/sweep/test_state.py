@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrtui.sweep import events as ev
+from lrtui.sweep.allowed import stopped_with_sweep
 from lrtui.sweep.events import Plan, Setting, decode_event, encode
 from lrtui.sweep.state import ALIVE, State, Sweep, apply, differences, fold, group_of, group_text
 from lrtui.text.format import lr_text
@@ -253,3 +254,27 @@ def test_costs_that_cannot_be_added_up_are_refused():
     ]
     sweep = fold(numbered([queued(), *charges, *charges]))
     assert (sweep.spent, sweep.seconds, sweep.strange) == (4.0, 6.0, 6)
+
+
+def test_what_came_to_its_end_while_the_sweep_was_stopped_does_not_begin_again():
+    """r01 came to its rung, r02 to its end, r03 was paused, r04 was ended: the last two come back. A worker that begins meanwhile is known."""
+    runs = ("r01", "r02", "r03", "r04")
+    stops = [
+        ev.RunStopping(run=run, attempt=1, kind="killed", why="", with_sweep=True)
+        if run == "r04"
+        else ev.RunPausing(run=run, attempt=1, with_sweep=True)
+        for run in runs
+    ]
+    began = [ev.RunStarted(run=run, attempt=1, pid=7) for run in runs]
+    ends = [
+        ev.RunWaiting(run="r01"),
+        ev.RunEnded(run="r02", attempt=1, kind="finished", why=""),
+        ev.RunPaused(run="r03", attempt=1),
+        ev.RunEnded(run="r04", attempt=1, kind="killed", why=""),
+    ]
+    started = [event for run in runs for event in (queued(run), launched(run))]
+    stopping = fold(numbered([ev.SweepOpened(plan=PLAN), *started, *stops, *began]))
+    assert [run.attempts[0].pid for run in stopping.runs.values()] == [7] * 4
+    assert [str(run.state) for run in stopping.runs.values()] == ["pausing"] * 3 + ["stopping"]
+    sweep = fold(numbered([ev.SweepOpened(plan=PLAN), *started, *stops, *began, *ends]))
+    assert [run.id for run in stopped_with_sweep(sweep)] == ["r03", "r04"]
