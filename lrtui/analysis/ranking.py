@@ -155,7 +155,7 @@ def _row(plan: Plan, runs: list[Run], series: Mapping[str, RunSeries], rungs: se
         last=last[first.id],
         moving=first.state in _MOVING,
         series=tuple(series[run.id] for run in counting),
-        shown=None if tier == _QUEUED and not first.resume else series.get(first.id),
+        shown=None if _begins_again(first, series.get(first.id)) else series.get(first.id),
     )
 
 
@@ -307,6 +307,15 @@ def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) 
             ]
             return dict.fromkeys(same, above) | {rank: "recommended"}
     return {}
+
+
+def _begins_again(run: Run, series: RunSeries | None) -> bool:
+    """Tell whether a run starts from the beginning, and what is known of it is of an earlier attempt."""
+    if run.state is State.QUEUED:
+        return not run.resume
+    latest = run.attempt
+    again = run.alive and latest is not None and not latest.resumed_from
+    return again and series is not None and 0 < series.attempt < len(run.attempts)
 
 
 def _standing(

@@ -10,8 +10,9 @@ from typing import Any
 from lrtui.config.experiment import Experiment
 from lrtui.config.placeholders import ALIASES, has_condition
 from lrtui.config.worker_command import argv, own_environment, own_files
-from lrtui.search import RangeTest, needs_range, predicted_level
+from lrtui.search import Auto, RangeTest, needs_range, predicted_level
 from lrtui.search.halving import cost
+from lrtui.search.pilots import FIRST
 from lrtui.search.range_test import STEPS
 from lrtui.sweep.events import RunQueued, Scalar
 from lrtui.sweep.state import Sweep, level_text
@@ -30,7 +31,7 @@ def describe(experiment: Experiment) -> list[str]:
     facts = [
         ("experiment", experiment.name),
         ("trains", _task(experiment)),
-        ("lr", experiment.strategy.describe()),
+        ("lr", _lr(experiment)),
         *_axes(experiment),
         *_study(experiment),
         ("length", f"{amount_grouped(experiment.horizon)} {unit} each"),
@@ -47,6 +48,18 @@ def describe(experiment: Experiment) -> list[str]:
     if experiment.notes:
         lines += ["", *(f"note: {note}" for note in experiment.notes)]
     return [clean(line) for line in lines]
+
+
+def _lr(experiment: Experiment) -> str:
+    """Return the strategy in words: of `auto` what it begins around and with, for this script and these schedules."""
+    said, space = experiment.strategy.describe(), experiment.space()
+    if not experiment.can_range_test:
+        said = said.replace("the valley of a range test", "the usual LR")
+    if isinstance(experiment.strategy, Auto) and set(space.rungs) <= set(space.pilots):
+        said = said.replace("the best continue", "two train to the end")
+        if "around" in said:
+            said = said.replace("auto: ", f"auto: pilots at {FIRST} of ", 1)
+    return said
 
 
 def _search(experiment: Experiment) -> list[tuple[str, str]]:

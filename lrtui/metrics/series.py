@@ -228,6 +228,11 @@ class RunSeries:
     def __len__(self) -> int:
         return len(self._levels)
 
+    @property
+    def attempt(self) -> int:
+        """The latest attempt that measured something; 0 for none."""
+        return self._attempt
+
     # ------------------------------------------------ keeping
 
     def state(self) -> SeriesState:

@@ -443,6 +443,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def nth(place: int) -> str:
-    """Return 1st, 2nd, 11th."""
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(place if place < 20 else place % 10, "th")
+    """Return 1st, 2nd, 11th, 111th."""
+    teens = place % 100 in range(11, 14)
+    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{ending}"

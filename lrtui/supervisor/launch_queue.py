@@ -141,7 +141,10 @@ class LaunchQueue:
 
     def _make_folders(self, run: Run, root: Path) -> None:
         """Make the directories of a run and of its attempt, where a power cut, a full disk or a person took them away too."""
-        if not (root.parent / "run.json").exists():
+        lengthened = (
+            run.origin == "user" and len(run.attempts) > 0
+        )  # a pilot that trains to the end
+        if lengthened or not (root.parent / "run.json").exists():
             builtin, plan = self._experiment.builtin, self._sweep.plan
             assert plan is not None, "a queued run was planned"  # noqa: S101
             trained_in = startup.precision(self._experiment, self._sweep) if builtin else ""

@@ -34,7 +34,7 @@ _CONVERTER = "import sys; sys.path[:] = sys.argv[2:]; from lrtui.metrics.convert
 
 
 def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
-    """Make a run's directory, where there is none, with its run.json; `trained_in` is the built-in trainer's precision, else ""."""
+    """Write a run's run.json, in its directory, which is made where there is none; `trained_in` is the built-in trainer's precision, else ""."""
     folder.mkdir(mode=0o700, exist_ok=True)
     setting = run.setting
     content = {

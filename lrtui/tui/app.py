@@ -27,6 +27,7 @@ from lrtui.frontend.run_colors import RunColors
 from lrtui.frontend.undo import MOST_DEEDS, UndoEntry
 from lrtui.tui import actions, themes
 from lrtui.tui.arrangement import arrange, beside, pane_of_phase
+from lrtui.tui.charts.curves import kept_in_place
 from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.mouse import Mouse
 from lrtui.tui.panels import LARGE, AnswerBar, Chart, Keys, Leaderboard, MessageLine, Tabs
@@ -255,7 +256,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             model = replace(model, view=replace(model.view, selected=chosen))
         if not model.view.chosen:
             model = replace(model, view=replace(model.view, pane=pane_of_phase(model)))
-        self.model = model
+        self.model = kept_in_place(self.model, model)
         alone = snapshot.supervisor != "alive" if first else _fell_silent(before, snapshot)
         if alone and not why and snapshot.sweep.closed is None:
             self.run_worker(self._wake_supervisor, thread=True, exit_on_error=False)

@@ -158,6 +158,16 @@ def test_whoever_passed_a_rung_without_being_judged_reached_it_too():
     assert [(s.runs[0], s.value_at) for s in got] == [("added", 6), ("cut", 3)]
 
 
+def test_a_restarted_run_has_no_length_until_it_measures():
+    first, second = Attempt(1, "t", 10), Attempt(2, "t", 10)
+    points = [(10, 0.5)]
+    begun = board((run("a", attempts=(first, second)), points))[0]
+    assert (begun.level, begun.latest, begun.best) == (0.0, None, None)
+    resumed = replace(second, resumed_from=1)
+    assert board((run("a", attempts=(first, resumed)), points))[0].level == 10
+    assert board((run("a", attempts=(first,)), points))[0].level == 10
+
+
 def test_eta_and_rate_come_from_the_runs_own_time():
     got = board((run("a"), [(1, 0.1), (2, 0.2), (3, 0.2)]))
     assert got[0].rate == pytest.approx(0.5)

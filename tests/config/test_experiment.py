@@ -112,6 +112,19 @@ def test_a_search_says_what_it_will_cost():
     assert any("a range test of 100 steps, then about 75 epochs, 40% of" in line for line in lines)
 
 
+def test_auto_is_described_as_it_begins():
+    """Around a range test where the script has one, with the pilots that begin where the schedule has some."""
+    words = "auto: 7 around the valley of a range test, then the best continue"
+    text = 'dataset = "digits"\nepochs = 27\nlr = "auto"\n'
+    assert f"lr          {words}" in describe(parse(text, "x.toml"))
+    own = 'command = ["python", "t.py", "{lr}"]\nsteps = 9\nmetric = "max a"\noptimizer = "sgd"\nlr = "auto"\n'
+    usual = words.replace("the valley of a range test", "the usual LR")
+    assert f"lr          {usual}" in describe(parse(own, "x.toml"))
+    lines = describe(parse(f'{text}schedule = "cosine"\n', "x.toml"))
+    pilots = "auto: pilots at 3 of 7 around the valley of a range test, then two train to the end"
+    assert f"lr          {pilots}" in lines
+
+
 def test_a_budget_that_ends_before_the_first_comparison_is_refused():
     with pytest.raises(ExperimentError) as caught:
         parse('dataset = "digits"\nepochs = 27\nlr = "auto"\nbudget = "20 epochs"\n', "x.toml")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lrtui.analysis.verdict import verdict
 from lrtui.config.rungs import decays, rungs, share_of, warmup
 from lrtui.search import Auto, Grid, Listed, Space
+from lrtui.search.halving import nth
 from lrtui.supervisor.commands import effects
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import State, fold, group_text
@@ -351,3 +352,9 @@ def test_what_a_schedule_says_of_itself():
     assert warmup('{"cosine":{"warmup":0.05}}') == 0.05
     assert warmup("cosine") == 0
     assert (share_of("1/3"), share_of("all"), share_of("0.5")) == (1 / 3, 1, 0.5)
+
+
+def test_ordinals():
+    places = (1, 2, 3, 4, 11, 12, 13, 21, 22, 101, 111, 112, 113, 121)
+    words = "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 101st 111th 112th 113th 121st"
+    assert " ".join(map(nth, places)) == words

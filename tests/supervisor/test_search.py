@@ -19,12 +19,12 @@ def lab(in_process):
     return in_process
 
 
-def search(lab: Lab, words=FULL, lr='"auto"', extra="") -> Lab:
+def search(lab: Lab, words=FULL, lr='"auto"', extra="", schedule="constant") -> Lab:
     argv = [sys.executable, str(CURVE), "{lr}", *words.split()]
     command = ", ".join(f"'{word}'" for word in argv)
     file = lab.folder / "lab.toml"
     file.write_text(
-        f'command = [{command}]\nsteps = 27\nmetric = "max val_acc"\noptimizer = "adam"\nschedule = "constant"\n'
+        f'command = [{command}]\nsteps = 27\nmetric = "max val_acc"\noptimizer = "adam"\nschedule = "{schedule}"\n'
         f"lr = {lr}\nparallel = 3\n{extra}\n"
     )
     return lab.open(file)
@@ -152,6 +152,18 @@ def test_a_beaten_run_that_is_restarted_trains_to_the_end(lab):
     assert beaten.ending.rule == "beaten"
     assert lab.send(ev.RestartRun(run=beaten.id)).ok
     until(lambda: (run := lab.run(beaten.id)) and run.ending and run.ending.kind == "finished", 60)
+
+
+def test_a_restarted_pilot_has_the_whole_length(lab):
+    """In run.json too, from which scripts and other tools read it."""
+    search(lab, lr="{ auto = 5, from = 1e-4, to = 1 }", schedule="cosine")
+    lab.closed(120)
+    pilot = next(run for run in lab.sweep.trained() if run.pilot)
+    file = lab.directory / pilot.folder / "run.json"
+    assert json.loads(file.read_text())["horizon"] == 3
+    assert lab.send(ev.RestartRun(run=pilot.id)).ok
+    until(lambda: (run := lab.run(pilot.id)) and run.ending and run.ending.kind == "finished", 60)
+    assert json.loads(file.read_text())["horizon"] == 27
 
 
 def test_the_range_test_alone_answers_with_a_bracket(lab):

@@ -117,6 +117,8 @@ def test_limits_stay_while_they_fit_and_are_round() -> None:
     assert first == (0.0, 3.0)
     assert axes.stepped(0.12, 2.2, first) == first
     assert axes.stepped(0.11, 0.19, first) != first
+    assert axes.stepped(-0.01, 1.0) == (-0.125, 1.0), "a slight dip below 0 takes little room"
+    assert axes.stepped(-1.0, 0.01) == (-1.0, 0.125)
     assert axes.stepped_log(math.log10(0.13), math.log10(2.3)) == pytest.approx(
         (-1.0, math.log10(5))
     )

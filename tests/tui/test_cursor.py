@@ -7,7 +7,15 @@ import pytest
 from lrtui.frontend.run_colors import RunMark
 from lrtui.metrics import RunSeries
 from lrtui.tui.app import Monitor
-from lrtui.tui.charts.curves import Framing, axis_end, newest, picture, readings
+from lrtui.tui.charts.curves import (
+    Framing,
+    axis_end,
+    cursor_at,
+    kept_in_place,
+    newest,
+    picture,
+    readings,
+)
 from lrtui.tui.panels.readout import Values
 from lrtui.tui.view_model import View, ViewModel
 from tests.benchmarks.monitor import record
@@ -75,6 +83,20 @@ def test_samples_are_drawn_but_give_no_values() -> None:
     )
     measured = {run.id for run, _ in readings(whole, ["val_acc"], None)}
     assert {run.id for run, _ in readings(shown, ["val_acc"], None)} == measured - {"r02"}
+
+
+def test_the_cursor_stays_where_it_was_when_the_axis_grows() -> None:
+    """With the zoomed window; a whole axis stays whole."""
+    shorter = ViewModel(recordings.snapshot(), View(cursor=0.5, window=(0.25, 0.75)))
+    longer = RunSeries()
+    longer.extend(1, recordings.curve(0, 30))
+    snapshot = replace(shorter.snapshot, sketches={"r02": longer})
+    model = kept_in_place(shorter, replace(shorter, snapshot=snapshot))
+    assert axis_end(model) == 2 * axis_end(shorter)
+    assert cursor_at(model) == cursor_at(shorter)
+    assert model.view.window == (0.125, 0.375)
+    whole = replace(shorter, view=View(cursor=0.5))
+    assert kept_in_place(whole, replace(whole, snapshot=snapshot)).view == View(cursor=0.25)
 
 
 async def test_the_values_are_those_of_the_metric_file(recorded) -> None:

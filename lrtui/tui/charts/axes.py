@@ -28,7 +28,7 @@ class Tick(NamedTuple):
 
 
 def stepped(low: float, high: float, before: Limits | None = None) -> Limits:
-    """Return round limits around [low, high]; `before` is kept while it fits and the data fill a third of it."""
+    """Return round limits around [low, high], finer ones where the data cross 0 only slightly; `before` is kept while it fits and the data fill a third of it."""
     if not (math.isfinite(low) and math.isfinite(high)) or low > high:
         return Limits(0.0, 1.0)
     if before and before.low <= low and high <= before.high:
@@ -39,7 +39,9 @@ def stepped(low: float, high: float, before: Limits | None = None) -> Limits:
         pad = abs(low) / 10 or 0.5
         low, high = low - pad, high + pad
     step = _round_up(high / 4 - low / 4)
-    return _sane(math.floor(low / step) * step, math.ceil(high / step) * step, low, high)
+    below = step / 4 if -step / 2 < low < 0 < high else step
+    above = step / 4 if low < 0 < high < step / 2 else step
+    return _sane(math.floor(low / below) * below, math.ceil(high / above) * above, low, high)
 
 
 def stepped_log(low: float, high: float, before: Limits | None = None) -> Limits:

@@ -300,6 +300,27 @@ def axis_end(model: ViewModel) -> float:
     return _x_end(model, axis, [Curve("", "", [end], [0.0]) for end in ends], Framing())
 
 
+def kept_in_place(before: ViewModel, model: ViewModel) -> ViewModel:
+    """Return the model with cursor and window where they stood before, though the x axis may have become longer."""
+    view = model.view
+    if view.cursor is None and view.window == (0.0, 1.0):
+        return model
+    was, now = axis_end(before), axis_end(model)
+    if was == now or before.snapshot is None:
+        return model
+    part = was / now
+    low, high = (min(1.0, end * part) for end in view.window)
+    whole = view.window == (0.0, 1.0) or high <= low
+    return replace(
+        model,
+        view=replace(
+            view,
+            cursor=None if view.cursor is None else min(1.0, view.cursor * part),
+            window=(0.0, 1.0) if whole else (low, high),
+        ),
+    )
+
+
 def cursor_at(model: ViewModel) -> float | None:
     """Return where the cursor stands, in the unit of the x axis; None where there is none."""
     share = model.view.cursor
