@@ -1,6 +1,7 @@
 """Trainers forked from a process that has imported torch, as a sweep's are: an import takes longer than most tests train.
 
-`python -m tests.train.forks FD` is that process. It answers each request with a pid and later writes how the child ended; it ends with its socket.
+`python -m tests.train.forks FD` is that process, one for all processes of a run of the suite. It answers each request with a pid and
+later writes how the child ended; it ends with the last of those that asked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -21,6 +23,7 @@ from typing import Any
 
 from lrtui.train import IMPORTS
 from lrtui.workers import forkserver
+from tests.until import until
 
 
 class Forked:
@@ -32,7 +35,7 @@ class Forked:
     def __init__(self, args: list[str], env: Mapping[str, str], cwd: Path) -> None:
         """Start `python -m MODULE ARG ..` in a fork."""
         if Forked._link is None:
-            Forked._link = _start()
+            Forked._link = _connected()
         self.args = args
         self.returncode: int | None = None
         request = json.dumps({"argv": args, "env": dict(env), "cwd": str(cwd)}).encode()
@@ -83,15 +86,24 @@ class Forked:
         return said[self._out].decode(), said[self._err].decode()
 
 
-def _start() -> socket.socket:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    words = [sys.executable, "-m", "tests.train.forks", str(theirs.fileno())]
-    root = Path(__file__).resolve().parents[2]
-    Forked.parent = subprocess.Popen(
-        words, pass_fds=[theirs.fileno()], cwd=root, start_new_session=True
-    )
-    theirs.close()
-    return ours
+def _connected() -> socket.socket:
+    """Return a link to the process that forks, which is started where there is none."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    address = f"\0lrtui-forks-{run}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        try:
+            listener.bind(address)
+        except OSError:  # another process of this run has been here
+            pass
+        else:
+            listener.listen(64)
+            words = [sys.executable, "-m", "tests.train.forks", str(listener.fileno())]
+            root = Path(__file__).resolve().parents[2]
+            fds = [listener.fileno()]
+            Forked.parent = subprocess.Popen(words, pass_fds=fds, cwd=root, start_new_session=True)
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    until(lambda: link.connect_ex(address) == 0)
+    return link
 
 
 def _readable(fd: int, seconds: float) -> bool:
@@ -100,9 +112,10 @@ def _readable(fd: int, seconds: float) -> bool:
         return bool(selector.select(seconds))
 
 
-def _serve(link: socket.socket) -> list[str]:
+def _serve(listener: socket.socket) -> list[str]:
     """Fork for every request; return the argv of a trainer in the trainer."""
     waited_for: dict[int, int] = {}
+    links: list[socket.socket] = []
 
     def reap(*_: object) -> None:
         for pid in list(waited_for):
@@ -114,13 +127,25 @@ def _serve(link: socket.socket) -> list[str]:
 
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        request, fds, _, _ = socket.recv_fds(link, 1 << 20, 3)
+        asking, _, _ = select.select([listener, *links], [], [])
+        if listener in asking:
+            links.append(listener.accept()[0])
+            continue
+        link = asking[0]
+        try:
+            request, fds, _, _ = socket.recv_fds(link, 1 << 20, 3)
+        except ConnectionError:
+            request = b""
         if not request:
-            os._exit(0)
+            links.remove(link)
+            if not links and not _readable(listener.fileno(), 0):
+                os._exit(0)
+            continue
         job, (out, err, ended) = json.loads(request), fds
         if (pid := os.fork()) == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            link.close()
+            for each in (listener, *links):
+                each.close()
             for number in (ended, *waited_for.values()):
                 os.close(number)
             _become(job, out, err)
