@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,28 @@ def run(options: argparse.Namespace) -> int:
     from lrtui.cli.inspect import snapshot_of
 
     snapshot = snapshot_of(options.directory)
+    state, host = _supervisor(options.directory, snapshot)
     if options.json:
-        _print_json(options.directory, snapshot)
+        _print_json(options.directory, snapshot, state, host)
     else:
-        _print_text(options.directory, snapshot)
+        _print_text(options.directory, snapshot, f"{state} on {host}" if host else state)
     return 0
 
 
-def _print_json(directory: Path, snapshot: Snapshot) -> None:
+def _supervisor(directory: Path, snapshot: Snapshot) -> tuple[str, str]:
+    """Return how the supervisor is, and the other host that it runs on, "" if there is none; that host's clock is not relied on."""
+    from lrtui.supervisor import lease
+    from lrtui.sweep.layout import Layout
+
+    folder = Layout(directory).lease
+    host = lease.host(folder)
+    state = (
+        "alive" if snapshot.supervisor != "alive" and lease.lives(folder) else snapshot.supervisor
+    )
+    return state, host if state == "alive" and host != socket.gethostname() else ""
+
+
+def _print_json(directory: Path, snapshot: Snapshot, state: str, host: str) -> None:
     import json
 
     import msgspec
@@ -42,7 +57,8 @@ def _print_json(directory: Path, snapshot: Snapshot) -> None:
     content = {
         "version": 1,
         "directory": str(directory),
-        "supervisor": snapshot.supervisor,
+        "supervisor": state,
+        **({"supervisor_host": host} if host else {}),
         "runs": {run.id: str(run.state) for run in sweep.runs.values()},
         "leaderboard": [{k: _finite(v) for k, v in row.items()} for row in rows],
         "brake": sweep.brake,
@@ -58,14 +74,14 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _print_text(directory: Path, snapshot: Snapshot) -> None:
+def _print_text(directory: Path, snapshot: Snapshot, supervisor: str) -> None:
     from lrtui.cli.inspect import counts_text
     from lrtui.frontend import log_mode
     from lrtui.text.clean import clean
 
     sweep, plan = snapshot.sweep, snapshot.sweep.plan
     name = clean(plan.name) if plan else directory
-    print(f"{name}: {counts_text(sweep) or 'no run yet'}; supervisor: {snapshot.supervisor}")
+    print(f"{name}: {counts_text(sweep) or 'no run yet'}; supervisor: {supervisor}")
     if sweep.brake:
         print(f"  no run is launched: {clean(sweep.brake)}")
     for warned in sweep.warnings[-3:]:

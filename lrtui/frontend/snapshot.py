@@ -31,6 +31,7 @@ from lrtui.sweep.state import Run, State, Sweep, fold
 from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import lr_text
 from lrtui.workers.keeper import boot_id
+from lrtui.workers.launcher import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,6 +132,7 @@ class DirectoryReader:
         self._workers: dict[tuple[str, int], tuple[int, int] | None] = {}
         """Who works for which attempt, as far as known."""
         self._gpus_at = -1.0
+        self._beat = self._ahead = 0.0
         self._looks = 0
         self._sidecar: Sidecar | None = None
         self._stirred = False
@@ -303,10 +305,16 @@ class DirectoryReader:
         return self._gpus
 
     def _heard_at(self) -> float:
+        """Return when the supervisor last beat: by its file's time, or by this clock where it beats and the file server's clock differs."""
         try:
-            return os.stat(self._layout.beat).st_mtime
+            beat = os.stat(self._layout.beat).st_mtime
         except OSError:
             return 0.0
+        if beat != self._beat:
+            late = time.time() - beat
+            self._ahead = late if 0 < self._beat < beat and abs(late) > SILENT_SECONDS else 0.0
+            self._beat = beat
+        return beat + self._ahead
 
     def _problem(self) -> str:
         if not os.path.isdir(self.directory):
@@ -465,8 +473,9 @@ def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:
 
 
 def view_only(directory: Path, sweep: Sweep) -> str:
-    """Return why the sweep in a directory cannot be commanded from here; "" where it can."""
-    if sweep.host and sweep.host != socket.gethostname():
+    """Return why the sweep in a directory cannot be commanded from here; "" where it can, as that of a cluster can from any login node."""
+    local = sweep.plan is None or sweep.plan.launcher == LOCAL
+    if local and sweep.host and sweep.host != socket.gethostname():
         return clean(f"started on host {sweep.host}", 200)
     try:
         inode = os.stat(directory).st_ino

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.timing import TIMING
+from lrtui.text.clean import clean
 from lrtui.workers.keeper import boot_id
 
 _RELEASED = b"released\n"
@@ -71,6 +72,32 @@ def take(folder: Path) -> Lease | None:
             with contextlib.suppress(OSError):
                 os.unlink(folder / str(number - 1))
             return Lease(folder, number + 1)
+
+
+def host(folder: Path) -> str:
+    """Return the host that the latest lease of a folder names, "" where there is none or it was released; it may have died."""
+    try:
+        content = read_untrusted(folder / str(_latest(folder)))
+        return clean(str(json.loads(content)["host"]), 80)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
+def lives(folder: Path) -> bool:
+    """Tell whether the owner on another host shows that it lives, which takes up to three beats; of this host the lock tells at once."""
+    try:
+        path = folder / str(_latest(folder))
+    except OSError:
+        return False
+    first = read_untrusted(path)
+    if first in (b"", _RELEASED) or _is_of_this_boot(first):
+        return False
+    deadline = time.monotonic() + 3 * TIMING.beat
+    while time.monotonic() < deadline:
+        time.sleep(TIMING.poll)
+        if (now := read_untrusted(path)) != first:
+            return now != _RELEASED
+    return False
 
 
 def _is_free(path: Path) -> bool:

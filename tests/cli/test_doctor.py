@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.cli.doctor import machine, pytorch
+from lrtui.cli.doctor import machine, pytorch, sweep_directory
 from lrtui.cli.doctor.pytorch import Answer, has_kernels
 from lrtui.hardware.gpu import DriverVersion, Gpu
+from lrtui.supervisor import lease
 from lrtui.sweep import events as ev
 from lrtui.sweep import locks
 from lrtui.sweep.journal import JournalTail
@@ -254,6 +255,19 @@ def test_a_lock_that_is_held_without_a_beat_is_said(recorded):
         assert "fuser" in found["hint"]
     finally:
         os.close(fd)
+
+
+def test_a_supervisor_on_another_host_is_named(recorded, monkeypatch):
+    """Its lease lies beside the runs; the lock and the clock of that host say nothing here."""
+    (recorded / "lease").mkdir()
+    (recorded / "lease" / "1").write_text(
+        '{"host": "login1", "boot_id": "x", "pid": 1, "count": 1}'
+    )
+    monkeypatch.setattr(lease, "lives", lambda folder: True)
+    (found,) = sweep_directory.supervisor(sweep_directory.open_case(recorded))
+    assert found.what == "alive on login1"
+    said = called("status", str(recorded)).stdout
+    assert "supervisor: alive on login1" in said
 
 
 # ── the machine ───────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,9 +10,10 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 
-from lrtui.frontend.snapshot import DirectoryReader, Snapshot
+from lrtui.frontend.snapshot import DirectoryReader, Snapshot, view_only
 from lrtui.sweep import events as ev
 from tests import recorded
 from tests.recorded import HOSTILE, STATES, make
@@ -130,6 +132,24 @@ def test_it_writes_nothing(tmp_path):
     watcher.output("r01")
     watcher.settings("r01")
     assert stamp() == before
+
+
+def test_a_supervisor_whose_clock_differs_is_alive_while_it_beats(tmp_path):
+    directory = make(tmp_path / "sweep", ["queued"], beat=True)
+    beat, hour = directory / "beat", time.time() - 3600
+    reader = DirectoryReader(directory)
+    os.utime(beat, (hour, hour))
+    assert reader.snapshot().supervisor == "silent"
+    os.utime(beat, (hour + 2, hour + 2))
+    assert reader.snapshot().supervisor == "alive"
+
+
+def test_a_clusters_sweep_can_be_commanded_from_any_host(tmp_path):
+    directory = make(tmp_path / "sweep", ["queued"], elsewhere="host")
+    sweep = complete(DirectoryReader(directory)).sweep
+    assert view_only(directory, sweep).startswith("started on host")
+    plan = msgspec.structs.replace(sweep.plan, launcher="slurm")
+    assert view_only(directory, dataclasses.replace(sweep, plan=plan)) == ""
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,19 @@ def test_a_damaged_lease_is_one_that_is_silent(hosts):
     (folder / "x").touch()
     assert lease.take(folder).renew()
     assert (folder / "8").exists()
+
+
+def test_who_lives_elsewhere_is_known_without_its_clock(hosts, monkeypatch):
+    folder = hosts("login1")
+    assert (lease.host(folder), lease.lives(folder)) == ("", False)
+    owner = lease.take(folder)
+    assert not lease.lives(folder)  # an owner on this host holds its lock
+    hosts("login2")
+    assert not lease.lives(folder)  # it stands still
+    renewed = []
+    monkeypatch.setattr(lease.time, "sleep", lambda _: renewed.append(owner.renew()))
+    monkeypatch.setattr(lease, "TIMING", dataclasses.replace(lease.TIMING, beat=0.1))
+    owner._renewed_at = -1e9
+    assert (lease.host(folder), lease.lives(folder)) == ("login1", True)
+    owner.release()
+    assert (lease.host(folder), lease.lives(folder)) == ("", False)

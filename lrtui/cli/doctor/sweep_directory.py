@@ -16,6 +16,7 @@ from lrtui.cli.doctor.prepared_data import examine
 from lrtui.config.directory import read_experiment, read_origin
 from lrtui.errors import UserError
 from lrtui.frontend.snapshot import SILENT_SECONDS, view_only
+from lrtui.supervisor import lease
 from lrtui.sweep import locks
 from lrtui.sweep.events import VersionError
 from lrtui.sweep.journal import JournalTail
@@ -37,6 +38,8 @@ class Case:
     sweep: Sweep
     held: bool
     """Whether a process holds the directory's lock: its supervisor."""
+    elsewhere: str = ""
+    """The other host on which the supervisor of a cluster's sweep runs."""
 
     @property
     def here(self) -> str:
@@ -59,7 +62,9 @@ def open_case(directory: Path) -> Case:
         what = "is no experiment directory (no experiment.toml, journal.jsonl or format in it)"
         raise UserError(what, str(directory), hint)
     tail = JournalTail(layout.journal)
-    return Case(layout, tail, fold(tail.rest()), locks.is_held(directory))
+    held = locks.is_held(directory)
+    elsewhere = lease.host(layout.lease) if not held and lease.lives(layout.lease) else ""
+    return Case(layout, tail, fold(tail.rest()), held, elsewhere)
 
 
 def checks(case: Case) -> dict[str, Check]:
@@ -114,7 +119,9 @@ def journal(case: Case) -> list[Finding]:
         more = tail.bad - min(_SHOWN, len(tail.faults))
         found.append(fail(f"{more} more such lines", f"less {shlex.quote(str(path))}", str(path)))
     torn = path.lstat().st_size - tail.offset
-    if torn > 0 and not case.held:  # a supervisor may be in the middle of a line
+    if torn > 0 and not (
+        case.held or case.elsewhere
+    ):  # a supervisor may be in the middle of a line
         what = f"the last line is torn: {torn} bytes without an end (a power cut, or a full disk)"
         hint = "the next supervisor cuts it off and keeps it in journal.bad; nothing to do"
         found.append(warn(what, hint, f"{path}:{tail.lines + 1}"))
@@ -128,6 +135,8 @@ def journal(case: Case) -> list[Finding]:
 def supervisor(case: Case) -> list[Finding]:
     """Say whether a supervisor owns the directory, and whether it answers."""
     beat, sweep = case.layout.beat, case.sweep
+    if case.elsewhere:
+        return [ok(f"alive on {case.elsewhere}")]
     if case.held and is_plain(beat) and time.time() - beat.lstat().st_mtime < SILENT_SECONDS:
         return [ok("alive")]
     if case.held:
