@@ -1,5 +1,7 @@
 """`lrtui init`: what is proposed for small scripts, one for each way in which scripts take options and report."""
 
+import re
+
 import pytest
 
 from lrtui.cli.main import main
@@ -171,6 +173,59 @@ parser.add_argument("--epochs", default=14)
 print('Train Epoch: {} [{}/{} ({:.0f}%)]\tLoss: {:.6f}'.format(e, i, n, p, loss))
 print('\nTest set: Average loss: {:.4f}, Accuracy: {}/{} ({:.0f}%)\n'.format(loss, c, n, p))
 """
+YACS = """
+import argparse
+from yacs.config import CfgNode as CN
+_C = CN()
+_C.TRAIN = CN()
+_C.TRAIN.BASE_LR = 5e-4
+_C.TRAIN.EPOCHS = 300
+_C.SEED = 0
+parser = argparse.ArgumentParser()
+parser.add_argument("--cfg", required=True)
+parser.add_argument("--opts", nargs="+")
+args = parser.parse_args()
+_C.merge_from_list(args.opts)
+def train(epoch):
+    logger.info(f"Train: [{epoch}/{_C.TRAIN.EPOCHS}][{idx}/{num}]\\tloss {meter.val:.4f} ({meter.avg:.4f})")
+def validate():
+    logger.info(f"Test: [{idx}/{num}]\\tAcc@1 {acc1.val:.3f} ({acc1.avg:.3f})\\tAcc@5 {acc5.val:.3f}")
+    logger.info(f" * Acc@1 {acc1.avg:.3f} Acc@5 {acc5.avg:.3f}")
+    logger.info(f"Max accuracy: {best:.2f}%")
+"""
+ATTRIBUTES = """
+import sys
+from utils import CfgNode as CN
+class Trainer:
+    @staticmethod
+    def get_default_config():
+        C = CN()
+        C.max_iters = None
+        C.learning_rate = 3e-4
+        return C
+def get_config():
+    C = CN()
+    C.trainer = Trainer.get_default_config()
+    C.trainer.learning_rate = 5e-4
+    return C
+config = get_config()
+config.merge_from_args(sys.argv[1:])
+print(f"iter_dt {dt:.2f}ms; iter {trainer.iter_num}: train loss {trainer.loss.item():.5f}")
+"""
+PRECISION = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", default=0.1)
+print('Epoch: [{0}][{1}/{2}]\\tLoss {loss.val:.4f} ({loss.avg:.4f})\\tPrec@1 {top1.val:.3f}'.format(epoch, i, n, loss=a, top1=b))
+print(' * Prec@1 {top1.avg:.3f}'.format(top1=top1))
+"""
+TEST_FIRST = r"""
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", default=0.1)
+print('Test set: Epoch: {}, Average loss: {:.4f}, Accuracy: {:.4f}, Time consumed:{:.2f}s'.format(epoch, a / n, b, c))
+print('Training Epoch: {epoch} [{x}/{n}]\tLoss: {:0.4f}\tLR: {:0.6f}'.format(a, b, epoch=epoch, x=i, n=n))
+"""
 
 CASES = {
     "argparse": (
@@ -250,6 +305,33 @@ CASES = {
     "sys.argv": (ARGV, ["{lr}", "{epochs}"], {"epochs": 7}),
     "environment": (VARIABLE, [], {"env": {"LR": "{lr}"}, "epochs": 4}),
     "mnist": (MNIST, ["--lr={lr}", "--epochs={epochs}"], {"parse": "mnist", "metric": "max val_acc"}),
+    "yacs": (
+        YACS,
+        ["--cfg=FILL_IN", "--opts", "TRAIN.BASE_LR", "{lr}", "SEED", "{seed}", "TRAIN.EPOCHS", "{epochs}"],
+        {
+            "parse": [
+                r"Train: \[(?P<epoch>\d+).*?\]\[(?P<batch>\d+)/(?P<batches>\d+)\]\s+loss (?P<train_loss>\S+)",
+                r"Acc@1 (?P<acc_1>\S+) Acc@5 (?P<acc_5>\S+)",
+            ],
+            "metric": "max acc_1",
+        },
+    ),
+    "attributes": (
+        ATTRIBUTES,
+        ["--trainer.learning_rate={lr}", "--trainer.max_iters={steps}"],
+        {"lr": [5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3], "metric": "min train_loss"},
+    ),
+    "imagenet of old": (PRECISION, ["--lr={lr}"], {"parse": "imagenet", "metric": "max Prec@1"}),
+    "test before the epoch": (
+        TEST_FIRST,
+        ["--lr={lr}"],
+        {
+            "parse": [
+                r"Test set: Epoch: (?P<epoch>\d+), Average loss: (?P<val_loss>\S+), Accuracy: (?P<val_acc>\S+)",
+                r"Training Epoch: (?P<epoch>\d+) \[(?P<batch>\d+)/(?P<batches>\d+)\]\s+Loss: *(?P<train_loss>\S+)",
+            ]
+        },
+    ),
 }  # fmt: skip
 
 
@@ -306,6 +388,24 @@ def test_numbers_in_the_source_are_replaced(source, replaced, keys, here):
     code = file["command"][2]
     assert all(each in code for each in replaced)
     assert {key: file.get(key) for key in keys} == keys
+
+
+def test_a_trainer_of_ones_own_is_none_of_hugging_face(here):
+    source = HUGGING_FACE.replace("HfArgumentParser, Trainer", "HfArgumentParser")
+    assert 'parse     = "hf"' not in proposed(here, f"from mine import Trainer\n{source}")
+
+
+def test_lines_that_cannot_be_told_apart_are_named(here):
+    bar = "    progress_bar(i, n, 'Loss: %.3f | Acc: %.3f%% (%d/%d)' % (loss, acc, right, n))\n"
+    source = f"{ARGPARSE}\ndef train():\n{bar}\ndef test():\n{bar}".replace("val_loss", "x")
+    said = "another line reads like that of val_acc (train_loss, acc)"
+    assert said in proposed(here, source)
+    assert said not in proposed(here, source.replace("def train", "def test_more"))
+
+
+def test_a_source_of_another_python_is_named(here):
+    text = proposed(here, "import argparse\nx.cuda(async=True)\n")
+    assert re.search(r"nothing was read from it, since it is not Python 3\.\d+: line 2: ", text)
 
 
 def test_the_replaced_source_runs(here):

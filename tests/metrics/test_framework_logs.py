@@ -119,6 +119,14 @@ EVERY = [
         {"Acc@1": [16.667, 16.667], "Acc@5": [83.333, 66.667], "train_loss": [8.8355, 7.3732]},
     ),
     Log(
+        "deit-7e160fe.log",
+        "imagenet",
+        "Acc@1",
+        "train_loss",
+        {"Acc@1": [66.667, 100], "Acc@5": [100, 100]},
+        names=3,  # the loss of a batch stands where the batch begins, [0/6]
+    ),
+    Log(
         "timm-1.0.31.log",
         "timm",
         "Acc@1",

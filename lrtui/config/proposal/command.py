@@ -177,13 +177,17 @@ def _behind(
         role = wanted.pop(name, None)
         words += flag.words(role[1]) if role and not role[0].switch else said
     words += _arguments(waiting, wanted, made)
+    ends: dict[str, list[str]] = {}
     for name, (flag, value) in wanted.items():
         missing.pop(name, None)
-        words += flag.words(value)
+        place = words if flag.behind is None else ends.setdefault(flag.behind, [])
+        place += flag.words(value)
     for flag in missing.values():
         if not flag.switch:
             made.doubts.append(f"--{flag.name} is required: replace {_UNKNOWN}")
         words += flag.words(_UNKNOWN)
+    for option, said in ends.items():
+        words += [*filter(None, [option]), *said]
     return words
 
 

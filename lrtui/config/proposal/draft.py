@@ -23,7 +23,7 @@ from lrtui.config.proposal.parserless import (
 )
 from lrtui.config.proposal.parsers import flags_of
 from lrtui.config.proposal.printed import report_of
-from lrtui.config.proposal.python_source import Module, calls, last
+from lrtui.config.proposal.python_source import Module, calls, last, unreadable
 from lrtui.config.proposal.python_source import modules as modules_of
 from lrtui.config.proposal.reported import Report
 from lrtui.config.proposal.roles import Roles, roles_of
@@ -52,6 +52,8 @@ def draft(launch: Launch, modules: Sequence[Module], helped: Sequence[Flag] = ()
     flags, roles = _told(launch, modules, helped, report.unit)
     report = program_report(launch.name) or report_of([*modules, *targets(flags)], roles.unit)
     command = command_of(launch, flags, roles, modules)
+    if launch.script and (fault := unreadable(launch.script)):
+        command.doubts.insert(0, fault)
     optimizer = _optimizer(roles, modules)
     lines = _table(
         {

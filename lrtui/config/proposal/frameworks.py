@@ -17,6 +17,7 @@ from lrtui.config.proposal.python_source import (
 )
 from lrtui.config.proposal.reported import Report, decider
 
+_HUGGING_FACE = frozenset({"transformers", "trl"})
 _KERAS = frozenset({"keras", "tensorflow", "tf_keras"})
 _LIGHTNING = frozenset({"lightning", "pytorch_lightning", "lightning_fabric"})
 LIGHTNING_FILES = "{run_dir}/**/metrics.csv"
@@ -33,10 +34,32 @@ def framework_report(modules: Sequence[Module]) -> Report | None:
 
 
 def _hugging_face(modules: Sequence[Module]) -> Report | None:
+    trainers = {
+        name
+        for module in modules
+        for name in _imported(module, _HUGGING_FACE)
+        if name.endswith("Trainer")
+    }
+    trainers |= {
+        node.name
+        for module in modules
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef) and trainers & {last(dotted(base)) for base in node.bases}
+    }
     trains = any(
-        last(name).endswith("Trainer") for module in modules for name, _ in calls(module.tree)
+        last(name) in trainers
+        or (name.partition(".")[0] in _HUGGING_FACE and name.endswith("Trainer"))
+        for module in modules
+        for name, _ in calls(module.tree)
     )
     return Report("min eval_loss", "loss", ("hf",), "epoch") if trains else None
+
+
+def _imported(module: Module, libraries: frozenset[str]) -> Iterator[str]:
+    """Yield the names that a module takes from libraries."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in libraries:
+            yield from (each.asname or each.name for each in node.names)
 
 
 def _keras(modules: Sequence[Module]) -> Report | None:
@@ -203,7 +226,7 @@ def _printed(module: Module) -> Iterator[list[str]]:
 
 
 FRAMEWORKS: tuple[tuple[frozenset[str], Callable[[Sequence[Module]], Report | None]], ...] = (
-    (frozenset({"transformers", "trl"}), _hugging_face),
+    (_HUGGING_FACE, _hugging_face),
     (_KERAS, _keras),
     (_LIGHTNING, _lightning),
     (frozenset({"xgboost"}), _xgboost),

@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from lrtui.config.proposal import hydra, made_of
+from lrtui.config.proposal import attributes, hydra, made_of
 from lrtui.config.proposal.flag import Flag
 from lrtui.config.proposal.python_source import (
     MOST_BYTES,
@@ -30,11 +30,8 @@ from lrtui.sweep.files import read_untrusted
 
 def flags_of(modules: Sequence[Module]) -> list[Flag]:
     """Return what the first module with a parser takes: the script's own before those of what it imports."""
-    for module in modules:
-        for family in FAMILIES:
-            if found := list(family(module, modules)):
-                return found
-    return []
+    families = (list(family(module, modules)) for module in modules for family in FAMILIES)
+    return attributes.with_fields(next(filter(None, families), []), modules)
 
 
 def _argparse(module: Module, modules: Sequence[Module]) -> Iterator[Flag]:

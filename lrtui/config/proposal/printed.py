@@ -21,6 +21,7 @@ from lrtui.config.proposal.python_source import (
     imports,
     last,
     value_of,
+    within,
 )
 from lrtui.config.proposal.reported import LARGER, SMALLER, SPLITS, Report, decider
 from lrtui.metrics.capture.positions import NAMES
@@ -30,6 +31,7 @@ from lrtui.text.clean import runaway
 
 _REPORTS = re.compile(
     r"\w*print\w*|info|warning|critical|echo|secho|log_?0|set_description(?:_str)?|set_postfix_str|log_line|log_message"
+    r"|progress_?bar|(?:.*\.)?(?:stdout|stderr|tqdm|bar|pbar)\.write"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_@]*")
 _PERCENT = re.compile(
@@ -115,11 +117,13 @@ def report_of(modules: Sequence[Module], unit: Unit | None = None) -> Report:
     lines = [line for module in modules for line in _lines(module)]
     if known := framework_report(modules):
         return known
-    named = preset_of(lines, modules[0].text if modules else "", imports(modules[:1]))
+    text = "\n".join(module.text for module in modules)
+    named = preset_of(lines, text, imports(modules[:1]))
     names = list(dict.fromkeys(name for line in lines for name in line.metrics))
     if named:
-        names = [name for name in PRESETS[named].names if name] or names
-    metric = "max Acc@1" if "Acc@1" in names else decider(names)
+        given = [name for name in PRESETS[named].names if "@" not in name or name in text]
+        names = given or names
+    metric = next((f"max {each}" for each in ("Acc@1", "Prec@1") if each in names), decider(names))
     if not metric:
         return bar_report(modules) or Report()
     name = metric.partition(" ")[2]
@@ -136,7 +140,8 @@ def report_of(modules: Sequence[Module], unit: Unit | None = None) -> Report:
     patterns = tuple(
         dict.fromkeys(pattern for line in chosen if (pattern := pattern_of(line, found)))
     )
-    return Report(metric, loss, patterns, found, _first(chosen, found, modules))
+    doubt = _doubt(lines, chosen, patterns, name)
+    return Report(metric, loss, patterns, found, _first(chosen, found, modules), doubt=doubt)
 
 
 def _units(unit: Unit | None) -> tuple[Unit, ...]:
@@ -146,9 +151,9 @@ def _units(unit: Unit | None) -> tuple[Unit, ...]:
 
 def preset_of(lines: Sequence[Line], text: str, used: Container[str]) -> str:
     """Return the preset whose rules read lines like these; "" where none is made for them."""
-    if "Acc@1" in text and "timm" in used:
+    if "Acc@1" in text and "timm" in used and "Train: {" in text:
         return "timm"
-    if "Acc@1" in text and "Epoch: [{}]" in text:
+    if re.search(r"(?:Acc|Prec)@1", text) and re.search(r"Epoch: \[(?:\{|%)", text):
         return "imagenet"
     samples = [sample(line) for line in lines]
     for name in ("mnist", "nanogpt"):
@@ -181,13 +186,14 @@ def _is_whole(shown: Shown) -> bool:
 def _lines(module: Module) -> Iterator[Line]:
     """Yield the lines that a module prints and that have a number with a name."""
     for body, context in _scopes(module.tree):
-        nodes = list(_within(body))
+        nodes = list(within(body))
         statements = [node for node in nodes if isinstance(node, ast.Assign)]
         texts = {name: value for name, value in assigned(statements) if _is_text(value)}
         for node in nodes:
-            if not isinstance(node, ast.Call) or not _REPORTS.fullmatch(
-                last(dotted(node.func) or _attribute(node))
-            ):
+            if not isinstance(node, ast.Call):
+                continue
+            called = dotted(node.func) or _attribute(node)
+            if not _REPORTS.fullmatch(last(called)) and not _REPORTS.fullmatch(called):
                 continue
             pieces = _joined(_printed(node, texts))
             values = _values(pieces, context)
@@ -204,16 +210,6 @@ def _scopes(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], str]]:
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             yield node.body, node.name
-
-
-def _within(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield nodes in the order of the source, without those of functions inside."""
-    for node in body:
-        if not isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
-            yield node
-            yield from _within(ast.iter_child_nodes(node))
-        elif isinstance(node, ast.ClassDef):
-            yield from _within(each for each in node.body if not isinstance(each, FUNCTIONS))
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -356,7 +352,10 @@ def _values(pieces: Sequence[Piece], context: str) -> list[Value]:
         for at in range(len(pieces))
     }
     shown = {at: piece for at, piece in enumerate(pieces) if isinstance(piece, Shown)}
-    told = any(_split(words[at]) for at in shown)
+    told = any(
+        _split(words[at]) and not _position(words[at], piece, str(labels[at]))
+        for at, piece in shown.items()
+    )
     text = " ".join(piece for piece in pieces if isinstance(piece, str))
     around = "" if told else _split(_WORD.findall(text)) or _split([context]).replace("train", "")
     found: list[Value] = []
@@ -403,6 +402,10 @@ def _split(words: Iterable[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def _is_split(word: str) -> bool:
+    return word.lower() in SPLITS
+
+
 def _position(words: Sequence[str], shown: Shown, label: str) -> str:
     """Return the unit that a number counts in, "" for none."""
     close = words[-1].lower() if words else ""
@@ -412,7 +415,7 @@ def _position(words: Sequence[str], shown: Shown, label: str) -> str:
         return ""
     for unit in ("epoch", "step", "tokens"):
         names = NAMES[unit]
-        if close in names or joined in names or (not words and own in names):
+        if close in names or joined in names or (all(map(_is_split, words)) and own in names):
             return unit
     return ""
 
@@ -447,7 +450,7 @@ def _chosen(lines: Sequence[Line], metric: str, loss: str, unit: Unit | None) ->
     places = (unit,) if unit and any(line.has(unit) for line in lines) else _units(unit)
     placed = [line for line in lines if line.has(*places)]
     deciding = [line for line in lines if line.has(metric)]
-    first = next((line for line in deciding if line in placed), deciding[0])
+    first = min(deciding, key=lambda line: (_is_of_a_part(line), line not in placed))
     chosen = [first]
     losses = [line for line in placed if line.has(loss)]
     if not first.has(loss) and losses:
@@ -455,6 +458,32 @@ def _chosen(lines: Sequence[Line], metric: str, loss: str, unit: Unit | None) ->
     if not any(line in placed for line in chosen):
         chosen += placed[:1]
     return sorted(chosen, key=lambda line: not line.has(*places))
+
+
+def _is_of_a_part(line: Line) -> bool:
+    """Return whether a line says how far it is in an epoch or an evaluation: `[10/391]`."""
+    counts = (
+        _label(line.pieces, at).rstrip().endswith(("[", "("))
+        for at, piece in enumerate(line.pieces[:-1])
+        if isinstance(piece, Shown) and str(line.pieces[at + 1]).strip() == "/"
+    )
+    return line.has("batch") or any(counts)
+
+
+def _doubt(
+    lines: Sequence[Line], chosen: Sequence[Line], patterns: Sequence[str], metric: str
+) -> str:
+    """Return what is not sure: whether lines that stand for something else are read as the metric's."""
+    reading = [pattern for pattern in patterns if f"(?P<{metric}>" in pattern]
+    for line in lines:
+        if line in chosen or line.has(metric) or not line.metrics:
+            continue
+        if any(re.search(pattern, sample(line)) for pattern in reading):
+            return (
+                f"another line reads like that of {metric} ({', '.join(line.metrics)}), and is taken for it: "
+                f"print {metric} once more after each evaluation, in words of its own"
+            )
+    return ""
 
 
 def pattern_of(line: Line, unit: Unit | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,9 +38,7 @@ class Module:
 def parsed(path: Path, text: str) -> Module | None:
     """Return a module; None where the text is not Python."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+        tree = _tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     constants: dict[str, Constant] = {}
@@ -48,6 +47,25 @@ def parsed(path: Path, text: str) -> Module | None:
         if known is not None:
             constants.setdefault(name, known)
     return Module(path, text, tree, constants)
+
+
+def _tree(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def unreadable(script: Path) -> str:
+    """Return why a script's source cannot be read as Python; "" where it can."""
+    text = read_untrusted(script, MOST_BYTES).decode("utf-8-sig", "replace")
+    try:
+        _tree(text)
+    except SyntaxError as error:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"nothing was read from it, since it is not Python {version}: line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError):
+        return "nothing was read from it, since it is no source of Python"
+    return ""
 
 
 def modules(script: Path) -> list[Module]:
@@ -191,6 +209,16 @@ def functions(tree: ast.AST) -> Iterator[Function]:
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             yield node
+
+
+def within(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield nodes in the order of the source, without those of functions inside."""
+    for node in body:
+        if not isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            yield node
+            yield from within(ast.iter_child_nodes(node))
+        elif isinstance(node, ast.ClassDef):
+            yield from within(each for each in node.body if not isinstance(each, FUNCTIONS))
 
 
 def parameters_of(function: Function) -> Iterator[tuple[ast.arg, ast.expr | None]]:

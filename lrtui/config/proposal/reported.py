@@ -37,6 +37,9 @@ LARGER = frozenset(
         "score",
         "precision",
         "recall",
+        "prec",
+        "prec@1",
+        "prec@5",
         "dice",
     ]
 )
@@ -98,7 +101,7 @@ def decider(names: Iterable[str]) -> str:
                 (
                     ("train" in parts) - validates,
                     goal == "min",
-                    "best" in parts,
+                    bool(parts & {"best", "max"}),
                     "5" in name,
                     place,
                     f"{goal} {name}",

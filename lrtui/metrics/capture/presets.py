@@ -40,6 +40,8 @@ class Preset:
 _COLON_PAIRS = rf"([A-Za-z_][\w./@-]*): ({_NUMBER})"
 _EQUALS_PAIRS = rf"(?<=[ ,])([A-Za-z_][\w./@-]*)=({_NUMBER})"
 _TOP = rf"Acc@1\s+(?P<top1>{_NUMBER})(?:.*?Acc@5\s+(?P<top5>{_NUMBER}))?"
+_PRECISION = rf"Prec@1\s+(?P<prec1>{_NUMBER})(?:.*?Prec@5\s+(?P<prec5>{_NUMBER}))?"
+_PRECISION_NAMES = {"prec1": "Prec@1", "prec5": "Prec@5"}
 _TOP_NAMES = {"top1": "Acc@1", "top5": "Acc@5"}
 
 PRESETS = {
@@ -80,15 +82,17 @@ PRESETS = {
         first=0,
         names=("train_loss", "val_loss", "Acc@1", "Acc@5"),
     ),
+    # PyTorch's example, older scripts made after it (Prec@1), and the MetricLogger of torchvision and Meta's repositories
     "imagenet": Preset(
         (
             PresetRule(
-                rf"^Epoch: \[(?P<epoch>\d+)\]\[\s*(?P<batch>\d+)/(?P<batches>\d+)\].*?Loss\s+(?P<train_loss>{_NUMBER})"
+                rf"^Epoch: \[(?P<epoch>\d+)\]\s*\[\s*(?P<batch>\d+)/(?P<batches>\d+)\].*?\b[Ll]oss:?\s+(?P<train_loss>{_NUMBER})"
             ),
-            PresetRule(rf"^\s*\*\s+{_TOP}", names=_TOP_NAMES),
+            PresetRule(rf"^(?:\s*\*|Test:)\s+{_TOP}", names=_TOP_NAMES),
+            PresetRule(rf"^\s*\*\s+{_PRECISION}", names=_PRECISION_NAMES),
         ),
         first=0,
-        names=("train_loss", "Acc@1", "Acc@5"),
+        names=("train_loss", "Acc@1", "Acc@5", "Prec@1", "Prec@5"),
     ),
     "mnist": Preset(
         (
