@@ -95,15 +95,15 @@ def test_attempts_are_merged_and_a_restarted_run_is_read_on(tmp_path):
 
 
 def test_every_run_shows_something_before_any_is_complete(tmp_path):
-    directory = recorded.dense(tmp_path / "sweep", 4, 20_000)
+    directory = recorded.dense(tmp_path / "sweep", 4, 8_000)
     watcher = DirectoryReader(directory)
     for _ in range(4):
         snapshot = watcher.snapshot(0.0)
     assert snapshot.reading
     lengths = [len(series) for series in snapshot.series.values()]
     assert min(lengths) > 0
-    assert max(lengths) < 20_000
-    assert all(len(series) == 20_000 for series in complete(watcher).series.values())
+    assert max(lengths) < 8_000
+    assert all(len(series) == 8_000 for series in complete(watcher).series.values())
 
 
 def test_a_thousand_queued_runs_cost_no_files(tmp_path):

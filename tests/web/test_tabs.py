@@ -175,7 +175,6 @@ def told(pid: int, file: str) -> list[bytes]:
     "name",
     [
         "a; touch pwned $(touch pwned2) `touch pwned3` $HOME 'x\"\nä *",
-        "-h",
         "--help",
     ],
 )
