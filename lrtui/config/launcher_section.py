@@ -44,9 +44,10 @@ _SLURM: dict[str, tuple[Callable[[Any], bool], str, str]] = {
 """Per key what it takes, that in words, and an example."""
 _SET = (
     *("--array", "--job-name", "--output", "--signal", "--requeue", "--no-requeue", "--wrap"),
-    *("--comment", "--parsable", "--test-only", "--chdir", "--wait", "--dependency"),
+    *("--comment", "--parsable", "--test-only", "--chdir", "--wait", "--dependency", "--clusters"),
 )
 """Options that lrtui sets itself, or that would break what it relies on."""
+_SET_SHORT = ("-a", "-d", "-D", "-J", "-M", "-o", "-W")
 
 
 def read_launcher(reader: Reader) -> Values:
@@ -85,10 +86,18 @@ def _check(reader: Reader, key: str, value: Any) -> bool:
         reader.fault(("launcher", key), what, f"Try: {key} = {example}")
         return False
     for i, word in enumerate(value if key == "extra" else ()):
-        option = word.partition("=")[0]
-        if option in _SET or not word.startswith("-"):
-            what = f"{show(word)} in extra is {'set by lrtui' if option in _SET else 'no option'}"
-            hint = "Remove it." if option in _SET else "Write --name=value in one string."
+        is_set = _is_set(word)
+        if is_set or not word.startswith("-"):
+            what = f"{show(word)} in extra is {'set by lrtui' if is_set else 'no option'}"
+            hint = "Remove it." if is_set else "Write --name=value in one string."
             reader.fault(("launcher", key, i), what, hint)
             return False
     return True
+
+
+def _is_set(word: str) -> bool:
+    """Tell whether an option of sbatch is one of those, abbreviated too."""
+    option = word.partition("=")[0]
+    if word.startswith("--"):
+        return len(option) > len("--") and any(each.startswith(option) for each in _SET)
+    return word.startswith(_SET_SHORT)

@@ -15,6 +15,9 @@ _BUSY_SHARE = 0.1
 """A GPU of whose memory others hold more than this is theirs."""
 
 
+SLURM_HINT = "`sinfo` lists partitions and what their nodes have; change [launcher]"
+
+
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """What runs may use."""
@@ -63,13 +66,12 @@ def _lent_by_slurm(experiment: Experiment) -> Allocation:
 
     """
     from lrtui.workers.slurm.job_options import options_of
-    from lrtui.workers.slurm.queue import refused
+    from lrtui.workers.slurm.queue import tried
 
     options = options_of(experiment.launcher)
-    why = refused(options)
-    if why:
-        hint = "`sinfo` lists partitions and what their nodes have; change [launcher]"
-        raise MachineError(why, experiment.path, hint)
+    trial = tried(options)
+    if trial.refused:
+        raise MachineError(trial.answer, experiment.path, SLURM_HINT)
     wanted = experiment.parallel if isinstance(experiment.parallel, int) else options.at_most
     return Allocation((), options.gpus, min(wanted, options.at_most), options.cpus)
 

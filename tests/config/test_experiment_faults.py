@@ -318,6 +318,8 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ('[launcher]\nkind = "slurm"\ntime = "soon"', "time must be a time above 0", 'time = "4h"'),
         ('[launcher]\nkind = "slurm"\npack = 0', "pack must be a whole number from 1 to 64", "pack = 4"),
         ('[launcher]\nkind = "slurm"\nextra = ["--array=0-9"]', "in extra is set by lrtui", "Remove it"),
+        ('[launcher]\nkind = "slurm"\nextra = ["--out=x"]', "in extra is set by lrtui", "Remove it"),
+        ('[launcher]\nkind = "slurm"\nextra = ["-d afterok:1"]', "in extra is set by lrtui", "Remove it"),
         ('[launcher]\nkind = "slurm"\nextra = ["gpu"]', "in extra is no option", "--name=value"),
         ("[launcher]\nkind = 3", "unknown launcher 3", "local"),
         ("[launcher]\nqueue = 3", "unknown key queue in [launcher]", "kind"),

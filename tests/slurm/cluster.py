@@ -65,9 +65,36 @@ MaxArraySize=10001
 MaxJobCount=50000
 SlurmdParameters=config_overrides
 GresTypes=gpu
+JobSubmitPlugins=lua
+CliFilterPlugins=lua
 PartitionName=main Nodes=ALL Default=YES DefaultTime=60 PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=high Nodes=ALL DefaultTime=60 PriorityTier=10 PreemptMode=OFF
 """
+_FILTERS = {
+    "job_submit.lua": """\
+function slurm_job_submit(job, partitions, uid)
+   local site = loadfile("{folder}/site.lua")
+   return site and site()(job) or slurm.SUCCESS
+end
+function slurm_job_modify(job, record, partitions, uid)
+   return slurm.SUCCESS
+end
+""",
+    "cli_filter.lua": """\
+function slurm_cli_setup_defaults(options, early)
+   return slurm.SUCCESS
+end
+function slurm_cli_pre_submit(options, pack)
+   local site = loadfile("{folder}/client.lua")
+   return site and site()(options) or slurm.SUCCESS
+end
+function slurm_cli_post_submit(offset, job, step)
+   return slurm.SUCCESS
+end
+""",
+}
+"""Lua by which a site changes and refuses jobs: a file that a test writes, site.lua for the controller and client.lua for sbatch,
+returns a function of the job."""
 _NODE = "NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=4000{gres} State=UNKNOWN\n"
 
 
@@ -154,6 +181,8 @@ class Cluster:
 
     def clear(self) -> None:
         """End all jobs, also those of killed nodes, start what is missing, and return when all nodes are idle."""
+        for name in ("site.lua", "client.lua"):
+            (self.folder / name).unlink(missing_ok=True)
         if not self._pid("slurmctld.pid"):
             self.start_controller()
         for node in self.nodes():
@@ -202,6 +231,8 @@ class Cluster:
         self.configuration.write_text(text)
         devices_text = "".join(f"Name=gpu File={device}\n" for device in devices)
         (self.folder / "gres.conf").write_text(devices_text)
+        for name, text in _FILTERS.items():
+            (self.folder / name).write_text(text.replace("{folder}", str(self.folder)))
 
     def _start_munged(self) -> None:
         folder = self.folder

@@ -22,6 +22,7 @@ from lrtui.sweep.files import read_last_lines, read_untrusted, write_atomic, wri
 from lrtui.sweep.layout import AttemptLayout, Layout, SlurmLayout
 from lrtui.sweep.timing import TIMING
 from lrtui.text.clean import clean, clean_lines
+from lrtui.text.format import count
 from lrtui.workers.launcher import (
     Alive,
     Condition,
@@ -33,7 +34,7 @@ from lrtui.workers.launcher import (
     new_token,
 )
 from lrtui.workers.local import read_exit, read_remote_pid
-from lrtui.workers.slurm import agent, waves
+from lrtui.workers.slurm import agent, queue_reasons, waves
 from lrtui.workers.slurm.job_options import (
     MOST_TASKS,
     job_name,
@@ -49,8 +50,6 @@ LOOKS = 2
 """In so many looks one after the other a job must be over, or unknown to Slurm, before its files are doubted."""
 _OURS = b"supervisor\n"
 """What `claim` holds of an attempt that was taken out of the queue."""
-_REASONS = {"None": "", "JobArrayTaskLimit": "at_most is reached"}
-"""Slurm's reasons for which lrtui has other words."""
 _AGENT = Path(agent.__file__).resolve()
 _KILL = signal.SIGKILL
 _AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
@@ -109,6 +108,9 @@ class Slurm(Launcher):
         """Taken out of the queue here, and not yet there."""
         self._looked_at = -1e9
         self._said = ""
+        self._held_at = self._queue.look
+        self._held: frozenset[str] = frozenset()
+        """Slurm's reasons for which it holds jobs until somebody acts."""
         for wave in self._waves.values():
             self._enter(wave)
             if not wave.job and not wave.refused:
@@ -145,7 +147,8 @@ class Slurm(Launcher):
             self._looked_at = now
             self._look(most)
         before, self._said = self._said, self._queue.trouble
-        return [self._said] if self._said and not before else []
+        trouble = [self._said] if self._said and not before else []
+        return [*trouble, *self._newly_held()]
 
     def condition(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands."""
@@ -260,7 +263,25 @@ class Slurm(Launcher):
             return self._queue.trouble
         if said.state != "PENDING":
             return said.state.lower()
-        return _REASONS.get(said.reason, said.reason)
+        return queue_reasons.in_words(said.reason, said.job, self._options)
+
+    def _newly_held(self) -> list[str]:
+        """Return for which reasons Slurm holds jobs since the last look that no waiting will lift."""
+        look = self._queue.look
+        if look is self._held_at:
+            return []
+        self._held_at, before = look, self._held
+        self._held = frozenset(
+            task.reason
+            for task in look.tasks.values()
+            if task.state == "PENDING"
+            and queue_reasons.lasting(task.reason, task.job, self._options)
+        )
+        return [
+            f"Slurm holds {count(len(jobs), 'job')}: {queue_reasons.in_words(reason, jobs[0], self._options)}"
+            for reason in sorted(self._held - before)
+            if (jobs := [task.job for task in look.tasks.values() if task.reason == reason])
+        ]
 
     # ── endings ───────────────────────────────────────────────────────────────────────────────────
 

@@ -29,6 +29,7 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 """What a refusal says that will be lifted: the controller is away, or the user has too many jobs."""
+_UNMET = re.compile(r"node configuration is not available")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def sbatch_words(options: Options, name: str, tasks: int, throttle: int, wave: P
         "--no-requeue",
         "--open-mode=append",
         f"--signal=B:USR2@{lead(seconds) if seconds else LEAD_SECONDS}",
-        f"--comment=lrtui {wave}",
+        f"--comment={name} {wave}",
         f"--output={str(wave).replace('%', '%%')}/%a.log",
         "--chdir=/",
         *resource_words(options),
@@ -185,6 +186,8 @@ def is_passing(said: str) -> bool:
 def refusal(said: str, options: Options) -> str:
     """Return in one sentence why Slurm refuses a job."""
     words = said.lower()
+    if is_unmet(said):
+        return f"Slurm refuses the job: no node has what [launcher] asks for ({asked(options)}): {_own_words(said)}"
     for sign, key, value in (
         ("invalid partition", "partition", options.partition),
         ("invalid account", "account", options.account),
@@ -198,11 +201,23 @@ def refusal(said: str, options: Options) -> str:
     return f"Slurm refuses the job: {_own_words(said)}"
 
 
+def is_unmet(said: str) -> bool:
+    """Tell whether no node can run the job; a trial (--test-only) says so too of a job that waits until nodes are back."""
+    return bool(_UNMET.search(said))
+
+
+def asked(options: Options) -> str:
+    """Return what a job asks of its node, in the words of [launcher]."""
+    gres = f'gres = "{options.gres}"' if options.gres else ""
+    return ", ".join(filter(None, (gres, f"cpus = {options.cpus}", *options.extra)))
+
+
 def _own_words(said: str) -> str:
-    """Return what sbatch said, without its name and what it says of every failure."""
-    lines = [line.strip() for line in said.splitlines() if not line.startswith("Try ")]
-    last = next(filter(None, reversed(lines)), "sbatch said nothing")
-    return clean(_PREFIX.sub("", last), 300)
+    """Return what sbatch said without its name: its last line, then what the site's own filter said."""
+    lines = [_PREFIX.sub("", line.strip()) for line in said.splitlines() if line[:4] != "Try "]
+    last, *others = reversed([line for line in lines if line] or ["sbatch said nothing"])
+    others = [each for each in others if each[:7].lower() != last[:7].lower()]
+    return clean(f"{last} ({'; '.join(reversed(others))})" if others else last, 300)
 
 
 def throttles(waiting: Sequence[tuple[int, int]], most: int) -> dict[int, int]:

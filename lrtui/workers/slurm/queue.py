@@ -21,7 +21,14 @@ from dataclasses import dataclass, field
 from lrtui.sweep.timing import TIMING
 from lrtui.text.clean import clean
 from lrtui.text.format import duration
-from lrtui.workers.slurm.job_options import Options, is_passing, refusal, resource_words
+from lrtui.workers.slurm.job_options import (
+    Options,
+    asked,
+    is_passing,
+    is_unmet,
+    refusal,
+    resource_words,
+)
 from lrtui.workers.slurm.waves import Wave
 
 _SUBMIT_SECONDS = 60.0
@@ -29,7 +36,12 @@ _ASK_SECONDS = 20.0
 _SLOW_SECONDS = 5.0
 _BACKS_OFF = 8
 """Times the usual interval, at most."""
-_FORMAT = "%j|%F|%K|%T|%N|%r"
+NO_SBATCH = "there is no sbatch on this machine: start lrtui on a login node of the Slurm cluster"
+_FORMAT = "%F|%K|%T|%N|%r"
+_FOLDED = "%F|%T|%r|%j|%k"
+_FORGOTTEN = re.compile(r"invalid job id", re.IGNORECASE)
+_LEFT_BEHIND = "|FAILED|BadConstraints|"
+"""What Slurm shows of a job that it has refused."""
 _OVER = frozenset(
     (
         *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
@@ -37,6 +49,8 @@ _OVER = frozenset(
     )
 )
 _MOST_SHOWN = 80
+_NOT_PASSED_ON = ("LRTUI_", "SLURM_", "SQUEUE_", "SCANCEL_")
+"""A user's own filters and formats would hide jobs or ask questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +98,7 @@ def call(words: Sequence[str], seconds: float) -> Done:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("LRTUI_", "SLURM_")) or name == "SLURM_CONF"
+        if not name.startswith(_NOT_PASSED_ON) or name == "SLURM_CONF"
     }
     try:
         begun = subprocess.Popen(
@@ -181,14 +195,19 @@ class Queue:
                 self._wanted.wait(rest if self._waves else None)
 
     def ask(self) -> None:
-        """Call squeue once for all waves that are watched and accepted."""
+        """Call squeue once for all waves that are watched and accepted.
+
+        It is asked by job id: a site may give a job another name.
+        """
         waves = [wave for wave in list(self._waves.values()) if wave.job]
+        jobs = [str(wave.job) for wave in waves if wave.job > 0]
         self._asked_at = began = time.monotonic()
         if not waves:
             return
-        names = ",".join(wave.name for wave in waves)
-        words = ["squeue", "--me", "-h", "-r", "-t", "all", "-n", names, "-o", _FORMAT]
-        done = self._run(words, _ASK_SECONDS)
+        words = ["squeue", "--me", "-h", "-r", "-t", "all", "-j", ",".join(jobs), "-o", _FORMAT]
+        done = self._run(words, _ASK_SECONDS) if jobs else Done(0, "", "")
+        if _FORGOTTEN.search(done.err):  # the only one
+            done = Done(0, "", "")
         self._heard(done)
         slow = time.monotonic() - began > _SLOW_SECONDS
         if done.code != 0 or slow:
@@ -196,7 +215,11 @@ class Queue:
         else:
             self._pause = TIMING.queue
         if done.code == 0:
-            self._publish(began, waves, parsed(done.out))
+            found = parsed(done.out)
+            names = {wave.job: wave.name for wave in waves}
+            self._publish(
+                began, waves, {(names[job], i): found[job, i] for job, i in found if job in names}
+            )
 
     def _publish(
         self, began: float, waves: Sequence[Wave], tasks: Mapping[tuple[str, int], Task]
@@ -237,10 +260,11 @@ class Queue:
     def _found(self, wave: Wave) -> bool | None:
         """Find out whether Slurm has accepted a wave; None where it does not answer."""
         wave.look()
-        words = ["squeue", "--me", "-h", "-t", "all", "-n", wave.name, "-o", "%F"]
+        words = ["squeue", "--me", "-h", "-t", "all", "-o", _FOLDED]
         done = self._run(words, _ASK_SECONDS)
         self._heard(done)
-        number = re.search(r"^(\d+)", done.out, re.MULTILINE)
+        known = [line for line in done.out.splitlines() if wave.name in line]
+        number = re.match(r"(\d+)", "\n".join(each for each in known if _LEFT_BEHIND not in each))
         if number:
             wave.accepted(int(number[1]))
         elif wave.begun or wave.over:  # so long ago that Slurm has forgotten it
@@ -263,35 +287,43 @@ class Queue:
             self.trouble = f"Slurm does not answer: {clean(done.err.strip(), 200)}"
 
 
-def refused(options: Options, run: Call = call) -> str:
-    """Return why Slurm would not run a job with these options, in one sentence; "" if it would, or does not answer now."""
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What Slurm says of a job that is not submitted."""
+
+    answer: str
+    refused: bool = False
+    """Whether it would never take the job."""
+
+
+def tried(options: Options, run: Call = call) -> Trial:
+    """Return whether Slurm would take a job with these options."""
     if shutil.which("sbatch") is None:
-        return (
-            "there is no sbatch on this machine: start lrtui on a login node of the Slurm cluster"
-        )
+        return Trial(NO_SBATCH, refused=True)
     words = ["sbatch", "--test-only", *resource_words(options), "--wrap=true"]
     done = run(words, _ASK_SECONDS)
     said = done.err or done.out
-    if done.code in (0, None) or is_passing(said):
-        return ""
-    return refusal(said, options)
+    if done.code == 0:
+        return Trial("Slurm would take the job")
+    if done.code is None or is_passing(said):
+        return Trial(f"Slurm does not answer: {clean(said.strip(), 200)}")
+    if is_unmet(said):  # a trial does not say whether one ever can
+        return Trial(f"no node that is up can run the job ({asked(options)}); the runs would wait")
+    return Trial(refusal(said, options), refused=True)
 
 
-def parsed(text: str) -> dict[tuple[str, int], Task]:
-    """Return what squeue said, by name of the wave and index of the task; of a wave that was submitted twice the task that lives."""
-    tasks: dict[tuple[str, int], Task] = {}
+def parsed(text: str) -> dict[tuple[int, int], Task]:
+    """Return what squeue said, by job id and index of the task."""
+    tasks: dict[tuple[int, int], Task] = {}
     for line in text.splitlines():
-        parts = line.split("|", 5)
-        if len(parts) < 6 or not parts[1].isdigit() or not parts[2].isdigit():
+        parts = line.split("|", 4)
+        if len(parts) < 5 or not parts[0].isdecimal() or not parts[1].isdecimal():
             continue
-        name, job, index, state, node, reason = parts
-        task = Task(
+        job, index, state, node, reason = parts
+        tasks[int(job), int(index)] = Task(
             f"{job}_{index}",
             clean(state, _MOST_SHOWN),
             clean(reason.strip("()"), _MOST_SHOWN),
             clean(node, _MOST_SHOWN),
         )
-        key = name, int(index)
-        if key not in tasks or tasks[key].over:
-            tasks[key] = task
     return tasks

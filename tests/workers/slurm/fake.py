@@ -22,6 +22,10 @@ class FakeSlurm:
         self.ids: dict[str, int] = {}
         self.answers: dict[str, list[Done]] = {}
         """What a command says next, instead of doing anything; "sbatch!" after it was done."""
+        self.first = "PENDING", "Priority"
+        """How a job stands that was just submitted, and why."""
+        self.renamed = ""
+        """What the site calls every job, instead of the name it was given."""
 
     def __call__(self, words, _seconds):
         self.calls.append(list(words))
@@ -42,17 +46,18 @@ class FakeSlurm:
         last = int(re.fullmatch(r"--array=0-(\d+)%\d+", array)[1])
         self.ids[name] = 100 + len(self.ids)
         for index in range(last + 1):
-            self.states[name, index] = ("PENDING", "Priority")
+            self.states[name, index] = self.first
         return Done(0, f"{self.ids[name]}\n", "")
 
     def squeue(self, words):
-        names = words[words.index("-n") + 1].split(",")
+        asked = words[words.index("-j") + 1].split(",") if "-j" in words else None
         form = words[words.index("-o") + 1]
         lines = []
         for (name, index), (state, reason) in self.states.items():
-            if name in names:
+            if asked is None or str(self.ids[name]) in asked:
                 values = {
-                    "j": name,
+                    "j": self.renamed or name,
+                    "k": f"{name} /shared/wave",
                     "F": self.ids[name],
                     "K": index,
                     "T": state,

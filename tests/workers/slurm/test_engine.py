@@ -113,7 +113,7 @@ def test_a_submission_that_hung_is_repeated_only_if_unknown(far):
     wave = one.launch("r01/a1")
     one.accepted(wave)
     assert len(one.slurm.named("sbatch")) == 2
-    assert all(wave.name in words for words in one.slurm.named("squeue")[:3])
+    assert not any("-j" in words for words in one.slurm.named("squeue")[:3])
 
 
 def test_a_killed_supervisor_looks_up_what_it_submitted(far):
@@ -144,6 +144,18 @@ def test_a_refusal_is_final_and_says_why(far):
     over = one.until("r01/a1", Vanished)
     assert over.cause == "refused"
     assert over.why.startswith('Slurm refuses partition = "nope"')
+
+
+def test_what_a_refusal_leaves_in_the_queue_is_no_job(far):
+    """Recorded: sbatch fails for want of such a node, and squeue shows the array as FAILED (BadConstraints)."""
+    one = far(gres="gpu:9")
+    said = "sbatch: error: Batch job submission failed: Requested node configuration is not available\n"
+    one.slurm.answers["sbatch!"] = [Done(1, "", said)]
+    one.slurm.first = "FAILED", "BadConstraints"
+    one.launch("r01/a1")
+    over = one.until("r01/a1", Vanished)
+    assert over.cause == "refused"
+    assert 'asks for (gres = "gpu:9", cpus = 1)' in over.why
 
 
 def test_nothing_is_lost_while_slurm_is_away(far):
@@ -324,17 +336,59 @@ def test_a_further_wave_waits_for_room(far):
 def test_what_squeue_says_is_read():
     """Recorded: an array of four with `%2`, then a job of another kind, and lines that are none."""
     text = (
-        "lrtui-x-w1|13|2|PENDING||JobArrayTaskLimit\n"
-        "lrtui-x-w1|13|0|RUNNING|n0|None\n"
-        "lrtui-x-w1|14|0|CANCELLED|n1|None\n"
-        "lrtui-x-w1|15|2|RUNNING|n1|None\n"
-        "wrap|2|N/A|CANCELLED||JobHeldUser\n"
-        "slurm_load_jobs error|\n\x1b[31m|1|1|X|n|r|s\n"
+        "13|2|PENDING||JobArrayTaskLimit\n"
+        "13|0|RUNNING|n0|None\n"
+        "2|N/A|CANCELLED||JobHeldUser\n"
+        "slurm_load_jobs error|\n\x1b[31m|1|X|n|r|s\n13|1|PENDING||\x1b[31m(a|b)\n"
     )
     found = parsed(text)
-    assert found["lrtui-x-w1", 0].job == "13_0"
-    assert found["lrtui-x-w1", 2].reason == "JobArrayTaskLimit"
-    assert set(found) == {("lrtui-x-w1", 0), ("lrtui-x-w1", 2), ("\x1b[31m", 1)}
+    assert found[13, 0].job == "13_0"
+    assert found[13, 2].reason == "JobArrayTaskLimit"
+    assert found[13, 1].reason == "(a|b"
+    assert set(found) == {(13, 0), (13, 1), (13, 2)}
+
+
+def test_a_job_that_the_site_renames_is_found(far):
+    """By its id; and by its comment, where sbatch did not say the id."""
+    one = far()
+    one.slurm.renamed = "site-job"
+    one.slurm.answers["sbatch!"] = [Done(1, "", "sbatch: error: Socket timed out\n")]
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    assert len(one.slurm.named("sbatch")) == 1
+    until(lambda: one.condition("r01/a1") == Alive(None, kept=True, waits="Priority"))
+
+
+def test_slurm_may_forget_the_only_job(far):
+    """Recorded: squeue fails if the one job it is asked about is unknown, and does not if one of two is."""
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    gone = Done(1, "", "slurm_load_jobs error: Invalid job id specified\n")
+    one.slurm.answers["squeue"] = [gone] * 1000
+    assert one.until("r01/a1", Vanished).cause == "cancelled"
+
+
+def test_a_job_that_nobody_lets_start_is_reported_once(far):
+    one = far(time="4h")
+    wave = one.launch("r01/a1", "r02/a1")
+    one.accepted(wave)
+    for task in (0, 1):
+        one.slurm.set(wave, task, "PENDING", "PartitionTimeLimit")
+    advice = 'the time limit is above what the site allows: lower time = "4h" in [launcher]'
+    said = until(lambda: one.launcher.tick(one.most))
+    assert said == [f"Slurm holds 2 jobs: PartitionTimeLimit: {advice}"]
+    assert one.condition("r01/a1").waits == f"PartitionTimeLimit: {advice}"
+    one.looked(2)
+    assert one.launcher.tick(one.most) == []
+
+
+def test_a_users_own_filters_do_not_hide_jobs(monkeypatch):
+    monkeypatch.setenv("SQUEUE_PARTITION", "other")
+    monkeypatch.setenv("SLURM_CONF", "/etc/x")
+    shown = call(["env"], 60.0).out
+    assert "SQUEUE_PARTITION" not in shown
+    assert "SLURM_CONF=/etc/x" in shown
 
 
 def test_a_command_that_hangs_is_ended_with_its_children(tmp_path):

@@ -84,8 +84,8 @@ def test_a_job_name_needs_no_quotes():
         ),
         (
             "allocation failure: Requested node configuration is not available\n",
-            Options(gres="gpu:9"),
-            "Slurm refuses the job: Requested node configuration is not available",
+            Options(gres="gpu:9", extra=("--mem=9T",)),
+            'Slurm refuses the job: no node has what [launcher] asks for (gres = "gpu:9", cpus = 1, --mem=9T): Requested node configuration is not available',
         ),
         (
             "sbatch: error: Invalid generic resource (gres) specification\n",
@@ -101,6 +101,11 @@ def test_a_job_name_needs_no_quotes():
             "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified",
             Options(),
             "Slurm refuses a job without account of [launcher]: Invalid account or account/partition combination specified",
+        ),
+        (
+            "sbatch: error: Give an account: https://hpc.example.org/accounts\nsbatch: error: Batch job submission failed: Invalid account or account/partition combination specified\n",
+            Options(account="lab"),
+            'Slurm refuses account = "lab" of [launcher]: Invalid account or account/partition combination specified (Give an account: https://hpc.example.org/accounts)',
         ),
     ],
 )

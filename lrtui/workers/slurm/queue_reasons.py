@@ -1,0 +1,47 @@
+"""Why a job waits in Slurm's queue: which of its reasons do not pass by themselves, and what to do about those. Pure functions."""
+
+from __future__ import annotations
+
+import re
+
+from lrtui.workers.slurm.job_options import Options, asked
+
+_OTHER_WORDS = {"None": "", "JobArrayTaskLimit": "at_most is reached"}
+_LASTING = (
+    (
+        r"\w*TimeLimit|\w*MaxWallDuration\w*",
+        "the time limit is above what the site allows: {time}",
+    ),
+    (r"PartitionDown|PartitionInactive", "wait until it is up, or name another partition"),
+    (r"PartitionNodeLimit", "the partition allows no such job: name another partition"),
+    (
+        r"BadConstraints|PartitionConfig",
+        "the partition has no node for such a job: lower what [launcher] asks for ({asked})",
+    ),
+    (r"JobHeldUser", "the job is held: `scontrol release {job}` lets it start"),
+    (
+        r"JobHeldAdmin|JobHoldMaxRequeue|RequeueHold|.*requeued.*held.*",
+        "the site holds the job: ask its administrators",
+    ),
+    (r"DependencyNeverSatisfied", "it waits for a job that failed: `scancel {job}`"),
+    (r"AccountNotAllowed|InvalidAccount", "name another account in [launcher]"),
+    (r"InvalidQOS|QOSNotAllowed", "name another QOS, as extra = ['--qos=NAME'] in [launcher]"),
+    (r"(?:QOS|Assoc)Max\w+PerJob\w*", "a job may not ask for so much: lower cpus, gres or time"),
+    (r"ReservationDeleted", "the reservation is gone: remove it from extra in [launcher]"),
+)
+"""Slurm's reasons (%r of squeue, of 22.05) that stay until somebody acts, and what to do."""
+
+
+def in_words(reason: str, job: str, options: Options) -> str:
+    """Return why a job waits, in Slurm's word and, if that will not pass, with what to do; "" while Slurm has not looked at it."""
+    advice = lasting(reason, job, options)
+    return f"{reason}: {advice}" if advice else _OTHER_WORDS.get(reason, reason)
+
+
+def lasting(reason: str, job: str, options: Options) -> str:
+    """Return what to do about a reason that does not pass by itself; "" for one that does."""
+    for pattern, advice in _LASTING:
+        if re.fullmatch(pattern, reason, re.IGNORECASE):
+            time = f'lower time = "{options.time}"' if options.time else "set a lower time"
+            return advice.format(job=job, time=f"{time} in [launcher]", asked=asked(options))
+    return ""
