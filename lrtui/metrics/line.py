@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
@@ -27,21 +29,24 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     """Every other number by its name; nan and infinities are data."""
 
 
+Column: TypeAlias = "list[float | None] | array[float]"
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Consecutive measurements by column, each as long as `levels`; None where a line does not name it."""
+    """Consecutive measurements by column, each as long as `levels`; arrays of type 'd', or lists with None where a line does not name it."""
 
-    levels: list[float]
-    axes: dict[str, list[float | None]]
+    levels: list[float] | array[float]
+    axes: dict[str, Column]
     """By the names of AXES."""
-    values: dict[str, list[float | None]]
+    values: dict[str, Column]
 
     def __len__(self) -> int:
         return len(self.levels)
 
     def __iter__(self) -> Iterator[Measurement]:
         """Yield the measurements one by one."""
-        absent: list[float | None] = [None] * len(self.levels)
+        absent: Column = [None] * len(self.levels)
         axes = [self.axes.get(axis, absent) for axis in AXES]
         rows = zip(*self.values.values(), strict=True) if self.values else ((),) * len(self.levels)
         for level, step, epoch, tokens, time, row in zip(self.levels, *axes, rows, strict=True):

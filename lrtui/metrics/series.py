@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lrtui.metrics.line import MOST_NAMES, Columns, Found, Measurement
+from lrtui.metrics.line import MOST_NAMES, Column, Columns, Found, Measurement
 
 MOST_ROWS = 3 << 13
 """The most lines of a run in memory; above it, the run is coarsened to about a third."""
@@ -22,6 +22,9 @@ _FEW = 3 << 11
 
 _MANY = 16
 """The number of lines from which they are added by column."""
+
+_LONG = 1000
+"""The number of values from which numpy is worth its import."""
 
 Axis = Literal["level", "step", "epoch", "tokens", "time"]
 Goal = Literal["max", "min"]
@@ -148,9 +151,7 @@ class _Column:
             last = bisect.bisect_left(kept, row + end - begin, first)
             if first < last:
                 shift = begin - row
-                column.extend(
-                    first, array("d", [self.values[at + shift] for at in kept[first:last]])
-                )
+                column.extend(first, _at(self.values, kept[first:last], shift))
         column.top = self.top
         return column
 
@@ -354,7 +355,7 @@ class RunSeries:
     def _add_columns(self, lines: Columns) -> bool:
         """Add lines by column, in a tenth of the time; return False if their levels do not ascend beyond those before."""
         levels = array("d", lines.levels)
-        if (self._levels and levels[0] <= self.level) or not _ascending(lines.levels):
+        if (self._levels and levels[0] <= self.level) or not _ascending(levels):
             return False
         row = len(self._levels)
         self._levels.extend(levels)
@@ -379,12 +380,11 @@ class RunSeries:
                     column.top = levels[at]
         return True
 
-    def _put_axes(self, name: str, row: int, places: list[float | None]) -> None:
+    def _put_axes(self, name: str, row: int, places: Column) -> None:
         """Write the values of an axis to `row` and the following rows."""
-        axis = self._axes.get(name)
-        if axis is None and name in self._aliases and places == self._levels[row:].tolist():
+        axis, values = self._axes.get(name), _dense(places)
+        if axis is None and name in self._aliases and values == self._levels[row:]:
             return
-        values = _dense(places)
         base = self._time_base if name == "time" else 0.0
         if axis is None or values is None or len(axis) != row or not row:
             for at, value in enumerate(places, row):
@@ -393,7 +393,7 @@ class RunSeries:
             return
         if base:
             values = array("d", [value + base for value in values])
-        if values[0] < axis[-1] or any(map(operator.gt, values, values[1:])):
+        if values[0] < axis[-1] or _falls(values):
             self._unsorted.add(name)
         axis.extend(values)
 
@@ -446,9 +446,8 @@ class RunSeries:
         """Remove every row except these (ascending)."""
         self._columns = {name: self._settled(c).keep(kept) for name, c in self._columns.items()}
         for name, axis in self._axes.items():
-            within = kept[: bisect.bisect_left(kept, len(axis))]
-            self._axes[name] = array("d", [axis[row] for row in within])
-        self._levels = array("d", [self._levels[row] for row in kept])
+            self._axes[name] = _at(axis, kept[: bisect.bisect_left(kept, len(axis))])
+        self._levels = _at(self._levels, kept)
         self.level = max(self._levels, default=0.0)
         for column in self._columns.values():
             last = len(column.values) - 1
@@ -575,22 +574,47 @@ class RunSeries:
         return bisect.bisect_right(range(count), upto, key=lambda p: self._levels[column.row(p)])
 
 
+def _at(values: array[float], rows: Sequence[int], shift: int = 0) -> array[float]:
+    """Return the values at these rows, each moved by `shift`."""
+    if len(rows) < _LONG:
+        return array("d", [values[row + shift] for row in rows])
+    import numpy as np  # only where a run is this long
+
+    return array("d", np.frombuffer(values)[np.array(rows) + shift].tobytes())
+
+
 def _alike(lines: list[Measurement]) -> bool:
     """Tell whether most lines have most names, so that columns are not mostly empty."""
     names = {name for line in lines for name in line.values}
     return len(names) * len(lines) <= 4 * sum(len(line.values) for line in lines)
 
 
-def _dense(values: list[float | None]) -> array[float] | None:
+def _dense(values: Column) -> array[float] | None:
     """Return the values as an array; None where one is missing."""
+    if isinstance(values, array):
+        return values
     try:
         return array("d", values)  # type: ignore[arg-type]  # that is the question
     except TypeError:
         return None
 
 
-def _ascending(values: list[float]) -> bool:
-    return all(map(operator.lt, values, values[1:]))
+def _ascending(values: array[float]) -> bool:
+    if len(values) < _LONG:
+        return all(map(operator.lt, values, values[1:]))
+    import numpy as np  # only where a run is this long
+
+    found = np.frombuffer(values)
+    return bool((found[1:] > found[:-1]).all())
+
+
+def _falls(values: array[float]) -> bool:
+    if len(values) < _LONG:
+        return any(map(operator.gt, values, values[1:]))
+    import numpy as np  # only where a run is this long
+
+    found = np.frombuffer(values)
+    return bool((found[1:] < found[:-1]).any())
 
 
 def _telling(levels: array[float], values: array[float], parts: int) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
@@ -62,9 +63,12 @@ class _Stream:
 
     def accepts(self, levels: list[float]) -> bool:
         """Return whether consecutive lines all lie at plain positions, and remember the last and the furthest if they do."""
-        if None in levels or not (min(levels) > 0.0 and max(levels) <= self.positions.limit):
+        if None in levels:
             return False
-        self.positions.came_to(levels[-1], max(levels))
+        furthest = max(levels)
+        if not (min(levels) > 0.0 and furthest <= self.positions.limit):
+            return False
+        self.positions.came_to(levels[-1], furthest)
         return True
 
 
@@ -481,8 +485,8 @@ class Capture:
             fields[unit] = value
 
 
-def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, list[Any]] | None:
-    """Return the numbers of each line by name, None where a line has none; None unless every line is an object of only these."""
+def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the numbers of each line by name, as arrays, or lists if a line lacks one; None unless every line is an object of only these."""
     decoder = _decoder(names)
     if decoder is None:
         return None
@@ -492,7 +496,11 @@ def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, list[Any]] | N
         return None
     if not block.count(b"\n") == block.count(b"\n{") + 1 == len(lines):
         return None
-    numbers = list(chain.from_iterable(map(msgspec.structs.astuple, lines)))
+    numbers: list[float | None] | array[float]
+    try:
+        numbers = array("d", chain.from_iterable(map(msgspec.structs.astuple, lines)))
+    except TypeError:
+        numbers = list(chain.from_iterable(map(msgspec.structs.astuple, lines)))
     return {name: numbers[at :: len(names)] for at, name in enumerate(names)}
 
 
