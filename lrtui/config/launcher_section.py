@@ -40,8 +40,15 @@ _SLURM: dict[str, tuple[Callable[[Any], bool], str, str]] = {
         '"module load cuda"',
     ),
     "extra": (_are_texts, "a list of options", '["--constraint=a100"]'),
+    "supervisor": (
+        lambda value: is_text(value) and value in {"login", "job"},
+        '"login" or "job"',
+        '"job"',
+    ),
+    "supervisor_extra": (_are_texts, "a list of options", '["--partition=cpu", "--time=7-0"]'),
 }
 """Per key what it takes, that in words, and an example."""
+_OPTIONS = frozenset({"extra", "supervisor_extra"})
 _SET = (
     *("--array", "--job-name", "--output", "--signal", "--requeue", "--no-requeue", "--wrap"),
     *("--comment", "--parsable", "--test-only", "--chdir", "--wait", "--dependency", "--clusters"),
@@ -85,10 +92,10 @@ def _check(reader: Reader, key: str, value: Any) -> bool:
         what = f"{key} must be {wanted} {found(value)}"
         reader.fault(("launcher", key), what, f"Try: {key} = {example}")
         return False
-    for i, word in enumerate(value if key == "extra" else ()):
+    for i, word in enumerate(value if key in _OPTIONS else ()):
         is_set = _is_set(word)
         if is_set or not word.startswith("-"):
-            what = f"{show(word)} in extra is {'set by lrtui' if is_set else 'no option'}"
+            what = f"{show(word)} in {key} is {'set by lrtui' if is_set else 'no option'}"
             hint = "Remove it." if is_set else "Write --name=value in one string."
             reader.fault(("launcher", key, i), what, hint)
             return False

@@ -21,9 +21,10 @@ import msgspec
 from lrtui import __version__
 from lrtui.config.directory import read_experiment, read_origin
 from lrtui.errors import UserError
-from lrtui.supervisor import leftovers
+from lrtui.supervisor import leftovers, own_job
 from lrtui.supervisor.lease import Lease, take
 from lrtui.supervisor.loop import Supervisor
+from lrtui.supervisor.own_job import IN_JOB, TimeLimit
 from lrtui.supervisor.planning import resolve
 from lrtui.supervisor.report_process import ReportProcess, begin
 from lrtui.sweep import locks
@@ -47,6 +48,9 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    refusal = _heralded(layout, arguments)
+    if refusal is None:
+        return _ANOTHER_IS_ACTIVE
     lock = locks.take(directory, patience_seconds=TIMING.retry)
     if lock is None:
         return _ANOTHER_IS_ACTIVE
@@ -59,7 +63,9 @@ def main(arguments: list[str]) -> int:
             if lease is None:
                 log.info("a supervisor on another host owns the directory")
                 return _ANOTHER_IS_ACTIVE
-        return _own_patiently(layout, inode, lease, takeover="--takeover" in arguments)
+        limit = TimeLimit() if IN_JOB in arguments else None
+        takeover = "--takeover" in arguments
+        return _own_patiently(layout, inode, lease, limit, refusal, takeover=takeover)
     except Exception:
         log.exception(
             "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
@@ -71,14 +77,41 @@ def main(arguments: list[str]) -> int:
         os.close(lock)
 
 
-def _own_patiently(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> int:
+def _heralded(layout: Layout, arguments: list[str]) -> str | None:
+    """Have the supervisor's job submitted where one is wanted; return None then, else "", or why Slurm refuses the job."""
+    try:
+        settings = read_experiment(layout.root).launcher
+    except (UserError, OSError):
+        return ""  # said under the lock
+    if not own_job.is_wanted(settings, arguments):
+        return ""
+    return own_job.Herald(layout, settings, arguments[1:]).speak() or None
+
+
+def _own_patiently(
+    layout: Layout,
+    inode: int,
+    lease: Lease | None,
+    limit: TimeLimit | None,
+    refusal: str,
+    *,
+    takeover: bool,
+) -> int:
     """Own the runs, from when the disk has room to write that down."""
-    while (code := _own(layout, inode, lease, takeover=takeover)) is None:
+    while (code := _own(layout, inode, lease, limit, refusal, takeover=takeover)) is None:
         time.sleep(TIMING.retry)
     return code
 
 
-def _own(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> int | None:
+def _own(
+    layout: Layout,
+    inode: int,
+    lease: Lease | None,
+    limit: TimeLimit | None,
+    refusal: str,
+    *,
+    takeover: bool,
+) -> int | None:
     """Own the runs until the sweep is closed and nobody wants anything any more; None where the disk has no room to begin."""
     try:
         supervisor = _begin(layout, takeover=takeover)
@@ -92,6 +125,8 @@ def _own(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> 
             "the directory was started elsewhere, or is a copy; it is owned only with --takeover"
         )
         return 6
+    if refusal:
+        supervisor.warn(f"{refusal}; the supervisor runs on {socket.gethostname()} instead")
     closed_at: float | None = None
     report = ReportProcess(lambda: begin(layout.root))
     while True:
@@ -113,6 +148,9 @@ def _own(layout: Layout, inode: int, lease: Lease | None, *, takeover: bool) -> 
         elif closed_at is None:
             closed_at = time.monotonic()
         elif reported and time.monotonic() - closed_at > TIMING.linger and not _has_letters(layout):
+            return 0
+        if limit is not None and limit.near:
+            own_job.succeed(layout, supervisor.experiment.launcher)
             return 0
         if not supervisor.launching.goes_on:
             time.sleep(TIMING.far_tick if lease is not None else TIMING.tick)

@@ -83,6 +83,14 @@ def host(folder: Path) -> str:
         return ""
 
 
+def generation(folder: Path) -> int:
+    """Return the number of the latest lease of a folder, 0 where there is none; whoever takes it over makes the next."""
+    try:
+        return _latest(folder)
+    except OSError:
+        return 0
+
+
 def lives(folder: Path) -> bool:
     """Tell whether the owner on another host shows that it lives, which takes up to three beats; of this host the lock tells at once."""
     try:

@@ -321,6 +321,7 @@ def test_an_unknown_key_without_a_neighbour_lists_all():
         ('[launcher]\nkind = "slurm"\nextra = ["--out=x"]', "in extra is set by lrtui", "Remove it"),
         ('[launcher]\nkind = "slurm"\nextra = ["-d afterok:1"]', "in extra is set by lrtui", "Remove it"),
         ('[launcher]\nkind = "slurm"\nextra = ["gpu"]', "in extra is no option", "--name=value"),
+        ('[launcher]\nkind = "slurm"\nsupervisor = "node"', 'supervisor must be "login" or "job"', 'supervisor = "job"'),
         ("[launcher]\nkind = 3", "unknown launcher 3", "local"),
         ("[launcher]\nqueue = 3", "unknown key queue in [launcher]", "kind"),
         ("[study]\ndata = 0.1", "data must be a list of levels (found 0.1)", "data = [0.1, 0.3, 1.0]"),

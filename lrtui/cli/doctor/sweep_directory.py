@@ -137,6 +137,8 @@ def supervisor(case: Case) -> list[Finding]:
     beat, sweep = case.layout.beat, case.sweep
     if case.elsewhere:
         return [ok(f"alive on {case.elsewhere}")]
+    if not case.held and locks.is_held(case.layout.slurm):
+        return [ok("its job waits in Slurm's queue; see supervisor.log")]
     if case.held and is_plain(beat) and time.time() - beat.lstat().st_mtime < SILENT_SECONDS:
         return [ok("alive")]
     if case.held:

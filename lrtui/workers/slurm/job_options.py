@@ -146,6 +146,25 @@ def sbatch_words(options: Options, name: str, tasks: int, throttle: int, wave: P
     ]
 
 
+def supervisor_words(settings: Mapping[str, Any], name: str, folder: Path, wrap: str) -> list[str]:
+    """Return the command that submits the supervisor as a job, of which one of a name runs at a time."""
+    return [
+        "sbatch",
+        "--parsable",
+        f"--job-name={name}",
+        "--dependency=singleton",
+        "--no-requeue",
+        "--open-mode=append",
+        f"--signal=B:USR2@{LEAD_SECONDS}",
+        f"--output={str(folder).replace('%', '%%')}/supervisor.out",
+        "--chdir=/",
+        "--ntasks=1",
+        "--cpus-per-task=1",
+        *settings.get("supervisor_extra", ()),
+        f"--wrap={wrap}",
+    ]
+
+
 def shown(options: Options, directory: str, runs: int) -> str:
     """Return the command line that `lrtui check` prints."""
     tasks = min(MOST_TASKS, -(-runs // options.pack))
@@ -210,6 +229,11 @@ def asked(options: Options) -> str:
     """Return what a job asks of its node, in the words of [launcher]."""
     gres = f'gres = "{options.gres}"' if options.gres else ""
     return ", ".join(filter(None, (gres, f"cpus = {options.cpus}", *options.extra)))
+
+
+def supervisor_refusal(said: str) -> str:
+    """Return in one sentence why Slurm refuses the supervisor's own job."""
+    return f"Slurm refuses the supervisor's job: {_own_words(said)}"
 
 
 def _own_words(said: str) -> str:

@@ -28,6 +28,7 @@ from lrtui.workers.slurm.job_options import (
     is_unmet,
     refusal,
     resource_words,
+    supervisor_refusal,
 )
 from lrtui.workers.slurm.waves import Wave
 
@@ -327,3 +328,17 @@ def parsed(text: str) -> dict[tuple[int, int], Task]:
             clean(node, _MOST_SHOWN),
         )
     return tasks
+
+
+def named(name: str, run: Call = call) -> bool | None:
+    """Tell whether a job of this name waits or runs; None where Slurm does not answer."""
+    done = run(["squeue", "--me", "-h", "-n", name, "-o", "%F"], _ASK_SECONDS)
+    return bool(done.out.strip()) if done.code == 0 else None
+
+
+def refused_words(done: Done) -> str:
+    """Return in one sentence why Slurm refused the supervisor's job; "" where it took it, or may yet."""
+    said = done.err or done.out
+    if done.code in (0, None) or is_passing(said):
+        return ""
+    return supervisor_refusal(said)
