@@ -25,7 +25,7 @@ LEAST_LEVELS = 3
 """A power law through two levels fits them whatever they are."""
 MOST_SPANS = 3.0
 """The target may lie so many times the span of the levels away from them, both as logarithms."""
-WIDEST = 1.75
+WIDEST = 1.3
 """Decades: a wider 90 % interval is no prediction. An ordinary search spans three."""
 _CONTRADICTED = 0.02
 """Levels contradict a power law if chance scatters them as far around it with no more than this probability."""

@@ -480,6 +480,49 @@ def test_after_halving_an_lr_that_came_to_the_end_is_recommended_and_rungs_infor
     assert [(p.level, p.full) for p in points] == [(3, False), (9, False), (R, True), (R, True), (9, False), (3, False)]  # fmt: skip
 
 
+SLOW = {1e-4: (0.1,), 3.2e-4: (0.105,), 1e-3: (0.11,), 3.2e-3: (0.86, 0.94, 0.975), 1e-2: (0.85, 0.93, 0.965), 3.2e-2: (0.7,)}  # fmt: skip
+
+
+def test_a_slow_lr_that_was_cut_close_below_the_pick_bounds_nothing():
+    """Low LRs have not learned yet at an early rung; what died, or lies far below, bounds as ever."""
+    found = halved(SLOW).verdict
+    assert found.lr == 3.2e-3
+    assert "below" not in found.open_sides
+    near = {lr: values for lr, values in SLOW.items() if lr > 2e-4}
+    assert "below" in halved(near).verdict.open_sides
+
+
+def test_what_was_cut_may_make_up_for_a_part_of_its_lag(monkeypatch):
+    curve = {**HALVED, 1e-2: (0.855, 0.91)}
+    wide = halved(curve).verdict
+    monkeypatch.setattr("lrtui.analysis.verdict.noise.LAG_DOUBT", 0.0)
+    narrow = halved(curve).verdict
+    assert wide.lr == narrow.lr
+    assert wide.high / wide.low > narrow.high / narrow.low
+
+
+@pytest.mark.parametrize(
+    ("curve", "sides"),
+    [
+        ({1e-4: 0.8, 1e-3: 0.95, 1e-2: 0.8, 1e-1: 0.9505, 1: 0.8}, ()),  # two tops
+        ({1e-4: 0.95, 1e-3: 0.9502, 1e-2: 0.9499, 1e-1: 0.9501}, ("below", "above")),  # a plateau
+        ({1e-4: 0.97, 1e-3: 0.95, 1e-2: 0.9}, ("below",)),  # the top lies outside
+        ({1e-4: 0.8, 1e-3: 0.95, 1e-2: 0.95, 1e-1: 0.8}, ()),  # a tie
+    ],
+)
+def test_the_interval_holds_every_lr_that_may_be_best(curve, sides):
+    found = grid(curve).verdict
+    top = max(curve.values())
+    assert found.open_sides == sides
+    assert all(found.low <= lr <= found.high for lr, value in curve.items() if top - value < 1e-3)
+
+
+def test_values_of_mixed_sign_have_an_interval():
+    found = grid({1e-4: -2.0, 1e-3: 0.5, 1e-2: -0.3, 1e-1: -4.0}, None, metric="reward").verdict
+    assert found.lr == 1e-3
+    assert 1e-4 < found.low < 1e-3 < found.high < 1e-1
+
+
 def test_a_value_of_a_shorter_rung_is_trusted_less_and_moved_by_what_others_gained():
     case_points = observations_of(_case(halved().sweep))
     by_lr = {round(10**o.x, 6): o for o in case_points}

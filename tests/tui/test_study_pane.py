@@ -111,15 +111,15 @@ def test_the_curves_are_those_of_the_level_under_the_cursor() -> None:
 def test_the_chart_reaches_to_the_predicted_level() -> None:
     known = [(8, 1.5e-3), (32, 3e-3), (128, 6e-3)]
     seen = [Seen(size, lr, lr / 1.5, lr * 1.5) for size, lr in known]
-    factor = replace(recordings.studied(), prediction=predict("batch_size", seen, 2048))
+    factor = replace(recordings.studied(), prediction=predict("batch_size", seen, 512))
     drawn = plot.draw(study_chart.picture(factor, 16), 60, 16, quick=True)
     lines = [strip.text for strip in drawn]
-    assert lines[-1].split() == ["8", "32", "128", "512", "2048"]
+    assert lines[-1].split() == ["8", "32", "128", "512"]
     assert "predicted" in lines[0]
     assert "\n".join(lines[1:]).count("◆") == 1
     assert "fit 0.57" not in lines[0], "the law that the prediction follows takes its place"
     said = "\n".join(strip.text for strip in Study().paint(with_factor(factor), 160, 20))
-    assert "predicted at batch_size 2048: LR* " in said
+    assert "predicted at batch_size 512: LR* " in said
 
 
 def with_factor(factor: Factor) -> ViewModel:

@@ -25,6 +25,9 @@ _DRAWS = 20
 _PLACES = 36
 _WORSE = 1.2816
 """An LR bounds the interval where its result is worse by so many standard deviations: with a probability of 90 % it is."""
+_SLOW = 1.25
+"""Decades: an LR that has hardly learned at the rung where it was cut says nothing of LRs within this distance above it. In 171 replayed searches of 19 workloads such LRs
+within it below the pick were better in the end in 25 of 69 cases, those further below in none of 156."""
 _LEAST = 0.25
 """The interval reaches at least so far, as a share of the distance to the next LR that was tried, to each side of the pick."""
 
@@ -48,16 +51,17 @@ def curve_around(case: Case, best: Point, within: float | None, beliefs: Beliefs
     here = math.log10(best.lr)
     if not any(o.x != here for o in observations_of(case)):
         return None
-    walls = walls_of(case)
+    walls = walls_of(case, here)
     tried = tuple(math.log10(p.lr) for p in case.points)
     tied = tuple(math.log10(p.lr) for p in case.candidates if p.mean == best.mean)
     return _curve(beliefs.cases, here, tried, tied, walls, case.scale, within)
 
 
-def walls_of(case: Case) -> tuple[float, ...]:
-    """Return the places of the LRs that the curve says nothing beyond."""
+def walls_of(case: Case, here: float) -> tuple[float, ...]:
+    """Return the places (log10) of the LRs that the curve around the pick says nothing beyond: dead ones and cliffs, but no slow LR that was cut close below it."""
     observations = observations_of(case)
-    return tuple(math.log10(p.lr) for p in case.points if is_wall(p, observations))
+    walls = [(p, math.log10(p.lr)) for p in case.points if is_wall(p, observations)]
+    return tuple(x for p, x in walls if p.dead or case.is_deep(p) or not 0 < here - x < _SLOW)
 
 
 @functools.lru_cache(maxsize=256)

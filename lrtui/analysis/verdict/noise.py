@@ -15,7 +15,7 @@ from lrtui.analysis.averages import mean
 from lrtui.analysis.gaussian_process import Observation
 from lrtui.analysis.verdict.answer import Noise
 from lrtui.analysis.verdict.case import Case
-from lrtui.analysis.verdict.observations import observations_of
+from lrtui.analysis.verdict.observations import lag, observations_of
 from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.scale import Scale
 from lrtui.sweep.state import Run
@@ -29,6 +29,8 @@ SHARE = 0.1
 DOUBT, WIDE_DOUBT = 0.7, 1.5
 """Standard deviations of ln m: of an accuracy, and of any other metric. On twelve trained workloads m is 0.2 to 0.8 with accuracies, 0.1 to 8 with
 losses, in the middle 0.5 (0.4 to 0.6 without any one of them), but ten times as large at restless LRs beside the best ones."""
+LAG_DOUBT = 0.25
+"""An LR that was cut at a rung may make up for what it lagged there: so much of the lag is the standard deviation."""
 FACTORS = tuple(math.exp(k / 2) for k in range(-8, 9))
 """Values of m that are tried."""
 _UNLIKELY = 5.0
@@ -50,6 +52,7 @@ def beliefs_of(case: Case, best: Point) -> Beliefs:
     """Return the observations of a group under each factor of noise, and what the noise is known from."""
     ones = _ones(case)
     doubt = DOUBT if case.scale.kind == "logit" else WIDE_DOUBT
+    lags = {p.lr: (LAG_DOUBT * lag(case, p)) ** 2 for p in case.points}
     cases = []
     for m in FACTORS:
         likely = -0.5 * (math.log(m) / doubt) ** 2
@@ -59,7 +62,9 @@ def beliefs_of(case: Case, best: Point) -> Beliefs:
     top = max((likely for _, likely in cases), default=0.0)
 
     def observed(m: float) -> tuple[Observation, ...]:
-        return observations_of(case, lambda p: m * m * ones[p.lr] / independent(case, p))
+        return observations_of(
+            case, lambda p: m * m * ones[p.lr] / independent(case, p) + lags[p.lr]
+        )
 
     kept = [(observed(m), likely - top) for m, likely in cases if likely > top - _UNLIKELY]
     return Beliefs(_known(case, best, ones[best.lr]), tuple(kept))

@@ -50,6 +50,16 @@ def observations_of(
     return tuple(found)
 
 
+def lag(case: Case, point: Point) -> float:
+    """Return by how much a result of a shorter rung, moved as above, is worse than the best at the compared length; 0 if it is none."""
+    if case.is_deep(point) or point.mean is None or not case.candidates:
+        return 0.0
+    gain = _gain(case, point)
+    if gain is None:
+        return 0.0
+    return max(0.0, max(map(case.score, case.candidates)) - case.score(point) - gain)
+
+
 def _gain(case: Case, point: Point) -> float | None:
     """Return by how much the score usually rose from this point's length to the compared one; None where nobody shows it."""
     gains = []

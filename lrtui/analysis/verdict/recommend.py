@@ -91,12 +91,8 @@ def _judge(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Verdict:
     best, told = pick(case, candidates)
     within = tolerance(case, best)
     beliefs = beliefs_of(case, best)
-    curve = curve_around(case, best, within, beliefs)
-    sides = (
-        curve.open_sides
-        if curve is not None
-        else open_sides(math.log10(best.lr), math.log10(best.lr), walls_of(case))
-    )
+    curve, here = curve_around(case, best, within, beliefs), math.log10(best.lr)
+    sides = curve.open_sides if curve is not None else open_sides(here, here, walls_of(case, here))
     found = replace(best.named_in(blank, within), open_sides=sides)
     if curve is not None:
         found = replace(
