@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
 from lrtui.config.experiment import Experiment
 from lrtui.config.placeholders import ALIASES, has_condition
 from lrtui.config.worker_command import argv, own_environment, own_files
-from lrtui.search import Auto, RangeTest, needs_range, predicted_level
-from lrtui.search.halving import cost
+from lrtui.search import Auto, RangeTest, needs_range, pilots, predicted_level
+from lrtui.search.halving import begins_with_few, cost
 from lrtui.search.pilots import FIRST
 from lrtui.search.range_test import STEPS
 from lrtui.sweep.events import RunQueued, Scalar
@@ -59,7 +60,19 @@ def _lr(experiment: Experiment) -> str:
         said = said.replace("the best continue", "two train to the end")
         if "around" in said:
             said = said.replace("auto: ", f"auto: pilots at {FIRST} of ", 1)
+    elif isinstance(experiment.strategy, Auto) and all(map(_follows_down(experiment), space.rungs)):
+        said = said.replace("the best continue", "the best and the next lower continue")
+        if "around" in said:
+            said = said.replace("auto: ", f"auto: {FIRST} of ", 1)
     return said
+
+
+def _follows_down(experiment: Experiment) -> Callable[[str], bool]:
+    """Return what tells whether the search with a schedule follows the best LR down."""
+    space = experiment.space()
+    autos = pilots(experiment.strategy)
+    cells = {cell.schedule: cell for cell in space.cells()}
+    return lambda text: autos and begins_with_few(space, cells[text])
 
 
 def _search(experiment: Experiment) -> list[tuple[str, str]]:
@@ -76,12 +89,10 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
                     ("pilots", f"{over}; two LRs around the best of them train to the end")
                 )
                 continue
-            lines.append(
-                (
-                    "compared",
-                    f"at {at} {unit}{named}; {experiment.keep} of the runs continue, at least two",
-                )
-            )
+            going = f"{experiment.keep} of the runs continue, at least two"
+            if _follows_down(experiment)(text):
+                going = "the best and the next lower LR continue"
+            lines.append(("compared", f"at {at} {unit}{named}; {going}"))
     if experiment.budget is not None:
         lines.append(("budget", experiment.budget))
     return lines

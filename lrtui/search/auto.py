@@ -10,11 +10,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lrtui.search.halving import finalists, joined, race, seed_finalists
-from lrtui.search.pilots import NARROWEST, STEP_DECADES, Reach, search_by_pilots
+from lrtui.search.halving import (
+    STEP_DECADES,
+    begins_with_few,
+    compared,
+    finalists,
+    has_room,
+    is_judged,
+    joined,
+    race,
+    seed_finalists,
+)
+from lrtui.search.pilots import NARROWEST, Reach, beyond, search_by_pilots
 from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import readable, rounded
-from lrtui.search.strategy import Decision, Space, at, start
+from lrtui.search.strategy import Decision, Space, at, find, start
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Run, Sweep, group_of
@@ -27,6 +37,8 @@ SAFETY = 30.0
 USUAL_DECADES = 2.0
 WIDENINGS = 2
 WIDEN_BY = 2
+HALF = 2.0
+"""The LR at the lower end of the pair that came to the last rung leads there: then one so many times lower trains as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,8 @@ class Auto:
         if space.share < 1 and cell.schedule in space.pilots and rates and wide:
             reach = Reach(rates, ceiling, max(self.auto, len(rates)), bounded=bounded)
             return search_by_pilots(sweep, space, cell, reach)
+        if begins_with_few(space, cell) and rates and wide:
+            return self._follow_down(sweep, space, cell, rates, ceiling)
         late = joined(sweep, space, cell, rates)
         may_widen = not bounded and len(late) < WIDENINGS * WIDEN_BY
         first = space.rungs_of(cell)[0]
@@ -82,6 +96,32 @@ class Auto:
             if more:
                 return [start(at(cell, lr), space.seed, first) for lr in more]
         return seed_finalists(sweep, space, cell)
+
+    def _follow_down(
+        self, sweep: Sweep, space: Space, cell: Setting, rates: tuple[float, ...], ceiling: float
+    ) -> list[Decision]:
+        """Return what a group needs whose LR never falls: a few LRs, more beyond an edge, then the leader and the next lower one."""
+        bounded = self.from_ is not None and self.to is not None
+        reach = Reach(rates, ceiling, max(self.auto, len(rates)), bounded=bounded)
+        racing = (*reach.first, *joined(sweep, space, cell, reach.first))
+        first = space.rungs_of(cell)[0]
+        if sweep.rung(group_of(cell), first) is None:
+            runs = [find(sweep, at(cell, lr), space.seed) for lr in racing]
+            if all(run is not None and is_judged(run, first) for run in runs):
+                sound = compared(sweep, first, [run for run in runs if run is not None])[0]
+                more = beyond([run for run in runs if run is not None], sound, reach)
+                if more is not None and find(sweep, at(cell, more), space.seed) is None:
+                    return [start(at(cell, more), space.seed, first)]
+        last = sweep.rung(group_of(cell), space.rungs_of(cell)[-2])
+        if last is not None and len(last.kept) == 1 and last.kept[0] in sweep.runs:
+            half = rounded(sweep.runs[last.kept[0]].setting.lr / HALF, 3)
+            tried = sum(lr != half for lr in racing)
+            lowest = rates[0] if bounded else 0.0
+            missing = find(sweep, at(cell, half), space.seed) is None
+            if missing and half >= lowest and has_room(space, cell, reach.most, tried):
+                return [start(at(cell, half), space.seed, space.horizon)]
+        decisions = race(sweep, space, cell, racing, downwards=True)
+        return seed_finalists(sweep, space, cell) if decisions is None else decisions
 
     def bracket(self, sweep: Sweep, space: Space, cell: Setting) -> tuple[tuple[float, ...], float]:
         """Return the LRs to begin with, ascending, and the LR that none that joins may reach."""

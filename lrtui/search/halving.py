@@ -41,8 +41,12 @@ NEAR_SE = 2.0
 """Values within so many standard errors of the cut are tied with it."""
 NEAR_MOST = 1
 """So many ties beyond the cut go on at most, and none to the end: there it costs two thirds of a full run."""
+USUAL_SHARE = 0.334
+"""`keep` up to which `auto` may keep two of seven."""
 PROPOSED = 8
 """With [search]: so many settings are proposed after the race at most, and train to the end."""
+STEP_DECADES = 0.5
+"""Distance of the LRs of a search, in decades."""
 _CLOSE = 1e-6
 
 
@@ -58,19 +62,31 @@ def search(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decisio
 
 
 def race(
-    sweep: Sweep, space: Space, cell: Setting, rates: Sequence[float], late: Sequence[float] = ()
+    sweep: Sweep,
+    space: Space,
+    cell: Setting,
+    rates: Sequence[float],
+    late: Sequence[float] = (),
+    *,
+    downwards: bool = False,
 ) -> list[Decision] | None:
     """Return what is to be done in the race of one group; None when it is over.
 
     The LRs in `rates` begin together; those in `late` join later: they are held against the cuts of the rungs that are
-    decided, and are contenders at those that are not.
+    decided, and are contenders at those that are not. `downwards`: a rung keeps the leader and the next lower LR.
     """
     settings = ([at(cell, lr) for lr in each] for each in (rates, late))
-    return race_of(sweep, space, cell, *settings)
+    return race_of(sweep, space, cell, *settings, downwards=downwards)
 
 
 def race_of(
-    sweep: Sweep, space: Space, cell: Setting, first: Sequence[Setting], late: Sequence[Setting]
+    sweep: Sweep,
+    space: Space,
+    cell: Setting,
+    first: Sequence[Setting],
+    late: Sequence[Setting],
+    *,
+    downwards: bool = False,
 ) -> list[Decision] | None:
     """Return the same of settings of one group, which may differ on the axes of [search] as well."""
     group, rungs = group_of(cell), space.rungs_of(cell)
@@ -92,7 +108,8 @@ def race_of(
             last = further == rungs[-1]
             sieve = cell.schedule in space.decays and not last
             share = 1.0 if sieve else space.share
-            close = _close(sweep, group, rung, contenders, _Rule(share, 0 if last else NEAR_MOST))
+            rule = _Rule(share, 0 if last else NEAR_MOST, downwards=downwards)
+            close = _close(sweep, group, rung, contenders, rule)
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
         decisions += _hold_against(sweep, closed, further, racing)
@@ -102,6 +119,26 @@ def race_of(
         contenders = [*kept, *late_ones]
     over = not decisions and all(run.state is State.ENDED for run in racing)
     return None if over else decisions
+
+
+def begins_with_few(space: Space, cell: Setting) -> bool:
+    """Tell whether `auto` begins with a few LRs and follows the best one down: early values count, as the LR never falls."""
+    return (
+        0 < space.share <= USUAL_SHARE
+        and len(space.rungs_of(cell)) > 1
+        and cell.schedule not in space.decays
+    )
+
+
+def has_room(space: Space, cell: Setting, count: int, tried: int) -> bool:
+    """Tell whether a full run beside the one that is left keeps to what a search with `count` LRs announced, after so many were tried."""
+    rungs = space.rungs_of(cell)
+    before = (0.0, *rungs) if space.resumes else (0.0,) * len(rungs)
+    going = [tried, *[LEAST_KEPT] * (len(rungs) - 2), 1]
+    spent = sum(
+        left * (rung - from_) for left, rung, from_ in zip(going, rungs, before, strict=False)
+    )
+    return spent + space.horizon <= _race_cost(space, cell, count) * (1 + _CLOSE)
 
 
 def joined(
@@ -157,17 +194,23 @@ def cost(space: Space, count: int) -> tuple[float, float]:
             spent += count * space.pilots[cell.schedule]
             spent += LEAST_KEPT * space.seeds * space.horizon
             continue
-        left, before = count, 0.0
-        rungs = space.rungs_of(cell)
-        for rung, further in itertools.pairwise((*rungs, math.inf)):
-            spent += left * (rung - before if space.resumes else rung)
-            sieve = cell.schedule in space.decays and further < rungs[-1]
-            share = (1 + space.share) / 2 if sieve else space.share
-            left, before = max(min(left, LEAST_KEPT), math.ceil(left * share - _CLOSE)), rung
+        spent += _race_cost(space, cell, count)
         seeded = min(count, LEAST_KEPT) if space.share < 1 else count
         spent += (seeded * (space.seeds - 1) + (PROPOSED if space.axes else 0)) * space.horizon
     whole = grid_size(space.axes) if space.axes else count
     return spent, float(len(cells) * whole * space.horizon)
+
+
+def _race_cost(space: Space, cell: Setting, count: int) -> float:
+    """Return what a race of so many LRs usually costs with one seed."""
+    spent, left, before = 0.0, count, 0.0
+    rungs = space.rungs_of(cell)
+    for rung, further in itertools.pairwise((*rungs, math.inf)):
+        spent += left * (rung - before if space.resumes else rung)
+        sieve = cell.schedule in space.decays and further < rungs[-1]
+        share = (1 + space.share) / 2 if sieve else space.share
+        left, before = max(min(left, LEAST_KEPT), math.ceil(left * share - _CLOSE)), rung
+    return spent
 
 
 def value_at(run: Run, rung: float) -> Reached | None:
@@ -188,6 +231,8 @@ class _Rule:
     """1: only LRs far below the leader are out."""
     spare: int
     """So many beyond the cut."""
+    downwards: bool = False
+    """Whether the leader and the next lower LR are kept instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +333,9 @@ def _kept(
     sweep: Sweep, contenders: int, sound: list[Judged], rule: _Rule
 ) -> tuple[list[Judged], float | None, str]:
     """Return those that go on, the best first; the cut; and in words why so many."""
+    if rule.downwards and sound:
+        kept = _downwards(sound, contenders)
+        return kept, kept[-1].value, _said_downwards(kept, contenders)
     if len(sound) > LEAST_KEPT and _is_near(sweep, sound[-1], sound[0]):
         return sound, None, f"all {len(sound)}: they do not differ yet"
     if rule.share >= 1:
@@ -303,6 +351,29 @@ def _kept(
     going = [each for each in sound if each in kept or each in further]
     said = "" if not further else ", one tied with the cut" if near else ", the leader's neighbour"
     return going, cut, f"{len(kept)} of {contenders}{said}"
+
+
+def _downwards(sound: list[Judged], contenders: int) -> list[Judged]:
+    """Return the leader and the LR that lies nearest to half a decade below it, the best first.
+
+    The leader is alone if it is the lower one of two; the lowest of more goes on with the one nearest above.
+    """
+    leader = sound[0].run.setting.lr
+    lower = [each for each in sound if each.run.setting.lr < leader]
+    others = lower or ([] if contenders <= LEAST_KEPT else sound[1:])
+    wanted = math.log10(leader) - STEP_DECADES
+    beside = min(
+        others, key=lambda each: abs(math.log10(each.run.setting.lr) - wanted), default=None
+    )
+    return sound[:1] if beside is None else [sound[0], beside]
+
+
+def _said_downwards(kept: list[Judged], contenders: int) -> str:
+    """Return in words who goes on."""
+    if len(kept) == 1:
+        return f"1 of {contenders}: the leader is the lowest"
+    lower = kept[1].run.setting.lr < kept[0].run.setting.lr
+    return f"2 of {contenders}: the leader and the next {'lower' if lower else 'higher'} LR"
 
 
 def _sieved(sound: list[Judged]) -> tuple[list[Judged], float | None, str]:

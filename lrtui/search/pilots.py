@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lrtui.search.halving import (
+    STEP_DECADES,
     Judged,
     compared,
     is_judged,
@@ -30,8 +31,6 @@ from lrtui.sweep.events import RungClosed, Setting
 from lrtui.sweep.state import MOST_LR, Run, State, Sweep, group_of
 from lrtui.text.format import lr_rounded
 
-STEP_DECADES = 0.5
-"""Distance of the LRs of a search, in decades."""
 FIRST = 3
 """So many LRs begin, above the valley: the pilots' best lay 0.3 to 1.7 decades above it in 9 of 10 searches."""
 BELOW = 0.5
@@ -101,9 +100,9 @@ def _pilots(sweep: Sweep, space: Space, cell: Setting, reach: Reach) -> list[Dec
     if not all(is_judged(run, length) for run in racing):
         return []
     sound, judged, unseen, metric = compared(sweep, length, racing)
-    beyond = _beyond(racing, sound, reach)
-    if beyond is not None and find(sweep, at(cell, beyond), space.seed) is None:
-        return begin([beyond])
+    more = beyond(racing, sound, reach)
+    if more is not None and find(sweep, at(cell, more), space.seed) is None:
+        return begin([more])
     if not any(run.state is State.WAITING for run in racing):
         return []  # nothing to compare: the rung stays open for failed runs that are restarted
     order = [each.run for each in sound]
@@ -138,7 +137,7 @@ def _leaving(sweep: Sweep, cell: Setting, closed: RungClosed) -> list[tuple[Run,
     return [(run, places.get(run.id, "joined late")) for run in waiting]
 
 
-def _beyond(racing: list[Run], sound: list[Judged], reach: Reach) -> float | None:
+def beyond(racing: list[Run], sound: list[Judged], reach: Reach) -> float | None:
     """Return the LR to try next: beyond the edge at which the best pilot lies, or below where all of them died."""
     rates = [run.setting.lr for run in racing]
     if reach.bounded or len(rates) >= reach.most or not rates:

@@ -108,17 +108,19 @@ def test_auto_needs_a_range_test_or_bounds_or_a_known_optimizer():
 def test_a_search_says_what_it_will_cost():
     text = 'dataset = "digits"\nepochs = 27\nlr = "auto"\n'
     lines = describe(parse(text, "x.toml"))
-    assert "compared    at 3, 9, 27 epochs; 1/3 of the runs continue, at least two" in lines
+    assert "compared    at 3, 9, 27 epochs; the best and the next lower LR continue" in lines
     assert any("a range test of 100 steps, then about 75 epochs, 40% of" in line for line in lines)
 
 
 def test_auto_is_described_as_it_begins():
     """Around a range test where the script has one, with the pilots that begin where the schedule has some."""
-    words = "auto: 7 around the valley of a range test, then the best continue"
+    words = (
+        "auto: 3 of 7 around the valley of a range test, then the best and the next lower continue"
+    )
     text = 'dataset = "digits"\nepochs = 27\nlr = "auto"\n'
     assert f"lr          {words}" in describe(parse(text, "x.toml"))
     own = 'command = ["python", "t.py", "{lr}"]\nsteps = 9\nmetric = "max a"\noptimizer = "sgd"\nlr = "auto"\n'
-    usual = words.replace("the valley of a range test", "the usual LR")
+    usual = "auto: 7 around the usual LR, then the best continue"
     assert f"lr          {usual}" in describe(parse(own, "x.toml"))
     lines = describe(parse(f'{text}schedule = "cosine"\n', "x.toml"))
     pilots = "auto: pilots at 3 of 7 around the valley of a range test, then two train to the end"
