@@ -163,6 +163,9 @@ class Cluster:
     def stop_controller(self) -> None:
         self._end_daemon("slurmctld.pid", signal.SIGTERM)  # so that it saves its queue
 
+    def kill_controller(self) -> None:
+        self._end_daemon("slurmctld.pid", signal.SIGKILL)
+
     def start_controller(self) -> None:
         words = ("-D", "-i", "-f", str(self.configuration))
         self._start("slurmctld", *words, made="slurmctld.pid")
@@ -191,7 +194,8 @@ class Cluster:
         self.run("scancel", f"--user={_user()}")
         until(lambda: not self._signal(self.jobs, signal.SIGKILL))
         for node in self.nodes():
-            if "down" in self.run("sinfo", "--noheader", f"--nodes={node}", "--format=%T"):
+            state = self.run("sinfo", "--noheader", f"--nodes={node}", "--format=%T")
+            if "down" in state or "drain" in state:
                 self.run("scontrol", "update", f"nodename={node}", "state=resume")
         self._wait_until_idle()
 
