@@ -15,7 +15,7 @@ from lrtui.sweep.choice import choice_of
 from lrtui.text.clean import clean
 
 ROWS = 5
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LABEL = 6
 

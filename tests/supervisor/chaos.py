@@ -127,9 +127,16 @@ def write_shared(folder: Path) -> Path:
 
 
 def trial(
-    rng: random.Random, outcome: Outcome, workload: Workload, wanted: Callable[[], bool]
+    rng: random.Random,
+    outcome: Outcome,
+    workload: Workload,
+    wanted: Callable[[], bool],
+    victim: str = "",
 ) -> None:
-    """Kill at random while more kills are wanted, then let the sweep come to its end."""
+    """Kill at random while more kills are wanted, then let the sweep come to its end.
+
+    Before anything else `victim` is hit: on a slow machine it would never live to be chosen.
+    """
     with tempfile.TemporaryDirectory(prefix="lrtui-chaos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         directory, _ = open_experiment(workload.write(folder), {}, under=folder / "run", new=False)
@@ -142,7 +149,7 @@ def trial(
             time.sleep(rng.uniform(0.0, workload.pause_seconds))
             # a slow machine is left alone for the rest: it may need it to get anywhere
             if took < workload.seconds / 2 and wanted():
-                strike(rng, directory, sweep, outcome)
+                strike(rng, directory, sweep, outcome, "" if outcome.kills[victim] else victim)
             supervise(directory, outcome)
         judge(folder, directory, outcome)
         end(directory)
@@ -177,13 +184,19 @@ def supervisor_pid(directory: Path) -> int | None:
     return None
 
 
-def strike(rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome) -> None:
-    """Kill the supervisor (half of the time), a keeper, a worker, the preloaded process or a host if there is one, or everybody."""
+def strike(
+    rng: random.Random, directory: Path, sweep: Sweep, outcome: Outcome, only: str = ""
+) -> None:
+    """Kill the supervisor (half of the time), a keeper, a worker, the preloaded process or a host if there is one, or everybody.
+
+    With `only` it is that one, or nobody while there is none.
+    """
     forker, hosts = preloaded_pid(directory), host_pids()
     who = rng.choices(
         ["supervisor", "keeper", "worker", "preloaded", "host", "all"],
         [5, 2, 2, 3 if forker else 0, 2 if hosts else 0, 1],
     )[0]
+    who = only or who
     victims: list[int] = hosts if who in ("host", "all") else []
     pids = [p for run in sweep.alive() if (p := pid_file(directory, run.folder, run.attempts[-1]))]
     if who in ("supervisor", "all") and (pid := supervisor_pid(directory)):
@@ -293,7 +306,7 @@ def campaign(kills: int, seed: int, workload: Workload = STUBS, victim: str = ""
         return sum(outcome.kills.values()) < kills or outcome.kills[victim] < bool(victim)
 
     while wanted():
-        trial(rng, outcome, workload, wanted)
+        trial(rng, outcome, workload, wanted, victim)
     return outcome
 
 
