@@ -187,6 +187,7 @@ def test_random_kills_with_a_forkserver(campaign, no_charts):
     """The process that forks the workers is killed too; `python -m tests.supervisor.chaos --trainer --kills N`."""
     outcome = kill(100 if campaign else 3, 20261124, TRAINER, victim="preloaded")
     print(outcome.text())
+    assert outcome.kills["preloaded"]
     assert outcome.faults() == 0, outcome.text()
     assert outcome.told > 0
 
