@@ -118,9 +118,12 @@ class Auto:
             tried = sum(lr != half for lr in racing)
             lowest = rates[0] if bounded else 0.0
             missing = find(sweep, at(cell, half), space.seed) is None
-            if missing and half >= lowest and has_room(space, cell, reach.most, tried):
+            closed = [sweep.rung(group_of(cell), rung) for rung in space.rungs_of(cell)[:-2]]
+            going = [tried, *(len(each.kept) for each in closed if each is not None), 1]
+            room = has_room(space, cell, reach.most, going, further=space.horizon)
+            if missing and half >= lowest and room:
                 return [start(at(cell, half), space.seed, space.horizon)]
-        decisions = race(sweep, space, cell, racing, downwards=True)
+        decisions = race(sweep, space, cell, racing, downwards=reach.most)
         return seed_finalists(sweep, space, cell) if decisions is None else decisions
 
     def bracket(self, sweep: Sweep, space: Space, cell: Setting) -> tuple[tuple[float, ...], float]:

@@ -68,12 +68,13 @@ def race(
     rates: Sequence[float],
     late: Sequence[float] = (),
     *,
-    downwards: bool = False,
+    downwards: int = 0,
 ) -> list[Decision] | None:
     """Return what is to be done in the race of one group; None when it is over.
 
     The LRs in `rates` begin together; those in `late` join later: they are held against the cuts of the rungs that are
-    decided, and are contenders at those that are not. `downwards`: a rung keeps the leader and the next lower LR.
+    decided, and are contenders at those that are not. `downwards`: a rung keeps the leader and the next lower LR, or all that are tied at
+    one before the last if that keeps to what a search with so many LRs announced.
     """
     settings = ([at(cell, lr) for lr in each] for each in (rates, late))
     return race_of(sweep, space, cell, *settings, downwards=downwards)
@@ -86,7 +87,7 @@ def race_of(
     first: Sequence[Setting],
     late: Sequence[Setting],
     *,
-    downwards: bool = False,
+    downwards: int = 0,
 ) -> list[Decision] | None:
     """Return the same of settings of one group, which may differ on the axes of [search] as well."""
     group, rungs = group_of(cell), space.rungs_of(cell)
@@ -108,7 +109,10 @@ def race_of(
             last = further == rungs[-1]
             sieve = cell.schedule in space.decays and not last
             share = 1.0 if sieve else space.share
-            rule = _Rule(share, 0 if last else NEAR_MOST, downwards=downwards)
+            going = [len(contenders)] * 2 + [LEAST_KEPT] * (len(rungs) - 2)
+            fits = not last and has_room(space, cell, downwards, going)
+            spare = 0 if last else NEAR_MOST
+            rule = _Rule(share, spare, downwards=bool(downwards), keeps_ties=not downwards or fits)
             close = _close(sweep, group, rung, contenders, rule)
             return [*decisions, close, *_carry_out(sweep, close, further)]
         decisions += _carry_out(sweep, closed, further)
@@ -130,15 +134,16 @@ def begins_with_few(space: Space, cell: Setting) -> bool:
     )
 
 
-def has_room(space: Space, cell: Setting, count: int, tried: int) -> bool:
-    """Tell whether a full run beside the one that is left keeps to what a search with `count` LRs announced, after so many were tried."""
+def has_room(
+    space: Space, cell: Setting, count: int, going: Sequence[int], further: float = 0.0
+) -> bool:
+    """Tell whether a race keeps to what a search with `count` LRs announced: so many to each rung, and `further` steps beside it."""
     rungs = space.rungs_of(cell)
     before = (0.0, *rungs) if space.resumes else (0.0,) * len(rungs)
-    going = [tried, *[LEAST_KEPT] * (len(rungs) - 2), 1]
-    spent = sum(
+    spent = further + sum(
         left * (rung - from_) for left, rung, from_ in zip(going, rungs, before, strict=False)
     )
-    return spent + space.horizon <= _race_cost(space, cell, count) * (1 + _CLOSE)
+    return spent <= _race_cost(space, cell, count) * (1 + _CLOSE)
 
 
 def joined(
@@ -233,6 +238,8 @@ class _Rule:
     """So many beyond the cut."""
     downwards: bool = False
     """Whether the leader and the next lower LR are kept instead."""
+    keeps_ties: bool = True
+    """Whether all go on where they do not differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,11 +340,12 @@ def _kept(
     sweep: Sweep, contenders: int, sound: list[Judged], rule: _Rule
 ) -> tuple[list[Judged], float | None, str]:
     """Return those that go on, the best first; the cut; and in words why so many."""
+    tied = len(sound) > LEAST_KEPT and _is_near(sweep, sound[-1], sound[0])
+    if tied and rule.keeps_ties:
+        return sound, None, f"all {len(sound)}: they do not differ yet"
     if rule.downwards and sound:
         kept = _downwards(sound, contenders)
         return kept, kept[-1].value, _said_downwards(kept, contenders)
-    if len(sound) > LEAST_KEPT and _is_near(sweep, sound[-1], sound[0]):
-        return sound, None, f"all {len(sound)}: they do not differ yet"
     if rule.share >= 1:
         return _sieved(sound)
     count = max(LEAST_KEPT, math.ceil(contenders * rule.share - _CLOSE))

@@ -303,6 +303,21 @@ def test_auto_stays_between_bounds(at, noise):
     assert all(1e-4 <= lr <= 1e-2 for lr in ended(sweep))
 
 
+def test_where_nothing_differs_yet_auto_cuts_at_the_next_rung():
+    """At the first rung nobody has learned more than noise; all go on as the announced cost covers them, and the best is found."""
+    late = lambda setting, seed, level: (  # noqa: E731
+        peak(-1.5)(setting, seed, level)
+        if level > 3
+        else (0.1 - 0.001 * abs(math.log10(setting.lr) + 2), 2.3)
+    )
+    sweep = Simulation(Auto(), AUTO, late, said(3e-3), val_images=1000).run()
+    first, second = sweep.rungs
+    assert first.why == "all 4: they do not differ yet"
+    assert len(second.kept) == 2
+    assert sweep.spent <= cost(AUTO, Auto().count)[0]
+    assert abs(math.log10(verdict(sweep).lr) + 1.5) < 0.3
+
+
 @pytest.mark.parametrize("value", [0.1, -3.0])
 def test_a_plateau_costs_no_more_than_a_peak(value):
     """Nothing learns, or a metric is negative and the same everywhere: the search ends within what it announced."""
