@@ -22,9 +22,9 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_N
 
 from tests.slurm.fixtures import slurm, slurm_cluster
 from tests.supervisor.in_process import in_process
-from tests.supervisor.lab import lab, no_charts
+from tests.supervisor.lab import charts, lab, no_charts
 
-__all__ = ["in_process", "lab", "no_charts", "slurm", "slurm_cluster"]
+__all__ = ["charts", "in_process", "lab", "no_charts", "slurm", "slurm_cluster"]
 
 # In a shell's background Ctrl-C is ignored, and children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

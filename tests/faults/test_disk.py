@@ -109,7 +109,7 @@ def test_an_exit_code_outlives_a_full_disk(small, disk):
     assert len(small.run().attempts) == 1
 
 
-def test_a_report_that_has_no_room_is_said_and_written_when_there_is_some(small, disk):
+def test_a_report_that_has_no_room_is_said_and_written_when_there_is_some(small, disk, charts):
     small.start(words=careful(small), steps=5)
     small.closed()
     until(Layout(small.directory).report_json.exists)

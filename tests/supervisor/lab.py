@@ -151,6 +151,15 @@ def no_charts(monkeypatch):
 
 
 @pytest.fixture
+def charts(lab, monkeypatch):
+    """Let what a test starts from now on have charts again."""
+    paths = os.environ["PYTHONPATH"].split(os.pathsep)
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(each for each in paths if each != str(NO_CHARTS))
+    )
+
+
+@pytest.fixture
 def lab(tmp_path, monkeypatch, no_charts):
     monkeypatch.chdir(tmp_path)
     made = Lab(tmp_path)
