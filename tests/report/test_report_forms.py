@@ -250,19 +250,20 @@ def test_the_verdict_stands_with_its_interval_its_cost_and_lines_to_paste(made):
 
 
 def test_rungs_say_who_went_on_and_who_did_not_and_why(made):
-    first, second = made["rungs"]
-    assert (first["level"], second["level"]) == (1, 3)
-    fates = {each["run"]: each for each in first["runs"]}
-    assert [each["fate"] for each in first["runs"]][: len(first["kept"])] == ["kept"] * len(
-        first["kept"]
-    )
-    for run in first["pruned"]:
-        assert "at epoch 1 (" in fates[run]["why"]
-        assert fates[run]["value"] < first["cut"]
-    assert fates[first["kept"][0]]["value"] == max(each["value"] or 0 for each in first["runs"])
+    assert [rung["level"] for rung in made["rungs"]] == [1, 3]
     text = markdown(made)
-    assert "### At epoch 1: " in text
-    assert "at epoch 1 (" in text[text.index("## Rungs") : text.index("## Leaderboard")]
+    for rung in made["rungs"]:
+        fates = {each["run"]: each for each in rung["runs"]}
+        kept = len(rung["kept"])
+        assert [each["fate"] for each in rung["runs"]][:kept] == ["kept"] * kept
+        for run in rung["pruned"]:
+            assert f"at epoch {rung['level']:g} (" in fates[run]["why"]
+            assert fates[run]["why"] in text[text.index("## Rungs") : text.index("## Leaderboard")]
+            assert fates[run]["value"] < rung["cut"]
+        best = max(each["value"] or 0 for each in rung["runs"])
+        assert fates[rung["kept"][0]]["value"] == best
+        assert f"### At epoch {rung['level']:g}: " in text
+    assert any(rung["pruned"] for rung in made["rungs"])
 
 
 def test_a_run_that_died_on_the_way_to_a_rung_is_named_there():
