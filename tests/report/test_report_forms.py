@@ -259,7 +259,6 @@ def test_rungs_say_who_went_on_and_who_did_not_and_why(made):
         for run in rung["pruned"]:
             assert f"at epoch {rung['level']:g} (" in fates[run]["why"]
             assert fates[run]["why"] in text[text.index("## Rungs") : text.index("## Leaderboard")]
-            assert fates[run]["value"] < rung["cut"]
         best = max(each["value"] or 0 for each in rung["runs"])
         assert fates[rung["kept"][0]]["value"] == best
         assert f"### At epoch {rung['level']:g}: " in text

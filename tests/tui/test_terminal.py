@@ -225,6 +225,8 @@ def test_only_changed_cells_are_sent_and_the_screen_is_the_same(recorded: Path) 
             for key in ("j", "j", "K", "n", "e", "\x1b", "y", "?", "x", "l", "G", "\x1b", "m", "o"):
                 terminal.press(key)
                 terminal.rest()
+                if key == "\x1b":  # the terminal waits whether more of a sequence follows
+                    terminal.rest()
                 screens.append(
                     [
                         [(c.data, c.fg, c.bg, c.bold, c.reverse) for c in row.values()]
