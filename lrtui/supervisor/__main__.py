@@ -14,7 +14,9 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -48,9 +50,11 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    refusal = _heralded(layout, arguments)
-    if refusal is None:
-        return _ANOTHER_IS_ACTIVE
+    settings, refusal = _launcher(layout), ""
+    if own_job.is_wanted(settings, arguments):
+        refusal = own_job.Herald(layout, settings, arguments[1:]).speak()
+        if not refusal:
+            return _ANOTHER_IS_ACTIVE
     lock = locks.take(directory, patience_seconds=TIMING.retry)
     if lock is None:
         return _ANOTHER_IS_ACTIVE
@@ -65,42 +69,27 @@ def main(arguments: list[str]) -> int:
                 return _ANOTHER_IS_ACTIVE
         limit = TimeLimit() if IN_JOB in arguments else None
         takeover = "--takeover" in arguments
-        return _own_patiently(layout, inode, lease, limit, refusal, takeover=takeover)
+        while (code := _own(layout, inode, lease, limit, refusal, takeover=takeover)) is None:
+            time.sleep(TIMING.retry)  # the disk has no room to begin
     except Exception:
         log.exception(
             "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
         )
         return 3
+    else:
+        return code
     finally:
         if _is_there(layout, inode) and (lease is None or lease.release()):
             layout.beat.unlink(missing_ok=True)
         os.close(lock)
 
 
-def _heralded(layout: Layout, arguments: list[str]) -> str | None:
-    """Have the supervisor's job submitted where one is wanted; return None then, else "", or why Slurm refuses the job."""
+def _launcher(layout: Layout) -> Mapping[str, Any]:
+    """Return the settings of the launcher; {} where the experiment cannot be read, which is said under the lock."""
     try:
-        settings = read_experiment(layout.root).launcher
+        return read_experiment(layout.root).launcher
     except (UserError, OSError):
-        return ""  # said under the lock
-    if not own_job.is_wanted(settings, arguments):
-        return ""
-    return own_job.Herald(layout, settings, arguments[1:]).speak() or None
-
-
-def _own_patiently(
-    layout: Layout,
-    inode: int,
-    lease: Lease | None,
-    limit: TimeLimit | None,
-    refusal: str,
-    *,
-    takeover: bool,
-) -> int:
-    """Own the runs, from when the disk has room to write that down."""
-    while (code := _own(layout, inode, lease, limit, refusal, takeover=takeover)) is None:
-        time.sleep(TIMING.retry)
-    return code
+        return {}
 
 
 def _own(
