@@ -205,6 +205,7 @@ class Trainer:
         return C
 def get_config():
     C = CN()
+    C.work_dir = "./out"
     C.trainer = Trainer.get_default_config()
     C.trainer.learning_rate = 5e-4
     return C
@@ -318,7 +319,7 @@ CASES = {
     ),
     "attributes": (
         ATTRIBUTES,
-        ["--trainer.learning_rate={lr}", "--trainer.max_iters={steps}"],
+        ["--trainer.learning_rate={lr}", "--trainer.max_iters={steps}", "--work_dir='{run_dir}/output'"],
         {"lr": [5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3], "metric": "min train_loss"},
     ),
     "imagenet of old": (PRECISION, ["--lr={lr}"], {"parse": "imagenet", "metric": "max Prec@1"}),

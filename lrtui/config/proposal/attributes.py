@@ -32,13 +32,18 @@ def with_fields(flags: Sequence[Flag], modules: Sequence[Module]) -> list[Flag]:
     """Return flags and the fields of the configuration that a script fills in from its command line."""
     called = {last(name) for module in modules for name, _ in calls(module.tree)}
     if "merge_from_args" in called:
-        return [*flags, *(Flag(key, f"--{key}={{}}", value) for key, value in _fields(modules))]
+        return [*flags, *(_option(key, value) for key, value in _fields(modules))]
     taker = next((flag for flag in flags if plain(flag.name) in _TAKERS), None)
     if "merge_from_list" not in called or taker is None:
         return list(flags)
     behind = "" if taker.argument else taker.form.partition("=")[0]
     fields = [Flag(key, key, value, apart=True, behind=behind) for key, value in _fields(modules)]
     return [*(flag for flag in flags if flag is not taker), *fields]
+
+
+def _option(key: str, value: Constant) -> Flag:
+    """Return the option of a field: minGPT evaluates the value, so a text stands in quotes."""
+    return Flag(key, f"--{key}='{{}}'" if isinstance(value, str) else f"--{key}={{}}", value)
 
 
 def _fields(modules: Sequence[Module]) -> Iterator[tuple[str, Constant]]:
