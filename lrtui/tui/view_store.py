@@ -20,11 +20,11 @@ from msgspec import Meta, Struct
 
 from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import Layout
-from lrtui.tui.view_model import View
+from lrtui.tui.view_model import Pane, View
 
 MOST_VIEWS = 200
 """The number of stored views; the oldest are deleted."""
-_OF_RUNS = ("hidden", "pinned", "filter", "pane", "chosen")
+_OF_RUNS = ("hidden", "pinned", "filter", "pane", "chosen", "test")
 """The fields that only apply to the same runs; a recreated directory has different ones."""
 _Name = Annotated[str, Meta(max_length=200)]
 _Run = Annotated[str, Meta(max_length=40)]
@@ -45,12 +45,11 @@ class Kept(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     reverse: bool = False
     hidden: Annotated[list[_Run], Meta(max_length=1000)] = []
     pinned: _Run = ""
-    pane: Literal[
-        "charts", "sensitivity", "search", "output", "settings", "explain", "values", "derived", "journal", "study",
-    ] = "charts"  # fmt: skip
+    pane: Pane = "charts"
     chosen: bool = False
     charts: Literal[1, 2, 4] = 2
     filter: _Name = ""
+    test: _Run = ""
 
 
 class Preferences(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ import pytest
 
 from lrtui.tui import view_store
 from lrtui.tui.app import HINT, Monitor
-from lrtui.tui.view_model import View
+from lrtui.tui.view_model import PANES, View
 from lrtui.tui.view_store import MOST_VIEWS, ViewStore
 from tests.benchmarks.monitor import record
 from tests.tui.conftest import settled, text_of
@@ -56,6 +56,13 @@ async def test_the_view_comes_back_when_the_same_experiment_is_opened(
     assert list(experiment.iterdir()) == [experiment / "experiment.toml"]
 
 
+def test_each_pane_comes_back(state, experiment) -> None:
+    for pane in PANES:
+        left = View(pane=pane, chosen=True, test="r02")
+        ViewStore(experiment).keep(left, "")
+        assert ViewStore(experiment).view()[0] == left
+
+
 async def test_another_experiment_has_the_usual_view_in_the_theme_chosen_last(
     told, sent, state, experiment, tmp_path
 ) -> None:
@@ -99,7 +106,7 @@ async def test_what_is_remembered_is_closed_to_others(told, sent, state, experim
         b'{"born": 1, "sort": "size"}',
         b'{"born": 1, "charts": 3}',
         b'{"born": 1, "hidden": [1]}',
-        b'{"born": 1, "pane": "range"}',
+        b'{"born": 1, "pane": "elsewhere"}',
         b'{"born": 1, "what": 1}',
         b'{"born": 1, "weight": NaN}',
         b'{"born": 1}' + b" " * 70_000,
