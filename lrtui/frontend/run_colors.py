@@ -2,7 +2,8 @@
 
 Letters follow the order in which the journal names the runs. Colours follow the LR from cold to hot; they are the steps
 of a diverging scale that people with any of the three colour-vision deficiencies tell apart (ColorBrewer's RdYlBu, lightened
-for a dark ground). A run that is added later takes the colour between its neighbours', so no other run changes its own.
+for a dark ground). A run that is added later takes the colour between its neighbours', so no other run changes its own; one
+beyond all others takes the free colour that is nearest to that end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from types import MappingProxyType
 Stop = tuple[int, int, int]
 _APART = 0.618034
 """Steps of the golden ratio: however many runs there are, the next one's colour differs from the last ones'."""
+_ROOM = 0.2
+"""The width between two places of the scale from which on the colour between them differs clearly from both."""
 STOPS: tuple[Stop, ...] = (
     (0x5B, 0x8F, 0xF9),
     (0x4F, 0xC3, 0xF7),
@@ -106,8 +109,15 @@ class RunColors:
         at = bisect.bisect_left(self._places, (lr, -1.0))
         if at < len(self._places) and self._places[at][0] == lr:
             return self._places[at][1]
-        below = self._places[at - 1][1] if at else 0.0
-        above = self._places[at][1] if at < len(self._places) else 1.0
-        place = (below + above) / 2
+        if 0 < at < len(self._places):
+            place = (self._places[at - 1][1] + self._places[at][1]) / 2
+        else:
+            place = self._free(from_hot=at > 0)
         self._places.insert(at, (lr, place))
         return place
+
+    def _free(self, *, from_hot: bool) -> float:
+        """Return the middle of the gap nearest to one end that has room for a colour, of the widest if none has."""
+        taken = sorted({0.0, *(place for _, place in self._places), 1.0}, reverse=from_hot)
+        gaps = [(abs(b - a), (a + b) / 2) for a, b in itertools.pairwise(taken)]
+        return next((middle for gap, middle in gaps if gap >= _ROOM), max(gaps)[1])
