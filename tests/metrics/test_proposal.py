@@ -75,6 +75,20 @@ def test_a_traceback_is_no_measurement() -> None:
     assert measurements(frames, reading) == []
 
 
+@pytest.mark.parametrize("before", ["", "[rank0]: "])
+def test_an_exception_is_no_measurement(before) -> None:
+    trace = [
+        "Traceback (most recent call last):",
+        '  File "train.py", line 1, in <module>',
+        '    raise RuntimeError("Tried to allocate 20.00 GiB")',
+        "RuntimeError: Tried to allocate 20.00 GiB",
+    ]
+    reading = Reading(unit="epoch", metric="val_acc", horizon=9.0, loss="loss")
+    assert measurements([before + line for line in trace], reading) == []
+    after = [*(before + line for line in trace), "epoch 1 loss 0.5"]
+    assert measurements(after, reading) == ["epoch 1 loss 0.5"]
+
+
 @given(st.lists(st.text(), max_size=6))
 def test_what_is_proposed_reads_something(lines) -> None:
     lines = [" ".join(line.split()) for line in lines]
