@@ -19,8 +19,7 @@ def overspent(sweep: Sweep, running: float, now: float) -> str | None:
     plan = sweep.plan
     if plan is None or sweep.budget_lifted or sweep.budget_reached is not None:
         return None
-    spent = sweep.spent + running
-    if plan.budget is not None and spent >= plan.budget:
+    if plan.budget is not None and sweep.spent + running >= plan.budget:
         return f"the budget of {amount(plan.budget)} {plural(plan.unit)} is spent"
     if plan.budget_seconds is not None and sweep.active_seconds(now) >= plan.budget_seconds:
         return f"the budget of {duration(plan.budget_seconds)} is spent"

@@ -145,17 +145,18 @@ class Supervisor:
     # ── reap ──────────────────────────────────────────────────────────────────────────────────────
 
     def _reap(self) -> None:
-        seen = [event for run in self.sweep.alive() for event in self._reap_run(run)]
-        self.append(*seen)
+        if self.launcher.remote and not self._close_look:
+            return
+        quiet = self.launcher.quiet
+        runs = [run for run in self.sweep.alive() if run.attempts[-1].token not in quiet]
+        self.append(*(event for run in runs for event in self._reap_run(run)))
 
     def _reap_run(self, run: Run) -> list[AnyEvent]:
         """Finish an attempt that has ended; return what is new of one that lives."""
         attempt = run.attempts[-1]
         key = run.attempt_key
-        if not self._close_look and (
-            self.launcher.remote
-            or (attempt.pid and not os.path.exists(self._exit_files.get(key, "")))
-        ):
+        exit_file = self._exit_files.get(key, "")
+        if not self._close_look and attempt.pid and not os.path.exists(exit_file):
             return []
         root = self._root(run)
         if not self.launcher.remote:
@@ -208,12 +209,14 @@ class Supervisor:
         signs = {run_id: progress.signs for run_id, progress in known.items()}
         now = time.monotonic()
         for run in self.sweep.alive():
+            if run.id not in known:
+                continue
             self.append(*judged(self.sweep, run, signs, now))
-            below = known[run.id].began_below if run.id in known else None
+            below = known[run.id].began_below
             if below and "resume" not in {rule for rule, _ in run.flags}:
                 number = len(run.attempts)
                 self.append(ev.RunFlagged(run=run.id, attempt=number, rule="resume", why=below))
-            misread = known[run.id].misread if run.id in known else None
+            misread = known[run.id].misread
             if misread and "output" not in {rule for rule, _ in run.flags}:
                 number = len(run.attempts)
                 self.append(ev.RunFlagged(run=run.id, attempt=number, rule="output", why=misread))

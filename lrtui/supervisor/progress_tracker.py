@@ -37,11 +37,11 @@ class ProgressTracker:
 
     def known(self) -> dict[str, Progress]:
         """Return the progress of those living runs of which something was read."""
-        runs = self._journal.sweep.alive()
+        runs = self._journal.sweep.runs
         return {
-            run.id: self._progress[run.attempt_key]
-            for run in runs
-            if run.attempt_key in self._progress
+            run_id: progress
+            for (run_id, number), progress in self._progress.items()
+            if (run := runs[run_id]).alive and run.attempts[-1].number == number
         }
 
     def forget(self, run: Run) -> None:

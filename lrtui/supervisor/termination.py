@@ -48,8 +48,11 @@ class Termination:
     def tick(self, sweep: Sweep) -> None:
         """Take every open stop and pause one step further."""
         for run in sweep.alive():
+            stops = run.state in (State.STOPPING, State.PAUSING)
+            if not stops and not self._clocks:
+                continue
             key = run.attempt_key
-            if run.state in (State.STOPPING, State.PAUSING):
+            if stops:
                 self._clocks.setdefault(key, _Clock(time.monotonic()))
             if key in self._clocks:
                 self._push(run, self._clocks[key])

@@ -295,6 +295,8 @@ class Sweep:
     """Time of the last event."""
     strange: int = 0
     """Events that did not fit and changed nothing."""
+    _alive: tuple[Run, ...] | None = field(default=None, init=False, repr=False, compare=False)
+    """What `alive` found: a supervisor with 1,000 waiting runs asks seven times a tick, and they seldom change."""
 
     @property
     def spent(self) -> float:
@@ -324,9 +326,13 @@ class Sweep:
         """Return all runs but the range tests."""
         return [run for run in self.runs.values() if not run.is_range_test]
 
-    def alive(self) -> list[Run]:
+    def alive(self) -> tuple[Run, ...]:
         """Return the runs that may have a process."""
-        return [run for run in self.runs.values() if run.alive]
+        if self._alive is None:
+            found = tuple(run for run in self.runs.values() if run.state in ALIVE)
+            object.__setattr__(self, "_alive", found)
+            return found
+        return self._alive
 
     def failed(self) -> list[Run]:
         """Return the runs that failed or were lost, range tests included."""

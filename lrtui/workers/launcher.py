@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -79,6 +79,8 @@ class Launcher(Protocol):
 
     remote: bool = False
     """Whether attempts run on other machines, where a cluster lends them their GPUs and cores."""
+    quiet: Container[str] = frozenset()
+    """Tokens of attempts that wait, and of which `condition` would say what it said last."""
 
     def launch(self, job: Job) -> None:
         """Start an attempt; do nothing where somebody of it is alive.

@@ -86,3 +86,23 @@ def test_a_clusters_queue_takes_all_runs_at_once(in_process):
     in_process.start(lrs="1e-3, 1e-2, 1e-1")
     until(lambda: [run.why for run in in_process.sweep.runs.values()] == ["Priority"] * 3)
     assert {run.state for run in in_process.sweep.runs.values()} == {State.STARTING}
+
+
+def test_a_waiting_run_is_asked_about_only_when_something_is_new(in_process):
+    launcher, asked = in_process.launcher, []
+    launcher.remote = True
+    launcher.quiet = set()
+
+    def condition(root, token):
+        if root not in launcher.workers:
+            return Unclaimed()
+        asked.append(token)
+        launcher.quiet.add(token)
+        return Alive(None, kept=True, waits="Priority")
+
+    launcher.condition = condition
+    in_process.start(lrs="1e-3, 1e-2, 1e-1")
+    until(lambda: len(asked) == 3)
+    for _ in range(10):
+        in_process.supervisors[in_process.directory.resolve()].tick()
+    assert len(asked) == 3

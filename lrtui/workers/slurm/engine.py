@@ -71,8 +71,6 @@ class _Member:
     killed_at: float = 0.0
     noticed: float = 0.0
     """When it was first seen to have been told to stop."""
-    asks: bool = False
-    """Whether it has ended, and only Slurm knows why."""
     unqueued: bool = False
     """Whether its job is cancelled as soon as none of its attempts is wanted."""
     over: bool = False
@@ -107,6 +105,13 @@ class Slurm(Launcher):
         self._uncancelled: list[_Member] = []
         """Taken out of the queue here, and not yet there."""
         self._looked_at = -1e9
+        self._counted: list[tuple[int, int]] | None = None
+        """What `_open_tasks` counted last; None once something has changed."""
+        self._asking: dict[Path, int] = {}
+        """The waves of the attempts that have ended, and of which only Slurm knows why."""
+        self.quiet: dict[str, _Member] = {}
+        """By token: those that wait, until Slurm answers again or something is new in the folder of their wave."""
+        self._quiet_since: tuple[object, ...] = ()
         self._said = ""
         self._held_at = self._queue.look
         self._held: frozenset[str] = frozenset()
@@ -146,6 +151,7 @@ class Slurm(Launcher):
         if now - self._looked_at >= TIMING.far_look / 2:
             self._looked_at = now
             self._look(most)
+        self._wake()
         before, self._said = self._said, self._queue.trouble
         trouble = [self._said] if self._said and not before else []
         return [*trouble, *self._newly_held()]
@@ -155,8 +161,14 @@ class Slurm(Launcher):
         member = self._members.get(root)
         if member is None:
             return self._not_submitted(root)
+        found = self._condition(member, token)
+        if found.__class__ is Alive and not member.began:
+            self.quiet[token] = member
+        return found
+
+    def _condition(self, member: _Member, token: str) -> Condition:
         if member.wave.refused and self._claim(member):
-            member.over = True
+            self._give_up(member)
             return Vanished("refused", member.wave.refused)
         if member.ended:
             return self._ended(member)
@@ -166,13 +178,14 @@ class Slurm(Launcher):
             return self._doubted(member)
         return self._alive(member, token)
 
-    def send(self, root: Path, token: str, signal: int) -> int:  # noqa: ARG002  # the folder names it
+    def send(self, root: Path, token: str, signal: int) -> int:
         """Order a signal, or take an attempt that has not begun out of the queue; return 1 if somebody may hear it."""
         member = self._members.get(root)
         if member is None:
             return 0
+        self.quiet.pop(token, None)
         if signal in _ENDING_SIGNALS and self._claim(member):
-            member.over = True
+            self._give_up(member)
             self._unqueue(member)
             return 0
         self._order(member, signal)
@@ -223,6 +236,7 @@ class Slurm(Launcher):
 
     def _enter(self, wave: Wave) -> None:
         wave.look()
+        self._counted = None
         for task, folders in enumerate(wave.tasks):
             for place, folder in enumerate(folders):
                 root = self._root / folder
@@ -230,11 +244,28 @@ class Slurm(Launcher):
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────
 
+    def _wake(self) -> None:
+        """Have `condition` asked again of those that wait, if it could say something else."""
+        refused = sum(bool(wave.refused) for wave in self._waves.values())
+        since = self._queue.look.number, self._queue.trouble, refused
+        if since != self._quiet_since:
+            self._quiet_since = since
+            self.quiet.clear()
+
+    def _look_at(self, wave: Wave) -> None:
+        """List a wave's folder."""
+        before = wave.begun, wave.over
+        wave.look()
+        if before != (wave.begun, wave.over):
+            self._counted = None
+            for token in [t for t, member in self.quiet.items() if member.began or member.ended]:
+                del self.quiet[token]
+
     def _look(self, most: int) -> None:
         living = [number for number, _ in self._open_tasks()]
         for number in living:
-            self._waves[number].look()
-        asking = [each.wave.number for each in self._members.values() if each.asks]
+            self._look_at(self._waves[number])
+        asking = self._asking.values()
         self._queue.watch([self._waves[number] for number in sorted({*living, *asking})])
         self._cancel_later()
         shares = throttles(self._open_tasks(), self._tasks(most))
@@ -247,11 +278,13 @@ class Slurm(Launcher):
 
     def _open_tasks(self) -> list[tuple[int, int]]:
         """Return (wave, how many of its tasks are not over)."""
-        counts: dict[int, set[int]] = {}
-        for member in self._members.values():
-            if not member.ended and not member.over and not member.wave.refused:
-                counts.setdefault(member.wave.number, set()).add(member.task)
-        return [(number, len(tasks)) for number, tasks in sorted(counts.items())]
+        if self._counted is None:
+            counts: dict[int, set[int]] = {}
+            for member in self._members.values():
+                if not member.ended and not member.over:
+                    counts.setdefault(member.wave.number, set()).add(member.task)
+            self._counted = [(number, len(tasks)) for number, tasks in sorted(counts.items())]
+        return [each for each in self._counted if not self._waves[each[0]].refused]
 
     def _tasks(self, runs: int) -> int:
         return max(1, runs // self._options.pack)
@@ -271,16 +304,16 @@ class Slurm(Launcher):
         if look is self._held_at:
             return []
         self._held_at, before = look, self._held
+        jobs: dict[str, list[str]] = {}
+        for task in look.tasks.values():
+            if task.state == "PENDING":
+                jobs.setdefault(task.reason, []).append(task.job)
         self._held = frozenset(
-            task.reason
-            for task in look.tasks.values()
-            if task.state == "PENDING"
-            and queue_reasons.lasting(task.reason, task.job, self._options)
+            reason for reason in jobs if queue_reasons.lasting(reason, "", self._options)
         )
         return [
-            f"Slurm holds {count(len(jobs), 'job')}: {queue_reasons.in_words(reason, jobs[0], self._options)}"
+            f"Slurm holds {count(len(jobs[reason]), 'job')}: {queue_reasons.in_words(reason, jobs[reason][0], self._options)}"
             for reason in sorted(self._held - before)
-            if (jobs := [task.job for task in look.tasks.values() if task.reason == reason])
         ]
 
     # ── endings ───────────────────────────────────────────────────────────────────────────────────
@@ -314,35 +347,36 @@ class Slurm(Launcher):
         look, member.noticed = self._queue.look, member.noticed or time.monotonic()
         said = self._said_of(member)  # whoever sent the signal: Slurm knows why
         if said is not None and said.over:
-            member.asks = False
+            self._asking.pop(member.files.root, None)
             if said.state == "COMPLETED":  # a second start, that had nothing to do
                 return Vanished("evicted", "requeued in Slurm")
             return self._cut_off(said) or ending
         if said is not None and said.state in _AGAIN and look.began > member.noticed:
-            member.asks = False
+            self._asking.pop(member.files.root, None)
             self._unqueue(member)  # what begins there again has nothing to do
             return Vanished("evicted", "requeued in Slurm")
-        member.asks = not self._is_gone(member)
-        if member.asks:
+        if not self._is_gone(member):
+            self._asking[member.files.root] = member.wave.number
             return self._alive(member)
+        self._asking.pop(member.files.root, None)
         return Vanished("evicted", "Slurm told its job to stop") if cause else ending
 
     def _doubted(self, member: _Member) -> Condition:
         """Return how an attempt stands whose job Slurm does not run any more, though the job has not said that it is over."""
         os.listdir(member.files.root)  # so that a shared file system looks anew
-        member.wave.look()
+        self._look_at(member.wave)
         if member.ended:
             return self._ended(member)
         said = self._said_of(member)
         if not member.began:
             if not self._claim(member):
                 return self._alive(member)  # it begins at this moment
-            member.over = True
+            self._give_up(member)
             return self._never_began(member, said)
         if not self._stands_still(member):
             return self._alive(member)
         self._order(member, _KILL)
-        member.over = True
+        self._give_up(member)
         cut, ending = self._cut_off(said), read_exit(member.files.exit)
         if cut is None and ending is not None and ending.code == 0:
             return ending
@@ -434,6 +468,10 @@ class Slurm(Launcher):
         finally:
             ours.unlink()
         return True
+
+    def _give_up(self, member: _Member) -> None:
+        member.over = True
+        self._counted = None
 
     def _unqueue(self, member: _Member) -> None:
         if not member.unqueued:

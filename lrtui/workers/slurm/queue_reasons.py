@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from lrtui.workers.slurm.job_options import Options, asked
@@ -40,8 +41,17 @@ def in_words(reason: str, job: str, options: Options) -> str:
 
 def lasting(reason: str, job: str, options: Options) -> str:
     """Return what to do about a reason that does not pass by itself; "" for one that does."""
-    for pattern, advice in _LASTING:
-        if re.fullmatch(pattern, reason, re.IGNORECASE):
-            time = f'lower time = "{options.time}"' if options.time else "set a lower time"
-            return advice.format(job=job, time=f"{time} in [launcher]", asked=asked(options))
-    return ""
+    advice = _advice(reason)
+    if not advice:
+        return ""
+    time = f'lower time = "{options.time}"' if options.time else "set a lower time"
+    return advice.format(job=job, time=f"{time} in [launcher]", asked=asked(options))
+
+
+@functools.lru_cache(maxsize=64)
+def _advice(reason: str) -> str:
+    """Return what to do in general: a thousand waiting runs share a few reasons."""
+    return next(
+        (advice for pattern, advice in _LASTING if re.fullmatch(pattern, reason, re.IGNORECASE)),
+        "",
+    )

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import signal
+import threading
 
 import pytest
 
@@ -90,6 +91,35 @@ def test_a_run_waits_begins_and_ends(far):
     until(lambda: one.condition("r01/a1") == Alive(7, kept=True))
     end(wave, 0, one.root / "r01/a1", code=3)
     assert one.until("r01/a1", Exited) == Exited(3, None)
+
+
+def test_a_waiting_run_is_quiet_until_something_is_new(far):
+    """What would be said of it again is not asked again."""
+    one = far()
+    wave = one.launch("r01/a1", "r02/a1")
+    one.accepted(wave)
+    until(lambda: one.condition("r02/a1") == Alive(None, kept=True, waits="Priority"))
+    asks, answers = threading.Event(), threading.Event()
+
+    def late(words, seconds):
+        if words[0] == "squeue":
+            asks.set()
+            answers.wait(240)
+        return one.slurm(words, seconds)
+
+    one.launcher._queue._run = late
+    assert asks.wait(240)
+    one.tick()
+    one.condition("r02/a1")
+    for _ in range(5):
+        one.tick()
+    assert "t" in one.launcher.quiet
+    begin(wave, 1, one.root / "r02/a1")
+    until(lambda: one.tick() or "t" not in one.launcher.quiet)
+    one.condition("r01/a1")
+    assert "t" in one.launcher.quiet
+    answers.set()
+    until(lambda: one.tick() or not one.launcher.quiet)
 
 
 def test_a_run_that_was_never_submitted_is_unclaimed(far):
