@@ -252,10 +252,10 @@ class Slurm(Launcher):
             self._quiet_since = since
             self.quiet.clear()
 
-    def _look_at(self, wave: Wave) -> None:
-        """List a wave's folder."""
+    def _look_at(self, wave: Wave, *, anew: bool = False) -> None:
+        """Take in what is new in a wave's folder."""
         before = wave.begun, wave.over
-        wave.look()
+        wave.look(anew=anew)
         if before != (wave.begun, wave.over):
             self._counted = None
             for token in [t for t, member in self.quiet.items() if member.began or member.ended]:
@@ -364,7 +364,7 @@ class Slurm(Launcher):
     def _doubted(self, member: _Member) -> Condition:
         """Return how an attempt stands whose job Slurm does not run any more, though the job has not said that it is over."""
         os.listdir(member.files.root)  # so that a shared file system looks anew
-        self._look_at(member.wave)
+        self._look_at(member.wave, anew=True)
         if member.ended:
             return self._ended(member)
         said = self._said_of(member)

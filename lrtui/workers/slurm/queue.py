@@ -260,7 +260,7 @@ class Queue:
 
     def _found(self, wave: Wave) -> bool | None:
         """Find out whether Slurm has accepted a wave; None where it does not answer."""
-        wave.look()
+        wave.look(anew=True)
         words = ["squeue", "--me", "-h", "-t", "all", "-o", _FOLDED]
         done = self._run(words, _ASK_SECONDS)
         self._heard(done)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ import msgspec
 
 from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import SlurmLayout
+from lrtui.sweep.timing import TIMING
 
 _T = TypeVar("_T")
 _INTENT_BYTES = 1 << 20
@@ -66,13 +68,36 @@ class Wave:
         """Tasks that have started on a node."""
         self.over: frozenset[tuple[int, int]] = frozenset()
         """(task, member) of the attempts that have ended."""
+        self._changed = 0
+        """The folder's mtime when it last was another one, in nanoseconds; and when that was noticed."""
+        self._changed_at = self._listed_at = -1e9
 
-    def look(self) -> None:
-        """List the folder: one call says of all tasks which began and which ended."""
+    def look(self, *, anew: bool = False) -> None:
+        """List the folder: one call says of all tasks which began and which ended.
+
+        Unless `anew` is given that is done for `TIMING.queue` after each change of the folder, and else once in as long: a file
+        server may count in seconds and show late.
+        """
         try:
-            names = os.listdir(self.files.root)
+            if anew or self._may_have_changed():
+                self._list()
         except OSError:
             return
+
+    def _may_have_changed(self) -> bool:
+        fd = os.open(self.files.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            changed = os.fstat(fd).st_mtime_ns  # NFS asks the server about what is opened
+        finally:
+            os.close(fd)
+        now = time.monotonic()
+        if changed != self._changed:
+            self._changed, self._changed_at = changed, now
+        return now - self._changed_at < TIMING.queue or now - self._listed_at >= TIMING.queue
+
+    def _list(self) -> None:
+        self._listed_at = time.monotonic()
+        names = os.listdir(self.files.root)
         self.begun = frozenset(int(m[1]) for n in names if (m := _BEGUN.fullmatch(n)))
         self.over = frozenset((int(m[1]), int(m[2])) for n in names if (m := _OVER.fullmatch(n)))
 
