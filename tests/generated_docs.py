@@ -1,6 +1,6 @@
 """The pages that are made from code: the commands from their parsers, also as a manual page, and the keys from the keymap.
 
-`python -m tests.generated_docs` writes them; tests/test_readme.py compares.
+`python -m tests.generated_docs` writes them, and those of the report (`generated_report`); tests/test_readme.py compares.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lrtui.cli.verbs import VERBS
 from lrtui.tui.keymap import USUAL
+from tests.generated_report import report_page, report_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -148,3 +149,5 @@ if __name__ == "__main__":
     (DOCS / "cli.md").write_text(cli_page().rstrip() + "\n")
     (DOCS / "keys.md").write_text(keys_page().rstrip() + "\n")
     (DOCS / "lrtui.1").write_text(manual_page().rstrip() + "\n")
+    (DOCS / "report.md").write_text(report_page().rstrip() + "\n")
+    (DOCS / "report.schema.json").write_text(report_schema() + "\n")

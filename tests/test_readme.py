@@ -10,7 +10,7 @@ from lrtui.config.placeholders import ALIASES, FIXED
 from lrtui.config.small_keys import RULES
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.schedules import SCHEDULES
-from tests import generated_docs
+from tests import generated_docs, generated_report
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -36,6 +36,8 @@ def test_architecture_fits_in_6_kib():
         ("cli.md", generated_docs.cli_page),
         ("keys.md", generated_docs.keys_page),
         ("lrtui.1", generated_docs.manual_page),
+        ("report.md", generated_report.report_page),
+        ("report.schema.json", generated_report.report_schema),
     ],
 )
 def test_generated_page_is_current(page, made):

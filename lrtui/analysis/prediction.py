@@ -101,8 +101,9 @@ class Prediction:
     """The best LR at a level that was not trained, or why nothing is said about it."""
 
     target: float
+    """The level."""
     lr: float | None = None
-    """None: not predictable from these levels."""
+    """LR* there; None: not predictable from these levels."""
     low: float | None = None
     high: float | None = None
     """The 90 % interval."""

@@ -50,7 +50,9 @@ class Level:
     """One level of a factor, and the best learning rate at it."""
 
     level: Scalar
+    """As the experiment file has it."""
     text: str
+    """In words."""
     base: bool
     """Whether it is the experiment's own."""
     group: str
@@ -67,6 +69,7 @@ class Level:
     value: float | None = None
     """The metric at the LR that is recommended."""
     provisional: bool = True
+    """Whether something is unfinished that could change it."""
     why: str = ""
     """Why it has no answer."""
     linear: float | None = None
@@ -90,8 +93,10 @@ class Exponent:
     """b of LR* ~ level^b, with its 90 % interval."""
 
     value: float
+    """b."""
     low: float
     high: float
+    """The ends of the interval."""
 
     def excludes(self, exponent: float) -> bool:
         """Tell whether the interval leaves an exponent out."""
@@ -109,8 +114,9 @@ class Check:
     value: float | None
     """The metric at that LR; None where it has no result."""
     best: float | None
-    """The best value of the metric there, and the LR that has it."""
+    """The best value of the metric there."""
     best_lr: float | None
+    """The LR that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +124,19 @@ class Factor:
     """What became of one factor of a study."""
 
     name: str
+    """As in [study]."""
     levels: tuple[Level, ...]
     """Numbers ascending; names in the order of the study, the experiment's own first."""
     numeric: bool
+    """Whether the levels are numbers."""
     held: str
     """What all levels trained for, in words."""
     trend: Trend = "not resolvable"
+    """How LR* moves with the level."""
     why: tuple[str, ...] = ()
     """What the trend rests on, or what keeps it from being resolved."""
     exponent: Exponent | None = None
+    """Of the law that was fitted; None with fewer than three levels, or names."""
     excluded: tuple[str, ...] = ()
     """Of "linear" and "square-root" the rules that the data exclude; batch sizes alone."""
     provisional: bool = True
@@ -134,6 +144,7 @@ class Factor:
     prediction: Prediction | None = None
     """LR* at the level that the file asks for."""
     check: Check | None = None
+    """What training that level showed."""
 
 
 def study(sweep: Sweep) -> list[Factor]:

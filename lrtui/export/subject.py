@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lrtui.config.directory import read_experiment
 from lrtui.errors import UserError
 from lrtui.export.names import Names
 from lrtui.export.walk import Row, Walk
 from lrtui.report import content
+from lrtui.report.json_form import plain
 from lrtui.sweep.state import level_text
 from lrtui.text.clean import clean
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot
+    from lrtui.report.model import Report, RunRow
     from lrtui.sweep.events import Plan, Scalar
     from lrtui.sweep.state import Run
 
@@ -31,8 +34,8 @@ class ExportedRun:
     """Its folder in the experiment directory: r03-lr3e-04; safe as a file name."""
     settings: dict[str, Scalar]
     """Hyperparameters: a key has values of one type in all runs, text, numbers or truth."""
-    told: dict[str, Any]
-    """What report.json says of it in `runs`."""
+    told: RunRow
+    """What the report says of it."""
     recommended: bool
     """Whether it is a run of the recommended setting."""
     started: float
@@ -42,7 +45,13 @@ class ExportedRun:
     @property
     def state(self) -> str:
         """What it is doing, or how it ended."""
-        return str(self.told["state"])
+        return self.told.state
+
+    @property
+    def value(self) -> float | None:
+        """Its own last value of the metric; None if it has none that is finite."""
+        value = self.told.value
+        return value if value is not None and math.isfinite(value) else None
 
     def facts(self) -> dict[str, Scalar]:
         """Return what became of it, as tags and columns say it."""
@@ -50,12 +59,12 @@ class ExportedRun:
         return {
             "run": self.run.id,
             "state": self.state,
-            "why": told["why"],
+            "why": told.why,
             "recommended": self.recommended,
-            "range_test": told["range_test"],
-            "origin": told["origin"],
-            "attempts": told["attempts"],
-            "spent": told["spent"],
+            "range_test": told.range_test,
+            "origin": told.origin,
+            "attempts": told.attempts,
+            "spent": told.spent,
         }
 
 
@@ -64,8 +73,7 @@ class Subject:
     """One experiment."""
 
     plan: Plan
-    report: dict[str, Any]
-    """report.json."""
+    report: Report
     runs: tuple[ExportedRun, ...]
     """Those that have begun."""
     walk: Walk
@@ -75,7 +83,7 @@ class Subject:
     @property
     def name(self) -> str:
         """The experiment's name, safe to show."""
-        return str(self.report["experiment"])
+        return self.report.experiment
 
     def rows(self, run: ExportedRun) -> Iterator[Row]:
         """Yield what a run measured."""
@@ -83,16 +91,15 @@ class Subject:
 
     def verdict_text(self) -> str:
         """Return the verdict with its reasons, as Markdown."""
-        verdict = self.report["verdict"]
-        lines = [f"**{verdict['headline']}**", ""]
-        lines += [f"- {reason}" for reason in verdict["reasons"]]
-        if self.report["no_answer"]:
-            lines.append(f"- {self.report['no_answer']}")
+        lines = [f"**{self.report.verdict.headline}**", ""]
+        lines += [f"- {reason}" for reason in self.report.verdict.reasons]
+        if self.report.no_answer:
+            lines.append(f"- {self.report.no_answer}")
         return "\n".join(lines)
 
     def verdict_facts(self) -> dict[str, Scalar]:
         """Return the verdict as tags say it; what it does not have is left out."""
-        verdict = self.report["verdict"]
+        verdict = plain(self.report.verdict)
         keys = ("headline", "lr", "low", "high", "group", "value", "provisional")
         found = {key: verdict[key] for key in keys if verdict[key] not in (None, "")}
         return found | {"reasons": "\n".join(verdict["reasons"])}
@@ -109,7 +116,7 @@ def subject(snapshot: Snapshot) -> Subject:
     if sweep.plan is None:
         raise UserError("there is nothing to export", str(snapshot.directory), snapshot.problem)
     report = content(snapshot)
-    told = {each["run"]: each for each in report["runs"]}
+    told = {each.run: each for each in report.runs}
     begun = [run for run in sweep.runs.values() if run.attempts]
     settings = _alike([_settings(run, sweep.plan, _batch_size(snapshot)) for run in begun])
     return Subject(
@@ -121,7 +128,7 @@ def subject(snapshot: Snapshot) -> Subject:
                 name=run.folder,
                 settings=each,
                 told=told[run.id],
-                recommended=run.id in report["verdict"]["runs"],
+                recommended=run.id in report.verdict.runs,
                 started=run.attempts[0].launched_at,
                 ended=run.ending.at if run.ending else None,
             )

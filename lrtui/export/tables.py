@@ -53,9 +53,9 @@ def runs(subject: Subject) -> tuple[list[str], list[list[Any]]]:
 
 def verdict(subject: Subject) -> tuple[list[str], list[list[Any]]]:
     """Return the columns' names and a row per combination of optimizer, schedule and values, the best first."""
-    told = subject.report["groups"] or [subject.report["verdict"]]
+    told = subject.report.groups or (subject.report.verdict,)
     rows = [
-        [*(each[key] for key in _VERDICT), "; ".join(each["reasons"]), " ".join(each["runs"])]
+        [*(getattr(each, key) for key in _VERDICT), "; ".join(each.reasons), " ".join(each.runs)]
         for each in told
     ]
     return [*_VERDICT, "reasons", "runs"], rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +28,7 @@ def _table(path: Path, head: list[str], rows: Iterable[list[Any]]) -> int:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(map(cell, head))
         for row in rows:
-            writer.writerow([_shown(value) for value in row])
+            writer.writerow([cell(value) for value in row])
             count += 1
     return count
 
@@ -41,12 +40,3 @@ def _clocked(head: list[str], rows: list[list[Any]]) -> tuple[list[str], list[li
             if name in tables.TIMES and row[at] is not None:
                 row[at] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row[at]))
     return head, rows
-
-
-def _shown(value: Any) -> Any:
-    """Return a cell; numbers that are not finite are the words of report.csv."""
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return cell(value)

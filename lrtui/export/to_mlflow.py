@@ -111,8 +111,8 @@ def _start(store: FileStore, experiment: str, run: ExportedRun, params: Names) -
 def _end(store: FileStore, made: str, run: ExportedRun, name: str, step: int) -> None:
     """Log the value that a run is ranked by, and set how it ended."""
     ended = int((run.ended or run.started) * 1000)
-    if isinstance(run.told["value"], float):
-        store.log_metric(made, Metric(name, run.told["value"], ended, step))
+    if run.value is not None:
+        store.log_metric(made, Metric(name, run.value, ended, step))
     status = _STATUS.get(run.state, RunStatus.RUNNING if run.run.alive else RunStatus.SCHEDULED)
     store.update_run_info(made, status, ended if run.ended else None, run.name)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lrtui.export import tables
+from lrtui.report.json_form import plain
 
 if TYPE_CHECKING:
     from lrtui.export.subject import Subject
@@ -20,8 +21,6 @@ _BATCH = 1 << 16
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", "UTC")
 _METRICS = {str: _WORD, int: pa.int32(), float: pa.float64()}
-_WORDS = {"NaN", "Infinity", "-Infinity"}
-"""Numbers as report.json says them."""
 
 
 def write(subject: Subject, folder: Path) -> int:
@@ -36,8 +35,9 @@ def write(subject: Subject, folder: Path) -> int:
 
 
 def _about(subject: Subject) -> dict[str, str]:
-    told = {key: subject.report[key] for key in ("experiment", "metric", "goal", "unit", "horizon")}
-    return {"lrtui": json.dumps({**told, "verdict": subject.report["verdict"]})}
+    keys = ("experiment", "metric", "goal", "unit", "horizon", "verdict")
+    told = plain(subject.report)
+    return {"lrtui": json.dumps({key: told[key] for key in keys})}
 
 
 def _whole(path: Path, head: list[str], rows: list[list[Any]], about: dict[str, str]) -> None:
@@ -50,7 +50,7 @@ def _type(name: str, column: list[Any]) -> pa.DataType:
     """Return the type that holds all values of a column."""
     if name in tables.TIMES:
         return _TIME
-    kinds = {float if value in _WORDS else type(value) for value in column if value is not None}
+    kinds = {type(value) for value in column if value is not None}
     if kinds == {bool}:
         return pa.bool_()
     if kinds == {int}:

@@ -50,8 +50,8 @@ def _run(subject: Subject, run: ExportedRun, folder: Path, tags: Names) -> int:
         hparams = {**run.settings, "state": run.state, "recommended": run.recommended}
         start = summary_v2.hparams_pb(hparams, trial_id=run.name, start_time_secs=run.started)
         add(start, run.started)
-        if run.told["why"]:
-            add(text_pb("lrtui/why", run.told["why"]), run.started)
+        if run.told.why:
+            add(text_pb("lrtui/why", run.told.why), run.started)
         for row in subject.rows(run):
             values = [
                 Summary.Value(tag=tags.of(name), simple_value=value)
@@ -61,12 +61,9 @@ def _run(subject: Subject, run: ExportedRun, folder: Path, tags: Names) -> int:
             count += len(row.values)
             last = row.at
         ended = run.ended or run.started
-        if isinstance(run.told["value"], float):
-            add(
-                Summary(value=[Summary.Value(tag=_VALUE, simple_value=run.told["value"])]),
-                ended,
-                last,
-            )
+        if run.value is not None:
+            value = Summary.Value(tag=_VALUE, simple_value=run.value)
+            add(Summary(value=[value]), ended, last)
         add(_end(run.state, run.ended or 0.0), ended)
     return count
 

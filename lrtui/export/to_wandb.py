@@ -79,7 +79,7 @@ def _run(subject: Subject, run: ExportedRun, folder: Path, names: Names, value: 
             summary |= values
             count += len(row.values)
         summary |= {f"lrtui/{key}": fact for key, fact in run.facts().items()}
-        summary[value] = run.told["value"]
+        summary[value] = run.told.value
         updates = [pb.SummaryItem(key=key, value_json=_json(each)) for key, each in summary.items()]
         log.add(summary=pb.SummaryRecord(update=updates))
         seconds = int((run.ended or run.started) - run.started)
@@ -91,7 +91,7 @@ def _about(subject: Subject, run: ExportedRun, made: str) -> pb.RunRecord:
     config = {**run.settings, "lrtui": {"verdict": subject.verdict_facts()}}
     tags = [run.state]
     tags += ["recommended"] if run.recommended else []
-    tags += ["range test"] if run.told["range_test"] else []
+    tags += ["range test"] if run.told.range_test else []
     sweep = _FORBIDDEN.sub("-", subject.name)[:_LONGEST] or "lrtui"
     record = pb.RunRecord(
         run_id=made,

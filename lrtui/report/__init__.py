@@ -1,22 +1,24 @@
 """The report: the verdict, what it rests on, and how to reproduce it, as Markdown, JSON, HTML, CSV, SVG and PNG.
 
-`write` is what the verb and the supervisor's last act call. `content` gathers everything once, as strict JSON can say it; each
-form is made from that: `document` lays it out for people, `markdown` and `html` dress it, `tables` are the CSV, `figures` draw.
+`write` is what the verb and the supervisor's last act call. `content` gathers everything once, as a `Report` (`model`); each
+form is made from that: `json_form` is report.json, `document` lays it out for people, `markdown` and `html` dress it, `csv_tables` are
+the CSV, `figures` draw.
 Every file is written whole or not at all.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lrtui.errors import MachineError
 from lrtui.report import csv_tables
+from lrtui.report.content import content
+from lrtui.report.json_form import as_json
 from lrtui.report.markdown import markdown
-from lrtui.report.model import VERSION, content
+from lrtui.report.model import VERSION, Report
 from lrtui.sweep.files import write_atomic
 from lrtui.sweep.layout import Layout
 from lrtui.text.install import install
@@ -26,7 +28,17 @@ if TYPE_CHECKING:
 
     from lrtui.frontend.snapshot import Snapshot
 
-__all__ = ["DRAWN", "FORMATS", "USUAL", "VERSION", "Written", "content", "markdown", "write"]
+__all__ = [
+    "DRAWN",
+    "FORMATS",
+    "USUAL",
+    "VERSION",
+    "Report",
+    "Written",
+    "content",
+    "markdown",
+    "write",
+]
 
 USUAL = ("md", "json", "html", "csv")
 """What is written where nobody chooses."""
@@ -63,7 +75,7 @@ def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL)
     layout = Layout(directory)
     plain: dict[str, Callable[[], dict[Path, str]]] = {
         "md": lambda: {layout.report_md: markdown(made)},
-        "json": lambda: {layout.report_json: json.dumps(made, indent=1, allow_nan=False) + "\n"},
+        "json": lambda: {layout.report_json: as_json(made)},
         "csv": lambda: {
             layout.report_csv: csv_tables.runs(made),
             layout.curves_csv: csv_tables.curves(made),
@@ -98,9 +110,7 @@ def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL)
     return Written(tuple(paths), missing)
 
 
-def _charted(
-    layout: Layout, made: dict[str, Any], forms: Collection[str]
-) -> Iterator[tuple[Path, bytes]]:
+def _charted(layout: Layout, made: Report, forms: Collection[str]) -> Iterator[tuple[Path, bytes]]:
     """Yield the files with charts.
 
     Raises:
@@ -131,5 +141,5 @@ def _charted(
             yield layout.report_html, html(made, shown).encode()
 
 
-def _title(made: dict[str, Any], name: str) -> str:
-    return f"{made['experiment']}, {made['metric']}: {_TITLES[name]}"
+def _title(made: Report, name: str) -> str:
+    return f"{made.experiment}, {made.metric}: {_TITLES[name]}"

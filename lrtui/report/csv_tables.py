@@ -6,44 +6,44 @@ import csv
 import io
 from typing import Any
 
+from lrtui.report.json_form import word
+from lrtui.report.model import Report
 from lrtui.text.format import lr_text
 
 _FORMULA = ("=", "+", "-", "@", "\t")
 """A spreadsheet runs a cell that begins so; a worker's output may."""
 
 
-def runs(made: dict[str, Any]) -> str:
+def runs(made: Report) -> str:
     """Return report.csv from what `content` returned."""
     return _csv(*run_table(made))
 
 
-def run_table(made: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+def run_table(made: Report) -> tuple[list[str], list[list[Any]]]:
     """Return the columns' names and a row for each run; a value of a setting stands under set.NAME, as in set.wd."""
-    values = sorted({name for run in made["runs"] for name in run["values"]})
-    tests = sorted({name for run in made["runs"] for name in run["test"]})
+    values = sorted({name for run in made.runs for name in run.values})
+    tests = sorted({name for run in made.runs for name in run.test})
     head = ["experiment", "run", "range_test", "lr", "optimizer", "schedule"]
     head += [f"set.{name}" for name in values]
-    head += ["seed", "origin", "state", "why", "metric", "value", f"at_{made['unit']}", "val_loss"]
-    head += [*tests, f"spent_{made['unit']}", "attempts"]
+    head += ["seed", "origin", "state", "why", "metric", "value", f"at_{made.unit}", "val_loss"]
+    head += [*tests, f"spent_{made.unit}", "attempts"]
     rows = []
-    for run in made["runs"]:
-        row = [made["experiment"], run["run"], run["range_test"], lr_text(float(run["lr"]))]
-        row += [run["optimizer"], run["schedule"], *(run["values"].get(name) for name in values)]
-        row += [run["seed"], run["origin"], run["state"], run["why"], made["metric"]]
-        row += [run["value"], run["level"], run["val_loss"]]
-        rows.append(
-            [*row, *(run["test"].get(name) for name in tests), run["spent"], run["attempts"]]
-        )
+    for run in made.runs:
+        row = [made.experiment, run.run, run.range_test, lr_text(run.lr)]
+        row += [run.optimizer, run.schedule, *(run.values.get(name) for name in values)]
+        row += [run.seed, run.origin, run.state, run.why, made.metric]
+        row += [run.value, run.level, run.val_loss]
+        rows.append([*row, *(run.test.get(name) for name in tests), run.spent, run.attempts])
     return head, rows
 
 
-def curves(made: dict[str, Any]) -> str:
+def curves(made: Report) -> str:
     """Return curves.csv; where a value was not finite the cell is empty."""
-    head = ["run", "lr", "seed", "metric", made["unit"], "value"]
+    head = ["run", "lr", "seed", "metric", made.unit, "value"]
     rows = [
-        [each["run"], lr_text(float(each["lr"])), each["seed"], each["metric"], x, y]
-        for each in made["curves"]
-        for x, y in zip(each["x"], each["y"], strict=True)
+        [each.run, lr_text(each.lr), each.seed, each.metric, x, y]
+        for each in made.curves
+        for x, y in zip(each.x, each.y, strict=True)
     ]
     return _csv(head, rows)
 
@@ -56,9 +56,11 @@ def _csv(head: list[str], rows: list[list[Any]]) -> str:
 
 
 def cell(value: Any) -> Any:
-    """Return a cell: numbers as they are, text never as a formula."""
+    """Return a cell: finite numbers as they are, others as words, text never as a formula."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and value.startswith(_FORMULA) and value != "-Infinity":
+    if isinstance(value, float):
+        return word(value)
+    if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value

@@ -20,9 +20,9 @@ from lrtui.report.blocks import (
     Heading,
     Paragraph,
     Table,
-    document,
-    title,
 )
+from lrtui.report.document import document, title
+from lrtui.report.model import Report
 from lrtui.report.palette import variables
 from lrtui.text.clean import clean
 
@@ -30,7 +30,7 @@ _LONG = 28
 """Characters from which on a cell of a table may break its line."""
 
 
-def html(made: dict[str, Any], charts: Mapping[str, str]) -> str:
+def html(made: Report, charts: Mapping[str, str]) -> str:
     """Return the page from what `content` returned and the charts' inline SVG by name."""
     name = _text(title(made))
     body = "\n".join(filter(None, (_block(block, charts) for block in document(made))))

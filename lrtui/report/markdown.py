@@ -14,13 +14,13 @@ from lrtui.report.blocks import (
     Heading,
     Paragraph,
     Table,
-    document,
-    title,
 )
+from lrtui.report.document import document, title
+from lrtui.report.model import Report
 from lrtui.text.clean import clean
 
 
-def markdown(made: dict[str, Any]) -> str:
+def markdown(made: Report) -> str:
     """Return the report for people, from what `content` returned."""
     lines = [f"# {_escape(title(made))}", ""]
     for block in document(made):

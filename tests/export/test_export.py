@@ -83,7 +83,7 @@ def test_csv_says_settings_states_and_the_verdict(here):
     assert runs[-1]["started"] == ""
     (verdict,) = table(here / "out/tables/verdict.csv")
     snapshot = DirectoryReader(here / "sweep").snapshot(60)
-    assert verdict["headline"] == content(snapshot)["verdict"]["headline"]
+    assert verdict["headline"] == content(snapshot).verdict.headline
     assert "failed" in verdict["reasons"]
 
 

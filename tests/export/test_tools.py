@@ -15,7 +15,7 @@ import pytest
 
 from lrtui.cli.main import main
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.report import content
+from lrtui.report import Report, content
 from tests.export.test_export import table, write_hostile, write_lines
 from tests.recorded import make
 
@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def sweep(here: Path) -> dict:
+def sweep(here: Path) -> Report:
     """Write a sweep with two seeds, a run that resumed, one that was pruned and one that goes on; return its report."""
     directory = make(here / "sweep", ["finished", "pruned", "running"], attempts=2, seeds=2)
     return content(DirectoryReader(directory).snapshot(60))
@@ -70,7 +70,7 @@ def test_tensorboard(here):
     assert hparams["recommended"] is True
     assert {"seed", "schedule", "batch_size", "model", "dataset", "state"} <= hparams.keys()
     values = {each.name.tag: each.value for each in first.metric_values}
-    assert values["lrtui/value"] == pytest.approx(report["runs"][0]["value"])
+    assert values["lrtui/value"] == pytest.approx(report.runs[0].value)
     assert set(values) == {"lrtui/value", "val_acc", "train_loss"}
     statuses = {each.name: each.sessions[0].status for each in groups}
     assert [statuses[each] for each in sorted(statuses)] == [1, 1, 1, 1, 3, 3]
@@ -85,7 +85,7 @@ def test_tensorboard(here):
     assert (epochs[0][0], epochs[0][2]) == (78, pytest.approx(0.2))
 
     (verdict,) = events.Tensors(".", "lrtui/verdict")
-    assert report["verdict"]["headline"] in verdict.tensor_proto.string_val[0].decode()
+    assert report.verdict.headline in verdict.tensor_proto.string_val[0].decode()
 
 
 def test_tensorboard_takes_hostile_names_and_values(here):
@@ -123,14 +123,14 @@ def test_parquet(here):
     ]
     assert read.schema.field("epoch").type == pa.float64()
     told = json.loads(read.schema.metadata[b"lrtui"])
-    assert told["verdict"]["headline"] == report["verdict"]["headline"]
+    assert told["verdict"]["headline"] == report.verdict.headline
     runs = pq.read_table(here / "sweep-parquet/runs.parquet")
     assert runs.schema.field("recommended").type == pa.bool_()
     assert runs.schema.field("seed").type == pa.int64()
     assert runs.column("lr").to_pylist()[0] == 1e-05
     assert runs.schema.field("value").type == pa.float64()
     verdict = pq.read_table(here / "sweep-parquet/verdict.parquet").to_pylist()
-    assert verdict[0]["headline"] == report["groups"][0]["headline"]
+    assert verdict[0]["headline"] == report.groups[0].headline
 
 
 def mlflow_runs(folder: Path):
@@ -148,8 +148,8 @@ def test_mlflow(here):
     assert main(["export", "sweep", "--to", "mlflow"]) == 0
     client, experiment, runs = mlflow_runs(here / "sweep-mlflow")
     assert experiment.name == "sweep"
-    assert experiment.tags["lrtui.headline"] == report["verdict"]["headline"]
-    assert report["verdict"]["reasons"][0] in experiment.tags["mlflow.note.content"]
+    assert experiment.tags["lrtui.headline"] == report.verdict.headline
+    assert report.verdict.reasons[0] in experiment.tags["mlflow.note.content"]
     statuses = [runs[name].info.status for name in sorted(runs)]
     assert statuses == ["FINISHED"] * 2 + ["KILLED"] * 2 + ["RUNNING"] * 2
     run = runs["r01-lr1e-05"]
@@ -157,7 +157,7 @@ def test_mlflow(here):
     assert run.data.params["optimizer"] == "adam"
     assert run.data.params["seed"] == "0"
     assert run.data.tags["lrtui.recommended"] == "True"
-    assert run.data.metrics["lrtui/value"] == report["runs"][0]["value"]
+    assert run.data.metrics["lrtui/value"] == report.runs[0].value
     snapshot = DirectoryReader(here / "sweep").snapshot(60)
     series = snapshot.series["r01"].get("val_acc", "step")
     found = client.get_metric_history(run.info.run_id, "val_acc")
@@ -257,11 +257,11 @@ def test_wandb(here, monkeypatch):
     assert told["project"] == told["groupName"] == "sweep"
     assert told["displayName"] == "r01-lr1e-05"
     assert set(told["tags"]) == {"finished", "recommended"}
-    assert report["verdict"]["reasons"][0] in told["notes"]
+    assert report.verdict.reasons[0] in told["notes"]
     config = json.loads(told["config"])
     assert config["lr"]["value"] == 1e-05
     assert config["optimizer"]["value"] == "adam"
-    assert config["lrtui"]["value"]["verdict"]["headline"] == report["verdict"]["headline"]
+    assert config["lrtui"]["value"]["verdict"]["headline"] == report.verdict.headline
     streams = [asked for path, asked in uploads if path.endswith("/file_stream")]
     files = [each["files"] for each in streams if "files" in each]
     rows = [json.loads(line) for each in files for line in each.get("wandb-history.jsonl", {}).get("content", ())]  # fmt: skip

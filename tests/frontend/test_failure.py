@@ -12,8 +12,9 @@ from lrtui.cli.inspect import snapshot_of
 from lrtui.frontend import log_mode
 from lrtui.frontend.failure import about_output, advice, parse_key
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.report.blocks import Code, document
-from lrtui.report.model import content
+from lrtui.report import content
+from lrtui.report.blocks import Code
+from lrtui.report.document import document
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.tui.snapshot_thread import Reader
 from tests.recorded import make
@@ -87,7 +88,7 @@ def test_the_report_shows_it(directory) -> None:
     made = content(snapshot_of(directory))
     shown = [b for b in document(made) if isinstance(b, Code) and b.label.startswith("r01")]
     assert f"  {PARSE}" in shown[0].lines
-    assert [run["run"] for run in made["runs"] if run["output"]] == ["r01"]
+    assert [run.run for run in made.runs if run.output] == ["r01"]
 
 
 def test_the_output_pane_shows_it_last(directory) -> None:

@@ -103,16 +103,16 @@ def test_the_report_holds_board_verdict_and_how_to_do_it_again(tmp_path):
 
 def test_the_command_starts_from_the_copy_of_the_file_that_the_runs_used(tmp_path):
     directory = make(tmp_path / "a sweep", ["finished"])
-    assert report.content(snapshot_of(directory))["reproduce"] == [
+    assert report.content(snapshot_of(directory)).reproduce == (
         "cd /",
         f"lrtui '{str(directory)[1:]}/experiment.toml' --new",
-    ]
+    )
     layout = Layout(directory)
     layout.origin.write_text(json.dumps({"source": "x", "cwd": "/usr/lib", "python": "p"}))
-    assert report.content(snapshot_of(directory))["reproduce"] == [
+    assert report.content(snapshot_of(directory)).reproduce == (
         "cd /usr/lib",
         f"lrtui '{directory}/experiment.toml' --new",
-    ]
+    )
 
 
 def test_an_experiment_file_that_is_a_link_is_not_followed(tmp_path):
@@ -121,19 +121,19 @@ def test_an_experiment_file_that_is_a_link_is_not_followed(tmp_path):
     secret.write_text("my key")
     (directory / "experiment.toml").unlink()
     (directory / "experiment.toml").symlink_to(secret)
-    assert report.content(snapshot_of(directory))["experiment_file"] == []
+    assert report.content(snapshot_of(directory)).experiment_file == ()
 
 
 def test_what_the_runs_used_is_read_from_the_first_attempt(tmp_path):
     directory = make(tmp_path / "sweep", ["finished"])
     argv = next(directory.glob("r01-*/a1/argv.json"))
     argv.write_text(json.dumps({"program": "/usr/bin/python3.11", "git": "c0ffee", "argv": ["x"]}))
-    assert report.content(snapshot_of(directory))["ran_with"] == {
+    assert report.content(snapshot_of(directory)).ran_with == {
         "program": "/usr/bin/python3.11",
         "git": "c0ffee",
     }
     argv.write_text("[" * 100_000)
-    assert report.content(snapshot_of(directory))["ran_with"] == {}
+    assert report.content(snapshot_of(directory)).ran_with == {}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from lrtui.analysis.ranking import rank
 from lrtui.frontend.snapshot import Snapshot
@@ -25,6 +27,8 @@ from lrtui.report import content, csv_tables, figures, markdown
 from lrtui.report.figures import axes_and_panels, lr_sensitivity
 from lrtui.report.figures import training_curves as curves
 from lrtui.report.html import html
+from lrtui.report.json_form import as_json, plain
+from lrtui.report.model import Point, Report, Sensitivity
 from lrtui.search import Auto, Space, Surface
 from lrtui.sweep import events as ev
 from lrtui.sweep.axis_places import share_of
@@ -159,7 +163,7 @@ def refuse(word):
 
 
 def test_the_json_is_strict_and_holds_the_fields_that_are_promised(made):
-    again = json.loads(json.dumps(made, allow_nan=False), parse_constant=refuse)
+    again = json.loads(as_json(made), parse_constant=refuse)
     assert again["version"] == 2
     assert {
         "version", "experiment", "title", "metric", "goal", "unit", "horizon", "verdict", "groups", "study", "sensitivity", "maps", "rungs",
@@ -171,20 +175,10 @@ def test_the_json_is_strict_and_holds_the_fields_that_are_promised(made):
     } <= set(again["verdict"])  # fmt: skip
 
 
-def test_every_field_of_the_json_is_documented(made):
-    text = (Path(__file__).parents[2] / "docs/report.md").read_text()
-    for key in (
-        *made,
-        *made["verdict"],
-        *made["leaderboard"][0],
-        *made["runs"][0],
-        *made["ranges"][0],
-    ):
-        assert f"`{key}`" in text, key
-    for table in ("sensitivity", "rungs"):
-        inner = {"sensitivity": "points", "rungs": "runs"}[table]
-        for key in (*made[table][0], *made[table][0][inner][0]):
-            assert f"`{key}`" in text, key
+def test_the_json_is_of_the_types_that_the_report_has(made):
+    """docs/report.md and its schema are made from these types."""
+    again = msgspec.json.decode(as_json(made), type=Report)
+    assert json.loads(as_json(again)) == json.loads(as_json(made))
 
 
 def beside_the_lr() -> Sweep:
@@ -208,19 +202,17 @@ AXES = (ev.Axis("momentum", 0.1, 0.99, "complement"), ev.Axis("<b>dropout", 0.0,
 def test_a_search_beside_the_lr_has_a_heat_map_for_each_axis():
     """They replace the sensitivity chart, and name pick and axes wherever the answer stands."""
     made = content(looked(beside_the_lr()))
-    text = (Path(__file__).parents[2] / "docs/report.md").read_text()
-    assert [each["axis"] for each in made["maps"]] == [axis.name for axis in AXES]
-    assert all(f"`{key}`" in text for key in made["maps"][0])
-    for each in made["maps"]:
-        assert len(each["values"]) == len(each["axis_values"])
-        assert {len(row) for row in each["values"]} == {len(each["lrs"])}
-        top = max(max(row) for row in each["values"])
+    assert [each.axis for each in made.maps] == [axis.name for axis in AXES]
+    for each in made.maps:
+        assert len(each.values) == len(each.axis_values)
+        assert {len(row) for row in each.values} == {len(each.lrs)}
+        top = max(max(row) for row in each.values)
         assert 0.92 < top < 0.97
-        assert 1 <= len(each["limits"]) <= 4
-        assert max(each["limits"]) <= top
-    value = made["verdict"]["values"]["momentum"]
+        assert 1 <= len(each.limits) <= 4
+        assert max(each.limits) <= top
+    value = made.verdict.values["momentum"]
     page = html(made, {})
-    lr = lr_text(made["verdict"]["lr"])
+    lr = lr_text(made.verdict.lr)
     assert f'use lr = <span class="k">{lr}</span>, momentum = {value:g}, &lt;b&gt;dropout' in page
     assert "<b>dropout" not in page
     head = next(line for line in markdown(made).splitlines() if line.startswith("| lr |"))
@@ -234,55 +226,50 @@ def test_a_search_beside_the_lr_has_a_heat_map_for_each_axis():
 
 
 def test_the_verdict_stands_with_its_interval_its_cost_and_lines_to_paste(made):
-    found = made["verdict"]
-    assert found["lr"] == 2e-3
-    assert found["low"] < found["lr"] < found["high"]
-    assert found["se"] > 0
-    assert found["seeds"] == 2, "the seed that selected it is left out"
+    found = made.verdict
+    assert found.lr == 2e-3
+    assert found.low < found.lr < found.high
+    assert found.se > 0
+    assert found.seeds == 2, "the seed that selected it is left out"
     sweep = searched()
-    assert found["epochs_spent"] == pytest.approx(sweep.spent)
+    assert found.epochs_spent == pytest.approx(sweep.spent)
     seeds = {run.seed for run in sweep.trained()}
     lrs = {run.setting.lr for run in sweep.trained()}
-    assert found["epochs_grid"] == 9 * len(lrs) * len(seeds), "a grid with the same seeds"
-    assert found["paste"]["toml"][0] == "lr = 2e-03"
-    assert "lr=2e-03" in found["paste"]["torch"][0]
-    assert made["groups"][0]["lr"] == found["lr"]
+    assert found.epochs_grid == 9 * len(lrs) * len(seeds), "a grid with the same seeds"
+    assert found.paste.toml[0] == "lr = 2e-03"
+    assert "lr=2e-03" in found.paste.torch[0]
+    assert made.groups[0].lr == found.lr
 
 
 def test_rungs_say_who_went_on_and_who_did_not_and_why(made):
-    assert [rung["level"] for rung in made["rungs"]] == [1, 3]
+    assert [rung.level for rung in made.rungs] == [1, 3]
     text = markdown(made)
-    for rung in made["rungs"]:
-        fates = {each["run"]: each for each in rung["runs"]}
-        kept = len(rung["kept"])
-        assert [each["fate"] for each in rung["runs"]][:kept] == ["kept"] * kept
-        for run in rung["pruned"]:
-            assert f"at epoch {rung['level']:g} (" in fates[run]["why"]
-            assert fates[run]["why"] in text[text.index("## Rungs") : text.index("## Leaderboard")]
-        best = max(each["value"] or 0 for each in rung["runs"])
-        assert fates[rung["kept"][0]]["value"] == best
-        assert f"### At epoch {rung['level']:g}: " in text
-    assert any(rung["pruned"] for rung in made["rungs"])
+    for rung in made.rungs:
+        fates = {each.run: each for each in rung.runs}
+        kept = len(rung.kept)
+        assert [each.fate for each in rung.runs][:kept] == ["kept"] * kept
+        for run in rung.pruned:
+            assert f"at epoch {rung.level:g} (" in fates[run].why
+            assert fates[run].why in text[text.index("## Rungs") : text.index("## Leaderboard")]
+        best = max(each.value or 0 for each in rung.runs)
+        assert fates[rung.kept[0]].value == best
+        assert f"### At epoch {rung.level:g}: " in text
+    assert any(rung.pruned for rung in made.rungs)
 
 
 def test_a_run_that_died_on_the_way_to_a_rung_is_named_there():
     made = content(looked(searched(dies=3e-3)))
-    dead = [each for rung in made["rungs"] for each in rung["runs"] if each["fate"] == "diverged"]
+    dead = [each for rung in made.rungs for each in rung.runs if each.fate == "diverged"]
     assert dead
-    assert {each["lr"] for each in dead} <= {6.3e-3, 2e-2, 6.3e-2}
+    assert {each.lr for each in dead} <= {6.3e-3, 2e-2, 6.3e-2}
     assert "| diverged |" in markdown(made)
 
 
 def test_range_tests_stand_with_all_four_suggestions_and_their_curve(made):
-    (test,) = made["ranges"]
-    assert [test[rule] for rule in ("valley", "steep", "minimum", "slide")] == [
-        2e-3,
-        5e-3,
-        2e-2,
-        8e-3,
-    ]
-    assert len(test["curve"]) == 100
-    assert test["curve"][0][0] == pytest.approx(1e-7)
+    (test,) = made.ranges
+    assert (test.valley, test.steep, test.minimum, test.slide) == (2e-3, 5e-3, 2e-2, 8e-3)
+    assert len(test.curve) == 100
+    assert test.curve[0][0] == pytest.approx(1e-7)
     row = next(line for line in markdown(made).splitlines() if line.startswith("| t01 "))
     assert "2.0e-03 | 5.0e-03 | 2.0e-02 | 8.0e-03 | 1.5e+00" in row
 
@@ -293,20 +280,20 @@ def test_a_range_test_that_prints_no_lr_is_taken_to_have_raised_it_evenly():
     bare = RunSeries()
     bare.extend(1, [_line(i / 200, {"train_loss": 2.0}) for i in range(1, 101)])
     made = content(replace(snapshot, series=MappingProxyType({**snapshot.series, "t01": bare})))
-    test, run = made["ranges"][0], sweep.runs["t01"]
-    assert test["curve"][0][0] == run.setting.lr
-    assert test["curve"][-1][0] == pytest.approx(run.lr_to)
+    test, run = made.ranges[0], sweep.runs["t01"]
+    assert test.curve[0][0] == run.setting.lr
+    assert test.curve[-1][0] == pytest.approx(run.lr_to)
 
 
 def test_a_first_row_that_is_not_recommended_is_explained(made):
-    assert not made["leaderboard_note"]
+    assert not made.leaderboard_note
     rates = {3e-4: 0.80, 1e-3: 0.900, 3e-3: 0.905, 1e-2: 0.86, 3e-2: 0.9055, 1e-1: 0.5}
     events = [e for n, (lr, v) in enumerate(rates.items()) for e in one_run(f"r{n}", lr, v)]
     seen = looked(told(ev.DataPrepared(val=400, classes=10), *events))
     first = sorted(seen.standings, key=lambda row: row.lr != 3e-2)
     other = content(replace(seen, standings=first))
-    assert other["verdict"]["lr"] != other["leaderboard"][0]["lr"] == 3e-2
-    note = other["leaderboard_note"]
+    assert other.verdict.lr != other.leaderboard[0].lr == 3e-2
+    note = other.leaderboard_note
     assert note.startswith("Recommended is 3e-03, not the first row, 3e-02: ")
     assert "within the noise" in note
     assert note in markdown(other)
@@ -316,7 +303,7 @@ def test_the_title_says_what_was_trained():
     sweep = told(*one_run("r1", 1e-3, 0.5, optimizer="adam"), model="cnn3", dataset="digits")
     sweep = replace(sweep, host="box", opened_at=86400 * 300.5)
     made = content(looked(sweep))
-    assert made["title"] == ["cnn3", "digits", "adam", "9 epochs", "28 Oct 1970", "box/CPU"]
+    assert made.title == ("cnn3", "digits", "adam", "9 epochs", "28 Oct 1970", "box/CPU")
     assert markdown(made).startswith("# cnn3 · digits · adam · 9 epochs · 28 Oct 1970 · box/CPU\n")
 
 
@@ -339,14 +326,14 @@ def test_slow_is_not_said_beside_the_chance_that_settled_it():
     ]
     queued, launched, started, reached, ended = one_run("r1", 1e-1, 0.1)
     made = content(looked(told(queued, launched, started, *flags, reached, ended)))
-    assert made["leaderboard"][0]["why"] == made["runs"][0]["why"] == f"chance: {said} (chance)"
+    assert made.leaderboard[0].why == made.runs[0].why == f"chance: {said} (chance)"
 
 
 def test_several_settings_get_a_verdict_each_and_one_table_of_all():
     made = content(looked(searched(("adam", "sgd"), seeds=1)))
-    assert [each["optimizer"] for each in made["groups"]] == ["adam", "sgd"]
-    assert made["verdict"]["optimizer"] == "adam"
-    assert made["groups"][0]["lr"] < made["groups"][1]["lr"]
+    assert [each.optimizer for each in made.groups] == ["adam", "sgd"]
+    assert made.verdict.optimizer == "adam"
+    assert made.groups[0].lr < made.groups[1].lr
     text = markdown(made)
     assert "## Verdict for each setting" in text
     assert "| lr | adam, constant | sgd, constant |" in text
@@ -363,16 +350,16 @@ def test_a_study_stands_in_the_report():
     events.insert(0, ev.DataPrepared(dataset="digits", val=20_000, classes=10))
     events += one_run("r99", 8e-3, 0.9, optimizer="adam", values={"batch_size": 1024})
     made = content(looked(told(*events, study=study, predict=(("batch_size", 1024.0),))))
-    (factor,) = made["study"]
-    found = factor["prediction"]
-    assert found["low"] < found["lr"] < found["high"]
-    assert len(found["exponent"]) == 3
-    assert (factor["check"]["lr"], factor["check"]["value"]) == (8e-3, 0.9)
-    assert [level["level"] for level in factor["levels"]] == [64, 128, 256]
+    (factor,) = made.study
+    found = factor.prediction
+    assert found.low < found.lr < found.high
+    assert len(found.exponent) == 3
+    assert (factor.check.lr, factor.check.value) == (8e-3, 0.9)
+    assert [level.level for level in factor.levels] == [64, 128, 256]
     text = markdown(made)
     assert "## Study" in text
     assert "| 128 (the experiment's own) | 2.0e-03 |" in text
-    assert factor["said"][0] in text, "LR* and ~ need no escape"
+    assert factor.said[0] in text, "LR* and ~ need no escape"
     assert "predicted at batch_size 1024: LR* " in text
     assert "checked at batch_size 1024: 0.9000 with the predicted lr 8.0e-03" in text
     words = words_of(figures_of(made)["study"])
@@ -388,7 +375,9 @@ def test_a_study_stands_in_the_report():
         "square-root rule",
         "LR* lies here, 90 %",
     } <= set(words)
-    factor["levels"][0]["edges"] = ("lower",)
+    level, *levels = factor.levels
+    opened = replace(factor, levels=(replace(level, edges=("lower",)), *levels))
+    made = structs.replace(made, study=(opened,))
     assert "open: best at the edge of its search" in words_of(figures_of(made)["study"])
 
 
@@ -405,11 +394,12 @@ def test_values_that_are_not_finite_stand_as_words_and_leave_gaps():
         ],
     )
     made = content(replace(snapshot, series=MappingProxyType({**snapshot.series, "r1": odd})))
-    json.dumps(made, allow_nan=False)
-    curve = next(each for each in made["curves"] if each["run"] == "r1")
-    assert curve["y"] == [0.1, None, 0.4, None]
-    own = next(each for each in made["runs"] if each["run"] == "r1")
-    assert (own["value"], own["val_loss"], own["test"]) == ("NaN", "Infinity", {"test_acc": "NaN"})
+    json.loads(as_json(made), parse_constant=refuse)
+    curve = next(each for each in made.curves if each.run == "r1")
+    assert curve.y == (0.1, None, 0.4, None)
+    own = plain(next(each for each in made.runs if each.run == "r1"))
+    found = (own["value"], own["val_loss"], own["test"])
+    assert found == ("NaN", "Infinity", {"test_acc": "NaN"})
     assert "nan" in markdown(made).lower()
     page, shown = drawn(made)
     assert "<svg" in page
@@ -459,7 +449,7 @@ def drawn(made):
     with figures.style():
         charts = figures.draw(made)
         inline = {
-            name: figures.inline(figure, name, f"{made['experiment']} {name}")
+            name: figures.inline(figure, name, f"{made.experiment} {name}")
             for name, figure in charts.items()
         }
     return html(made, inline), inline
@@ -523,7 +513,7 @@ def test_the_page_stands_alone_with_its_charts_inside(made):
     assert "http:" not in text, "not even a name space"
     assert "prefers-color-scheme:dark" in text
     said = "".join(page.text)
-    interval = lr_interval(*(made["verdict"][key] for key in ("low", "high", "open")))
+    interval = lr_interval(made.verdict.low, made.verdict.high, made.verdict.open)
     for words in (
         "use lr = 2e-03",
         interval,
@@ -580,7 +570,7 @@ def test_hostile_names_make_no_markup_in_markdown_as_others_render_it():
         "r1", 1e-3, 0.5, why=f"{EVIL} [x](http://e) `", optimizer=EVIL, values={EVIL: EVIL}
     )
     made = content(looked(told(*events, name=f"{EVIL}\n# x", dataset=EVIL)))
-    made["warnings"] = [
+    warnings = (
         "# h",
         "- [x](y)",
         "1. one",
@@ -592,7 +582,8 @@ def test_hostile_names_make_no_markup_in_markdown_as_others_render_it():
         "+ LR* ~ x^2",
         "\\<script>",
         "\\`<b>`",
-    ]
+    )
+    made = structs.replace(made, warnings=warnings)
     page = Page(rendered.render(markdown(made)))
     assert not {"blockquote", "ol", "em"} & set(page.tags)
     assert {"# h", "- [x](y)", "1. one", "[a]: b", "> q", "* c *d*", "a\\", "+ LR* ~ x^2"} <= set(
@@ -606,7 +597,7 @@ def test_hostile_names_make_no_markup_in_markdown_as_others_render_it():
 def figures_of(made) -> dict[str, str]:
     with figures.style():
         return {
-            name: figures.svg(figure, name, str(made["experiment"]))
+            name: figures.svg(figure, name, made.experiment)
             for name, figure in figures.draw(made).items()
         }
 
@@ -623,10 +614,10 @@ def test_the_sensitivity_chart_shows_pick_interval_equal_range_and_the_dead():
               for e in one_run(f"r{n}s{seed}", lr, v + 0.0005 * seed, seed=seed, optimizer="adam")]  # fmt: skip
     events += one_run("r9", 0.1, kind="diverged", why="nan: train_loss", optimizer="adam")
     made = content(looked(told(ev.DataPrepared(val=50_000, classes=10), *events)))
-    found = made["verdict"]
+    found = made.verdict
     words = words_of(figures_of(made)["sensitivity"])
-    assert f"{found['lr']:.1e}" in words
-    assert f"{found['decades']:.1f} decades" in words
+    assert f"{found.lr:.1e}" in words
+    assert f"{found.decades:.1f} decades" in words
     assert "equal within 0.005" in words
     assert "best LR lies here, 90 %" in words
     assert {
@@ -648,14 +639,16 @@ def test_a_value_far_off_does_not_flatten_the_chart_and_is_named():
 
 
 def test_the_axis_is_that_of_the_lrs_trained_to_the_end_where_they_are_enough():
-    shorter = {"lr": 1e-5, "values": [0.1], "mean": 0.1, "dead": "", "full": False}
-    full = [
-        {"lr": 1e-4, "values": [v], "mean": v, "dead": "", "full": True} for v in (0.8, 0.82, 0.9)
-    ]
+    def seen(*groups: list[Point]) -> list[float]:
+        return lr_sensitivity._worth_seeing([Sensitivity(group="", points=each) for each in groups])
+
+    one = content(looked(told(*one_run("r1", 1e-4, 0.8)))).sensitivity[0].points[0]
+    full = [structs.replace(one, values=(v,), mean=v) for v in (0.8, 0.82, 0.9)]
+    shorter = structs.replace(one, lr=1e-5, values=(0.1,), mean=0.1, full=False)
     few, enough = [shorter, *full], [shorter, *full, full[0]]
-    assert min(lr_sensitivity._worth_seeing([{"points": few}])) == 0.1
-    assert min(lr_sensitivity._worth_seeing([{"points": enough}])) == 0.8
-    assert min(lr_sensitivity._worth_seeing([{"points": few}, {"points": few}])) == 0.1
+    assert min(seen(few)) == 0.1
+    assert min(seen(enough)) == 0.8
+    assert min(seen(few, few)) == 0.1
 
 
 def test_losses_over_decades_get_a_log_axis_with_plain_numbers():
@@ -679,8 +672,8 @@ def test_curves_are_labelled_by_lr_and_labels_keep_apart():
 def test_the_curves_of_a_stopped_sweep_fill_the_chart():
     made = content(looked(searched()))
     assert "epochs" in words_of(figures_of(made)["curves"])
-    words = words_of(figures_of({**made, "horizon": 1000 * made["horizon"]})["curves"])
-    assert f"epochs (of {1000 * made['horizon']:g})" in words
+    words = words_of(figures_of(structs.replace(made, horizon=1000 * made.horizon))["curves"])
+    assert f"epochs (of {1000 * made.horizon:g})" in words
 
 
 @pytest.mark.parametrize(
@@ -699,7 +692,7 @@ def test_the_curves_of_a_stopped_sweep_fill_the_chart():
 )  # fmt: skip
 def test_a_report_can_be_made_of_every_sweep(sweep):
     made = content(looked(sweep))
-    json.dumps(made, allow_nan=False)
+    json.loads(as_json(made), parse_constant=refuse)
     text, _ = drawn(made)
     check_alone(text)
     assert markdown(made).startswith("# ")
@@ -710,7 +703,7 @@ def test_a_report_can_be_made_of_every_sweep(sweep):
 
 def test_when_all_died_the_report_says_what_to_try():
     made = content(looked(told(*(e for lr in (1e-3, 1e-2) for e in one_run(f"r{lr}", lr, kind="diverged", why="nan: x")))))  # fmt: skip
-    assert made["verdict"]["lr"] is None
+    assert made.verdict.lr is None
     assert "try lower than 1e-03" in markdown(made)
     text, inline = drawn(made)
     assert "Sensitivity" not in text, "nothing to draw"
@@ -719,7 +712,7 @@ def test_when_all_died_the_report_says_what_to_try():
 
 def test_the_same_sweep_gives_the_same_bytes(tmp_path, monkeypatch):
     first, second = content(looked(searched())), content(looked(searched()))
-    assert json.dumps(first) == json.dumps(second)
+    assert as_json(first) == as_json(second)
     assert drawn(first)[0] == drawn(second)[0]
     assert figures_of(first) == figures_of(second)
     rc = tmp_path / "matplotlibrc"

@@ -16,7 +16,8 @@ from lrtui.config.directory import read_experiment
 from lrtui.errors import NoAnswerError
 from lrtui.frontend.explain import explanation
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.report import content
+from lrtui.report import Report, content
+from lrtui.report.json_form import as_json
 from lrtui.supervisor.outcome import exit_code, verdict_event
 from lrtui.sweep import events as ev
 from lrtui.sweep import state
@@ -77,7 +78,8 @@ def test_states_leaderboard_and_report_are_as_then(directory):
     for row, old in zip(rows, told, strict=True):
         reasons = {reason.removeprefix("nan: ") for reason in old["why"].split("; ")}
         assert all(reason in row["why"] for reason in reasons)  # each is said once now
-    made = json.loads(json.dumps(content(snapshot)))
+    made = json.loads(as_json(content(snapshot)))
+    assert json.loads(as_json(msgspec.convert(made, Report))) == made
     without = SENTENCES | JUDGED | {"reasons", "why", "study"}
     assert close(facts(made, without), facts(then["report"], without))
     for each in (made["verdict"], *made["groups"]):
@@ -211,7 +213,7 @@ def decisions(directory: Path, sweep: Sweep) -> Any:
         "leaderboard_note",
         "no_answer",
     }
-    return facts(json.loads(json.dumps(content(snapshot))), worded), [
+    return facts(json.loads(as_json(content(snapshot))), worded), [
         (row.rank, row.runs, row.state, row.value) for row in rows
     ]
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from lrtui.report.figures.style import MUTED
+from lrtui.report.model import Report
 from lrtui.text.clean import clean
 from lrtui.text.format import lr_rounded
 
@@ -68,9 +69,9 @@ def finite(values: Sequence[Any]) -> list[float]:
     return [float(v) for v in values if isinstance(v, (int, float)) and abs(v) < 1e300]
 
 
-def places_by_rank(made: dict[str, Any]) -> dict[float, float]:
+def places_by_rank(made: Report) -> dict[float, float]:
     """Return each LR's place on the scale from cold to hot, by its rank."""
-    lrs = sorted({point["lr"] for each in made["sensitivity"] for point in each["points"]})
+    lrs = sorted({point.lr for each in made.sensitivity for point in each.points})
     return {lr: i / max(1, len(lrs) - 1) for i, lr in enumerate(lrs)}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lrtui.report.blocks import OWN, units
+from lrtui.report.document import OWN, units
 from lrtui.report.figures.axes_and_panels import (
     MOST_PANELS,
     empty,
@@ -24,6 +24,7 @@ from lrtui.report.figures.axes_and_panels import (
     places_by_rank,
 )
 from lrtui.report.figures.style import MUTED
+from lrtui.report.model import Curve, Report
 from lrtui.report.palette import heat
 from lrtui.text.format import amount_short, lr_text
 
@@ -31,41 +32,39 @@ MOST_LABELS = 16
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 
 
-def curves_chart(made: dict[str, Any]) -> Figure:
+def curves_chart(made: Report) -> Figure:
     """Return the objective over training, one panel for each group, lines from cold to hot by LR."""
-    order = {each["group"]: n for n, each in enumerate(made["groups"])}
-    found: dict[str, list[dict[str, Any]]] = {}
-    for each in made["curves"]:
-        if each["metric"] == made["metric"] and finite(each["y"]):
-            found.setdefault(each["group"], []).append(each)
+    order = {each.group: n for n, each in enumerate(made.groups)}
+    found: dict[str, list[Curve]] = {}
+    for each in made.curves:
+        if each.metric == made.metric and finite(each.y):
+            found.setdefault(each.group, []).append(each)
     groups = sorted(found, key=lambda group: order.get(group, len(order)))
     shown = groups[:MOST_PANELS]
     if not shown:
-        return empty(f"no run has printed {label(made['metric'] or 'a metric', 40)} yet")
+        return empty(f"no run has printed {label(made.metric or 'a metric', 40)} yet")
     figure, axes = panels_in_rows(len(shown), 3.6, right=0.75, bottom=0.6)
     places = places_by_rank(made)
-    ends = [finite(each["y"])[-1] for group in shown for each in found[group]]
-    values = [y for group in shown for each in found[group] for y in finite(each["y"])]
-    low, high, log = limits(values, made["goal"], ends)
-    end = _x_end(
-        made["horizon"], max(x for group in shown for each in found[group] for x in each["x"])
-    )
+    ends = [finite(each.y)[-1] for group in shown for each in found[group]]
+    values = [y for group in shown for each in found[group] for y in finite(each.y)]
+    low, high, log = limits(values, made.goal, ends)
+    end = _x_end(made.horizon, max(x for group in shown for each in found[group] for x in each.x))
     for ax, group in zip(axes, shown, strict=True):
         if log:
             log_values(ax)
         ax.set_ylim(low, high)
         ax.set_xlim(0, end)
-        for level in {rung["level"] for rung in made["rungs"] if rung["group"] == group}:
+        for level in {rung.level for rung in made.rungs if rung.group == group}:
             ax.axvline(level, color=MUTED, lw=0.8, ls=(0, (1, 2)))
         _lines(ax, made, found[group], places)
         if len(shown) > 1:
             ax.set_title(label(group or OWN, 44), loc="left", fontsize=8.5)
         ax.tick_params(length=3)
     unit = units(made)
-    if end < (made["horizon"] or 0):
-        unit += f" (of {amount_short(made['horizon'])})"
-    name_axes(axes, unit, made["metric"])
-    if any(rung["group"] in shown for rung in made["rungs"]):
+    if end < (made.horizon or 0):
+        unit += f" (of {amount_short(made.horizon)})"
+    name_axes(axes, unit, made.metric)
+    if any(rung.group in shown for rung in made.rungs):
         figure.text(0.99, 0.01, "dotted: rungs", ha="right", va="bottom", fontsize=8, color=MUTED)
     return figure
 
@@ -77,23 +76,21 @@ def _x_end(horizon: float | None, furthest: float) -> float:
     return horizon if furthest > 0.7 * horizon else 1.05 * furthest
 
 
-def _lines(
-    ax: Axes, made: dict[str, Any], runs: list[dict[str, Any]], places: dict[float, float]
-) -> None:
-    lrs = sorted({each["lr"] for each in runs})
+def _lines(ax: Axes, made: Report, runs: list[Curve], places: dict[float, float]) -> None:
+    lrs = sorted({each.lr for each in runs})
     first: dict[float, tuple[float, float]] = {}
-    for each in sorted(runs, key=lambda run: (run["lr"], run["seed"], run["run"])):
-        y = [math.nan if v is None or not finite([v]) else v for v in each["y"]]
-        line = _STYLES[lrs.index(each["lr"]) % len(_STYLES)]
-        again = each["lr"] in first
+    for each in sorted(runs, key=lambda run: (run.lr, run.seed, run.run)):
+        y = [math.nan if v is None or not finite([v]) else v for v in each.y]
+        line = _STYLES[lrs.index(each.lr) % len(_STYLES)]
+        again = each.lr in first
         few = len(y) < 3
         ax.plot(
-            each["x"], y, color=heat(places.get(each["lr"], 0.5)), ls=line, lw=0.9 if again else 1.5,
+            each.x, y, color=heat(places.get(each.lr, 0.5)), ls=line, lw=0.9 if again else 1.5,
             alpha=0.6 if again else 1.0, marker="." if few else "", solid_capstyle="round",
         )  # fmt: skip
-        known = [(x, v) for x, v in zip(each["x"], y, strict=True) if math.isfinite(v)]
-        first.setdefault(each["lr"], known[-1])
-    sign = -1 if made["goal"] == "max" else 1
+        known = [(x, v) for x, v in zip(each.x, y, strict=True) if math.isfinite(v)]
+        first.setdefault(each.lr, known[-1])
+    sign = -1 if made.goal == "max" else 1
     low, high = ax.get_ylim()
     inside = [lr for lr in first if low <= first[lr][1] <= high]
     best = sorted(inside, key=lambda lr: (sign * first[lr][1], lr))[:MOST_LABELS]
