@@ -2,7 +2,7 @@
 venv := $(wildcard .venv/bin)
 export PATH := $(if $(venv),$(CURDIR)/.venv/bin:)$(PATH)
 
-.PHONY: setup check test campaign bench docs
+.PHONY: setup check test coverage campaign bench docs
 
 setup:  ## an environment in .venv with all that the tests need
 	python3 -m venv .venv
@@ -14,8 +14,15 @@ check:  ## style, types and import contracts
 	mypy
 	lint-imports
 
-test:  ## the whole suite, two tests at a time
+test:  ## the whole suite, four tests at a time
 	python -m pytest
+
+coverage: export COVERAGE_FILE = $(CURDIR)/build/coverage/data
+coverage:  ## which lines of lrtui the suite runs, in any process; a test that fails does not end it
+	rm -rf build/coverage && mkdir -p build/coverage
+	-python -m coverage run -m pytest $(TESTS)
+	python -m coverage combine --quiet
+	python -m coverage report
 
 campaign:  ## the full length of every test of which the suite runs a sample: hours
 	python -m pytest --campaign -m campaign
