@@ -13,7 +13,7 @@ from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.events import AnyEvent
 from lrtui.sweep.files import read_last_lines
 from lrtui.sweep.layout import AttemptLayout
-from lrtui.sweep.state import Run, State, Sweep
+from lrtui.sweep.state import Run, State, Sweep, evictions_after
 from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import amount, amount_about, count, lr_rounded
 from lrtui.train import ABANDONED
@@ -25,6 +25,8 @@ _SPARSE = 0.2
 """At a rung before this share of the horizon a script that stops there need not have printed anything."""
 LOSSES_FORGIVEN = 1
 """A run that is lost more often has ended."""
+EVICTIONS_FORGIVEN = 10
+"""A run whose jobs a cluster ends more often in a row, none of which came further than one before, has ended."""
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*\w+(?:Error|Exception)\b")
 _EXCEPTION_WITHIN = 8
 """Lines in which an exception is looked for: advice may follow it."""
@@ -108,8 +110,7 @@ def conclude(
         if condition.cause == "limit" and not (files.checkpoint.exists() and progress.spent > 0):
             return ended("failed", _too_short(condition.why, progress))
         if condition.cause:
-            lost = ev.RunLost(run=run.id, attempt=attempt.number, why=condition.why, rule="evicted")
-            return [*events, lost]
+            return [*events, _evicted(run, condition, progress)]
         why = condition.why or _loss(run)
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=why)]
     if abandoned:
@@ -131,6 +132,12 @@ def conclude(
     if code == 0:
         return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
     return ended("failed", failure(condition, files))
+
+
+def _evicted(run: Run, condition: Vanished, progress: Progress) -> ev.RunLost:
+    """Return the loss of an attempt that a cluster ended."""
+    number, level = run.attempts[-1].number, progress.level
+    return ev.RunLost(run=run.id, attempt=number, why=condition.why, rule="evicted", level=level)
 
 
 def _too_short(limit: str, progress: Progress) -> str:
@@ -161,9 +168,10 @@ def _range_tested(
     )
     number = run.attempts[-1].number
     if isinstance(condition, Vanished) and len(lrs) < run.lr_steps and found.diverged is None:
-        rule: ev.Forgiven | None = "evicted" if condition.cause else None
+        if condition.cause:
+            return [*events, _evicted(run, condition, progress)]
         why = condition.why or _loss(run)
-        return [*events, ev.RunLost(run=run.id, attempt=number, why=why, rule=rule)]
+        return [*events, ev.RunLost(run=run.id, attempt=number, why=why)]
     code, signalled = (
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
@@ -197,7 +205,7 @@ def failure(over: Exited, files: AttemptLayout) -> str:
 
 
 def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
-    """Return what follows from a loss: it is queued again, once; and again where it only had too little room.
+    """Return what follows from a loss: it is queued again, once; and again where it only had too little room, or while it comes further.
 
     Of several that fill a memory together the first halves how many run at once.
     """
@@ -208,6 +216,14 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
         events.append(ev.ParallelSet(parallel=half, why=f"{id_and_lr(run)} ran {lost.why}"))
     if lost.rule is None and run.losses >= LOSSES_FORGIVEN:
         return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=lost.why)]
+    if (cut := evictions_after(run, lost)) > EVICTIONS_FORGIVEN:
+        came = (
+            f"further than {sweep.plan.unit} {amount_about(run.furthest)}"
+            if run.furthest
+            else "anywhere"
+        )
+        why = f"cut off {cut} times in a row without coming {came}, the last time: {lost.why}; save checkpoints more often, or ask for jobs that are left to run"
+        return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=why)]
     again = ev.RunQueued(
         run=run.id,
         setting=run.setting,

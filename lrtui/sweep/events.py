@@ -338,6 +338,8 @@ class RunLost(Event, frozen=True, kw_only=True):
     why: str
     rule: Forgiven | None = None
     """What is not held against it; None if the loss counts."""
+    level: float | None = None
+    """The furthest level that the attempt came to, in the plan's unit; None in a journal that does not say it."""
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):

@@ -138,6 +138,10 @@ class Run:
     """Journal number of its last RunQueued: the order of the queue."""
     losses: int = 0
     """How often it was lost since a user last asked for it."""
+    evictions: int = 0
+    """How often in a row a cluster ended its job before it came further than ever, since a user last asked for it."""
+    furthest: float = 0.0
+    """The furthest level at which that happened, in the plan's unit."""
     apart: bool = False
     """Whether it needs a process of its own: one that it shared is gone."""
     with_sweep: bool = False
@@ -426,6 +430,7 @@ def _queued(sweep: Sweep, e: ev.RunQueued) -> Sweep | None:
         queued_n=e.n,
         with_sweep=False,
         losses=old.losses if old.state is State.LOST else 0,
+        evictions=old.evictions if old.state is State.LOST else 0,
     )
     return _with(sweep, again)
 
@@ -564,8 +569,24 @@ def _lost(sweep: Sweep, e: ev.RunLost) -> Sweep | None:
         return None
     losses = run.losses + (e.rule is None)
     apart = run.apart or e.rule == "apart"
-    run = replace(run, state=State.LOST, why=e.why, losses=losses, apart=apart)
+    run = replace(
+        run,
+        state=State.LOST,
+        why=e.why,
+        losses=losses,
+        evictions=evictions_after(run, e),
+        furthest=max(run.furthest, e.level or 0.0),
+        apart=apart,
+    )
     return _with(sweep, _attempt(run, ended_at=e.at))
+
+
+def evictions_after(run: Run, lost: ev.RunLost) -> int:
+    """Return how often in a row a cluster has ended a run's jobs without progress, with this loss."""
+    if lost.rule != "evicted":
+        return run.evictions
+    further = lost.level is None or lost.level > run.furthest * (1 + 1e-9)
+    return 0 if further else run.evictions + 1
 
 
 def _flagged(sweep: Sweep, e: ev.RunFlagged) -> Sweep | None:

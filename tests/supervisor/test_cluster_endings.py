@@ -1,9 +1,12 @@
 """What a run becomes whose job a cluster ended, refused or never began."""
 
+import signal
+
 import pytest
 
-from lrtui.supervisor.outcome import after_loss
+from lrtui.supervisor.outcome import EVICTIONS_FORGIVEN, after_loss
 from lrtui.sweep import events as ev
+from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import State
 from lrtui.workers.launcher import Alive, Unclaimed, Vanished
 from tests.analysis.outputs import PrintedSweep
@@ -20,6 +23,7 @@ PLAN = ev.Plan(
     launcher="slurm",
 )
 LIMIT = Vanished("limit", "time limit of 4h")
+PREEMPTED = Vanished("evicted", "preempted in Slurm")
 
 
 def printed(first, last):
@@ -36,8 +40,8 @@ def only(sweep):
     return run
 
 
-@pytest.mark.parametrize("ending", [LIMIT, Vanished("evicted", "preempted in Slurm")])
-def test_what_a_cluster_cut_off_goes_on_however_often(sweep, ending):
+@pytest.mark.parametrize("ending", [LIMIT, PREEMPTED])
+def test_what_a_cluster_cut_off_goes_on(sweep, ending):
     sweep.run(1e-3, printed(1, 4), ending=ending, checkpoint=True)
     run = only(sweep)
     assert (run.state, run.losses) == (State.LOST, 0)
@@ -45,6 +49,49 @@ def test_what_a_cluster_cut_off_goes_on_however_often(sweep, ending):
     (again,) = after_loss(sweep.sweep, run, lost)
     assert again.resume
     assert ending.why in again.why
+
+
+def evict(in_process, after, *, saves=True):
+    """Let a cluster end each attempt that has printed so many lines, and saved a checkpoint or not."""
+    launcher, condition = in_process.launcher, in_process.launcher.condition
+
+    def evicted(root, token):
+        found, metrics = condition(root, token), AttemptLayout(root).metrics
+        lines = metrics.read_text().count("\n") if metrics.exists() else 0
+        if isinstance(found, Alive) and lines >= after:
+            launcher.send(root, token, signal.SIGKILL)
+            if not saves:
+                AttemptLayout(root).checkpoint.unlink(missing_ok=True)
+            return PREEMPTED
+        return found
+
+    launcher.condition = evicted
+
+
+def test_a_run_that_is_cut_off_goes_on_while_it_comes_further(in_process):
+    evict(in_process, after=1)
+    in_process.start(steps=15)
+    assert in_process.closed().code == 0
+    assert len(in_process.events("RunLost")) > EVICTIONS_FORGIVEN
+
+
+def test_a_run_that_is_cut_off_without_progress_is_given_up(in_process):
+    evict(in_process, after=0)
+    in_process.start(steps=15)
+    in_process.closed()
+    run = in_process.run()
+    assert (run.ending.kind, len(run.attempts)) == ("lost", EVICTIONS_FORGIVEN + 1)
+    assert run.why.startswith(
+        "cut off 11 times in a row without coming anywhere, the last time: preempted in Slurm; save"
+    )
+
+
+def test_a_run_that_saves_nothing_is_given_up_too(in_process):
+    """It begins anew each time, and comes as far as before."""
+    evict(in_process, after=3, saves=False)
+    in_process.start(steps=15)
+    in_process.closed()
+    assert "without coming further than step" in in_process.run().why
 
 
 @pytest.mark.parametrize(
