@@ -55,6 +55,7 @@ _KILL = signal.SIGKILL
 _AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
 _ENDING_SIGNALS = frozenset({signal.SIGTERM, _KILL})
 _TAIL = 1 << 12
+_FORGOTTEN = Vanished("evicted", "Slurm's controller has forgotten its job")
 
 
 @dataclass(slots=True)
@@ -262,6 +263,7 @@ class Slurm(Launcher):
                 del self.quiet[token]
 
     def _look(self, most: int) -> None:
+        self._part_jobs()
         living = [number for number, _ in self._open_tasks()]
         for number in living:
             self._look_at(self._waves[number])
@@ -275,6 +277,14 @@ class Slurm(Launcher):
                 if number in self._throttles:
                     self._queue.throttle(wave.job, share)
                 self._throttles[number] = share
+
+    def _part_jobs(self) -> None:
+        """Believe the latest of two waves with one job id: a controller that died forgets ids that it gave, and gives them again."""
+        latest: dict[int, Wave] = {}
+        for _, wave in sorted(self._waves.items()):
+            if wave.job > 0 and wave.job in latest:
+                latest[wave.job].job = -1
+            latest[wave.job] = wave
 
     def _open_tasks(self) -> list[tuple[int, int]]:
         """Return (wave, how many of its tasks are not over)."""
@@ -380,6 +390,8 @@ class Slurm(Launcher):
         cut, ending = self._cut_off(said), read_exit(member.files.exit)
         if cut is None and ending is not None and ending.code == 0:
             return ending
+        if cut is None and self._is_forgotten(member):
+            return _FORGOTTEN
         return cut or Vanished("", "its job is gone from Slurm's queue")
 
     def _cut_off(self, said: Task | None) -> Condition | None:
@@ -406,6 +418,8 @@ class Slurm(Launcher):
         cut = self._cut_off(said)
         if cut is not None:
             return cut
+        if self._is_forgotten(member):
+            return _FORGOTTEN
         if said is None and not files.log(member.task).exists():
             return Vanished("cancelled", "it left Slurm's queue before it began")
         printed = [
@@ -427,6 +441,9 @@ class Slurm(Launcher):
 
     def _said_of(self, member: _Member) -> Task | None:
         return self._queue.look.tasks.get((member.wave.name, member.task))
+
+    def _is_forgotten(self, member: _Member) -> bool:
+        return member.wave.name in self._queue.look.forgotten
 
     def _is_gone(self, member: _Member) -> bool:
         return self._queue.look.gone.get((member.wave.name, member.task), 0) >= LOOKS

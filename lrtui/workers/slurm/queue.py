@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lrtui.sweep.timing import TIMING
@@ -50,6 +50,8 @@ _OVER = frozenset(
     )
 )
 _MOST_SHOWN = 80
+_REMEMBERED_SECONDS = 120.0
+"""So long after the last answer that knew a job Slurm still knows it, if it was cancelled (MinJobAge is 300 s unless a site sets it)."""
 _NOT_PASSED_ON = ("LRTUI_", "SLURM_", "SQUEUE_", "SCANCEL_")
 """A user's own filters and formats would hide jobs or ask questions."""
 
@@ -80,6 +82,8 @@ class Look:
     tasks: Mapping[tuple[str, int], Task] = field(default_factory=dict)
     gone: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """In how many looks one after the other a task was over, or unknown to Slurm."""
+    forgotten: Collection[str] = ()
+    """Waves of which Slurm knows nothing any more, though it did shortly before: a controller that died had not saved them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,9 @@ class Queue:
         self._asked_at = -1e9
         self._pause = TIMING.queue
         self._counts: dict[tuple[str, int], int] = {}
+        self._known: dict[str, float] = {}
+        """When Slurm last said anything of a wave."""
+        self._forgotten: set[str] = set()
         self.look = Look()
         """The latest; replaced as a whole."""
         self.trouble = ""
@@ -218,9 +225,20 @@ class Queue:
         if done.code == 0:
             found = parsed(done.out)
             names = {wave.job: wave.name for wave in waves}
+            self._remember(began, waves, done.out)
             self._publish(
                 began, waves, {(names[job], i): found[job, i] for job, i in found if job in names}
             )
+
+    def _remember(self, began: float, waves: Sequence[Wave], said: str) -> None:
+        """Note of which waves Slurm said something, if only that what waited of it was cancelled."""
+        jobs = {line.partition("|")[0] for line in said.splitlines()}
+        for wave in waves:
+            if str(wave.job) in jobs:
+                self._known[wave.name] = began
+                self._forgotten.discard(wave.name)
+            elif began - self._known.pop(wave.name, -1e9) < _REMEMBERED_SECONDS:
+                self._forgotten.add(wave.name)
 
     def _publish(
         self, began: float, waves: Sequence[Wave], tasks: Mapping[tuple[str, int], Task]
@@ -233,7 +251,8 @@ class Queue:
                 if task is None or task.over:
                     counts[key] = self._counts.get(key, 0) + 1
         self._counts = counts
-        self.look = Look(self.look.number + 1, began, tasks, counts)
+        forgotten = frozenset(self._forgotten)
+        self.look = Look(self.look.number + 1, began, tasks, counts, forgotten)
 
     def _submit(self, wave: Wave, words: list[str], *, again: bool) -> None:
         if wave.job or wave.refused:

@@ -65,6 +65,10 @@ class FakeSlurm:
                     "r": reason,
                 }
                 lines.append(re.sub(r"%(\w)", lambda m, v=values: str(v[m[1]]), form))
+        for name, number in self.ids.items():  # recorded: what is left of tasks that were cancelled
+            none_waits = not any(each == name for each, _ in self.states)
+            if none_waits and "%K" in form and (asked is None or str(number) in asked):
+                lines.append(f"{number}|N/A|CANCELLED||Priority")
         return Done(0, "".join(f"{line}\n" for line in lines), "")
 
     def scancel(self, words):
@@ -81,7 +85,13 @@ class FakeSlurm:
         self.states[wave.name, index] = (state, reason)
 
     def forget(self, wave, index):
+        """Do as `scancel` of a task that waits."""
         del self.states[wave.name, index]
+
+    def lose(self, wave):
+        """Do as a controller that is killed before it has saved what it knows."""
+        del self.ids[wave.name]
+        self.states = {key: state for key, state in self.states.items() if key[0] != wave.name}
 
 
 def begin(wave, task, root, token="t", pid=7):

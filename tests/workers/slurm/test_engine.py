@@ -392,11 +392,42 @@ def test_a_job_that_the_site_renames_is_found(far):
 def test_slurm_may_forget_the_only_job(far):
     """Recorded: squeue fails if the one job it is asked about is unknown, and does not if one of two is."""
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
     gone = Done(1, "", "slurm_load_jobs error: Invalid job id specified\n")
     one.slurm.answers["squeue"] = [gone] * 1000
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
     assert one.until("r01/a1", Vanished).cause == "cancelled"
+
+
+@pytest.mark.parametrize("began", [False, True])
+def test_a_job_that_the_controller_forgot_is_not_cancelled(far, began):
+    """Recorded: one that is killed within seconds of a submission does not know it when it is back; of cancelled tasks a line is left."""
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    if began:
+        begin(wave, 0, one.root / "r01/a1")
+    one.looked()
+    one.slurm.lose(wave)
+    over = one.until("r01/a1", Vanished)
+    assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
+
+
+def test_a_job_id_that_is_given_twice_is_the_later_ones(far):
+    """Recorded after such a kill: what became of the second job was taken for the first one's too."""
+    one = far()
+    first = one.launch("r01/a1")
+    one.accepted(first)
+    begin(first, 0, one.root / "r01/a1")
+    one.looked()
+    one.slurm.lose(first)
+    second = one.launch("r02/a1")
+    one.accepted(second)
+    assert first.files.job.read_bytes() == second.files.job.read_bytes()
+    one.slurm.set(second, 0, "CANCELLED")
+    over = one.until("r01/a1", Vanished)
+    assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
+    assert one.until("r02/a1", Vanished).cause == "cancelled"
 
 
 def test_a_job_that_nobody_lets_start_is_reported_once(far):
