@@ -16,13 +16,13 @@ from lrtui.analysis.common_length import CLOSE, NEAR, Entry, in_order
 from lrtui.analysis.value_rule import value_of
 from lrtui.sweep.state import Run, State, Sweep, group_of, is_named, setting_key
 from lrtui.text.clean import clean
-from lrtui.text.format import amount
+from lrtui.text.format import amount, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lrtui.metrics import RunSeries
-    from lrtui.sweep.events import Plan, Setting
+    from lrtui.sweep.events import Plan, Setting, VerdictReached
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,6 @@ def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) 
         return {}
     for rank, (row, value) in enumerate(placed, 1):
         if is_named(found.lr, found.group, found.axes, row.first.setting):
-            above = "measured better; the verdict says why it is not recommended"
             level = value.at if value is not None else None
             study = sweep.plan is not None and bool(sweep.plan.study)
             same = [
@@ -305,8 +304,23 @@ def _beside_the_verdict(sweep: Sweep, placed: list[tuple[_Row, _Value | None]]) 
                 and v.at == level
                 and (not study or group_of(other.first.setting) == found.group)
             ]
-            return dict.fromkeys(same, above) | {rank: "recommended"}
+            return {at: _better(placed[at - 1], value, found) for at in same} | {
+                rank: "recommended"
+            }
     return {}
+
+
+def _better(
+    better: tuple[_Row, _Value | None], recommended: _Value | None, found: VerdictReached
+) -> str:
+    """Return by how much a setting measured better than the recommended one, and why it was passed over."""
+    row, value = better
+    gap = ""
+    if value is not None and recommended is not None:
+        gap = f" by {number(abs(value.mean - recommended.mean))}"
+    lr = row.first.setting.lr
+    why = next((why for each, why in found.passed_over if each == lr), "the verdict says why it is not recommended")  # fmt: skip
+    return f"measured better{gap}; {why}"
 
 
 def _begins_again(run: Run, series: RunSeries | None) -> bool:

@@ -91,4 +91,7 @@ def _print_text(directory: Path, snapshot: Snapshot, supervisor: str) -> None:
         for line in log_mode.leaderboard_text(snapshot.standings, plan, 100):
             print(line)
     if sweep.closed:
-        print(f"ended with exit code {sweep.closed.code}: {clean(sweep.closed.why)}")
+        first, *more = sweep.closed.why.splitlines() or [""]
+        print(f"ended with exit code {sweep.closed.code}: {clean(first)}")
+        for line in more:
+            print(f"  {clean(line)}")

@@ -80,10 +80,7 @@ def leaderboard_text(standings: Sequence[Standing], plan: ev.Plan, width: int) -
     if not standings:
         return ["no runs yet"]
     head = ("#", "run", "lr", "state", plan.unit, clean(plan.metric, 20), "at", "± se", "val_loss", "eta", "why")  # fmt: skip
-    besides = [_besides(row) for row in standings]
-    if len(set(besides)) == 1:
-        besides = [""] * len(besides)
-    rows = zip(standings, besides, strict=True)
+    rows = zip(standings, _besides(standings), strict=True)
     table = [head, *(_cells(plan, row, beside + _place(row)) for row, beside in rows)]
     columns = range(len(head) - 1)
     # Columns in which no row says anything are left out.
@@ -397,15 +394,17 @@ def _cells(plan: ev.Plan, row: Standing, beside: str) -> tuple[str, ...]:
         number(row.value),
         "" if row.value_at is None else f"@{amount(row.value_at)}",
         "" if row.se is None else f"± {number(row.se)}",
-        number(row.val_loss, ""),
+        number(row.val_loss, "") if plan.metric != "val_loss" else "",
         "" if row.eta is None else duration(round(row.eta)),
         row.why,
     )
 
 
-def _besides(row: Standing) -> str:
-    """Return what a setting has besides its LR, shown where settings differ in it."""
-    return "".join(f" {clean(part, 30)}" for part in group_words(group_of(row.setting)))
+def _besides(rows: Sequence[Standing]) -> list[str]:
+    """Return for each row what its setting has besides its LR and not all others have too."""
+    each = [group_words(group_of(row.setting)) for row in rows]
+    shared = set(each[0]).intersection(*each[1:])
+    return ["".join(f" {clean(p, 30)}" for p in parts if p not in shared) for parts in each]
 
 
 def _place(row: Standing) -> str:

@@ -30,7 +30,7 @@ LOOKS: dict[str, StateStyle] = {
     "pausing": StateStyle("◍", "pausing", "pausing", WARN, "running"),
     "frozen": StateStyle("■", "frozen", "frozen", WARN, "frozen"),
     "paused": StateStyle("=", "paused", "paused", WARN, "paused"),
-    "waiting": StateStyle("◔", "waits at rung", "waits", HELD, "waiting"),
+    "waiting": StateStyle("◔", "waiting at rung", "waiting", HELD, "waiting"),
     "queued": StateStyle("○", "queued", "queued", REST, "queued"),
     "finished": StateStyle("✓", "finished", "finished", OK, "finished"),
     "pruned": StateStyle("▽", "pruned", "pruned", CUT, "pruned"),

@@ -315,6 +315,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
         equal=found.equal,
         provisional=found.provisional,
         why=(*(reason.text for reason in found.reasons), *foreseen),
+        passed_over=tuple(each for reason in found.reasons for each in reason.passed_over),
     )
 
 

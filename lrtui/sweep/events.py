@@ -417,6 +417,8 @@ class VerdictReached(Event, frozen=True, kw_only=True):
     """The LRs that are as good, within the plan's `within`."""
     provisional: bool = False
     why: tuple[str, ...] = ()
+    passed_over: tuple[tuple[float, str], ...] = ()
+    """LRs that may have measured better, each with why it is not recommended."""
 
 
 class ParallelSet(Event, frozen=True, kw_only=True):

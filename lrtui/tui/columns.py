@@ -131,12 +131,15 @@ def _columns(model: ViewModel, rows: Sequence[Standing]) -> Iterator[Column]:
         yield Column("now", lambda r: (_now(r.standing), FAINT), 8, 6, right=True)
     if live or any(_best(s) for s in rows):
         yield Column("best@", lambda r: (_best(r.standing), FAINT), 12, 8, right=True)
-    if any(s.val_loss not in {None, s.value} for s in rows):
+    if metric != "val_loss" and any(s.val_loss not in {None, s.value} for s in rows):
         yield Column("val_loss", lambda r: (number(r.standing.val_loss, ""), FAINT), 8, 9, right=True)  # fmt: skip
     if live:
         yield Column("speed", _rate, 8, 10, right=True)
         yield Column("ETA", _eta, 5, 5, right=True)
-    yield Column("trend", lambda r: (r.trend(r.model, r.run), r.model.mark(r.run).colour), 12, 7)
+    if live or any(s.value is not None for s in rows):
+        yield Column(
+            "trend", lambda r: (r.trend(r.model, r.run), r.model.mark(r.run).colour), 12, 7
+        )
     reasons = [width_of(_why(Row(model, s, lambda *_: ""))[0]) for s in rows]
     yield Column("why", _why, max(_WHY, min(_WIDE_WHY, max(reasons, default=0))), 4, grows=True)
 

@@ -255,7 +255,7 @@ def _reasons(model: ViewModel) -> Iterable[Row]:
     for index, reason in enumerate(found.reasons):
         yield Row("why" if index == 0 else "", (Word(clean(reason.text), FAINT),))
     if found.not_tested:
-        yield Row("not tried", (Word(", ".join(found.not_tested), FAINT),))
+        yield Row("untested", (Word(", ".join(found.not_tested), FAINT),))
 
 
 # ---------------------------------------------------------------- words

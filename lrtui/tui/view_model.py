@@ -242,6 +242,12 @@ class ViewModel:
         return [pane for pane in PANES if not empty.get(pane)]
 
     @property
+    def judging(self) -> bool:
+        """Whether the first verdicts are still being computed: they come after the first snapshot."""
+        ready = self.snapshot is not None and not self.is_watched and self.snapshot.sweep.trained()
+        return bool(ready) and self.verdicts.overall is None
+
+    @property
     def is_watched(self) -> bool:
         """Whether lrtui did not start these runs: nothing decides, and no verdict is given."""
         return self.snapshot is not None and self.snapshot.watched is not None

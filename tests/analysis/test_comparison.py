@@ -202,9 +202,20 @@ def test_the_leaderboard_marks_the_recommended_rate_and_those_that_measured_bett
     sweep.say(verdict_event(sweep.sweep), ev.SweepClosed(code=1, why=""))
     board = [(row.lr, row.why) for row in rank(sweep.sweep, sweep.series)]
     assert verdict(sweep.sweep).lr == 1e-2
-    assert board[0][1].startswith("measured better; the verdict says why it is not recommended")
+    assert board[0][1].startswith("measured better by 0.1500; not recommended: failed")
     assert board[1] == (1e-2, "recommended")
     assert "failed, not to be recommended: 1e-01" in said(sweep)
+
+
+def test_a_row_says_why_its_better_rate_was_passed_over(tmp_path):
+    sweep = printed(tmp_path, {1e-2: [(100, 1.0)], 1e-1: [(100, 0.9)]})
+    why = ((1e-1, "within the noise"),)
+    for passed_over, said in ((why, "within the noise"), ((), "the verdict says why it is not")):
+        sweep.say(
+            ev.VerdictReached(lr=1e-2, passed_over=passed_over), ev.SweepClosed(code=0, why="")
+        )
+        first = rank(sweep.sweep, sweep.series)[0]
+        assert first.why.startswith(f"measured better by 0.1000; {said}")
 
 
 def test_in_a_study_another_level_is_not_said_to_measure_better(tmp_path):

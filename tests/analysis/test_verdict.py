@@ -717,7 +717,7 @@ def test_reworded_reasons_change_no_verdict(monkeypatch):
 
     before = answers()
     for module in (recommend, reasons, pick, unanswered):
-        monkeypatch.setattr(module, "Reason", lambda why, text: Reason(why, text[::-1]))
+        monkeypatch.setattr(module, "Reason", lambda why, text, *_: Reason(why, text[::-1]))
     advice = unanswered._TRY_MORE
     monkeypatch.setattr(unanswered, "_TRY_MORE", advice._replace(text=advice.text[::-1]))
     for own, other in zip(before, answers(), strict=True):

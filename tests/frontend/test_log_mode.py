@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from lrtui.frontend import log_mode
@@ -194,6 +196,16 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     child.stdout.close()
     assert child.stderr.read() == ""
     assert child.wait(300) == 130
+
+
+def test_the_board_names_only_what_varies(tmp_path):
+    snapshot = DirectoryReader(make(tmp_path / "sweep", STATES[:3])).snapshot(5)
+    first, *rest = snapshot.standings
+    setting = msgspec.structs.replace(first.setting, values={"batch_size": 8})
+    rows = [replace(first, setting=setting), *rest]
+    text = "\n".join(log_mode.leaderboard_text(rows, snapshot.sweep.plan, 200))
+    assert " batch_size=8" in text
+    assert setting.optimizer not in text
 
 
 def test_the_board_fits_its_width(tmp_path):

@@ -6,10 +6,11 @@ import pytest
 
 from lrtui.sweep import events as ev
 from lrtui.tui.arrangement import arrange, beside, pane_of_phase
+from lrtui.tui.columns import columns_for
 from lrtui.tui.panels.answer_bar import AnswerBar
 from lrtui.tui.panels.footer import Keys
 from lrtui.tui.panels.tab_row import Tabs, tabs
-from lrtui.tui.verdict_view import judge
+from lrtui.tui.verdict_view import VerdictView, judge
 from lrtui.tui.view_model import TABS, Notice, View, ViewModel
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
@@ -61,6 +62,23 @@ def test_an_ended_sweep_says_its_answer_first_and_its_reason_below() -> None:
         assert line.count("1.4e-03") == line.count("8.0e-03"), "no number is cut"
 
 
+def test_the_rows_name_the_axes_and_what_measured_better() -> None:
+    better = "1e-02 measured better by 0.0050, within the noise"
+    said = ev.VerdictReached(lr=3e-3, axes={"momentum": 0.9}, why=(better, "2 seeds"))
+    closed = ev.SweepClosed(code=0, why="")
+    shown = model(recordings._numbered([*recordings.search(), said, closed]))
+    answer, reason = bar(shown, 120, 2)
+    assert "USE LR 3e-03, momentum 0.9" in answer
+    assert reason.startswith(f" {better}; 2 seeds")
+
+
+def test_an_empty_chart_says_that_the_verdict_is_computed() -> None:
+    judged = model(recordings.search())
+    assert not judged.judging
+    assert replace(judged, verdicts=VerdictView()).judging
+    assert not ViewModel(recordings.snapshot(recordings.journal()[:1])).judging
+
+
 def test_a_search_says_its_rung_and_what_is_best_so_far() -> None:
     line = bar(model(recordings.search()), 160)[0]
     assert "rung 2 of 3, to epoch 12" in line
@@ -69,7 +87,9 @@ def test_a_search_says_its_rung_and_what_is_best_so_far() -> None:
 
 
 def test_a_range_test_says_its_progress() -> None:
-    assert "range test 40/100" in bar(model(recordings.range_testing(), 40), 60)[0]
+    line = bar(model(recordings.range_testing(), 40), 60)[0]
+    assert "range test 40/100" in line
+    assert "no runs yet" not in line
 
 
 @pytest.mark.parametrize("events", [failed(), STOPPED])
@@ -81,7 +101,11 @@ def test_a_sweep_without_an_answer_never_has_a_tick(events: list[ev.AnyEvent]) -
         assert "✔" not in line
 
 
-def test_without_a_value_there_is_no_sensitivity_chart() -> None:
+def test_without_a_value_there_is_no_sensitivity_chart_and_no_trend() -> None:
+    for events, shown in ((failed(), False), (ENDED, True)):
+        found = model(events)
+        columns = columns_for(found, found.snapshot.standings, 200)
+        assert ("trend" in [column.title for column in columns]) == shown
     assert "sensitivity" not in beside(model(failed()), 160)
     assert "sensitivity" in beside(model(recordings.search()), 160)
 

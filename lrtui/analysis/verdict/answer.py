@@ -18,6 +18,8 @@ class Why(StrEnum):
     """What a reason is about."""
 
     MEASURED = auto()
+    BETTER = auto()
+    """Another LR measured better than the recommended one."""
     RUNNER_UP = auto()
     OTHER_GROUPS = auto()
     CLIFF = auto()
@@ -91,6 +93,8 @@ class Reason(NamedTuple):
 
     why: Why
     text: str
+    passed_over: tuple[tuple[float, str], ...] = ()
+    """LRs that may have measured better than the recommended one, each with why it is not recommended."""
 
 
 _NO_GROUP = GroupKey()

@@ -50,8 +50,11 @@ def pick(case: Case, candidates: list[Point]) -> tuple[Point, list[Reason]]:
     best, tied = lead(safe or candidates, TIE)
     told = []
     if best is not highest:
-        words = f"{lr_text(highest.lr)} is no worse by the curve, but the next learning rate above it fell off: the safer one of the two"
-        told.append(Reason(Why.CLIFF, words))
+        fell = "the next learning rate above it fell off"
+        words = (
+            f"{lr_text(highest.lr)} is no worse by the curve, but {fell}: the safer one of the two"
+        )
+        told.append(Reason(Why.CLIFF, words, ((highest.lr, f"not recommended: {fell}"),)))
     if len(tied) > 1 and all(point.val_loss is not None for point in tied):
         lowest = min(tied, key=lambda p: (p.val_loss, -scores[p.lr], p.lr))
         if lowest is not best and lowest.val_loss != best.val_loss:

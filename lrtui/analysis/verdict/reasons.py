@@ -36,7 +36,7 @@ def reasons_of(
 ) -> list[Reason]:
     """Return what stands below a recommendation; `told` is what decided between near ties."""
     plan = case.plan
-    said = [Reason(Why.MEASURED, _measured(case, best, candidates))]
+    said = _measured(case, best, candidates)
     said += _runner_up(case, found, best, candidates)
     said += told
     said += _comparison(case)
@@ -55,8 +55,8 @@ def reasons_of(
     return said + _provisional(case, best)
 
 
-def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
-    """Say the value that was measured, and that it is the best or why it need not be."""
+def _measured(case: Case, best: Point, candidates: list[Point]) -> list[Reason]:
+    """Say the value that was measured, and that it is the best or, before it, why it need not be."""
     plan = case.plan
     group = group_text(group_of(best.setting))
     shown = f" with {group}" if len(groups(case.sweep)) > 1 and group else ""
@@ -65,12 +65,11 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> str:
     words = f"{clean(plan.metric)} of {count(len(candidates), 'learning rate')} {where}: {found}"
     highest = max(candidates, key=case.score)
     if case.score(highest) <= case.score(best):
-        return f"best {words}"
-    gap = abs((highest.mean or 0.0) - (best.mean or 0.0))
-    return (
-        f"{words}; {lr_text(highest.lr)} measured better by {number(gap)}, within the noise: "
-        "the curve through all results is higher here"
-    )
+        return [Reason(Why.MEASURED, f"best {words}")]
+    gap = number(abs((highest.mean or 0.0) - (best.mean or 0.0)))
+    why = f"within the noise: the curve through all results is higher at {lr_text(best.lr)}"
+    better = f"{lr_text(highest.lr)} measured better by {gap}, {why}"
+    return [Reason(Why.BETTER, better, ((highest.lr, why),)), Reason(Why.MEASURED, words)]
 
 
 def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> str:
@@ -83,7 +82,8 @@ def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> st
     if sweep.plan is not None and sweep.plan.study and group_of(first) != found.group:
         own = f"with {group_text(found.group)}, the settings that the study starts from"
         return f"Recommended is {lr_text(found.lr)} {own}; the first row has {group_text(group_of(first))}."
-    why = next((reason.text for reason in found.reasons if reason.why is Why.MEASURED), "")
+    said = {reason.why: reason.text for reason in found.reasons}
+    why = said.get(Why.BETTER, said.get(Why.MEASURED, ""))
     return f"Recommended is {lr_text(found.lr)}, not the first row, {lr_text(first.lr)}: {why}."
 
 
@@ -203,7 +203,7 @@ def _optimum(case: Case, found: Verdict) -> list[Reason]:
     if found.optimum is not None and found.lr is not None and case.noise is not None:
         off = abs(math.log10(found.optimum / found.lr))
         if off > 0.05:  # two digits of an LR
-            words = f"the curve is highest at {lr_rounded(found.optimum)}, which was not tried"
+            words = f"the curve is highest at {lr_rounded(found.optimum)}, which was not tested"
             said.append(Reason(Why.OPTIMUM, words))
     if found.within is None or found.low is None:
         return said
@@ -234,12 +234,16 @@ _DEATHS = {"nan": "not finite at the end", "chance": "stayed at chance"}
 
 def dead(points: Sequence[Point]) -> list[Reason]:
     """Say which LRs died, once for each way of dying."""
-    by_word: dict[str, list[str]] = {}
+    by_word: dict[str, list[float]] = {}
     for point in points:
         if point.dead:
-            by_word.setdefault(_DEATHS.get(point.dead, point.dead), []).append(lr_text(point.lr))
+            by_word.setdefault(_DEATHS.get(point.dead, point.dead), []).append(point.lr)
     return [
-        Reason(Why.DEAD, f"{word}, not to be recommended: {', '.join(lrs)}")
+        Reason(
+            Why.DEAD,
+            f"{word}, not to be recommended: {', '.join(map(lr_text, lrs))}",
+            tuple((lr, f"not recommended: {word}") for lr in lrs),
+        )
         for word, lrs in by_word.items()
     ]
 

@@ -67,10 +67,14 @@ def picture(model: ViewModel, width: int, height: int) -> Picture:
         x_ticks=axes.log_ticks(xs, max(2, width // 10)),
         y_ticks=axes.ticks(ys, max(3, height // 3)),
         legend=_legend(verdict, width),
-        note="" if values or any(p.dead for p in points) else "no value to compare yet",
+        note="" if values or any(p.dead for p in points) else _nothing(model),
         glyphs=tuple(_glyph(model, point, verdict, ys) for point in points if _is_shown(point)),
         spans=interval(verdict, xs),
     )
+
+
+def _nothing(model: ViewModel) -> str:
+    return "computing the verdict ..." if model.judging else "no value to compare yet"
 
 
 def limits_of(lrs: Sequence[float]) -> Limits:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lrtui.analysis.ranking import Standing
     from lrtui.analysis.verdict import Verdict
     from lrtui.frontend.snapshot import Snapshot
-    from lrtui.sweep.events import Plan
+    from lrtui.sweep.events import Plan, VerdictReached
     from lrtui.sweep.state import Run
     from lrtui.tui.view_model import ViewModel
 
@@ -169,7 +169,8 @@ def _running(
     doing = phase(model)
     if doing:
         first.append(Part(2, doing, ACCENT))
-    first.append(Part(4, counts(snapshot, short=short), TEXT))
+    if snapshot.sweep.trained() or not doing:
+        first.append(Part(4, counts(snapshot, short=short), TEXT))
     found = model.verdicts.overall
     if found is not None and found.lr is not None:
         first.append(Part(3, f"so far {lr_text(found.lr)}{_axes(found)}", WARN, bold=True))
@@ -278,8 +279,7 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
         sure = not said.provisional
         word, colour = ("✔ USE LR", OK) if sure else ("so far", WARN)
         same = found is not None and found.lr == said.lr
-        beside = _axes(found) if found is not None and same else ""
-        first = [Part(1, f"{word} {lr_text(said.lr)}{beside}", colour, bold=True)]
+        first = [Part(1, f"{word} {lr_text(said.lr)}{_axes(said)}", colour, bold=True)]
         if not sure:
             first.append(Part(5, clean(closed.why), WARN, prose=True))
         if found is not None and same:
@@ -312,9 +312,9 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
     return [*first, ended], _reasons(said.why[:1] if said else ())
 
 
-def _axes(found: Verdict) -> str:
+def _axes(found: Verdict | VerdictReached) -> str:
     """Return the recommended place on the axes of [search]: ", momentum 0.9"."""
-    return "".join(f", {name} {value}" for name, value in found.beside)
+    return "".join(f", {clean(name, 30)} {value:g}" for name, value in found.axes.items())
 
 
 def _evidence(found: Verdict, plan: Plan, importance: int) -> Iterable[Part]:

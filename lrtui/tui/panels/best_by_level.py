@@ -34,7 +34,7 @@ class Study(ChartPanel):
 
     @override
     def inputs(self, model: ViewModel) -> tuple[object, ...]:
-        return model.factor, model.group
+        return model.factor, model.group, model.judging
 
     @override
     def paint(self, model: ViewModel, width: int, height: int) -> list[Strip]:
@@ -42,7 +42,8 @@ class Study(ChartPanel):
 
         factor = model.factor
         if factor is None:
-            return [rule("study", width), line(ink(" no level has an answer yet", FAINT))]
+            said = "computing the verdict ..." if model.judging else "no level has an answer yet"
+            return [rule("study", width), line(ink(f" {said}", FAINT))]
         rows = _rows(model, factor, width)
         table = sum(_widths(rows)) + 2 * len(rows[0])
         chart = width - table

@@ -73,6 +73,8 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
             continue
         unit = pages.settings.get("unit", "")
         value, theirs = _canonical(name, own, unit), _canonical(name, compare.get(name, ""), unit)
+        if not value and not theirs:
+            continue  # an own script names no optimizer
         differs = bool(compare) and theirs != value
         rows.append((name, value, theirs or "nothing" if differs else ""))
     return rows

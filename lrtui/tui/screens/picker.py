@@ -73,7 +73,7 @@ class Choices(Lines):
             here = index == self.at
             room = max(1, width - width_of(entry.note) - 3)
             text = ink(f" {fit(entry.text, room)} ", TEXT, reverse=here, bold=here)
-            strips.append(line(text, ink(f"{entry.note} ", FAINT)))
+            strips.append(line(text, ink(f"{entry.note} ", FAINT, reverse=here)))
         return strips
 
 
