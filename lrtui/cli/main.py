@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from lrtui.cli import welcome
 
             return welcome.run()
-        options = _parsers()[0].parse_args(_with_verb(words))
+        options = _parse(words)
         return VERBS[options.verb][0].run(options)
     except UserError as error:
         print(f"lrtui: {error}" if not hasattr(error, "faults") else str(error), file=sys.stderr)
@@ -75,6 +76,28 @@ def _bug() -> int:
     return BUG_EXIT
 
 
+def _parse(words: list[str]) -> argparse.Namespace:
+    """Return the options of a command line.
+
+    Raises:
+        UserError: a verb or an option is misspelt, or a word is too many.
+
+    """
+    parser, verbs = _parsers()
+    options, more = parser.parse_known_args(_with_verb(words))
+    if not more:
+        return options
+    word = more[0].partition("=")[0]
+    if not word.startswith("-"):
+        raise UserError("is one word too many", word, f"lrtui help {options.verb}")
+    import difflib
+
+    known = re.findall(r"--[a-z-]+", dict(verbs.choices or {})[options.verb].format_help())
+    close = difflib.get_close_matches(word, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"lrtui help {options.verb} lists the options"
+    raise UserError("there is no such option", word, hint)
+
+
 def _with_verb(words: list[str]) -> list[str]:
     """Put the verb `open` before a file or directory that comes first, and make options of `help` and `help VERB`.
 
@@ -93,10 +116,20 @@ def _with_verb(words: list[str]) -> list[str]:
         raise UserError(
             "there is no such option", first, f"alone there may be {', '.join(_OPTIONS)}"
         )
-    meant = "" if os.path.exists(first) or {"/", "."} & set(first) else _meant("lrtui", *words)
-    if meant:
-        raise UserError("there is no such verb or file", first, meant)
+    if not (os.path.exists(first) or {"/", "."} & set(first) or first.startswith("-")):
+        meant = _example(first) or _meant("lrtui", *words)
+        if meant or any(not word.startswith("-") for word in rest):
+            hint = meant or "lrtui help lists the verbs"
+            raise UserError("there is no such verb or file", first, hint)
     return ["open", *words]
+
+
+def _example(name: str) -> str:
+    """Return a hint for the name of an experiment that comes with lrtui; "" for any other word."""
+    from lrtui.config import shipped
+
+    known = shipped.named(name)
+    return f"write the one that comes with lrtui: lrtui example {known}" if known else ""
 
 
 def _meant(before: str, word: str, *after: str) -> str:

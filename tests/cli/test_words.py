@@ -43,9 +43,20 @@ def test_help_takes_a_verb(capsys):
 
 
 def test_options_are_not_abbreviated(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["check", "x.toml", "--epoch", "3"])
-    assert "unrecognized arguments: --epoch" in capsys.readouterr().err
+    assert main(["check", "x.toml", "--epoch", "3"]) == 2
+    said = capsys.readouterr().err
+    assert said == "lrtui: --epoch: there is no such option\n  did you mean --epochs?\n"
+    assert main(["x.toml", "--frobnicate=3"]) == 2
+    assert "--frobnicate: there is no such option\n  lrtui help open" in capsys.readouterr().err
+
+
+def test_words_that_mean_nothing_are_named(capsys):
+    assert main(["quux", "x"]) == 2
+    assert "quux: there is no such verb or file\n  lrtui help" in capsys.readouterr().err
+    assert main(["ls", "runs", "x"]) == 2
+    assert capsys.readouterr().err == "lrtui: x: is one word too many\n  lrtui help ls\n"
+    assert main(["mnist"]) == 2
+    assert "  write the one that comes with lrtui: lrtui example mnist\n" in capsys.readouterr().err
 
 
 def test_a_misspelt_option_alone_is_named(capsys):
