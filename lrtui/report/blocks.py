@@ -24,6 +24,7 @@ class Answer:
     facts: tuple[tuple[str, str], ...]
     """(name, value), such as ("interval, 90 %", "2.6e-03..1.1e-02")."""
     provisional: bool
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def content(snapshot: Snapshot) -> Report:
     points = {group: sensitivity(sweep, group) for group in groups(sweep)}
     found, judged = verdict(sweep), verdicts(sweep)
     answered = found.lr is not None or found.equal is not None
+    unanswered = [""] if answered else why_no_answer(sweep).splitlines() or [""]
     return _cleaned(
         Report(
             version=VERSION,
@@ -90,7 +91,8 @@ def content(snapshot: Snapshot) -> Report:
             data=_data(sweep, plan),
             budget=_budget(sweep, plan),
             closed=Closed(code=sweep.closed.code, why=sweep.closed.why) if sweep.closed else None,
-            no_answer="" if answered else why_no_answer(sweep),
+            no_answer=unanswered[0],
+            remedy=tuple(unanswered[1:]),
             next=tuple(ways_on(snapshot.directory, sweep)),
             warnings=tuple(warned.text for warned in sweep.warnings[-20:]),
             versions=_versions(),

@@ -101,7 +101,9 @@ def _answer(made: Report) -> list[Block]:
             headline=_headline(made),
             facts=tuple(fact for fact in facts if fact[1]),
             provisional=found.provisional and found.lr is not None,
+            failed=bool(made.no_answer),
         ),
+        *([Code("What to do", made.remedy)] if made.remedy else []),
         Bullets(found.reasons),
     ]
     if found.not_tested:
@@ -157,16 +159,26 @@ def _table(
     )
 
 
+def _differences(groups: Sequence[str]) -> dict[str, str]:
+    """Return for each group the words that not all of them share: the columns of a table have little room."""
+    words = {group: group.split(", ") for group in groups}
+    shared = set[str]().union(*words.values()).intersection(*words.values())
+    return {
+        group: ", ".join(word for word in each if word not in shared) or OWN
+        for group, each in words.items()
+    }
+
+
 def _groups(made: Report) -> list[Block]:
     """Return one verdict for each combination of optimizer, schedule and values, the best first."""
     groups = made.groups
     if len(groups) < 2:
         return []
-    metric = made.metric
+    metric, names = made.metric, _differences([each.group for each in groups])
     head = ("setting", "lr", "interval", "equal", metric, "seeds", units(made), "")
     rows = [
         (
-            each.group or OWN,
+            names[each.group],
             lr_text(each.lr) if each.lr else "-",
             _interval(each),
             span(each.equal),
@@ -246,7 +258,8 @@ def _sensitivity(made: Report) -> list[Block]:
             (lr_text(lr), *(_cell(made, column[lr]) if lr in column else "" for column in cells))
             for lr in lrs
         ]
-        head = ("lr", *(each.group or OWN for each in groups))
+        names = _differences([each.group for each in groups])
+        head = ("lr", *(names[each.group] for each in groups))
         return [*blocks, _table(head, rows, head[1:])]
     metric = made.metric
     axes = list(dict.fromkeys(name for point in groups[0].points for name in point.axes))
@@ -396,7 +409,7 @@ def _output(made: Report) -> list[Block]:
 def _setup(made: Report) -> list[Block]:
     settings: dict[str, Scalar] = {
         **made.settings,
-        "seeds used": ", ".join(map(str, made.seeds)) or "-",
+        "random seeds": ", ".join(map(str, made.seeds)) or "-",
     }
     budget = made.budget
     if budget.spent:
@@ -411,7 +424,8 @@ def _setup(made: Report) -> list[Block]:
         settings = {"setting": made.groups[0].group, **settings}
     settings = {"experiment": made.experiment, **settings}
     if made.closed is not None:
-        settings["ended"] = f"exit code {made.closed.code}: {made.closed.why}"
+        why = made.no_answer if made.remedy else made.closed.why
+        settings["ended"] = f"exit code {made.closed.code}: {why}"
     blocks: list[Block] = [
         Heading("Settings"),
         _pairs(settings),

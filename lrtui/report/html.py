@@ -71,8 +71,9 @@ def _block(block: Block, charts: Mapping[str, str]) -> str:
 def _answer(answer: Answer) -> str:
     facts = "".join(f"<div><dt>{_text(k)}</dt><dd>{_prose(v)}</dd></div>" for k, v in answer.facts)
     facts = f"<dl>{facts}</dl>" if facts else ""
+    kind = "answer failed" if answer.failed else "answer"
     mark = '<p class="mark">provisional</p>' if answer.provisional else ""
-    return f'<section class="answer">{mark}<p class="headline">{_prose(answer.headline)}</p>{facts}</section>'
+    return f'<section class="{kind}">{mark}<p class="headline">{_prose(answer.headline)}</p>{facts}</section>'
 
 
 def _table(table: Table) -> str:
@@ -133,7 +134,9 @@ p,li{max-width:46rem;overflow-wrap:anywhere}
 ul{padding-left:1.2rem}
 li{margin:.2rem 0}
 .answer{background:var(--card);border:1px solid var(--grid);border-left:4px solid var(--accent);border-radius:6px;padding:1rem 1.25rem;margin:0 0 1.25rem}
+.failed{border-left-color:var(--bad)}
 .headline{font-size:clamp(1.2rem,4.5vw,1.7rem);font-weight:700;line-height:1.25;margin:0;max-width:none}
+.failed .headline{font-size:1.2rem}
 .mark{display:inline-block;margin:0 0 .4rem;padding:0 .5rem;border:1px solid var(--muted);border-radius:99px;font-size:.8rem;color:var(--muted)}
 dl{margin:0}
 .answer dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.6rem 1.5rem;margin-top:1rem}

@@ -32,7 +32,7 @@ def _lines(block: Block) -> list[str]:
     match block:
         case Heading(text, level):
             return [f"{'#' * level} {_escape(text)}", ""]
-        case Answer(headline, facts, _):
+        case Answer(headline, facts):
             told = [f"- {_escape_block(name)}: {_escape(value)}" for name, value in facts]
             return [_bold(_escape(headline)), "", *told, *([""] if told else [])]
         case Paragraph(text):

@@ -437,6 +437,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The end; `null` while the sweep is open."""
     no_answer: str
     """Why an ended sweep has no answer; `""` if it has one."""
+    remedy: tuple[str, ...]
+    """What to do about it, by lines, where that is known (missing data)."""
     next: tuple[tuple[str, str], ...]
     """What continues a sweep that was stopped or failed: words and a command."""
     warnings: tuple[str, ...]

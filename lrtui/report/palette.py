@@ -16,6 +16,7 @@ INKS = {
     "ground": ("#fefefe", "#14171b"),
     "card": ("#f5f7f9", "#1c2026"),
     "accent": ("#0b5cad", "#6cb2ff"),
+    "bad": ("#b3261e", "#ff7b72"),
     "band": ("#3d84c6", "#4f8fd0"),
 }
 """Name -> (on a light ground, on a dark one)."""

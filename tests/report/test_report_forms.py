@@ -23,7 +23,7 @@ from msgspec import structs
 from lrtui.analysis.ranking import rank
 from lrtui.frontend.snapshot import Snapshot
 from lrtui.metrics import Measurement, RunSeries
-from lrtui.report import content, csv_tables, figures, markdown
+from lrtui.report import content, csv_tables, document, figures, markdown
 from lrtui.report.figures import axes_and_panels, lr_sensitivity
 from lrtui.report.figures import training_curves as curves
 from lrtui.report.html import html
@@ -167,7 +167,7 @@ def test_the_json_is_strict_and_holds_the_fields_that_are_promised(made):
     assert again["version"] == 2
     assert {
         "version", "experiment", "title", "metric", "goal", "unit", "horizon", "verdict", "groups", "study", "sensitivity", "maps", "rungs",
-        "ranges", "leaderboard", "leaderboard_note", "no_answer", "next", "runs", "curves", "seeds", "settings", "data", "budget", "closed", "warnings", "versions",
+        "ranges", "leaderboard", "leaderboard_note", "no_answer", "remedy", "next", "runs", "curves", "seeds", "settings", "data", "budget", "closed", "warnings", "versions",
         "ran_with", "experiment_file", "reproduce", "written",
     } == set(again)  # fmt: skip
     assert {
@@ -316,6 +316,22 @@ def test_a_failed_sweep_says_what_happened_and_what_to_do(tmp_path):
     assert "**no answer: 2 of 2 runs failed: exit code 1**" in text
     assert f"    lrtui restart {tmp_path} --failed" in text
     assert "provisional" not in drawn(made)[0]
+    assert '<section class="answer failed">' in drawn(made)[0]
+
+
+def test_the_remedy_for_missing_data_keeps_its_lines():
+    closed = ev.SweepClosed(code=5, why="no data\nput it here:\n  /x/data")
+    made = content(looked(told(closed)))
+    assert (made.no_answer, made.remedy) == ("no data", ("put it here:", "  /x/data"))
+    text = markdown(made)
+    assert "**no answer: no data**\n\nWhat to do:\n\n    put it here:\n      /x/data\n" in text
+    assert "- ended: exit code 5: no data\n" in text
+
+
+def test_tables_name_groups_by_what_differs():
+    base, eight = "sgd, constant", "sgd, constant, batch_size=8"
+    assert document._differences([base, eight]) == {base: document.OWN, eight: "batch_size=8"}
+    assert document._differences(["sgd, c", "adam, c"]) == {"sgd, c": "sgd", "adam, c": "adam"}
 
 
 def test_slow_is_not_said_beside_the_chance_that_settled_it():
@@ -336,7 +352,7 @@ def test_several_settings_get_a_verdict_each_and_one_table_of_all():
     assert made.groups[0].lr < made.groups[1].lr
     text = markdown(made)
     assert "## Verdict for each setting" in text
-    assert "| lr | adam, constant | sgd, constant |" in text
+    assert "| lr | adam | sgd |" in text
     page = html(made, {})
     assert page.count("Verdict for each setting") == 1
 
