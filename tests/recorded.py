@@ -70,6 +70,7 @@ def make(
     lines_per_epoch: int = 5,
     seeds: int = 1,
     attempts: int = 1,
+    most: float = math.inf,
     hostile: bool = False,
     closed: int | None = None,
     beat: bool = False,
@@ -85,6 +86,7 @@ def make(
         lines_per_epoch: metric lines with a train_loss; one with val_loss, val_acc and test_acc ends each epoch.
         seeds: runs per setting.
         attempts: processes that each run needed; every one goes on two epochs before where the last one stopped.
+        most: epochs that are written of each run at most.
         hostile: names, lines and reasons hold escape sequences and markup.
         closed: exit code of a sweep that has been closed.
         beat: whether a supervisor seems to live (its beat is the present time).
@@ -115,6 +117,7 @@ def make(
                 index,
                 per_epoch=lines_per_epoch,
                 attempts=attempts,
+                most=most,
                 hostile=hostile,
             )
         _live(recording, run, state, attempts=attempts, hostile=hostile, last=last)
@@ -228,13 +231,13 @@ _SHARE = {
 
 
 def _measure(
-    recording: Recording, name: str, state: str, index: int, *, per_epoch: int, attempts: int, hostile: bool
+    recording: Recording, name: str, state: str, index: int, *, per_epoch: int, attempts: int, most: float, hostile: bool
 ) -> dict[str, float]:  # fmt: skip
     """Write run.json and each attempt's files; return its last evaluation."""
     plan, run = recording.plan, recording.sweep.runs[name]
     folder = recording.directory / run.folder
     share = max(0.0, _SHARE.get(state, 0.4) - (0.04 * (index % 3) if state == "running" else 0.0))
-    last = int(share * plan.horizon)
+    last = int(min(share * plan.horizon, most))
     first = 1
     lines: list[bytes] = []
     for number in range(1, attempts + 1):
@@ -303,7 +306,7 @@ def _files(recording: Recording, layout: Layout, beat: bool) -> None:
 
 def dense(directory: Path, runs: int, points: int) -> Path:
     """Write finished runs of `points` lines with two metrics in each line, of about 100 bytes: for benchmarks."""
-    make(directory, ["finished"] * runs, epochs=1, unit="step", horizon=float(points))
+    make(directory, ["finished"] * runs, epochs=1, most=1, unit="step", horizon=float(points))
     for run_dir in sorted(directory.glob("r*-lr*")):
         rng = random.Random(run_dir.name)
         with open(run_dir / "a1" / "metrics.jsonl", "w", encoding="ascii") as file:

@@ -142,7 +142,7 @@ class Walk:
                 steps = (
                     [each.step]
                     if isinstance(each, Measurement)
-                    else each.axes.get("step", [None] * len(lines))
+                    else list(each.axes.get("step", [None] * len(lines)))
                 )
                 if scan.whole_steps:
                     scan.whole_steps = _ascend(steps, step)

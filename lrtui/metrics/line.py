@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,6 +12,8 @@ import msgspec
 
 MOST_NAMES = 256
 """Metrics that one run may have; further names are ignored, so that a script cannot fill our memory with them."""
+LONG = 1000
+"""The number of lines from which numpy is worth its import."""
 AXES = ("step", "epoch", "tokens", "time")
 """Fields of a metric line that say where it stands; every other number is a metric."""
 
@@ -29,12 +32,38 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     """Every other number by its name; nan and infinities are data."""
 
 
-Column: TypeAlias = "list[float | None] | array[float]"
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A column of `count` lines, of which some name it; it reads like a list with None for the others."""
+
+    at: array[int]
+    """The lines that name it, ascending from 0; type 'I'."""
+    values: array[float]
+    """Its value in each of those; type 'd'."""
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[float | None]:
+        column: list[float | None] = [None] * self.count
+        for at, value in zip(self.at, self.values, strict=True):
+            column[at] = value
+        return iter(column)
+
+    def part(self, begin: int, end: int) -> Sparse:
+        """Return the lines from `begin` to before `end`."""
+        first, last = bisect_left(self.at, begin), bisect_left(self.at, end)
+        at = array("I", (each - begin for each in self.at[first:last]))
+        return Sparse(at, self.values[first:last], min(end, self.count) - begin)
+
+
+Column: TypeAlias = "list[float | None] | array[float] | Sparse"
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Consecutive measurements by column, each as long as `levels`; arrays of type 'd', or lists with None where a line does not name it."""
+    """Consecutive measurements by column, each as long as `levels`; arrays of type 'd', or others where a line does not name it."""
 
     levels: list[float] | array[float]
     axes: dict[str, Column]
@@ -59,8 +88,8 @@ class Columns:
         """Return the lines from `begin` to before `end`."""
         return Columns(
             self.levels[begin:end],
-            {name: column[begin:end] for name, column in self.axes.items()},
-            {name: column[begin:end] for name, column in self.values.items()},
+            {name: _part(column, begin, end) for name, column in self.axes.items()},
+            {name: _part(column, begin, end) for name, column in self.values.items()},
         )
 
     @classmethod
@@ -77,6 +106,10 @@ class Columns:
             },
             {name: [m.values.get(name) for m in lines] for name in names},
         )
+
+
+def _part(column: Column, begin: int, end: int) -> Column:
+    return column.part(begin, end) if isinstance(column, Sparse) else column[begin:end]
 
 
 Found = Measurement | Columns

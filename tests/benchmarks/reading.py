@@ -29,7 +29,7 @@ def main() -> None:
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, n = 1"
     )
-    print(f"{'runs x points':>16} {'first series':>13} {'complete':>9} {'kept':>9} {'get+thin':>9} "
+    print(f"{'runs x points':>16} {'first series':>13} {'complete':>9} {'CPU':>9} {'a line':>9} {'kept':>9} {'get+thin':>9} "
           f"{'idle look':>10} {'RSS before':>11} {'after':>7}")  # fmt: skip
     for runs, points in sizes:
         with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +41,7 @@ def main() -> None:
                     command, check=True, capture_output=True, text=True, env=environ
                 ).stdout
                 r = json.loads(out)
-                print(f"{name:>16} {r['first']:>11.3f} s {r['complete']:>7.2f} s {r['kept']:>6.1f} ms {r['thin']:>6.1f} ms "
+                print(f"{name:>16} {r['first']:>11.3f} s {r['complete']:>7.2f} s {r['cpu']:>7.2f} s {1e6 * r['cpu'] / runs / points:>6.2f} us {r['kept']:>6.1f} ms {r['thin']:>6.1f} ms "
                       f"{r['idle']:>7.2f} ms {r['rss_before']:>8.0f} MB {r['rss']:>4.0f} MB")  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def measure(directory: Path) -> None:
     from lrtui.metrics import thin
 
     before = rss()
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     watcher = DirectoryReader(directory)
     snapshot = watcher.snapshot(0.0)
     first = 0.0
@@ -59,7 +59,7 @@ def measure(directory: Path) -> None:
         if not first and all(len(s) for s in snapshot.series.values()):
             first = time.perf_counter() - began
         snapshot = watcher.snapshot()
-    complete = time.perf_counter() - began
+    complete, cpu = time.perf_counter() - began, time.process_time() - cpu
     began = time.perf_counter()
     watcher.keep(last=True)
     kept = time.perf_counter() - began
@@ -74,7 +74,7 @@ def measure(directory: Path) -> None:
         watcher.snapshot()
     idle = (time.perf_counter() - began) / 20
     print(json.dumps({
-        "first": first, "complete": complete, "kept": kept * 1e3, "thin": drawn * 1e3, "idle": idle * 1e3,
+        "first": first, "complete": complete, "cpu": cpu, "kept": kept * 1e3, "thin": drawn * 1e3, "idle": idle * 1e3,
         "rss_before": before, "rss": after,
     }))  # fmt: skip
 

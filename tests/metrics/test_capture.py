@@ -17,7 +17,7 @@ from lrtui.metrics.capture.misses import likely, missing
 from lrtui.metrics.capture.objects import objects
 from lrtui.metrics.capture.records import records
 from lrtui.metrics.capture.values import number
-from lrtui.metrics.line import one_by_one
+from lrtui.metrics.line import Columns, one_by_one
 from lrtui.sweep.events import Plan
 
 
@@ -398,6 +398,8 @@ def test_bad_input_costs_only_itself(tmp_path, junk):
     assert points(log, "val_loss") == [(1, 1), (2, 2)]
 
 
+BLOCKS = "lrtui.metrics.capture.capture.LONG"
+"""From how many lines on a block is decoded as a whole through numpy."""
 ODD = [
     b'{"step":2,"loss":1}{"step":3,"loss":2}\n',
     b'{"step":2,\n"loss":1}\n{"step":3,"loss":1}\n',
@@ -418,8 +420,11 @@ ODD = [
 @pytest.mark.parametrize("lines", ODD)
 @pytest.mark.parametrize("stream", ["metric_lines", "text"])
 @pytest.mark.parametrize("by_column", [False, True])
-def test_a_block_is_read_as_its_lines_are(lines, stream, by_column):
+@pytest.mark.parametrize("long", [False, True])
+def test_a_block_is_read_as_its_lines_are(lines, stream, by_column, long, monkeypatch):
     """Blocks of plain lines are decoded in one call; nothing else may look like one."""
+    if long:
+        monkeypatch.setattr(BLOCKS, 1)
     taken = []
     for blocks in ([lines], [line + b"\n" for line in lines.split(b"\n")[:-1]]):
         capture, found = Capture(STEPS, by_column=by_column), []
@@ -478,21 +483,24 @@ PLAIN = st.builds(
 ODD_LINE = st.builds(str.__add__, objects_of(USUAL) | objects_of(PAIRS), ENDS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(PLAIN, max_size=8) | st.lists(PLAIN | ODD_LINE, max_size=8))
 def test_columns_say_what_the_lines_say(lines):
     """What is decoded by column is what the same lines give when each of them is taken by itself."""
     text = "".join([*lines, "\n" * (not lines or not lines[-1].endswith("\n"))]).encode()
     taken = []
-    for by_column, at_once in ((True, True), (False, True), (False, False)):
+    ways = ((True, True, True), (True, True, False), (False, True, False), (False, False, False))
+    for by_column, at_once, long in ways:
         capture, found = Capture(STEPS, by_column=by_column), []
         capture.metric_lines(b'{"step":1,"loss":1,"time":0.1,"acc":1,"val loss":1}\n', found)
         with pytest.MonkeyPatch.context() as patch:
+            if long:
+                patch.setattr(BLOCKS, 1)
             if not at_once:
                 patch.setattr(capture, "_plain_lines", lambda *_: False)
             bad = capture.metric_lines(text, found)
         taken.append((sorted_names(found), bad, sorted_state(capture)))
-    assert repr(taken[0]) == repr(taken[1]) == repr(taken[2])
+    assert repr(taken[0]) == repr(taken[1]) == repr(taken[2]) == repr(taken[3])
 
 
 @pytest.mark.parametrize("by_column", [False, True])
@@ -506,6 +514,23 @@ def test_plain_blocks_are_decoded_in_one_call(monkeypatch, by_column):
     assert [m.level for m in lines] == list(range(1, 90))
     assert lines[-1] == Measurement(89, 89, None, None, 89, {"loss": 0.5})
     assert capture.complete == 89
+
+
+@pytest.mark.parametrize("many", [1, 14, 15, 40])
+def test_long_blocks_keep_every_number_of_every_name(many):
+    """The layout of what msgspec packs depends on the number of names and on their lengths."""
+    names = ["é" * 20, "n" * 40, "m" * 128, *(f"m{k}" for k in range(many))]
+    lines = [
+        {"step": step, **{name: step / 7 + at for at, name in enumerate(names) if step % (at + 2)}}
+        for step in range(1, 1500)
+    ]
+    capture, found = Capture(Reading("step", horizon=2000), by_column=True), []
+    first = {"step": 0.5, **dict.fromkeys(names, 1.0)}
+    for block in ([first], lines):
+        capture.metric_lines(b"".join(msgspec.json.encode(line) + b"\n" for line in block), found)
+    assert isinstance(found[-1], Columns)
+    for line, measured in zip(lines, found[-1], strict=True):
+        assert {"step": measured.step, **measured.values} == line
 
 
 # ---------------------------------------------------------------- bad input

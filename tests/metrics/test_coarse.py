@@ -2,6 +2,7 @@
 
 import math
 import random
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.metrics import series as series_module
-from lrtui.metrics.line import Columns
+from lrtui.metrics.line import Columns, Sparse
 from lrtui.metrics.series import MOST_ROWS
 from tests.wandering import contents, wandering
 
@@ -112,6 +113,7 @@ def test_what_is_kept_does_not_depend_on_how_the_reading_was_divided(seed, sizes
         patch.setattr(series_module, "MOST_ROWS", 240)
         patch.setattr(series_module, "_FEW", 60)
         one_by_one, divided, columns = RunSeries(), RunSeries(), RunSeries()
+        by_numpy, sparse = RunSeries(), RunSeries()
         for attempt, lines in wandering(random.Random(seed)):
             for each in lines:
                 one_by_one.extend(attempt, [each])
@@ -121,4 +123,28 @@ def test_what_is_kept_does_not_depend_on_how_the_reading_was_divided(seed, sizes
                 rest = rest[size:]
             divided.extend(attempt, rest)
             columns.extend(attempt, [Columns.of(lines)])
+            with pytest.MonkeyPatch.context() as many:
+                many.setattr(series_module, "LONG", 1)
+                by_numpy.extend(attempt, [Columns.of(lines)])
+                rest = with_gaps(Columns.of(lines))
+                for size in sizes:
+                    sparse.extend(attempt, [rest.part(0, size)] * (len(rest) > 0))
+                    rest = rest.part(size, len(rest))
+                sparse.extend(attempt, [rest] * (len(rest) > 0))
         assert contents(divided) == contents(one_by_one) == contents(columns)
+        patch.setattr(series_module, "LONG", 1)
+        assert contents(by_numpy) == contents(sparse) == contents(columns)
+
+
+def with_gaps(lines: Columns) -> Columns:
+    """Return the same lines, with what some of them do not name as long blocks have it."""
+
+    def column(found):
+        at = [k for k, value in enumerate(found) if value is not None]
+        if len(at) == len(found):
+            return array("d", found)
+        return Sparse(array("I", at), array("d", [found[k] for k in at]), len(found))
+
+    axes = {name: column(found) for name, found in lines.axes.items()}
+    values = {name: column(found) for name, found in lines.values.items()}
+    return Columns(array("d", lines.levels), axes, values)

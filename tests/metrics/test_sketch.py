@@ -106,15 +106,15 @@ def test_what_depends_on_lines_between_is_not_sketched(tmp_path, reading, steps)
 
 
 def test_a_sketch_covers_long_runs_until_they_are_read(tmp_path) -> None:
-    directory = recorded.dense(tmp_path / "sweep", 2, 12_000)
+    directory = recorded.dense(tmp_path / "sweep", 2, 16_000)
     snapshot = DirectoryReader(directory).snapshot(0.0)
     assert not snapshot.sketches
     watcher = DirectoryReader(directory, sketches=True)
     snapshot = watcher.snapshot(1.0)
     assert snapshot.reading
     assert {run: drawn.level for run, drawn in snapshot.sketches.items()} == {
-        "r01": 12_000,
-        "r02": 12_000,
+        "r01": 16_000,
+        "r02": 16_000,
     }
     assert snapshot.read == 0.0
     assert all(standing.value is None for standing in snapshot.standings)
@@ -126,7 +126,7 @@ def test_a_sketch_covers_long_runs_until_they_are_read(tmp_path) -> None:
     assert shares == sorted(shares)
     assert snapshot.read == 1.0
     assert not snapshot.sketches
-    assert all(series.level == 12_000 for series in snapshot.series.values())
+    assert all(series.level == 16_000 for series in snapshot.series.values())
 
 
 def test_short_runs_are_not_sketched(tmp_path) -> None:

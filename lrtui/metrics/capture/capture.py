@@ -7,6 +7,7 @@ output: which of two files is read first must not matter.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from array import array
 from collections import deque
@@ -22,7 +23,7 @@ from lrtui.metrics.capture.patterns import Patterns
 from lrtui.metrics.capture.positions import NAMES, Memory, Positions
 from lrtui.metrics.capture.reading import Reading
 from lrtui.metrics.capture.records import narrow, records
-from lrtui.metrics.line import AXES, MOST_NAMES, Columns, Found, Measurement
+from lrtui.metrics.line import AXES, LONG, MOST_NAMES, Column, Columns, Found, Measurement, Sparse
 
 _LONGEST_NAME = 128
 _LOOKED = 200
@@ -31,10 +32,12 @@ _NULLS = 3
 _KEPT = 16
 """Measurements at the end of a stream that are kept: the last evaluation and what else was measured with it."""
 _BRACE = ord("{")
+_NEWLINE = ord("\n")
 _SAYING_WHERE = {*AXES, "batch", "batches"}
 _MOST_COLUMNS = 64
 """The most names of lines that are read by column."""
 _numbers = msgspec.json.Decoder(dict[str, float])
+_msgpack = msgspec.msgpack.Encoder()
 _HAS_NUMBER = re.compile(rb"[A-Za-z]\S*[ :=\t]+[-+]?\d*\.?\d")
 
 
@@ -61,12 +64,10 @@ class _Stream:
         self.positions = Positions(reading)
         self.latest: deque[Measurement] = deque(maxlen=_KEPT)
 
-    def accepts(self, levels: list[float]) -> bool:
+    def accepts(self, levels: list[float] | array[float]) -> bool:
         """Return whether consecutive lines all lie at plain positions, and remember the last and the furthest if they do."""
-        if None in levels:
-            return False
-        furthest = max(levels)
-        if not (min(levels) > 0.0 and furthest <= self.positions.limit):
+        least, furthest = _bounds(levels)
+        if not (least > 0.0 and furthest <= self.positions.limit):
             return False
         self.positions.came_to(levels[-1], furthest)
         return True
@@ -156,9 +157,14 @@ class Capture:
 
     def metric_lines(self, block: bytes, found: list[Found]) -> int:
         """Append what the lines of metrics.jsonl measured; return how many of them were none."""
+        none = 0
+        if not self._is_quick(self._metrics.positions):  # what the first line says is known then
+            first = block.find(b"\n") + 1
+            none = self._lines([block[: max(0, first - 1)]], self._metrics, found, self._untidy)
+            block = block[first:]
         if self._plain_lines(block, self._metrics, found):
-            return 0
-        return self._lines(block.split(b"\n"), self._metrics, found, self._untidy)
+            return none
+        return none + self._lines(block.split(b"\n"), self._metrics, found, self._untidy)
 
     def samples(self, blocks: list[bytes], found: list[Found]) -> None:
         """Append what lines from several places of metrics.jsonl measured; where lines were left out, none is placed by the one before."""
@@ -197,13 +203,13 @@ class Capture:
         return True
 
     def _plain_columns(self, block: bytes, stream: _Stream, found: list[Found]) -> bool:
-        """Do so by column, in 0.5 us a line of five fields instead of 1.4."""
+        """Do so by column, in 0.25 us a line of five fields instead of 1.4."""
         names = (*(axis for axis in AXES if axis in self._known), *self._names)
         columns = _by_column(block, names) if self._unit in names else None
         if columns is None:
             return False
         levels = columns[self._unit]
-        if not stream.accepts(levels):
+        if not isinstance(levels, array) or not stream.accepts(levels):
             return False
         axes = {axis: columns.pop(axis) for axis in AXES if axis in columns}
         measured = Columns(levels, axes, columns)
@@ -485,8 +491,8 @@ class Capture:
             fields[unit] = value
 
 
-def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return the numbers of each line by name, as arrays, or lists if a line lacks one; None unless every line is an object of only these."""
+def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, Column] | None:
+    """Return the numbers of each line by name, as arrays if no line lacks one; None unless every line is an object of only these."""
     decoder = _decoder(names)
     if decoder is None:
         return None
@@ -494,23 +500,88 @@ def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, Any] | None:
         lines = decoder.decode_lines(block)
     except (ValueError, RecursionError):
         return None
+    if len(lines) >= LONG:
+        return _packed(lines, names) if _begins_each(block, len(lines)) else None
     if not block.count(b"\n") == block.count(b"\n{") + 1 == len(lines):
         return None
-    numbers: list[float | None] | array[float]
-    try:
-        numbers = array("d", chain.from_iterable(map(msgspec.structs.astuple, lines)))
-    except TypeError:
-        numbers = list(chain.from_iterable(map(msgspec.structs.astuple, lines)))
-    return {name: numbers[at :: len(names)] for at, name in enumerate(names)}
+    numbers = array("d", chain.from_iterable(map(msgspec.structs.astuple, lines)))
+    return {name: _without_nan(numbers[at :: len(names)]) for at, name in enumerate(names)}
+
+
+def _begins_each(block: bytes, count: int) -> bool:
+    """Tell whether a block is `count` lines that each begin an object and have an end; where it holds as many objects, each line is one."""
+    import numpy as np  # only where a file is this long
+
+    characters = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(characters == _NEWLINE)
+    if len(ends) != count or ends[-1] != len(block) - 1:
+        return False
+    return bool((characters[ends[:-1] + 1] == _BRACE).all())
+
+
+def _packed(lines: list[msgspec.Struct], names: tuple[str, ...]) -> dict[str, Column]:
+    """Return the numbers of each line by name, through MessagePack, in which each of these lines is as long: a fifth of the time of taking them one by one."""
+    import numpy as np  # see _begins_each
+
+    packed = _msgpack.encode(lines)
+    layout = _layout(names)
+    table = np.frombuffer(packed, layout, offset=len(packed) - len(lines) * layout.itemsize)
+    columns: dict[str, Column] = {}
+    for field, name in enumerate(names):
+        values = table[f"f{field}"].astype(np.float64)
+        absent = np.isnan(values)
+        if not absent.any():
+            columns[name] = array("d", values.tobytes())
+            continue
+        at = np.flatnonzero(~absent)
+        named = array("I", at.astype(np.uintc).tobytes())
+        columns[name] = Sparse(named, array("d", values[at].tobytes()), len(values))
+    return columns
+
+
+@functools.lru_cache(maxsize=_MOST_COLUMNS)
+def _layout(names: tuple[str, ...]) -> Any:
+    """Return where the numbers stand in a line that MessagePack holds: behind the map's head, each name and the head of each number."""
+    import numpy as np  # see _begins_each
+
+    at = len(_msgpack.encode(dict.fromkeys(names, 0))) - sum(
+        len(_msgpack.encode(name)) + 1 for name in names
+    )
+    offsets = []
+    for name in names:
+        at += len(_msgpack.encode(name)) + 1
+        offsets.append(at)
+        at += 8
+    return np.dtype({
+        "names": [f"f{number}" for number in range(len(names))], "formats": [">f8"] * len(names),
+        "offsets": offsets, "itemsize": at,
+    })  # fmt: skip
+
+
+def _without_nan(values: array[float]) -> Column:
+    """Return the numbers of a field, with None instead of nan, which stands for a line without it: no number of JSON is nan."""
+    if not any(map(math.isnan, values)):
+        return values
+    return [None if math.isnan(value) else value for value in values]
+
+
+def _bounds(values: list[float] | array[float]) -> tuple[float, float]:
+    """Return the least and the greatest number."""
+    if len(values) < LONG or isinstance(values, list):
+        return min(values), max(values)
+    import numpy as np  # see _begins_each
+
+    numbers = np.frombuffer(values)
+    return float(numbers.min()), float(numbers.max())
 
 
 @functools.lru_cache(maxsize=_MOST_COLUMNS)
 def _decoder(names: tuple[str, ...]) -> msgspec.json.Decoder[msgspec.Struct] | None:
     """Return a decoder of objects that have numbers of these names and nothing else; None where there cannot be one.
 
-    A default is not checked by type: a name that is absent reads as None, one that is null is refused.
+    A name that is absent reads as nan, which no number of JSON is; one that is null is refused.
     """
-    fields = [(f"f{at}", float, None) for at in range(len(names))]
+    fields = [(f"f{at}", float, math.nan) for at in range(len(names))]
     if len(names) > _MOST_COLUMNS:
         return None
     try:
