@@ -574,8 +574,8 @@ class Actions:
     def _export(
         self, model: ViewModel, text: str, screen: str, charts: Sequence[ChartPanel]
     ) -> None:
-        from lrtui.tui.export import write  # rarely needed
         from lrtui.tui.panels import Chart
+        from lrtui.tui.screen_export import write  # rarely needed
         from lrtui.tui.themes import DARK, THEMES
 
         large = [

@@ -136,6 +136,7 @@ FIGURES: dict[str, Callable[[Lab], str]] = {
 }
 
 if __name__ == "__main__":
+    del os.environ["LRTUI_TIMING"]  # tests.conftest shortens the tests' waiting times
     for name in sys.argv[1:] or FIGURES:
         with tempfile.TemporaryDirectory(prefix="lrtui-figures-", ignore_cleanup_errors=True) as at:
             os.chdir(at)

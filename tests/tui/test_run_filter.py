@@ -11,8 +11,8 @@ from lrtui.frontend.run_filter import matcher
 from lrtui.tui import themes
 from lrtui.tui.app import Monitor
 from lrtui.tui.charts.curves import absent
-from lrtui.tui.export import placed
 from lrtui.tui.panels.leaderboard import ordered
+from lrtui.tui.screen_export import placed
 from tests.benchmarks.monitor import record
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
@@ -22,7 +22,7 @@ from tests.until import PATIENCE_SECONDS
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
     """A monitor with its real reader, on a directory of eight finished runs."""
-    monkeypatch.setattr("lrtui.tui.export.DRAW_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("lrtui.tui.screen_export.DRAW_SECONDS", PATIENCE_SECONDS)
     return Monitor(record(tmp_path / "recorded", 50))
 
 

@@ -122,8 +122,6 @@ class WatchReader:
         self._standings: list[Standing] = []
         self._series: Mapping[str, RunSeries] = MappingProxyType({})
         self._gone = 0
-        self._unread: dict[Path, str] = {}
-        """Files of which nothing is read, with the reason."""
         self._beyond = 0
         """Runs beyond MOST_RUNS."""
 

@@ -35,11 +35,6 @@ def matching(pattern: str) -> list[str]:
     return sorted(found)
 
 
-def is_wild(pattern: str) -> bool:
-    """Tell whether a pattern is more than a path."""
-    return _WILD.search(pattern) is not None
-
-
 def _walk(folder: str, parts: list[str], left: list[int]) -> Iterator[str]:
     head, rest = parts[0], parts[1:]
     if not _WILD.search(head):

@@ -2,7 +2,7 @@
 
 The monitor may not import matplotlib (half a second and 60 MB for its user, who looks at other things meanwhile), so this is a
 process of its own: `python -m lrtui.report.figures.screen_charts` takes the pictures as JSON on stdin and gives the PNG on stdout. What is
-drawn was decided there: curves thinned and smoothed, limits, ticks, colours of the theme. `lrtui/tui/export.py` is the only caller.
+drawn was decided there: curves thinned and smoothed, limits, ticks, colours of the theme. `lrtui/tui/screen_export.py` is the only caller.
 """
 
 from __future__ import annotations

@@ -131,17 +131,7 @@ def measure(workload: Workload) -> dict[str, Any]:
     for run in runs.values():
         run["seconds"] = alone
     return {
-        "workload": workload.name,
-        "title": workload.title,
-        "held_out": workload.frozen,
-        "metric": workload.metric,
-        "goal": workload.goal,
-        "point": workload.point,
-        "unit": workload.unit,
-        "horizon": workload.horizon,
-        "optimizer": workload.optimizer,
-        "schedule": workload.schedule,
-        "usual": workload.usual,
+        **workload.facts(held_out=workload.frozen),
         "task": workload.task,
         "net": workload.net,
         "batch_size": workload.batch_size,

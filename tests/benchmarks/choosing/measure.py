@@ -139,17 +139,7 @@ def measure(
         print(f"{workload.name}, {what}, seed {job.seed}: {done.seconds:.1f} s  "
               f"({number}/{len(todo)}, {time.monotonic() - began:.0f} s)", flush=True)  # fmt: skip
     return {
-        "workload": workload.name,
-        "title": workload.title,
-        "held_out": workload.held_out,
-        "metric": workload.metric,
-        "goal": workload.goal,
-        "point": workload.point,
-        "unit": workload.unit,
-        "horizon": workload.horizon,
-        "optimizer": workload.optimizer,
-        "schedule": workload.schedule,
-        "usual": workload.usual,
+        **workload.facts(held_out=workload.held_out),
         "batch_size": workload.batch_size,
         "steps_per_unit": steps_per_unit,
         "levels": list(range(workload.every, workload.horizon + 1, workload.every)),

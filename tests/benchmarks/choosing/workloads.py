@@ -100,6 +100,12 @@ class Workload:
         """The length of the short runs of the whole schedule, which are measured too where it lowers the LR; 0 where it does not."""
         return 0 if self.schedule == "constant" else -(-self.horizon // 9)
 
+    def facts(self, *, held_out: bool) -> dict[str, Any]:
+        """Return what every table of measurements begins with."""
+        names = ("title", "metric", "goal", "point", "unit", "horizon", "optimizer", "schedule", "usual")  # fmt: skip
+        told = {name: getattr(self, name) for name in names}
+        return {"workload": self.name, "title": told.pop("title"), "held_out": held_out, **told}
+
     def command(self, lr: float, seed: int, prepared: str, total: int = 0) -> list[str]:
         """Return what follows `python` to train to the horizon, or a schedule that ends at `total`."""
         length = [f"--{self.unit}={total or self.horizon}", f"--schedule={self.schedule}"]
