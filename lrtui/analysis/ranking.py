@@ -65,8 +65,10 @@ class Standing:
     """Why it is in this state, in words."""
 
 
-def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
+def rank(sweep: Sweep, series: Mapping[str, RunSeries], now: float | None = None) -> list[Standing]:
     """Return all settings, the best first; independent of the order of the runs.
+
+    With `now` (seconds since 1970) a run that writes no times has a rate too: since it was started.
 
     Finished ones come first, then those in the race by the rung that they have reached, then those without a value, the
     queue, and what died. Inside a group: the value, then the lower val loss, then the lower LR.
@@ -81,7 +83,7 @@ def rank(sweep: Sweep, series: Mapping[str, RunSeries]) -> list[Standing]:
     queue = {run.id: place for place, run in enumerate(sweep.queued(), 1)}
     notes = _beside_the_verdict(sweep, placed)
     return [
-        _standing(number, sweep, row, value, queue, note=notes.get(number, ""))
+        _standing(number, sweep, row, value, queue, now=now, note=notes.get(number, ""))
         for number, (row, value) in enumerate(placed, 1)
     ]
 
@@ -339,6 +341,7 @@ def _standing(
     value: _Value | None,
     queue: Mapping[str, int],
     *,
+    now: float | None,
     note: str,
 ) -> Standing:
     assert sweep.plan is not None  # noqa: S101  # rank returned before
@@ -346,7 +349,7 @@ def _standing(
     own = row.shown
     latest = own.last(plan.metric) if own else None
     best = own.best(plan.metric, plan.goal) if own else None
-    rate = own.rate() if own and run.state is State.RUNNING else None
+    rate = _rate(run, own, now)
     level = own.level if own else 0.0
     return Standing(
         rank=number,
@@ -369,6 +372,17 @@ def _standing(
         rate=rate,
         why=_why(sweep, row, value, queue, note),
     )
+
+
+def _rate(run: Run, own: RunSeries | None, now: float | None) -> float | None:
+    """Return the levels per second of a live run, by its own times, else since the attempt was started; None if unknown."""
+    if own is None or run.state is not State.RUNNING:
+        return None
+    rate, latest = own.rate(), run.attempt
+    began = latest.started_at if latest is not None and not latest.resumed_from else None
+    if rate is not None or now is None or began is None or _begins_again(run, own):
+        return rate
+    return own.level / (now - began) if own.level > 0 and now > began else None
 
 
 def shown_state(run: Run) -> str:

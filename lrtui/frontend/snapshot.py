@@ -290,7 +290,7 @@ class DirectoryReader:
         if state != self._ranked:
             self._ranked = state
             self._stirred = True
-            self._standings = rank(self._sweep, self._series)
+            self._standings = rank(self._sweep, self._series, time.time())
 
     def _read_gpus(self) -> tuple[gpu.Gpu, ...]:
         """Return the GPUs as of at most 2 s ago; not at the first look, which should be quick, and not for a CPU sweep."""

@@ -175,6 +175,20 @@ def test_eta_and_rate_come_from_the_runs_own_time():
     assert board((run("a", "paused"), [(1, 0.1), (2, 0.2)]))[0].eta is None
 
 
+def test_a_run_without_times_has_a_rate_since_its_start():
+    series = RunSeries()
+    series.extend(1, [Measurement(p, None, p, None, None, {"acc": 0.5}) for p in (1, 2, 4)])
+    attempt = Attempt(1, "t", 10, started_at=100.0)
+
+    def rate(now, **changes):
+        runs = MappingProxyType({"a": run("a", attempts=(replace(attempt, **changes),))})
+        (found,) = rank(Sweep(plan=PLAN, runs=runs), {"a": series}, now)
+        return found.rate, found.eta
+
+    assert rate(108.0) == pytest.approx((0.5, 12))
+    assert rate(None) == rate(99.0) == rate(108.0, resumed_from=1) == (None, None)
+
+
 def test_no_plan_no_rows():
     assert rank(Sweep(), {}) == []
 
