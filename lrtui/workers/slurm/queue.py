@@ -237,7 +237,10 @@ class Queue:
             if str(wave.job) in jobs:
                 self._known[wave.name] = began
                 self._forgotten.discard(wave.name)
-            elif began - self._known.pop(wave.name, -1e9) < _REMEMBERED_SECONDS:
+            elif (
+                began - self._known.get(wave.name, -1e9) < _REMEMBERED_SECONDS
+                or 0 <= time.time() - wave.accepted_at < _REMEMBERED_SECONDS
+            ):
                 self._forgotten.add(wave.name)
 
     def _publish(

@@ -38,6 +38,8 @@ class _Accepted(msgspec.Struct, frozen=True):
     """job.json: that Slurm took it."""
 
     id: int
+    at: float = 0.0
+    """When, by the clock of the login node."""
 
 
 class _Refused(msgspec.Struct, frozen=True):
@@ -61,8 +63,10 @@ class Wave:
         self.tasks = tasks
         """Per task the folders of its attempts, below the experiment directory."""
         self.number = int(folder.name[1:])
-        self.job = _read(self.files.job, _Accepted, _Accepted(0)).id
+        accepted = _read(self.files.job, _Accepted, _Accepted(0))
+        self.job = accepted.id
         """The array's job id; 0 while it is not known to be accepted."""
+        self.accepted_at = accepted.at
         self.refused = _read(self.files.refused, _Refused, _Refused("")).why
         self.begun: frozenset[int] = frozenset()
         """Tasks that have started on a node."""
@@ -111,7 +115,9 @@ class Wave:
 
     def accepted(self, job: int) -> None:
         """Write down that Slurm took the wave."""
-        write_atomic(self.files.job, json.dumps({"id": job}).encode())
+        self.accepted_at = time.time()
+        content = {"id": job, "at": self.accepted_at}
+        write_atomic(self.files.job, json.dumps(content).encode())
         self.job = job
 
     def refuse(self, why: str) -> None:

@@ -396,18 +396,20 @@ def test_slurm_may_forget_the_only_job(far):
     one.slurm.answers["squeue"] = [gone] * 1000
     wave = one.launch("r01/a1")
     one.accepted(wave)
+    one.open()  # how long ago it was known is not known
     assert one.until("r01/a1", Vanished).cause == "cancelled"
 
 
+@pytest.mark.parametrize("looked", [0, 1])
 @pytest.mark.parametrize("began", [False, True])
-def test_a_job_that_the_controller_forgot_is_not_cancelled(far, began):
+def test_a_job_that_the_controller_forgot_is_not_cancelled(far, began, looked):
     """Recorded: one that is killed within seconds of a submission does not know it when it is back; of cancelled tasks a line is left."""
     one = far()
     wave = one.launch("r01/a1")
     one.accepted(wave)
     if began:
         begin(wave, 0, one.root / "r01/a1")
-    one.looked()
+    one.looked(looked)
     one.slurm.lose(wave)
     over = one.until("r01/a1", Vanished)
     assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
