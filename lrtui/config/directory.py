@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from lrtui.config import Experiment, load, override, same_experiment
+from lrtui.config.launcher_section import runs_the_same
 from lrtui.errors import MachineError, UserError
 from lrtui.sweep.files import read_untrusted, write_atomic
 from lrtui.sweep.layout import FORMAT, READABLE, Layout
@@ -60,7 +61,8 @@ def open_experiment(
             number += 1
     if not directory.exists() and _create(directory, file, experiment, overrides):
         return directory, True
-    _check_same(directory, file, experiment)
+    if not _relaunched(directory, experiment, overrides):
+        _check_same(directory, file, experiment)
     return directory, False
 
 
@@ -153,6 +155,18 @@ def _create(
         raise MachineError(
             f"cannot be created: {error.strerror}", str(directory), "choose another: --dir DIR"
         ) from error
+    return True
+
+
+def _relaunched(directory: Path, experiment: Experiment, overrides: Mapping[str, str]) -> bool:
+    """Take over a [launcher] that asks a cluster for other jobs to run the same; return whether that is all that was edited."""
+    frozen = read_experiment(directory)
+    if same_experiment(frozen, experiment) != ["launcher"] or not runs_the_same(
+        frozen.launcher, experiment.launcher
+    ):
+        return False
+    text = override(experiment.text, {**overrides, "name": frozen.name})
+    write_atomic(Layout(directory).experiment, text.encode())
     return True
 
 

@@ -8,7 +8,7 @@ time      = "4h"
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrtui.config.fault_text import did_you_mean, found, names, show
@@ -48,6 +48,8 @@ _SLURM: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     "supervisor_extra": (_are_texts, "a list of options", '["--partition=cpu", "--time=7-0"]'),
 }
 """Per key what it takes, that in words, and an example."""
+_MAY_CHANGE = frozenset({"partition", "account", "time", "gres", "cpus", "setup", "extra"})
+"""Keys that a sweep which has started takes over: what its further jobs ask for. `gres` must name as many GPUs as before."""
 _OPTIONS = frozenset({"extra", "supervisor_extra"})
 _SET = (
     *("--array", "--job-name", "--output", "--signal", "--requeue", "--no-requeue", "--wrap"),
@@ -76,6 +78,16 @@ def read_launcher(reader: Reader) -> Values:
         key: value for key, value in given.items() if key in keys and _check(reader, key, value)
     }
     return {"kind": kind, **kept}
+
+
+def runs_the_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Tell whether two [launcher] sections run the same, if only in other jobs of a cluster."""
+    changed = {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)}
+    if ours["kind"] != "slurm" or not changed <= _MAY_CHANGE:
+        return False
+    from lrtui.workers.slurm.job_options import options_of
+
+    return options_of(ours).gpus == options_of(theirs).gpus
 
 
 def _unknown(reader: Reader, key: str, keys: list[str]) -> None:

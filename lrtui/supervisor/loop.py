@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from lrtui.config import Experiment
-from lrtui.config.directory import Origin
+from lrtui.config.directory import Origin, read_experiment
 from lrtui.hardware import gpu
 from lrtui.search import predicted_level
 from lrtui.supervisor import gpu_memory_watch, slots
@@ -75,6 +75,7 @@ class Supervisor:
         self._machine_due = 0.0
         self._adopting = True
         self._beat_at = 0.0
+        self._frozen_at = os.stat(self.layout.experiment).st_mtime_ns
         self._looked_at = 0.0
         self._close_look = True
         self._decided_n = -1
@@ -124,6 +125,7 @@ class Supervisor:
     def tick(self) -> None:
         """Do everything that is due, once."""
         self._touch_beat()
+        self._take_launcher()
         self._close_look = self._is_due()
         self._reap()
         self._read()
@@ -141,6 +143,16 @@ class Supervisor:
             self.warn(text)
         self._close()
         self._alert()
+
+    def _take_launcher(self) -> None:
+        """Have further jobs ask a cluster for what an edited [launcher] says, before a command asks for them; nothing else is ever edited."""
+        if not self.launcher.remote:
+            return
+        changed = os.stat(self.layout.experiment).st_mtime_ns
+        if changed != self._frozen_at:
+            self._frozen_at = changed
+            for text in self.launcher.change(read_experiment(self.layout.root).launcher):
+                self.warn(text)
 
     # ── reap ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -143,7 +143,7 @@ def _evicted(run: Run, condition: Vanished, progress: Progress) -> ev.RunLost:
 def _too_short(limit: str, progress: Progress) -> str:
     """Return why a job's time limit ended a run for good: the next attempt would come no further."""
     what = "it left no checkpoint to resume" if progress.spent > 0 else "nothing was measured"
-    return f"{what} within the {limit}: raise time in [launcher]"
+    return f"{what} within the {limit}: raise time in [launcher], then lrtui FILE --retry"
 
 
 def _range_tested(

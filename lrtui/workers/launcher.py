@@ -6,7 +6,7 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 LOCAL = "local"
 """The `kind` of [launcher] unless it is given: this machine."""
@@ -109,6 +109,10 @@ class Launcher(Protocol):
 
     def tick(self, most: int) -> list[str]:  # noqa: ARG002  # for engines that have a queue
         """Hand on what was launched since the last call, of which `most` may run at once; return what the user should know."""
+        return []
+
+    def change(self, settings: Mapping[str, Any]) -> list[str]:  # noqa: ARG002  # for a cluster's jobs
+        """Start further attempts by a [launcher] section that was edited; return what the user should know."""
         return []
 
     def room(self, most: int) -> bool:  # noqa: ARG002  # see tick

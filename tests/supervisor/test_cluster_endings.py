@@ -4,11 +4,13 @@ import signal
 
 import pytest
 
+from lrtui.errors import UserError
 from lrtui.supervisor.outcome import EVICTIONS_FORGIVEN, after_loss
 from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import State
 from lrtui.workers.launcher import Alive, Unclaimed, Vanished
+from lrtui.workers.launchers import LAUNCHERS
 from tests.analysis.outputs import PrintedSweep
 from tests.until import until
 
@@ -104,7 +106,7 @@ def test_a_run_that_saves_nothing_is_given_up_too(in_process):
 def test_a_limit_that_is_too_short_ends_a_run(sweep, output, checkpoint, why):
     sweep.run(1e-3, output, ending=LIMIT, checkpoint=checkpoint)
     assert only(sweep).ending.kind == "failed"
-    assert only(sweep).why == f"{why}: raise time in [launcher]"
+    assert only(sweep).why == f"{why}: raise time in [launcher], then lrtui FILE --retry"
 
 
 def test_a_run_that_was_complete_has_finished(sweep):
@@ -153,3 +155,22 @@ def test_a_waiting_run_is_asked_about_only_when_something_is_new(in_process):
     for _ in range(10):
         in_process.supervisors[in_process.directory.resolve()].tick()
     assert len(asked) == 3
+
+
+def test_an_edited_launcher_reaches_the_supervisor(in_process, monkeypatch):
+    changes = []
+    in_process.launcher.remote = True
+    in_process.launcher.change = lambda settings: changes.append(settings["time"]) or ["taken over"]
+    monkeypatch.setitem(LAUNCHERS, "slurm", lambda *_: in_process.launcher)
+    file = in_process.toml(steps=500, extra='[launcher]\nkind = "slurm"\ntime = "1h"')
+    in_process.open(file)
+    text = file.read_text()
+    in_process.open(file)
+    assert not changes
+    file.write_text(text.replace("1h", "4h"))
+    in_process.open(file)
+    until(lambda: changes == ["4h"])
+    until(lambda: in_process.sweep.warnings)
+    file.write_text(text.replace("time =", "pack = 2\ntime ="))
+    with pytest.raises(UserError, match="was edited since"):
+        in_process.open(file)

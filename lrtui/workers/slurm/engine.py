@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from lrtui.workers.slurm.job_options import (
     MOST_TASKS,
     job_name,
     options_of,
+    resource_words,
     sbatch_words,
     script,
     throttles,
@@ -50,6 +52,8 @@ LOOKS = 2
 """In so many looks one after the other a job must be over, or unknown to Slurm, before its files are doubted."""
 _OURS = b"supervisor\n"
 """What `claim` holds of an attempt that was taken out of the queue."""
+_MOVED = b"supervisor, for another job\n"
+"""The same where its run is submitted again."""
 _AGENT = Path(agent.__file__).resolve()
 _KILL = signal.SIGKILL
 _AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
@@ -138,6 +142,21 @@ class Slurm(Launcher):
         files.orders.touch(mode=0o600)
         self._fresh[job.root] = job
 
+    def change(self, settings: Mapping[str, Any]) -> list[str]:
+        """Submit further jobs by these settings, and those that wait again if they would ask for something else."""
+        before, self._options = self._options, options_of(settings)
+        self._queue.change(self._options)
+        if all(of(before) == of(self._options) for of in (resource_words, attrgetter("setup"))):
+            return []
+        waiting = [each for each in self._members.values() if not (each.began or each.over)]
+        moved = [each for each in waiting if not each.wave.refused and self._claim(each, _MOVED)]
+        for member in moved:
+            self._give_up(member)
+            self._unqueue(member)
+        self.quiet.clear()
+        again = f"; {count(len(moved), 'waiting run')} submitted again" if moved else ""
+        return [f"further jobs follow the edited [launcher]{again}"]
+
     def room(self, most: int) -> bool:
         """Return whether a further wave could run a task now; what is submitted waits in Slurm's queue, not in ours."""
         tasks = self._tasks(most)
@@ -174,7 +193,7 @@ class Slurm(Launcher):
         if member.ended:
             return self._ended(member)
         if member.over and not member.began:
-            return Vanished("cancelled", "taken out of Slurm's queue")
+            return self._taken_out(member)
         if self._is_gone(member):
             return self._doubted(member)
         return self._alive(member, token)
@@ -334,6 +353,12 @@ class Slurm(Launcher):
         files = AttemptLayout(root)
         return read_exit(files.exit) or (Vanished() if files.claim.exists() else Unclaimed())
 
+    def _taken_out(self, member: _Member) -> Condition:
+        """Return how an attempt stands that this launcher claimed before its job did."""
+        if read_untrusted(member.files.claim) == _MOVED:
+            return Vanished("evicted", "[launcher] was edited")
+        return Vanished("cancelled", "taken out of Slurm's queue")
+
     def _alive(self, member: _Member, token: str = "") -> Condition:
         if not member.began:
             return Alive(None, kept=True, waits=self._why_waiting(member))
@@ -412,6 +437,8 @@ class Slurm(Launcher):
     def _never_began(self, member: _Member, said: Task | None) -> Condition:
         """Return what became of a job in which no keeper began."""
         files = member.wave.files
+        if read_untrusted(member.files.claim) == _MOVED:  # by an earlier supervisor
+            return self._taken_out(member)
         trouble = clean(read_untrusted(files.trouble(member.task)), 300)
         if trouble:
             return Vanished("refused", trouble)
@@ -471,17 +498,17 @@ class Slurm(Launcher):
         finally:
             os.close(fd)
 
-    def _claim(self, member: _Member) -> bool:
+    def _claim(self, member: _Member, said: bytes = _OURS) -> bool:
         """Claim an attempt that has not begun, so that it never begins; return whether it is claimed so."""
         if member.began:
             return False
         claim = member.files.claim
         ours = claim.with_name(f"claim.{os.getpid()}.tmp")
-        ours.write_bytes(_OURS)
+        ours.write_bytes(said)
         try:
             os.link(ours, claim)
         except FileExistsError:
-            return read_untrusted(claim) == _OURS
+            return read_untrusted(claim) in (_OURS, _MOVED)
         finally:
             ours.unlink()
         return True

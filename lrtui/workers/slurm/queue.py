@@ -148,6 +148,10 @@ class Queue:
         self.trouble = ""
         """What keeps Slurm from answering; "" while it does."""
 
+    def change(self, options: Options) -> None:
+        """Speak of these options from now on."""
+        self._options = options
+
     def watch(self, waves: Sequence[Wave]) -> None:
         """Ask for these waves from now on."""
         with self._wanted:  # the thread may wait with nothing to ask about

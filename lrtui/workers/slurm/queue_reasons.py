@@ -8,16 +8,24 @@ import re
 from lrtui.workers.slurm.job_options import Options, asked
 
 _OTHER_WORDS = {"None": "", "JobArrayTaskLimit": "at_most is reached"}
+_AGAIN = ", and run lrtui FILE again"
+"""How a sweep that has started takes an edited [launcher] over."""
 _LASTING = (
     (
         r"\w*TimeLimit|\w*MaxWallDuration\w*",
-        "the time limit is above what the site allows: {time}",
+        "the time limit is above what the site allows: {time} in [launcher]{again}",
     ),
-    (r"PartitionDown|PartitionInactive", "wait until it is up, or name another partition"),
-    (r"PartitionNodeLimit", "the partition allows no such job: name another partition"),
+    (
+        r"PartitionDown|PartitionInactive",
+        "wait until it is up, or name another partition in [launcher]{again}",
+    ),
+    (
+        r"PartitionNodeLimit",
+        "the partition allows no such job: name another partition in [launcher]{again}",
+    ),
     (
         r"BadConstraints|PartitionConfig",
-        "the partition has no node for such a job: lower what [launcher] asks for ({asked})",
+        "the partition has no node for such a job: lower what [launcher] asks for ({asked}){again}",
     ),
     (r"JobHeldUser", "the job is held: `scontrol release {job}` lets it start"),
     (
@@ -25,10 +33,16 @@ _LASTING = (
         "the site holds the job: ask its administrators",
     ),
     (r"DependencyNeverSatisfied", "it waits for a job that failed: `scancel {job}`"),
-    (r"AccountNotAllowed|InvalidAccount", "name another account in [launcher]"),
-    (r"InvalidQOS|QOSNotAllowed", "name another QOS, as extra = ['--qos=NAME'] in [launcher]"),
-    (r"(?:QOS|Assoc)Max\w+PerJob\w*", "a job may not ask for so much: lower cpus, gres or time"),
-    (r"ReservationDeleted", "the reservation is gone: remove it from extra in [launcher]"),
+    (r"AccountNotAllowed|InvalidAccount", "name another account in [launcher]{again}"),
+    (
+        r"InvalidQOS|QOSNotAllowed",
+        "name another QOS, as extra = ['--qos=NAME'] in [launcher]{again}",
+    ),
+    (
+        r"(?:QOS|Assoc)Max\w+PerJob\w*",
+        "a job may not ask for so much: lower cpus, gres or time in [launcher]{again}",
+    ),
+    (r"ReservationDeleted", "the reservation is gone: remove it from extra in [launcher]{again}"),
 )
 """Slurm's reasons (%r of squeue, of 22.05) that stay until somebody acts, and what to do."""
 
@@ -45,7 +59,7 @@ def lasting(reason: str, job: str, options: Options) -> str:
     if not advice:
         return ""
     time = f'lower time = "{options.time}"' if options.time else "set a lower time"
-    return advice.format(job=job, time=f"{time} in [launcher]", asked=asked(options))
+    return advice.format(job=job, time=time, asked=asked(options), again=_AGAIN)
 
 
 @functools.lru_cache(maxsize=64)

@@ -294,6 +294,29 @@ def test_a_job_that_could_not_begin_says_what_it_printed(far):
     assert "on n0 before lrtui's keeper began; it printed: module: command not found" in over.why
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_runs_that_wait_follow_an_edited_launcher(far, killed):
+    """Also where the supervisor is killed before it has journalled that."""
+    one = far(time="4h")
+    wave = one.launch("r01/a1", "r02/a1")
+    one.accepted(wave)
+    begin(wave, 0, one.root / "r01/a1")
+    until(lambda: one.condition("r01/a1") == Alive(7, kept=True))
+    (said,) = one.launcher.change({"time": "1h"})
+    assert said == "further jobs follow the edited [launcher]; 1 waiting run submitted again"
+    if killed:
+        one.settings = {"time": "1h"}
+        one.open()
+        one.slurm.forget(wave, 1)
+    else:
+        until(lambda: one.tick() or (wave.name, 1) not in one.slurm.states)
+    assert one.until("r02/a1", Vanished) == Vanished("evicted", "[launcher] was edited")
+    assert isinstance(one.condition("r01/a1"), Alive)
+    one.accepted(one.launch("r02/a2"))
+    assert "--time=0-01:00:00" in one.slurm.named("sbatch")[-1]
+    assert one.launcher.change({"time": "60m"}) == []
+
+
 def test_a_run_that_waits_is_killed_at_once_and_cancelled(far):
     one = far()
     wave = one.launch("r01/a1", "r02/a1")
@@ -396,7 +419,8 @@ def test_slurm_may_forget_the_only_job(far):
     one.slurm.answers["squeue"] = [gone] * 1000
     wave = one.launch("r01/a1")
     one.accepted(wave)
-    one.open()  # how long ago it was known is not known
+    wave.files.job.write_text('{"id": 100, "at": 1.0}')  # long ago
+    one.open()
     assert one.until("r01/a1", Vanished).cause == "cancelled"
 
 
@@ -411,6 +435,8 @@ def test_a_job_that_the_controller_forgot_is_not_cancelled(far, began, looked):
         begin(wave, 0, one.root / "r01/a1")
     one.looked(looked)
     one.slurm.lose(wave)
+    if not looked:
+        one.open()
     over = one.until("r01/a1", Vanished)
     assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
 
@@ -425,7 +451,7 @@ def test_a_job_id_that_is_given_twice_is_the_later_ones(far):
     one.slurm.lose(first)
     second = one.launch("r02/a1")
     one.accepted(second)
-    assert first.files.job.read_bytes() == second.files.job.read_bytes()
+    assert len({json.loads(each.files.job.read_text())["id"] for each in (first, second)}) == 1
     one.slurm.set(second, 0, "CANCELLED")
     over = one.until("r01/a1", Vanished)
     assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
@@ -438,7 +464,7 @@ def test_a_job_that_nobody_lets_start_is_reported_once(far):
     one.accepted(wave)
     for task in (0, 1):
         one.slurm.set(wave, task, "PENDING", "PartitionTimeLimit")
-    advice = 'the time limit is above what the site allows: lower time = "4h" in [launcher]'
+    advice = 'the time limit is above what the site allows: lower time = "4h" in [launcher], and run lrtui FILE again'
     said = until(lambda: one.launcher.tick(one.most))
     assert said == [f"Slurm holds 2 jobs: PartitionTimeLimit: {advice}"]
     assert one.condition("r01/a1").waits == f"PartitionTimeLimit: {advice}"

@@ -19,11 +19,11 @@ from lrtui.workers.slurm.queue_reasons import in_words, lasting
         ),
         (
             "QOSMaxWallDurationPerJobLimit",
-            "QOSMaxWallDurationPerJobLimit: the time limit is above what the site allows: set a lower time in [launcher]",
+            "QOSMaxWallDurationPerJobLimit: the time limit is above what the site allows: set a lower time in [launcher], and run lrtui FILE again",
         ),
         (
             "AssocMaxCpuPerJobLimit",
-            "AssocMaxCpuPerJobLimit: a job may not ask for so much: lower cpus, gres or time",
+            "AssocMaxCpuPerJobLimit: a job may not ask for so much: lower cpus, gres or time in [launcher], and run lrtui FILE again",
         ),
     ],
 )
