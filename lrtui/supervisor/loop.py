@@ -116,6 +116,7 @@ class Supervisor:
             self.warn(
                 f"journal.jsonl has {self.journal.bad} damaged line(s): {self.journal.bad_why}"
             )
+        self.launcher.adopt({self._root(run) for run in self.sweep.alive()})
         for run in self.sweep.alive():
             if run.state is State.FROZEN:
                 self._send(run, signal.SIGSTOP)

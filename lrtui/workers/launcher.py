@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -110,6 +110,10 @@ class Launcher(Protocol):
     def tick(self, most: int) -> list[str]:  # noqa: ARG002  # for engines that have a queue
         """Hand on what was launched since the last call, of which `most` may run at once; return what the user should know."""
         return []
+
+    def adopt(self, living: Collection[Path]) -> None:  # noqa: ARG002  # see room
+        """Learn at the start in which directories the attempts are that may live; all others are over."""
+        return
 
     def change(self, settings: Mapping[str, Any]) -> list[str]:  # noqa: ARG002  # for a cluster's jobs
         """Start further attempts by a [launcher] section that was edited; return what the user should know."""

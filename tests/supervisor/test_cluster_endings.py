@@ -174,3 +174,13 @@ def test_an_edited_launcher_reaches_the_supervisor(in_process, monkeypatch):
     file.write_text(text.replace("time =", "pack = 2\ntime ="))
     with pytest.raises(UserError, match="was edited since"):
         in_process.open(file)
+
+
+def test_a_launcher_learns_what_may_live(in_process):
+    adopted = []
+    in_process.launcher.adopt = lambda living: adopted.append({root.parent.name for root in living})
+    in_process.start(lrs="1e-3, 1e-2", steps=500)
+    in_process.running("r01", 1)
+    in_process.kill_supervisor()
+    in_process.revive()
+    assert adopted == [set(), {"r01-lr1e-03", "r02-lr1e-02"}]

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -112,6 +112,8 @@ class Slurm(Launcher):
         self._looked_at = -1e9
         self._counted: list[tuple[int, int]] | None = None
         """What `_open_tasks` counted last; None once something has changed."""
+        self._listed: dict[int, tuple[frozenset[int], frozenset[tuple[int, int]]]] = {}
+        """Per wave which tasks had begun and which attempts had ended when this last took them in."""
         self._asking: dict[Path, int] = {}
         """The waves of the attempts that have ended, and of which only Slurm knows why."""
         self.quiet: dict[str, _Member] = {}
@@ -141,6 +143,12 @@ class Slurm(Launcher):
         write_closed(files.environment, json.dumps(content).encode())
         files.orders.touch(mode=0o600)
         self._fresh[job.root] = job
+
+    def adopt(self, living: Collection[Path]) -> None:
+        """Count no task whose attempts are over, though no agent was left to say so."""
+        for root, member in self._members.items():
+            member.over = member.over or root not in living
+        self._counted = None
 
     def change(self, settings: Mapping[str, Any]) -> list[str]:
         """Submit further jobs by these settings, and those that wait again if they would ask for something else."""
@@ -274,9 +282,10 @@ class Slurm(Launcher):
 
     def _look_at(self, wave: Wave, *, anew: bool = False) -> None:
         """Take in what is new in a wave's folder."""
-        before = wave.begun, wave.over
         wave.look(anew=anew)
-        if before != (wave.begun, wave.over):
+        known = wave.begun, wave.over
+        if known != self._listed.get(wave.number):  # the queue's thread lists too
+            self._listed[wave.number] = known
             self._counted = None
             for token in [t for t, member in self.quiet.items() if member.began or member.ended]:
                 del self.quiet[token]

@@ -386,6 +386,22 @@ def test_a_further_wave_waits_for_room(far):
     assert one.launcher.room(4)
 
 
+def test_what_is_over_takes_no_room_after_a_restart(far):
+    """An agent that died with its node says of no attempt that it ended."""
+    one = far()
+    wave = one.launch("r01/a1", "r02/a1")
+    one.accepted(wave)
+    for task, name in enumerate(("r01/a1", "r02/a1")):
+        begin(wave, task, one.root / name)
+        one.slurm.set(wave, task, "NODE_FAIL")
+        one.until(name, Vanished)
+    assert one.launcher.room(1)
+    one.open()
+    assert not one.launcher.room(2)
+    one.launcher.adopt({one.root / "r01/a1"})
+    assert one.launcher.room(2)
+
+
 def test_what_squeue_says_is_read():
     """Recorded: an array of four with `%2`, then a job of another kind, and lines that are none."""
     text = (
