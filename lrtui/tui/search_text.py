@@ -253,7 +253,7 @@ def _reasons(model: ViewModel) -> Iterable[Row]:
     if found is None:
         return
     for index, reason in enumerate(found.reasons):
-        yield Row("why" if index == 0 else "", (Word(clean(reason.text), FAINT),))
+        yield Row("why" if index == 0 else "", (Word(model.named(clean(reason.text)), FAINT),))
     if found.not_tested:
         yield Row("untested", (Word(", ".join(found.not_tested), FAINT),))
 

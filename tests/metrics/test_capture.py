@@ -372,6 +372,12 @@ def test_near_misses_are_counted_and_quoted(tmp_path):
     log = read(tmp_path, "accuracy 0.5\naccuracy 0.6\n", STEPS)
     assert log.poll() == []
     assert log.capture.misses.told() == ["2 records are text, and there is no parse: accuracy 0.5"]
+    trace = (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: 3\n'
+    )
+    log = read(tmp_path, trace, STEPS)
+    assert log.poll() == []
+    assert log.capture.misses.told() == []
     said = missing("val_acc", ["train_loss", "val_accuracy"])
     assert "did you mean val_accuracy?" in said
 

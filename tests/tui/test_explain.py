@@ -14,11 +14,11 @@ async def test_it_follows_the_cursor_and_e_again_leads_back(monitor, size) -> No
         await settled(pilot)
         await pilot.press("E")
         await settled(pilot)
-        assert "r04 3e-03: running" in text_of(monitor)
+        assert "D 3e-03: running" in text_of(monitor)
         assert "attempt 1; its output: runs/cifar100/r04-lr3e-03/a1/output.log" in text_of(monitor)
         await pilot.press("j")
         await settled(pilot)
-        assert "r03 1e-03: running" in text_of(monitor)
+        assert "C 1e-03: running" in text_of(monitor)
         await pilot.press("E")
         assert monitor.model.view.pane == "charts"
 
@@ -30,7 +30,8 @@ async def test_every_run_of_a_sweep_is_explained_in_the_pane(monitor) -> None:
         for run in monitor.model.snapshot.sweep.runs.values():
             monitor.change_view(selected=run.id)
             await settled(pilot)
-            assert why(monitor.model.snapshot.sweep, run) in text_of(monitor)
+            told = monitor.model.named(why(monitor.model.snapshot.sweep, run))
+            assert told in text_of(monitor)
             for rule, text in run.flags:
                 assert f"flagged by {rule}: {text}" in text_of(monitor)
 

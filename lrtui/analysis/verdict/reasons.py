@@ -69,7 +69,8 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> list[Reason]:
     gap = number(abs((highest.mean or 0.0) - (best.mean or 0.0)))
     why = f"within the noise: the curve through all results is higher at {lr_text(best.lr)}"
     better = f"{lr_text(highest.lr)} measured better by {gap}, {why}"
-    return [Reason(Why.BETTER, better, ((highest.lr, why),)), Reason(Why.MEASURED, words)]
+    passed_over = tuple((p.lr, why) for p in candidates if case.score(p) > case.score(best))
+    return [Reason(Why.BETTER, better, passed_over), Reason(Why.MEASURED, words)]
 
 
 def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> str:

@@ -23,6 +23,7 @@ from lrtui.metrics.capture.patterns import Patterns
 from lrtui.metrics.capture.positions import NAMES, Memory, Positions
 from lrtui.metrics.capture.reading import Reading
 from lrtui.metrics.capture.records import narrow, records
+from lrtui.metrics.capture.tracebacks import Tracebacks
 from lrtui.metrics.line import AXES, LONG, MOST_NAMES, Column, Columns, Found, Measurement, Sparse
 
 _LONGEST_NAME = 128
@@ -98,6 +99,7 @@ class Capture:
         self.misses = Misses()
         self._nulls: dict[str, int] = {}
         self._taken = 0
+        self._tracebacks = Tracebacks()
         self._looked = 0
 
     @property
@@ -358,7 +360,9 @@ class Capture:
 
     def _look(self, record: bytes) -> None:
         """Note a record with numbers in it while nothing at all was measured."""
-        if b"{" in record or not _HAS_NUMBER.search(record[:1000]):
+        start = record[:1000]
+        traced = self._tracebacks.holds(start.decode(errors="replace"))
+        if traced or b"{" in record or not _HAS_NUMBER.search(start):
             return
         self._looked += 1
         why = "match no pattern of parse" if self._patterns else "are text, and there is no parse"

@@ -7,7 +7,7 @@ is returned only if `Capture` reads the lines with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +17,7 @@ from lrtui.metrics.capture.misses import likely
 from lrtui.metrics.capture.positions import NAMES
 from lrtui.metrics.capture.presets import PRESETS
 from lrtui.metrics.capture.reading import Reading
+from lrtui.metrics.capture.tracebacks import Tracebacks
 from lrtui.metrics.line import Found, one_by_one
 from lrtui.text.clean import runaway
 
@@ -31,8 +32,6 @@ _SHARE = re.compile(r"/\d+\s*\(\s*(?=[\d.]+\s*%)")
 """Between a count and its percentage: "9815/10000 (98%)"."""
 _ALONE = re.compile(r"[%,;:)\]}|]*(?:\s|$)")
 """What may follow a number that is read up to the next space."""
-_TRACEBACK = re.compile(r"(.*?)Traceback \(most recent call last\)")
-"""The first line of a traceback, after what a launcher may put before each line."""
 _FRAME = re.compile(r'\s*File ".*", line \d+')
 """A line of a traceback."""
 _WORD = re.compile(r"[A-Za-z][\w@]*")
@@ -59,8 +58,9 @@ class _Field:
 def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
     """Return up to three lines, of different shapes and in their order, that look most like measurements; [] if none does."""
     shapes: dict[str, str] = {}
-    for line in _without_tracebacks(lines):
-        if len(line) <= _LONGEST and not _FRAME.match(line):
+    tracebacks = Tracebacks()
+    for line in lines:
+        if not tracebacks.holds(line) and len(line) <= _LONGEST and not _FRAME.match(line):
             shapes.setdefault(_VALUE.sub("#", line), line)
     scored = {line: _score(_fields(line, reading), reading) for line in shapes.values()}
     least = (
@@ -70,18 +70,6 @@ def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
         (line for line in scored if scored[line] >= least), key=lambda line: -scored[line]
     )
     return [line for line in scored if scored[line] and line in best[:_SHOWN]]
-
-
-def _without_tracebacks(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines outside of Python's tracebacks; the line of the exception belongs to its traceback."""
-    before: str | None = None
-    for line in lines:
-        if (begins := _TRACEBACK.match(line)) is not None:
-            before = begins[1]
-        elif before is None:
-            yield line
-        elif not line.removeprefix(before).startswith((" ", "\t")):
-            before = None
 
 
 def proposed(lines: Sequence[str], reading: Reading) -> list[str]:

@@ -46,4 +46,5 @@ def sentences(model: ViewModel, width: int) -> list[str]:
     if run is not None:
         texts = explanation(snapshot.sweep, run, snapshot.directory)
     room = max(20, width - 2)
+    texts = [model.named(text) for text in texts]
     return [part for text in texts for part in textwrap.wrap(text, room, subsequent_indent="  ")]

@@ -76,7 +76,8 @@ def _rows(model: ViewModel, run: Run) -> list[Row]:
         if not value and not theirs:
             continue  # an own script names no optimizer
         differs = bool(compare) and theirs != value
-        rows.append((name, value, theirs or "nothing" if differs else ""))
+        shown = name.removeprefix("values.")
+        rows.append((shown, value, theirs or "nothing" if differs else ""))
     return rows
 
 
