@@ -30,7 +30,7 @@ from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import GroupKey, Plan, Scalar, Setting
 from lrtui.sweep.state import Sweep, differences, group_of, group_text, level_text
 from lrtui.text.clean import clean
-from lrtui.text.format import amount, lr_range, lr_rounded, number, plural
+from lrtui.text.format import amount, exponent_text, lr_range, lr_rounded, number, plural
 
 LINEAR, ROOT = 1.0, 0.5
 """The exponents of the two rules for batch sizes."""
@@ -497,7 +497,7 @@ def foresight(factor: Factor) -> list[str]:
         sure = all(each.by_noise for each in factor.levels if each.lr is not None)
         chance = "90 %" if sure else "noise unknown"
         said = [
-            f"predicted at {at}: LR* {lr_rounded(found.lr)} ({chance}: {lr_range(found.low, found.high)}), by the exponent {b:.2f} ({low:.2f}..{high:.2f}) of {found.levels} levels and of what is usual"
+            f"predicted at {at}: LR* {lr_rounded(found.lr)} ({chance}: {lr_range(found.low, found.high)}), by the exponent {exponent_text(b)} ({exponent_text(low)}..{exponent_text(high)}) of {found.levels} levels and of what is usual"
         ]
     return [*said, *_checked(factor, at)]
 
@@ -531,7 +531,7 @@ def _headline(factor: Factor) -> str:
     if factor.exponent is None:
         return words
     b = factor.exponent
-    return f"{words} (LR* ~ {name}^{b.value:.2f}, 90 %: {b.low:.2f}..{b.high:.2f})"
+    return f"{words} (LR* ~ {name}^{exponent_text(b.value)}, 90 %: {exponent_text(b.low)}..{exponent_text(b.high)})"
 
 
 def level_cells(level: Level) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from lrtui.search.range_test import STEPS
 from lrtui.sweep.events import RunQueued, Scalar
 from lrtui.sweep.state import Sweep, level_text
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_grouped, lr_text
+from lrtui.text.format import amount_grouped, lr_text, setting_value
 from lrtui.train.options import AUTO, PRECISIONS
 
 _RUNS_SHOWN = 40
@@ -210,7 +210,10 @@ def _axes(experiment: Experiment) -> list[tuple[str, str]]:
         lines.append(("schedule", _choices(experiment.schedules)))
     lines += [(name, _choices(axis)) for name, axis in experiment.values.items()]
     lines += [
-        (axis.name, f"from {axis.low:g} to {axis.high:g}, searched beside the LR ({axis.scale})")
+        (
+            axis.name,
+            f"from {setting_value(axis.low)} to {setting_value(axis.high)}, searched beside the LR ({axis.scale})",
+        )
         for axis in experiment.axes
     ]
     last = experiment.seed + experiment.seeds - 1

@@ -22,6 +22,7 @@ from lrtui.search import Auto, Strategy
 from lrtui.search.surface_search import Surface
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Axis, AxisScale
+from lrtui.text.format import setting_value
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.registry import NUMBER, Entry
 from lrtui.train.schedules import SCHEDULES
@@ -138,18 +139,21 @@ def _usual_scale(name: str) -> AxisScale:
 def _wrong_ends(name: str, low: float, high: float, scale: AxisScale) -> tuple[str, str] | None:
     """Return what is wrong with the ends of an axis, and how to fix it."""
     if low == high:
-        what = f"{name} has one value, {low:g}: from and to are the same"
-        return what, f"Widen it, or set {name} = {low:g} where it belongs and remove the axis."
+        what = f"{name} has one value, {setting_value(low)}: from and to are the same"
+        return (
+            what,
+            f"Widen it, or set {name} = {setting_value(low)} where it belongs and remove the axis.",
+        )
     if low > high:
-        return f"{name} runs from {low:g} down to {high:g}", (
-            f"Swap them: {name} = {{ from = {high:g}, to = {low:g} }}"
+        return f"{name} runs from {setting_value(low)} down to {setting_value(high)}", (
+            f"Swap them: {name} = {{ from = {setting_value(high)}, to = {setting_value(low)} }}"
         )
     if high - low < 1e-6 * max(abs(low), abs(high)):
-        what = f"{name} from {low:g} to {high:g} is too narrow to search"
+        what = f"{name} from {setting_value(low)} to {setting_value(high)} is too narrow to search"
         return what, "Widen it."
     if scale == "log" and low <= 0:
-        what = f"{name} is searched on a log axis, which has no {low:g}"
-        least = f"{high / 1000:g}" if high > 0 else "1e-3"
+        what = f"{name} is searched on a log axis, which has no {setting_value(low)}"
+        least = setting_value(high / 1000) if high > 0 else "1e-3"
         return what, f'Begin above 0, from = {least}, or write scale = "linear".'
     if scale == "complement" and (low < 0 or high >= 1):
         what = f"{name} is searched evenly on log(1 - x), so it lies from 0 to below 1"

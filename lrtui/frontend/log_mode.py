@@ -30,7 +30,15 @@ from lrtui.sweep.allowed import id_and_lr
 from lrtui.sweep.mailbox import ensure_supervisor
 from lrtui.sweep.state import Run, State, Sweep, group_of, group_words
 from lrtui.text.clean import clean
-from lrtui.text.format import amount, amount_about, clock_time, duration, lr_text, number
+from lrtui.text.format import (
+    amount,
+    amount_about,
+    clock_time,
+    duration,
+    lr_text,
+    number,
+    setting_value,
+)
 
 _LOOK_SECONDS = 0.25
 _PROGRESS_SECONDS = 5.0
@@ -409,7 +417,9 @@ def _besides(rows: Sequence[Standing]) -> list[str]:
 
 def _place(row: Standing) -> str:
     """Return a setting's values on the axes of [search]."""
-    return "".join(f" {clean(name, 30)}={value:g}" for name, value in row.setting.axes.items())
+    return "".join(
+        f" {clean(name, 30)}={setting_value(value)}" for name, value in row.setting.axes.items()
+    )
 
 
 def _cut(line: str, width: int) -> str:

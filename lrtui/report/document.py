@@ -14,6 +14,7 @@ from lrtui.text.format import (
     amount,
     amount_about,
     count,
+    decades,
     duration,
     lr_interval,
     lr_range,
@@ -22,6 +23,7 @@ from lrtui.text.format import (
     number,
     plural,
     run_name,
+    setting_value,
     tolerance,
 )
 
@@ -127,7 +129,7 @@ def _equal_name(found: Verdict) -> str:
 
 
 def _equal(found: Verdict) -> str:
-    width = f" ({found.decades:.1f} decades)" if found.decades is not None else ""
+    width = f" ({decades(found.decades)} decades)" if found.decades is not None else ""
     return f"{text}{width}" if (text := span(found.equal)) else ""
 
 
@@ -266,7 +268,7 @@ def _sensitivity(made: Report) -> list[Block]:
     rows = [
         (
             lr_text(point.lr),
-            *(f"{point.axes[name]:g}" if name in point.axes else "" for name in axes),
+            *(setting_value(point.axes[name]) if name in point.axes else "" for name in axes),
             shown(point.mean),
             _error(point),
             str(point.seeds or ""),

@@ -24,7 +24,7 @@ from lrtui.search.strategy import Decision, Space, at, start
 from lrtui.sweep.axis_places import value_of
 from lrtui.sweep.events import Axis, Setting
 from lrtui.sweep.state import Sweep, group_of, setting_key
-from lrtui.text.format import lr_text
+from lrtui.text.format import lr_text, setting_value
 
 MORE = 5
 """So many more places than LRs begin for each axis: 7 LRs become 12 pairs."""
@@ -64,7 +64,9 @@ class Surface:
 
     def describe(self) -> str:
         """Return the search in words."""
-        names = ", ".join(f"{a.name} from {a.low:g} to {a.high:g}" for a in self.axes)
+        names = ", ".join(
+            f"{a.name} from {setting_value(a.low)} to {setting_value(a.high)}" for a in self.axes
+        )
         where = "around the valley of a range test"
         if self.auto.from_ is not None and self.auto.to is not None:
             where = f"from {lr_text(self.auto.from_)} to {lr_text(self.auto.to)}"

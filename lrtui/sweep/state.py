@@ -29,7 +29,7 @@ from lrtui.sweep.events import (
     Scalar,
     Setting,
 )
-from lrtui.text.format import lr_text
+from lrtui.text.format import lr_text, setting_value
 
 
 class State(StrEnum):
@@ -237,7 +237,7 @@ def level_text(factor: str, level: Scalar) -> str:
     """Return a level of a study in words: 64, 0.3, mlp width=64, sgd momentum=0.9."""
     if factor in {"dataset", "model", "optimizer"}:
         return choice_of(str(level)).words
-    return f"{level:g}" if isinstance(level, float) else str(level)
+    return setting_value(level) if isinstance(level, float) else str(level)
 
 
 def _level(name: str, value: Scalar) -> Scalar:

@@ -27,6 +27,16 @@ def number(value: float | None, missing: str = "-") -> str:
     return f"{value:#.4g}" if size < 999.5 else f"{value:.0f}"
 
 
+def setting_value(value: float) -> str:
+    """Return a value of a setting besides its LR, as short as an experiment file has it: 0.9, 0.0005, 1e-05."""
+    return f"{value:g}"
+
+
+def exponent_text(value: float) -> str:
+    """Return the exponent of a law that was fitted: 0.52, -1.03."""
+    return f"{value:.2f}"
+
+
 def tolerance(value: float) -> str:
     """Return a difference that counts as none, with the digits that it was given: 0.005."""
     return f"{value:.3g}"
@@ -73,6 +83,11 @@ def lr_interval(low: float, high: float, open_sides: Collection[str]) -> str:
             return f"≤ {lr_rounded(high)}, not bounded below"
         case _:
             return "not bounded"
+
+
+def decades(width: float) -> str:
+    """Return the width of a stretch of LRs on log10(lr), without its unit: 0.7."""
+    return f"{width:.1f}"
 
 
 def factor(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from lrtui.sweep.events import GroupKey, Plan, Setting
 from lrtui.text.clean import clean
-from lrtui.text.format import lr_interval, lr_range, lr_text, number
+from lrtui.text.format import lr_interval, lr_range, lr_text, number, setting_value
 
 
 class Why(StrEnum):
@@ -150,7 +150,7 @@ class Verdict:
     @property
     def beside(self) -> list[tuple[str, str]]:
         """The recommended place on the axes, to be shown: each name and value."""
-        return [(clean(name, 30), f"{value:g}") for name, value in self.axes.items()]
+        return [(clean(name, 30), setting_value(value)) for name, value in self.axes.items()]
 
     def headline(self, plan: Plan) -> str:
         """Return the verdict in one line."""

@@ -30,7 +30,7 @@ from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Axis, GroupKey, Plan, Setting
 from lrtui.sweep.state import Sweep
 from lrtui.text.clean import clean
-from lrtui.text.format import factor
+from lrtui.text.format import factor, setting_value
 from lrtui.train.schedules import SCHEDULES
 
 _FEWEST = 3
@@ -303,17 +303,15 @@ def _axis_reasons(axes: tuple[Axis, ...], setting: Setting, view: _View) -> list
     """Say between which values the best one of each axis lies, and at which ends nothing is known beyond."""
     said = []
     for axis, (low, high) in zip(axes, view.axes, strict=True):
-        name, value = clean(axis.name), f"{setting.axes.get(axis.name, math.nan):g}"
+        name, value = clean(axis.name), f"{setting_value(setting.axes.get(axis.name, math.nan))}"
         if low <= 0 and high >= 1:
-            words = (
-                f"{name} {value}: the best one may lie anywhere from {axis.low:g} to {axis.high:g}"
-            )
+            words = f"{name} {value}: the best one may lie anywhere from {setting_value(axis.low)} to {setting_value(axis.high)}"
         elif low <= 0:
-            words = f"{name} {value}: the best one is at most {value_of(axis, high):g}, not bounded below {axis.low:g}"
+            words = f"{name} {value}: the best one is at most {setting_value(value_of(axis, high))}, not bounded below {setting_value(axis.low)}"
         elif high >= 1:
-            words = f"{name} {value}: the best one is at least {value_of(axis, low):g}, not bounded above {axis.high:g}"
+            words = f"{name} {value}: the best one is at least {setting_value(value_of(axis, low))}, not bounded above {setting_value(axis.high)}"
         else:
-            words = f"{name} {value}: the best one lies from {value_of(axis, low):g} to {value_of(axis, high):g}"
+            words = f"{name} {value}: the best one lies from {setting_value(value_of(axis, low))} to {setting_value(value_of(axis, high))}"
         said.append(Reason(Why.AXIS, words))
     return said
 
@@ -337,7 +335,7 @@ def interaction(axis: Axis, slope: tuple[float, float, float]) -> str:
     when = (
         f"when {name} is ten times as large"
         if tenfold
-        else f"from {name} {axis.low:g} to {axis.high:g}"
+        else f"from {name} {setting_value(axis.low)} to {setting_value(axis.high)}"
     )
     factors = [10 ** (each / decades if tenfold else each) for each in (likely, low, high)]
     if low <= 0 <= high or max(factors[0], 1 / factors[0]) < _LITTLE:

@@ -26,7 +26,7 @@ from lrtui.report.figures.axes_and_panels import (
 from lrtui.report.figures.lr_sensitivity import interval
 from lrtui.report.figures.style import BAND, GROUND, INK
 from lrtui.report.model import Map, Point, Report, Verdict
-from lrtui.text.format import lr_text, number
+from lrtui.text.format import lr_text, number, setting_value
 
 _DENSITY = 0.2
 """Of each band over the one below it."""
@@ -70,7 +70,7 @@ def _surface(ax: Axes, one: Map, goal: str) -> None:
     lines = ax.contour(x, y, heights, levels=levels, colors=[BAND], linewidths=0.8, linestyles="-")
     ax.clabel(lines, fmt=lambda value: number(sign * value), fontsize=7, colors=[INK])
     ax.yaxis.set_major_locator(FixedLocator([share for _, share in one.marks]))
-    ax.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value, _ in one.marks]))
+    ax.yaxis.set_major_formatter(FixedFormatter([setting_value(value) for value, _ in one.marks]))
     ax.set_ylim(-0.03, 1.03)
     ax.grid(visible=False)
 

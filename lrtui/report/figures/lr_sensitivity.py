@@ -30,7 +30,7 @@ from lrtui.report.figures.axes_and_panels import (
 from lrtui.report.figures.style import ACCENT, BAND, GROUND, INK, MUTED
 from lrtui.report.model import Point, Report, Sensitivity, Verdict
 from lrtui.report.palette import heat
-from lrtui.text.format import lr_text, number, tolerance
+from lrtui.text.format import decades, lr_text, number, tolerance
 
 LEAST_FULL = 4
 """From so many LRs trained to the end on, the axis of the sensitivity chart is theirs alone."""
@@ -102,7 +102,7 @@ def _verdict_marks(ax: Axes, found: Verdict) -> dict[str, Any]:
         ax.axvspan(left, right, color=BAND, alpha=0.16, lw=0)
         room = ax.get_xlim()[1] - right > 0.2 * (ax.get_xlim()[1] - ax.get_xlim()[0])
         ax.annotate(
-            f"{found.decades:.1f} decades", (right if room else left, 0.98), xycoords=top, xytext=(3 if room else -3, 0),
+            f"{decades(found.decades)} decades", (right if room else left, 0.98), xycoords=top, xytext=(3 if room else -3, 0),
             textcoords="offset points", ha="left" if room else "right", va="top", fontsize=8, color=MUTED,
         )  # fmt: skip
         within = f" within {tolerance(found.within)}" if found.within else ""

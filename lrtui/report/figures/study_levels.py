@@ -18,6 +18,7 @@ from lrtui.analysis.prediction import Prediction
 from lrtui.report.figures.axes_and_panels import MOST_PANELS, label, name_y, panels_in_rows
 from lrtui.report.figures.style import ACCENT, GROUND, INK, MUTED
 from lrtui.report.model import Factor, FactorLevel
+from lrtui.search.rounding import rounded
 from lrtui.text.format import amount_short, lr_text
 
 _RULES = (("fitted", "fitted exponent", "-"), ("linear", "linear rule", (0, (5, 2))), ("root", "square-root rule", (0, (1, 1.5))))  # fmt: skip
@@ -68,7 +69,7 @@ def _axes(ax: Axes, factor: Factor) -> None:
     steps = (1,) if high - low > 2.5 else (1, 2, 5)
     decades = range(math.floor(low), math.ceil(high) + 1)
     ax.yaxis.set_major_locator(FixedLocator([step * 10.0**d for d in decades for step in steps]))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: lr_text(float(f"{value:.1e}"))))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: lr_text(rounded(value))))
     ax.yaxis.set_minor_locator(NullLocator())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lrtui.frontend.state_style import BAD, OK
 from lrtui.sweep.state import group_text
 from lrtui.text.clean import clean
-from lrtui.text.format import lr_text
+from lrtui.text.format import decades, lr_text
 from lrtui.tui.charts import axes
 from lrtui.tui.charts.axes import Limits
 from lrtui.tui.charts.plot import Curve, Glyph, Picture, Span
@@ -146,8 +146,8 @@ def _title(model: ViewModel, verdict: Verdict | None, width: int) -> str:
     equal = verdict.equal if verdict is not None else None
     told = short = ""
     if equal and equal[0] > 0:
-        decades = f"{math.log10(equal[1] / equal[0]):.1f}"
-        told, short = f", equal over {decades} decades", f", equal {decades} dec"
+        wide = decades(math.log10(equal[1] / equal[0]))
+        told, short = f", equal over {wide} decades", f", equal {wide} dec"
     group = f" · {clean(group_text(model.group))}" if len(model.verdicts.groups) > 1 else ""
     room = width - _FRAME - sum(len(text) + 1 for text, _ in _legend(verdict, width))
     forms = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.state_style import BAD, OK, WARN
 from lrtui.text.clean import clean
-from lrtui.text.format import amount_short
+from lrtui.text.format import amount_short, exponent_text
 from lrtui.tui.charts import axes
 from lrtui.tui.charts.axes import Limits, Tick
 from lrtui.tui.charts.plot import Curve, Glyph, Picture
@@ -48,9 +48,9 @@ def picture(factor: Factor, height: int) -> Picture:
     ]
     if foreseen:
         ticks.append(Tick(math.log10(foreseen.target), amount_short(foreseen.target)))
-    exponent = f"{factor.exponent.value:.2f}" if factor.exponent is not None else ""
+    fitted = exponent_text(factor.exponent.value) if factor.exponent is not None else ""
     drawn = (
-        ("fit", exponent, ACCENT, [None if foreseen else each.fitted for each in factor.levels]),
+        ("fit", fitted, ACCENT, [None if foreseen else each.fitted for each in factor.levels]),
         ("lin", "linear", WARN, [each.linear for each in factor.levels]),
         ("sqr", "square-root", FAINT, [each.root for each in factor.levels]),
     )

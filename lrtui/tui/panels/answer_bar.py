@@ -25,6 +25,7 @@ from lrtui.text.format import (
     lr_range,
     lr_text,
     number,
+    setting_value,
 )
 from lrtui.tui.charts.range_chart import steps_done
 from lrtui.tui.keymap import shown_key
@@ -314,7 +315,9 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
 
 def _axes(found: Verdict | VerdictReached) -> str:
     """Return the recommended place on the axes of [search]: ", momentum 0.9"."""
-    return "".join(f", {clean(name, 30)} {value:g}" for name, value in found.axes.items())
+    return "".join(
+        f", {clean(name, 30)} {setting_value(value)}" for name, value in found.axes.items()
+    )
 
 
 def _evidence(found: Verdict, plan: Plan, importance: int) -> Iterable[Part]:
