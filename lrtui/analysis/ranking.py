@@ -425,7 +425,7 @@ def _own_why(sweep: Sweep, run: Run, queue: Mapping[str, int]) -> str:
     if run.state is State.WAITING:
         return run.why or f"{'pilot; ' if run.pilot else ''}waits at its rung for the others"
     if run.state is State.FROZEN:
-        return run.why or "frozen: its memory stays held"
+        return run.why or "frozen: its memory stays in use"
     return run.why or (f"pilot: the whole schedule, to {amount(run.until)}" if run.pilot else "")
 
 

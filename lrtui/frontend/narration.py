@@ -8,7 +8,16 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.allowed import Namer, id_and_lr
 from lrtui.sweep.state import Sweep, group_of, group_text
 from lrtui.text.clean import clean
-from lrtui.text.format import amount, amount_about, duration, lr_rounded, lr_text, number, plural
+from lrtui.text.format import (
+    amount,
+    amount_about,
+    duration,
+    lr_range,
+    lr_rounded,
+    lr_text,
+    number,
+    plural,
+)
 
 
 def event_text(event: ev.AnyEvent, sweep: Sweep, named: Namer = id_and_lr) -> str:
@@ -98,6 +107,14 @@ def _rung(e: ev.RungClosed, sweep: Sweep) -> str:
     return f"rung {unit} {amount(e.level)}{group}: {e.why}{cut}; continuing: {lrs or 'none'}"
 
 
+def _verdict(e: ev.VerdictReached, _: Sweep) -> str:
+    if e.lr is None:
+        same = f"{lr_range(*e.equal)} cannot be told apart" if e.equal else "no answer"
+        return f"verdict: {same}"
+    axes = "".join(f", {name} = {value:g}" for name, value in e.axes.items())
+    return f"verdict: {'so far ' * e.provisional}{lr_text(e.lr)}{axes}"
+
+
 def _brake(e: ev.BrakeSet, _: Sweep) -> str:
     return f"launching is paused{_because(e.why)}" if e.on else "launching again"
 
@@ -134,7 +151,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.BudgetReached: lambda e, _: (
         f"{e.why}: {amount_about(e.spent)} spent; the running runs write their checkpoints"
     ),
-    ev.VerdictReached: lambda e, _: f"verdict: {'none' if e.lr is None else lr_text(e.lr)}",
+    ev.VerdictReached: _verdict,
     ev.ParallelSet: lambda e, _: f"{e.parallel} at a time{f': {e.why}' if e.why else ''}",
     ev.Warned: lambda e, _: f"warning: {e.text}",
     ev.BrakeSet: _brake,

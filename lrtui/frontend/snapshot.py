@@ -321,7 +321,9 @@ class DirectoryReader:
             return "the experiment directory is gone"
         version = read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
         if version not in {"", *READABLE}:
-            return clean(f"format {version[:20]!r}; this lrtui reads formats 1 to {FORMAT}")
+            return clean(
+                f"format {version[:20]!r} of a newer lrtui; this one reads 1 to {FORMAT}: update it"
+            )
         if self._journal.bad:
             many = f"{self._journal.bad} journal line{'s' * (self._journal.bad > 1)}"
             return clean(f"{many} could not be read: {self._journal.bad_why}", 300)

@@ -112,7 +112,7 @@ def _verdict(model: ViewModel, plan: Plan) -> list[Row]:
     ended = model.snapshot.sweep.closed is not None
     if found.lr is None:
         return (
-            [Row("verdict", (Word("none" if ended else "none yet", FAINT),))]
+            [Row("verdict", (Word("no answer" if ended else "none yet", FAINT),))]
             if found.provisional
             else [Row("verdict", (Word(found.headline(plan), BAD),))]
         )

@@ -16,9 +16,11 @@ import msgspec
 import pytest
 
 from lrtui.frontend import log_mode
+from lrtui.frontend.narration import event_text
 from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan
+from lrtui.sweep.state import Sweep
 from tests.recorded import CLOCK, STATES, dense, make
 from tests.until import PATIENCE_SECONDS
 
@@ -196,6 +198,15 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     child.stdout.close()
     assert child.stderr.read() == ""
     assert child.wait(300) == 130
+
+
+def test_the_answer_is_named_in_words():
+    def words(**said):
+        return event_text(ev.VerdictReached(**said), Sweep())
+
+    assert words(lr=None) == "verdict: no answer"
+    assert words(lr=None, equal=(1e-3, 1e-2)) == "verdict: 1.0e-03..1.0e-02 cannot be told apart"
+    assert words(lr=0.1, axes={"m": 0.9}, provisional=True) == "verdict: so far 1e-01, m = 0.9"
 
 
 def test_the_board_names_only_what_varies(tmp_path):
