@@ -57,7 +57,7 @@ def _lr(experiment: Experiment) -> str:
     if not experiment.can_range_test:
         said = said.replace("the valley of a range test", "the usual LR")
     if isinstance(experiment.strategy, Auto) and set(space.rungs) <= set(space.pilots):
-        said = said.replace("the best continue", "two train to the end")
+        said = said.replace("the best continue", "one trains to the end")
         if "around" in said:
             said = said.replace("auto: ", f"auto: pilots at {FIRST} of ", 1)
     elif isinstance(experiment.strategy, Auto) and all(map(_follows_down(experiment), space.rungs)):
@@ -84,10 +84,10 @@ def _search(experiment: Experiment) -> list[tuple[str, str]]:
             at = ", ".join(amount_grouped(rung) for rung in space.rungs[text])
             named = f" ({text})" if len(space.rungs) > 1 else ""
             if text in space.pilots:
-                over = f"the whole schedule over {amount_grouped(space.pilots[text])} {unit}{named}"
+                over = " and ".join(map(amount_grouped, space.pilots[text]))
                 lines.append(
-                    ("pilots", f"{over}; two LRs around the best of them train to the end")
-                )
+                    ("pilots", f"the whole schedule over {over} {unit}{named}; one LR by their best trains to the end")
+                )  # fmt: skip
                 continue
             going = f"{experiment.keep} of the runs continue, at least two"
             if _follows_down(experiment)(text):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lrtui.config.alerts_section import Alerts
 from lrtui.config.files_section import Template
-from lrtui.config.rungs import decays, pilot_length, rungs, share_of, warmup
+from lrtui.config.rungs import decays, pilot_lengths, rungs, share_of, warmup
 from lrtui.search import Space, Strategy, pilots
 from lrtui.sweep.events import Axis, Scalar, Unit
 from lrtui.train.optimizers import OPTIMIZERS
@@ -164,7 +164,7 @@ class Experiment:
             can_range_test=self.can_range_test,
             resumes=self.checkpoints,
             pilots={
-                text: length for text in self.schedules or ("",) if (length := self.pilot(text))
+                text: found for text in self.schedules or ("",) if (found := self.pilots(text))
             },
             study=self.study.levels if self.study else {},
             checked=self.study.predict if self.study and self.study.check else {},
@@ -175,15 +175,15 @@ class Experiment:
         """Return the lengths at which settings with a schedule are compared, the horizon last; only the horizon if all are kept."""
         if self.keep == "all":
             return (self.horizon,)
-        if pilot := self.pilot(schedule):
-            return pilot, self.horizon
+        if found := self.pilots(schedule):
+            return *found, self.horizon
         return rungs(self.horizon, self.unit, self.grace_of(schedule), resumes=self.checkpoints)
 
-    def pilot(self, schedule: str) -> float | None:
-        """Return the length over which `auto` trains the whole schedule first; None where it does not."""
+    def pilots(self, schedule: str) -> tuple[float, ...]:
+        """Return the lengths over which `auto` trains the whole schedule first, the shortest first; () where it does not."""
         if self.keep == "all" or not self.sets_length or not decays(schedule):
-            return None
-        return pilot_length(self.horizon) if pilots(self.strategy) else None
+            return ()
+        return pilot_lengths(self.horizon) if pilots(self.strategy) else ()
 
     def grace_of(self, schedule: str) -> float:
         """Return the length before which no rule stops a run: `grace`, else the warm-up, else 5 % of the horizon."""

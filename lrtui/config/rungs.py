@@ -28,10 +28,12 @@ def rungs(horizon: float, unit: Unit, grace: float, *, resumes: bool = True) -> 
     return (*dict.fromkeys(kept), horizon)
 
 
-def pilot_length(horizon: float) -> float | None:
-    """Return the length R/9, rounded up, over which a pilot trains a whole schedule; None if that is over a third of the horizon."""
-    length = float(math.ceil(horizon / ETA**2 - 1e-9))
-    return length if length * ETA <= horizon else None
+def pilot_lengths(horizon: float) -> tuple[float, ...]:
+    """Return the lengths R/9 and R/3, rounded up, over which pilots train a whole schedule: () if the first is over a third of the
+    horizon, one if both are the same.
+    """
+    first, second = (float(math.ceil(horizon / ETA**power - 1e-9)) for power in (2, 1))
+    return tuple(dict.fromkeys((first, second))) if first * ETA <= horizon else ()
 
 
 def decays(schedule: str) -> bool:

@@ -45,6 +45,8 @@ USUAL_SHARE = 0.334
 """`keep` up to which `auto` may keep two of seven."""
 PROPOSED = 8
 """With [search]: so many settings are proposed after the race at most, and train to the end."""
+LONGER = 2
+"""So many pilots of each further length."""
 STEP_DECADES = 0.5
 """Distance of the LRs of a search, in decades."""
 _CLOSE = 1e-6
@@ -196,8 +198,8 @@ def cost(space: Space, count: int) -> tuple[float, float]:
     cells = space.cells()
     for cell in cells:
         if cell.schedule in space.pilots:
-            spent += count * space.pilots[cell.schedule]
-            spent += LEAST_KEPT * space.seeds * space.horizon
+            first, *further = space.pilots[cell.schedule]
+            spent += count * first + LONGER * sum(further) + space.seeds * space.horizon
             continue
         spent += _race_cost(space, cell, count)
         seeded = min(count, LEAST_KEPT) if space.share < 1 else count
@@ -422,10 +424,10 @@ def _is_near(sweep: Sweep, each: Judged, other: Judged) -> bool:
     """Tell whether two values are the same, the val loss too, or cannot be told apart on so few validation images."""
     if each.value == other.value:
         return each.val_loss == other.val_loss
-    return abs(each.value - other.value) <= NEAR_SE * _standard_error(sweep, other.value)
+    return abs(each.value - other.value) <= NEAR_SE * standard_error(sweep, other.value)
 
 
-def _standard_error(sweep: Sweep, value: float) -> float:
+def standard_error(sweep: Sweep, value: float) -> float:
     """Return the binomial standard error of an accuracy (also in percent) on the validation images; 0 where it is unknown."""
     plan, data = sweep.plan, sweep.data
     if plan is None or data is None or data.val <= 0 or "acc" not in plan.metric:

@@ -49,8 +49,8 @@ class Space:
     """Whether the command can raise its LR step by step."""
     resumes: bool = True
     """Whether a run continues from its checkpoint behind a rung; otherwise it trains from the start again."""
-    pilots: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """By schedule, the length over which `auto` trains the whole of it first; empty where a schedule cannot be shortened."""
+    pilots: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By schedule, the lengths over which `auto` trains the whole of it first, the shortest first; without those that cannot be shortened."""
     study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """[study]: each factor with its levels beside the base's, varied one at a time."""
     checked: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -90,8 +90,8 @@ def test_the_designs_own_script_means_what_it_says():
     )
     assert experiment.strategy == Auto(7, 1e-4, 1e-2)
     assert (experiment.keep, experiment.budget) == ("1/3", "36h")
-    assert experiment.space().rungs_of(experiment.space().cells()[0]) == (2223, 20000)
-    assert experiment.space().pilots == {"": 2223}
+    assert experiment.space().rungs_of(experiment.space().cells()[0]) == (2223, 6667, 20000)
+    assert experiment.space().pilots == {"": (2223, 6667)}
     assert experiment.checkpoints
     assert experiment.stops_at_until
     assert (experiment.dataset, experiment.optimizers, experiment.batch_size) == ("", (), 0)
@@ -123,7 +123,7 @@ def test_auto_is_described_as_it_begins():
     usual = "auto: 7 around the usual LR, then the best continue"
     assert f"lr          {usual}" in describe(parse(own, "x.toml"))
     lines = describe(parse(f'{text}schedule = "cosine"\n', "x.toml"))
-    pilots = "auto: pilots at 3 of 7 around the valley of a range test, then two train to the end"
+    pilots = "auto: pilots at 3 of 7 around the valley of a range test, then one trains to the end"
     assert f"lr          {pilots}" in lines
 
 

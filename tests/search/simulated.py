@@ -32,7 +32,7 @@ class Simulation:
     curve: Callable[[ev.Setting, int, float], tuple[tuple[float, float], ...]] = (
         lambda setting, seed, level: ()
     )
-    """(setting, seed, level) -> (level, value) of the evaluations up to there."""
+    """(setting, seed, level) -> (level, value) of the evaluations up to there; not of pilots, which are known by their end."""
     resumes: bool = True
     order: random.Random = field(default_factory=lambda: random.Random(0))
     parallel: int = 2
@@ -104,7 +104,7 @@ class Simulation:
             ev.RunReached(
                 run=run.id, attempt=number, level=until, value=measured[0], val_loss=measured[1],
                 loss=measured[2] if len(measured) > 2 else None,
-                curve=self.curve(run.setting, run.seed, until),
+                curve=() if run.pilot and self.piloted else self.curve(run.setting, run.seed, until),
             )
         ] if measured else []  # fmt: skip
         if until < self.space.horizon:

@@ -1,4 +1,4 @@
-"""Pilots: short runs of the whole schedule, then two full runs around their top; order-free, replayed alike, within what was announced."""
+"""Pilots: short runs of the whole schedule, two longer ones, then one full run; order-free, replayed alike, within what was announced."""
 
 import math
 import random
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrtui.analysis.ranking import rank
-from lrtui.analysis.verdict import verdict
+from lrtui.analysis.verdict import Why, verdict
 from lrtui.config import parse
 from lrtui.frontend.narration import event_text
 from lrtui.metrics import Measurement, RunSeries
@@ -22,13 +22,13 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
 from tests.search.simulated import Simulation, ended
 
-R, PILOT = 27.0, 3.0
+R, PILOT, LONGER = 27.0, 3.0, 9.0
 
 
 def space(seeds=1, **more):
     return Space(
-        ("adam",), ("one_cycle",), {}, seeds, 0, R, {"one_cycle": (PILOT, R)}, 1 / 3,
-        frozenset({"one_cycle"}), {"adam": (1e-4, 1e-2)}, can_range_test=True, pilots={"one_cycle": PILOT}, **more,
+        ("adam",), ("one_cycle",), {}, seeds, 0, R, {"one_cycle": (PILOT, LONGER, R)}, 1 / 3,
+        frozenset({"one_cycle"}), {"adam": (1e-4, 1e-2)}, can_range_test=True, pilots={"one_cycle": (PILOT, LONGER)}, **more,
     )  # fmt: skip
 
 
@@ -39,6 +39,10 @@ def peak(at, noise=0.0):
         return 0.9 * math.exp(-0.5 * x * x) + drawn, 1.0
 
     return measure
+
+
+def TESTED(run):  # noqa: N802  # a constant of a kind
+    return ev.RangeTested(run=run.id, valley=1e-3, points=90)
 
 
 def searched(at=-2.0, short=None, valley=1e-3, strategy=None, space_=None, **more):
@@ -59,19 +63,39 @@ def searched(at=-2.0, short=None, valley=1e-3, strategy=None, space_=None, **mor
     return sim
 
 
-def lrs(sweep, pilot):
-    return sorted(run.setting.lr for run in sweep.trained() if run.pilot == pilot)
+def lrs(sweep, until):
+    """The LRs of the first seed that were started for a length."""
+    return sorted(r.setting.lr for r in sweep.trained() if r.until == until and r.seed == 0)
 
 
-def test_two_lrs_around_the_pilots_top_train_to_the_end():
-    sweep = searched(at=-2.1, short=-1.8).sweep
-    assert lrs(sweep, pilot=True) == [3.2e-3, 1e-2, 3.2e-2]
-    assert [math.log10(lr) for lr in lrs(sweep, pilot=False)] == pytest.approx(
-        [-2.3, -1.8], abs=0.05
-    )
-    assert sweep.spent == 3 * PILOT + 2 * R
-    assert verdict(sweep).lr == min(lrs(sweep, pilot=False))
-    assert {run.until for run in sweep.trained() if run.pilot} == {PILOT}
+def test_one_lr_below_the_pilots_top_trains_to_the_end():
+    sweep = searched(at=-2.15, short=-2.0).sweep
+    assert lrs(sweep, PILOT) == [3.2e-3, 1e-2, 3.2e-2]
+    assert [math.log10(lr) for lr in lrs(sweep, LONGER)] == pytest.approx([-2.4, -1.9], abs=0.05)
+    assert [math.log10(lr) for lr in lrs(sweep, R)] == pytest.approx([-2.15], abs=0.05)
+    assert sweep.spent == 3 * PILOT + 2 * LONGER + R
+    assert [verdict(sweep).lr] == lrs(sweep, R)
+    assert all(run.pilot is (run.until < R) for run in sweep.trained())
+
+
+def test_the_longer_pilots_move_the_full_run():
+    """As far as they differ from the shorter ones, beyond what is usual."""
+    found = []
+    for longer in (-2.3, -2.0, -1.7):
+        measure = {PILOT: peak(-2.0), LONGER: peak(longer)}
+        sim = Simulation(Auto(), space(), lambda setting, seed, level: (0.95, 1.0), TESTED)
+        sim.piloted = lambda setting, seed, level, m=measure: m[level](setting, seed, level)
+        found += lrs(sim.run(), R)
+    low, middle, high = map(math.log10, found)
+    assert middle - low == pytest.approx(0.3, abs=0.1)
+    assert high - middle == pytest.approx(0.3, abs=0.1)
+
+
+def test_a_full_run_below_its_pilots_has_a_lower_one():
+    sim = searched(at=-3.5, short=-1.8)
+    assert len(lrs(sim.sweep, R)) == 2
+    assert verdict(sim.sweep).lr == min(lrs(sim.sweep, R))
+    assert sim.sweep.spent <= cost(space(), Auto().count)[0] + R
 
 
 @settings(max_examples=40, deadline=None)
@@ -108,17 +132,20 @@ def test_any_beginning_of_the_journal_ends_alike(seed, at, seeds):
     assert again.sweep == fold(whole.events[:cut])
     final = again.run()
     assert ended(final) == ended(whole.sweep)
-    assert lrs(final, pilot=True) == lrs(whole.sweep, pilot=True)
+    for length in (PILOT, LONGER, R):
+        assert lrs(final, length) == lrs(whole.sweep, length)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-7, 1), st.floats(-1, 1), st.one_of(st.none(), st.floats(1e-3, 1)))
 def test_widening_keeps_to_what_was_announced(at, shift, diverged):
-    """Also where the range test's divergence capped the bracket: never more pilots than planned, and none up to there."""
+    """Also where the range test's divergence capped the bracket: never more pilots than planned, and none up to there. A second full run, where the first one ends below the pilots, comes on top."""
     sweep = searched(at, at + shift, diverged=diverged).sweep
-    assert sweep.spent <= cost(space(), Auto().count)[0]
+    further = R * (len(lrs(sweep, R)) - 1)
+    assert sweep.spent - further <= cost(space(), Auto().count)[0]
+    assert further in {0, R}
     assert max(ended(sweep)) < (diverged or math.inf) * 1.001
-    tried = lrs(sweep, pilot=True)
+    tried = lrs(sweep, PILOT)
     best = max(tried, key=lambda lr: peak(at + shift)(ev.Setting(lr), 0, PILOT)[0])
     at_edge = best in {tried[0], tried[-1]}
     capped = diverged is not None and rounded(best * 10**0.5) >= diverged
@@ -126,29 +153,38 @@ def test_widening_keeps_to_what_was_announced(at, shift, diverged):
 
 
 def test_bounds_are_kept_and_all_their_lrs_are_pilots():
-    sweep = searched(at=-0.5, strategy=Auto(5, 1e-4, 1e-2)).sweep
-    assert lrs(sweep, pilot=True) == [1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2]
-    assert all(1e-4 < lr < 1e-2 for lr in lrs(sweep, pilot=False))
+    for at in (-0.5, -6.0):
+        sweep = searched(at=at, strategy=Auto(5, 1e-4, 1e-2)).sweep
+        assert lrs(sweep, PILOT) == [1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2]
+        assert all(1e-4 < lr < 1e-2 for length in (LONGER, R) for lr in lrs(sweep, length))
 
 
-def test_a_finalist_never_has_a_pilots_lr():
+def test_no_other_run_has_a_pilots_lr():
     """One setting and seed is one run: a full run at a pilot's LR would be taken for it."""
-    for at in (-2.6, -2.5, -2.1, -2.0):
+    for at in (-2.6, -2.5, -2.35, -2.1, -2.0, -1.85):
         sweep = searched(at=at, short=at).sweep
-        assert len(lrs(sweep, pilot=False)) == 2
-        assert set(lrs(sweep, pilot=False)).isdisjoint(lrs(sweep, pilot=True))
+        tried = [lr for length in (PILOT, LONGER, R) for lr in lrs(sweep, length)]
+        assert len(lrs(sweep, LONGER)) == 2
+        assert len(set(tried)) == len(tried)
 
 
 def test_narrow_bounds_are_halved():
     sweep = searched(at=-3.0, strategy=Auto(3, 1e-3, 1.2e-3)).sweep
-    assert lrs(sweep, pilot=True) == []
+    assert not any(run.pilot for run in sweep.trained())
     assert verdict(sweep).lr is not None
 
 
-def test_lower_lrs_follow_where_both_finalists_died():
+def test_lower_lrs_follow_where_the_full_run_died():
     dies = lambda run, level: "diverged" if not run.pilot and run.setting.lr > 2e-3 else None  # noqa: E731
     sweep = searched(at=-2.0, dies=dies).sweep
-    assert verdict(sweep).lr == min(lrs(sweep, pilot=False)) < 2e-3
+    assert verdict(sweep).lr == min(lrs(sweep, R)) < 2e-3
+
+
+def test_lower_longer_pilots_follow_where_they_died():
+    dies = lambda run, level: "diverged" if level > PILOT and run.setting.lr > 3e-3 else None  # noqa: E731
+    sweep = searched(at=-2.0, dies=dies).sweep
+    assert min(lrs(sweep, LONGER)) < 3e-3
+    assert verdict(sweep).lr < 3e-3
 
 
 def test_where_all_pilots_die_lower_ones_follow_to_the_end_of_the_plan():
@@ -162,7 +198,7 @@ def test_where_all_pilots_die_lower_ones_follow_to_the_end_of_the_plan():
     for run in failed.sweep.failed():
         failed.say(*effects(ev.RestartRun(run=run.id), failed.sweep))
     assert verdict(failed.run()).lr is not None
-    assert {run.until for run in failed.sweep.trained() if run.pilot} == {PILOT}
+    assert {run.until for run in failed.sweep.trained() if run.pilot} == {PILOT, LONGER}
 
 
 def test_a_pilot_that_the_user_restarts_trains_the_full_length():
@@ -174,13 +210,15 @@ def test_a_pilot_that_the_user_restarts_trains_the_full_length():
     assert again.ending.kind == "finished"
 
 
-def test_the_finalists_begin_with_the_decision():
+def test_what_follows_begins_with_the_decision():
     """A supervisor ends a sweep in which nothing is queued or trains: as soon as the last pilot has ended there must be more to do."""
     sim = searched()
-    at = next(i for i, event in enumerate(sim.events) if isinstance(event, ev.RungClosed))
-    before = fold(sim.events[:at])
-    decided = Auto().decide(before, space())
-    assert [d.until for d in decided if isinstance(d, ev.RunQueued)] == [R, R]
+    closed = [i for i, event in enumerate(sim.events) if isinstance(event, ev.RungClosed)]
+    untils = []
+    for at in closed:
+        decided = Auto().decide(fold(sim.events[:at]), space())
+        untils.append([d.until for d in decided if isinstance(d, ev.RunQueued)])
+    assert untils == [[LONGER, LONGER], [R]]
 
 
 def measured(level, value):
@@ -189,27 +227,28 @@ def measured(level, value):
 
 def test_pilots_are_ranked_below_full_runs_and_never_with_them():
     """Whatever they measured, also while the finalists train: an early leader among them says nothing about the end."""
-    sim = searched(at=-2.0, short=-1.5)
+    sim = searched(at=-2.0, short=-1.85)
     runs = sim.sweep.trained()
     series = {run.id: RunSeries() for run in runs}
     for number, run in enumerate(runs):
-        lines = [measured(PILOT, 0.99 if run.pilot else 0.5 + number / 100)]
+        lines = [
+            measured(run.until if run.pilot else PILOT, 0.99 if run.pilot else 0.5 + number / 100)
+        ]
         series[run.id].extend(1, lines if run.pilot else [*lines, measured(9.0, 0.6)])
     going = {run.id for run in runs if not run.pilot}
     over = (ev.RunReached, ev.RunCharged, ev.RunEnded)
     events = [e for e in sim.events if not (isinstance(e, over) and e.run in going)]
     for sweep in (sim.sweep, fold(events)):
         rows = rank(sweep, series)
-        assert [sweep.runs[row.runs[0]].pilot for row in rows] == [False] * 2 + [True] * (
-            len(rows) - 2
-        )
-        assert {row.horizon for row in rows[2:]} == {PILOT}
-        assert all("pilot" in row.why for row in rows[2:])
+        assert [sweep.runs[row.runs[0]].pilot for row in rows] == [False] + [True] * (len(rows) - 1)
+        assert [row.horizon for row in rows[1:3]] == [LONGER] * 2
+        assert {row.horizon for row in rows[3:]} == {PILOT}
+        assert all("pilot" in row.why for row in rows[1:])
 
 
-def test_further_seeds_go_to_the_finalists():
+def test_further_seeds_go_to_the_full_run():
     sweep = searched(space_=space(3)).sweep
-    assert sorted(run.seed for run in sweep.trained() if not run.pilot) == [0, 0, 1, 1, 2, 2]
+    assert sorted(run.seed for run in sweep.trained() if not run.pilot) == [0, 1, 2]
 
 
 def test_the_journal_says_in_words_what_a_pilot_is():
@@ -217,6 +256,7 @@ def test_the_journal_says_in_words_what_a_pilot_is():
     said = [event_text(event, sim.sweep) for event in sim.events]
     assert any("queued as a pilot: the whole schedule, to 3" in line for line in said)
     assert any(line.startswith("pilots, epoch 3: 4 pilots of the whole schedule") for line in said)
+    assert any(line.startswith("pilots, epoch 9: 2 pilots of the whole schedule") for line in said)
     assert any("pilot, 1st of 4 at epoch 3" in line for line in said)
 
 
@@ -243,19 +283,53 @@ OWN = 'metric = "max val_acc"\nlr = { auto = 7, from = 1e-4, to = 1e-1 }\n'
 @pytest.mark.parametrize(
     ("text", "pilots"),
     [
-        (BUILTIN + 'schedule = "one_cycle"', {"one_cycle": 3}),
-        (BUILTIN + 'schedule = ["constant", "cosine"]', {"cosine": 3}),
+        (BUILTIN + 'schedule = "one_cycle"', {"one_cycle": (3, 9)}),
+        (BUILTIN + 'schedule = ["constant", "cosine"]', {"cosine": (3, 9)}),
         (BUILTIN + 'schedule = "cosine"\nkeep = "all"', {}),
         (
             'dataset = "digits"\nlr = { grid = 7, from = 1e-4, to = 1e-1 }\nschedule = "cosine"\nkeep = "1/3"',
             {},
         ),
         ('dataset = "digits"\nlr = "auto"\nepochs = 2\nschedule = "cosine"', {}),
-        (OWN + 'epochs = 27\ncommand = ["train", "--lr={lr}", "--epochs={epochs}"]', {"": 3}),
-        (OWN + 'steps = 100\ncommand = ["train", "--lr={lr}", "--n={horizon}"]', {"": 12}),
+        ('dataset = "digits"\nlr = "auto"\nepochs = 3\nschedule = "cosine"', {"cosine": (1,)}),
+        (OWN + 'epochs = 27\ncommand = ["train", "--lr={lr}", "--epochs={epochs}"]', {"": (3, 9)}),
+        (OWN + 'steps = 100\ncommand = ["train", "--lr={lr}", "--n={horizon}"]', {"": (12, 34)}),
         (OWN + 'epochs = 27\ncommand = ["train", "--lr={lr}", "--until={until}"]', {}),
     ],
 )
 def test_who_gets_pilots(text, pilots):
     """Auto with a schedule that decays, or that is unknown, if the command says how long the whole run is."""
     assert parse(text, "x.toml").space().pilots == pilots
+
+
+# ---------------------------------------------------------------- the verdict
+
+
+def test_the_interval_rests_on_pilots_where_one_lr_came_to_the_end():
+    """It ends on both sides, lies lower than the pilots' top, and says what it is made of."""
+    found = verdict(searched(at=-2.15, short=-2.0, val_images=2000).sweep)
+    assert found.open_sides == ()
+    assert found.low is not None and found.high is not None  # noqa: PT018
+    low, high = math.log10(found.low), math.log10(found.high)
+    assert low < -2.15 < high
+    assert (low + high) / 2 < -2.05
+    assert 0.8 < high - low < 1.6
+    (why,) = (reason.text for reason in found.reasons if reason.why is Why.RUNNER_UP)
+    assert "rests on 5 shorter runs of the whole schedule" in why
+
+
+def test_an_interval_from_pilots_is_open_where_they_rise_to_the_edge():
+    found = verdict(searched(at=0.4, short=0.4, val_images=2000, diverged=0.5).sweep)
+    assert found.open_sides == ("above",)
+
+
+def test_three_full_runs_speak_for_themselves():
+    """Pilots are not taken for runs at lower LRs then: the interval is narrower, around the full runs' top."""
+    sim = searched(at=-2.15, short=-2.0, val_images=2000)
+    wide = verdict(sim.sweep)
+    for lr in (2e-3, 2.5e-2):
+        sim.say(*effects(ev.AddRun(lr=lr), sim.sweep))
+    found = verdict(sim.run())
+    assert len(lrs(sim.sweep, R)) == 3
+    assert found.high / found.low < wide.high / wide.low
+    assert math.log10(found.low) < -2.15 < math.log10(found.high)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.points import Point, cliff, points_of
 from lrtui.analysis.verdict.results import Results, results_of, runs_of
 from lrtui.analysis.verdict.scale import Scale
+from lrtui.analysis.verdict.short_runs import Moved, moved
 from lrtui.sweep.events import GroupKey, Plan
 from lrtui.sweep.state import Run, State, Sweep
 
@@ -32,6 +34,13 @@ class Case:
     """Whether the noise comes from seeds; else from the number of validation images."""
     identical: bool = False
     """Whether several seeds gave the same values throughout, which says nothing about noise."""
+    moved: Moved | None = None
+    """Pilots as results of the full length, where few full runs say where the best LR lies."""
+
+    def place(self, point: Point) -> float:
+        """Return where a point lies on the curve, log10 of its LR; a pilot where its like at the full length does."""
+        own = math.log10(point.lr)
+        return own if self.moved is None else self.moved.places.get(point.lr, own)
 
     @property
     def level(self) -> float | None:
@@ -79,7 +88,8 @@ def case_of(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Case:
     noise, measured = _noise(sweep, scale, points)
     seeded = [point for point in points if len(point.values) > 1]
     identical = bool(seeded) and all(len(set(point.values)) == 1 for point in seeded)
-    return Case(sweep, plan, scale, points, results, runs, noise, measured, identical)
+    pilots = moved(scale, points, runs, results.level, plan.horizon)
+    return Case(sweep, plan, scale, points, results, runs, noise, measured, identical, pilots)
 
 
 def _noise(sweep: Sweep, scale: Scale, points: Sequence[Point]) -> tuple[float | None, bool]:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from lrtui.analysis import gaussian_process
 from lrtui.analysis.averages import mean, quantile
@@ -23,6 +25,9 @@ from lrtui.analysis.verdict.scale import CLOSE, Scale
 _DRAWS = 20
 """Curves that are drawn for each unit of a belief's weight; even, so that their mean is the belief's."""
 _PLACES = 36
+_OFFS = 20
+"""Places that a curve may lie at, each as likely as another."""
+_NORMAL = NormalDist()
 _WORSE = 1.2816
 """An LR bounds the interval where its result is worse by so many standard deviations: with a probability of 90 % it is."""
 _SLOW = 1.25
@@ -52,16 +57,29 @@ def curve_around(case: Case, best: Point, within: float | None, beliefs: Beliefs
     if not any(o.x != here for o in observations_of(case)):
         return None
     walls = walls_of(case, here)
-    tried = tuple(math.log10(p.lr) for p in case.points)
+    tried = tuple(sorted(map(case.place, case.points)))
+    spread = 0.0 if case.moved is None else case.moved.spread
     tied = tuple(math.log10(p.lr) for p in case.candidates if p.mean == best.mean)
-    return _curve(beliefs.cases, here, tried, tied, walls, case.scale, within)
+    curve = _curve(beliefs.cases, here, tried, tied, walls, case.scale, within, spread)
+    dead = [math.log10(p.lr) for p in case.points if p.dead and p.lr > best.lr]
+    return curve if not spread else replace(curve, high=min(curve.high, *dead, math.inf))
 
 
 def walls_of(case: Case, here: float) -> tuple[float, ...]:
     """Return the places (log10) of the LRs that the curve around the pick says nothing beyond: dead ones and cliffs, but no slow LR that was cut close below it."""
     observations = observations_of(case)
-    walls = [(p, math.log10(p.lr)) for p in case.points if is_wall(p, observations)]
-    return tuple(x for p, x in walls if p.dead or case.is_deep(p) or not 0 < here - x < _SLOW)
+    walls = [(p, _beside(case, p, here)) for p in case.points if is_wall(case, p, observations)]
+    return tuple(
+        x
+        for p, x in walls
+        if p.dead or case.is_deep(p) or case.moved is not None or not 0 < here - x < _SLOW
+    )
+
+
+def _beside(case: Case, point: Point, here: float) -> float:
+    """Return where a point lies on the curve, but never on the other side of the pick than its own LR."""
+    own, place = math.log10(point.lr), case.place(point)
+    return place if (place - here) * (own - here) > 0 else own
 
 
 @functools.lru_cache(maxsize=256)
@@ -73,14 +91,17 @@ def _curve(  # noqa: PLR0917  # the key of a cache
     walls: tuple[float, ...],
     scale: Scale,
     within: float | None,
+    spread: float,
 ) -> Curve:
     """Return optimum, interval and equal range on the stretch without a wall that the pick lies in.
+
+    All of the curve may lie further down or up than it was drawn, with `spread` decades as standard deviation.
 
     The LRs in `tied` have the pick's value to the last digit, it among them: the interval holds them all.
     """
     belief = gaussian_process.weigh(cases)
     results = belief.observations
-    worse = _worse(results, here)
+    worse = _worse(results, here if not spread else max(results, key=lambda o: o.y).x)
     bottom, top, inside = _stretch([o.x for o in results], here, walls, tried, worse)
     places = sorted(
         {bottom + (top - bottom) * i / _PLACES for i in range(1, _PLACES)} | set(inside)
@@ -88,15 +109,40 @@ def _curve(  # noqa: PLR0917  # the key of a cache
     curves = belief.draws(places, _DRAWS)
     means = [mean(seen) for seen in zip(*curves, strict=True)]
     tops = sorted(places[max(range(len(places)), key=curve.__getitem__)] for curve in curves)
+    offs = [spread * _NORMAL.inv_cdf((i + 0.5) / _OFFS) for i in range(_OFFS)] if spread else [0.0]
+    shifted = sorted(place + off for place in tops for off in offs)
     between = [i for i, x in enumerate(places) if inside[0] <= x <= inside[-1]]
     optimum = places[max(between, key=means.__getitem__)]  # not between the last LR and a wall
     low = min(x - _LEAST * _steps(x, tried)[0] for x in tied if x in inside)
     high = max(x + _LEAST * _steps(x, tried)[1] for x in tied if x in inside)
-    low = min(low, optimum, quantile(tops, 0.05))
-    high = max(high, optimum, quantile(tops, 0.95))
+    first, last = min(low, optimum, quantile(tops, 0.05)), max(high, optimum, quantile(tops, 0.95))
+    sides = open_sides(max(first, bottom), min(last, top), (*walls, *worse))
+    if spread and within is not None:
+        curves = [
+            _shifted(places, curve, offs[i // 2 * 7 % _OFFS]) for i, curve in enumerate(curves)
+        ]
     equal = None if within is None else equal_range(places, curves, optimum, scale, within)
-    low, high = max(low, bottom), min(high, top)
-    return Curve(optimum, low, high, equal, open_sides(low, high, (*walls, *worse)), results)
+    if not spread:
+        return Curve(optimum, max(first, bottom), min(last, top), equal, sides, results)
+    low, high = (
+        min(low, optimum, quantile(shifted, 0.05)),
+        max(high, optimum, quantile(shifted, 0.95)),
+    )
+    return Curve(optimum, low, high, equal, sides, results)
+
+
+def _shifted(places: Sequence[float], curve: Sequence[float], off: float) -> list[float]:
+    """Return a curve that lies `off` decades higher, at the same places; beyond its ends it is level."""
+    found = []
+    for x in places:
+        at = x - off
+        i = bisect.bisect_left(places, at)
+        if i == 0 or i == len(places):
+            found.append(curve[min(i, len(places) - 1)])
+            continue
+        share = (at - places[i - 1]) / (places[i] - places[i - 1])
+        found.append(curve[i - 1] + share * (curve[i] - curve[i - 1]))
+    return found
 
 
 def open_sides(low: float, high: float, worse: Sequence[float]) -> tuple[Side, ...]:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from lrtui.analysis import gaussian_process
 from lrtui.analysis.averages import mean
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point, cliff
+from lrtui.analysis.verdict.short_runs import between
 
 GAIN_DOUBT = 1 / 3
 """A result of a shorter rung is moved by what the others gained from there on, with so much of that as its standard deviation. With
@@ -43,9 +44,9 @@ def observations_of(
         if gain is None or case.scale.plain(case.scale.value(score + gain)) < bar:
             continue
         variance = variance_of(point) or 0.0
-        doubt = (GAIN_DOUBT * gain) ** 2
+        doubt = 0.0 if _is_moved(case, point) else (GAIN_DOUBT * gain) ** 2
         found.append(
-            gaussian_process.Observation(math.log10(point.lr), score + gain, variance + doubt)
+            gaussian_process.Observation(case.place(point), score + gain, variance + doubt)
         )
     return tuple(found)
 
@@ -60,8 +61,14 @@ def lag(case: Case, point: Point) -> float:
     return max(0.0, max(map(case.score, case.candidates)) - case.score(point) - gain)
 
 
+def _is_moved(case: Case, point: Point) -> bool:
+    return case.moved is not None and point.lr in case.moved.gains
+
+
 def _gain(case: Case, point: Point) -> float | None:
     """Return by how much the score usually rose from this point's length to the compared one; None where nobody shows it."""
+    if case.moved is not None and point.lr in case.moved.gains:
+        return case.moved.gains[point.lr]
     gains = []
     dead = {run for each in case.points if each.dead for run in each.runs}
     for run in case.runs:
@@ -92,18 +99,8 @@ def _gain_beside(case: Case, point: Point) -> float | None:
     return between(gains, math.log10(point.lr))
 
 
-def between(known: Mapping[float, float], x: float) -> float:
-    """Return the value at a place on the line between its neighbours; beyond the ends that of the end."""
-    places = sorted(known)
-    below = max((place for place in places if place <= x), default=places[0])
-    above = min((place for place in places if place >= x), default=places[-1])
-    if above <= below:
-        return known[below if below <= x else above]
-    return known[below] + (known[above] - known[below]) * (x - below) / (above - below)
-
-
-def is_wall(point: Point, observations: Sequence[gaussian_process.Observation]) -> bool:
+def is_wall(case: Case, point: Point, observations: Sequence[gaussian_process.Observation]) -> bool:
     """Tell whether an LR killed a seed, or was so bad that it was left out of the fit: the curve says nothing beyond it."""
-    x = math.log10(point.lr)
+    x = case.place(point)
     out = point.mean is not None and all(o.x != x for o in observations)
     return out or point.dead not in ("", "failed")

@@ -75,11 +75,11 @@ def _is_open(
     highest = max(candidates, key=case.score)
     doubt = math.sqrt((case.variance(point) or 0.0) + (case.variance(highest) or 0.0))
     near = case.score(point) >= case.score(highest) - OPEN * doubt
-    return near and any(o.x == math.log10(point.lr) for o in observations)
+    return near and any(o.x == case.place(point) for o in observations)
 
 
 def _is_beside_cliff(
     case: Case, point: Point, observations: Sequence[gaussian_process.Observation]
 ) -> bool:
     above = [other for other in case.points if other.lr > point.lr]
-    return bool(above) and is_wall(above[0], observations)
+    return bool(above) and is_wall(case, above[0], observations)

@@ -90,6 +90,13 @@ def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> st
 
 def _runner_up(case: Case, found: Verdict, best: Point, candidates: list[Point]) -> list[Reason]:
     others = [point for point in candidates if point is not best]
+    if not others and case.moved is not None:
+        pilots = count(len(case.moved.gains), "shorter run")
+        words = (
+            f"no other learning rate was trained to the end: the interval rests on {pilots} of the whole schedule,"
+            " and on how far the best learning rate usually falls as training gets longer"
+        )
+        return [Reason(Why.RUNNER_UP, words)]
     if not others:
         full = "trained to the end" if best.full else f"at {length(case.plan, best.level)}"
         words = f"nothing to compare it with: no other learning rate was {full}"
