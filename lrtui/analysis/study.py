@@ -138,7 +138,7 @@ class Factor:
     exponent: Exponent | None = None
     """Of the law that was fitted; None with fewer than three levels, or names."""
     excluded: tuple[str, ...] = ()
-    """Of "linear" and "square-root" the rules that the data exclude; batch sizes alone."""
+    """Of "linear" and "square-root" the rules that the data exclude; only for batch sizes."""
     provisional: bool = True
     """Whether runs are left that could change it."""
     prediction: Prediction | None = None

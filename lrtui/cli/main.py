@@ -114,7 +114,7 @@ def _with_verb(words: list[str]) -> list[str]:
         return words
     if all(word.startswith("-") for word in words):
         raise UserError(
-            "there is no such option", first, f"alone there may be {', '.join(_OPTIONS)}"
+            "there is no such option", first, f"without a verb there may be {', '.join(_OPTIONS)}"
         )
     if not (os.path.exists(first) or {"/", "."} & set(first) or first.startswith("-")):
         meant = _example(first) or _meant("lrtui", *words)

@@ -24,7 +24,7 @@ from lrtui.search.halving import (
 from lrtui.search.pilots import NARROWEST, Reach, beyond, search_by_pilots
 from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import readable, rounded
-from lrtui.search.strategy import Decision, Space, at, find, start
+from lrtui.search.strategy import Decision, Space, at, each_once, find, start
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Run, Sweep, group_of
@@ -56,11 +56,7 @@ class Auto:
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
         """Return what each group needs next: its test, its race, more LRs at an edge, more seeds."""
-        decisions: list[Decision] = []
-        for cell in space.cells():
-            own = self._decide_group(sweep, space, cell)
-            decisions += [decision for decision in own if decision not in decisions]
-        return decisions
+        return each_once(space, lambda cell: self._decide_group(sweep, space, cell))
 
     def describe(self) -> str:
         """Return the search in words."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lrtui.search.strategy import Decision, Space, at, start
+from lrtui.search.strategy import Decision, Space, at, each_once, start
 from lrtui.sweep.events import RangeTested, Setting
 from lrtui.sweep.state import Run, State, Sweep, group_of
 from lrtui.text.format import lr_text
@@ -152,8 +152,7 @@ class RangeTest:
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
         """Return a run for every test that the sweep does not have."""
-        starts = [start for cell in space.cells() for start in missing_test(sweep, space, cell)]
-        return [start for i, start in enumerate(starts) if start not in starts[:i]]
+        return each_once(space, lambda cell: missing_test(sweep, space, cell))
 
     def describe(self) -> str:
         """Return the test in words."""

@@ -10,7 +10,7 @@ To add one: a file beside this one and a line in `__init__.py`; tests/search/tes
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -158,6 +158,14 @@ def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Deci
         for setting, seed in wanted
         if (setting_key(setting), seed) not in there
     ]
+
+
+def each_once(space: Space, decide: Callable[[Setting], list[Decision]]) -> list[Decision]:
+    """Return what is decided for each cell; what two cells need, such as a range test that they share, is returned once."""
+    decisions: list[Decision] = []
+    for cell in space.cells():
+        decisions += [decision for decision in decide(cell) if decision not in decisions]
+    return decisions
 
 
 def at(cell: Setting, lr: float) -> Setting:

@@ -20,7 +20,7 @@ from lrtui.search.auto import Auto
 from lrtui.search.halving import PROPOSED, race_of, seed_finalists
 from lrtui.search.range_test import missing_test, result_of
 from lrtui.search.rounding import rounded
-from lrtui.search.strategy import Decision, Space, at, start
+from lrtui.search.strategy import Decision, Space, at, each_once, start
 from lrtui.sweep.axis_places import value_of
 from lrtui.sweep.events import Axis, Setting
 from lrtui.sweep.state import Sweep, group_of, setting_key
@@ -56,11 +56,7 @@ class Surface:
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
         """Return what each group needs next: its test, its race, proposals, more seeds."""
-        decisions: list[Decision] = []
-        for cell in space.cells():
-            own = self._decide_group(sweep, space, cell)
-            decisions += [decision for decision in own if decision not in decisions]
-        return decisions
+        return each_once(space, lambda cell: self._decide_group(sweep, space, cell))
 
     def describe(self) -> str:
         """Return the search in words."""

@@ -70,7 +70,7 @@ class Tab(AppService):
                 await self.take(message.data)
 
     async def take(self, text: str) -> None:
-        """Do what one message of the browser says; what is none of ours does nothing."""
+        """Handle one browser message; ignore unknown ones."""
         try:
             said = json.loads(text)
         except (ValueError, RecursionError):

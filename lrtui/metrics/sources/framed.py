@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrtui.metrics.sources.growing import Growing
-from lrtui.metrics.sources.source import LONGEST, Row, Start, Values
+from lrtui.metrics.sources.source import LONGEST, Followed, Row, Start, Values
 
 Step = tuple[float, Values]
 """The position of what a record measured, and what it measured, that position included."""
@@ -15,23 +14,16 @@ class DamagedError(ValueError):
     """The rest of a file cannot be read."""
 
 
-class Framed:
+class Framed(Followed):
     """Follows a file of binary records. Consecutive records of one position become one row."""
 
     def __init__(self, path: Path, start: Start | None = None) -> None:
         """Follow a file."""
-        start = start or Start()
-        self.path = path
-        self.at = 0
-        self.first = 0
-        self.bad = 0
+        super().__init__(path, start)
         self.settings: dict[str, object] = {}
         """What the run was started with, as far as the file says it; nested, any text in it is untrusted."""
         self.exit_code: int | None = None
         """How the run ended; None if the file does not say it."""
-        self._file = Growing(path, start.before)
-        self._taken = start.at
-        self._known = start.first
         self._buffer = b""
         self._begin = 0
         """The offset at which the buffer begins."""

@@ -58,8 +58,8 @@ class Source(Protocol):
         """
 
 
-class Lines:
-    """The lines of a growing text file, numbered, through rewrites that keep its history. Each format says what a line measured."""
+class Followed:
+    """What a reader knows of the file that it follows."""
 
     def __init__(self, path: Path, start: Start | None = None) -> None:
         """Follow a file."""
@@ -72,11 +72,6 @@ class Lines:
         self._taken = start.at
         """Records up to here were returned before, if the first one is `_known`."""
         self._known = start.first
-        self._rest = b""
-        self._begin = 0
-        """The offset at which the rest begins."""
-        self._long = False
-        """Whether the rest is that of a line which is too long."""
 
     @property
     def more(self) -> bool:
@@ -87,6 +82,19 @@ class Lines:
     def why(self) -> str:
         """Why the file cannot be read; "" while it can."""
         return self._file.why
+
+
+class Lines(Followed):
+    """The lines of a growing text file, numbered, through rewrites that keep its history. Each format says what a line measured."""
+
+    def __init__(self, path: Path, start: Start | None = None) -> None:
+        """Follow a file."""
+        super().__init__(path, start)
+        self._rest = b""
+        self._begin = 0
+        """The offset at which the rest begins."""
+        self._long = False
+        """Whether the rest is that of a line which is too long."""
 
     def read(self, budget: int = 1 << 20, *, last: bool = False) -> list[Row]:
         """Return what came since the last call."""

@@ -76,7 +76,7 @@ def _read(path: Path, stated: str) -> dict[str, tuple[tuple[str, str], _Array, _
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:150] or type(error).__name__
         if "allow_pickle" in reason or "pickle" in reason:
-            reason = "an array of Python objects, or no .npz at all; numbers alone are read"
+            reason = "an array of Python objects, or no .npz at all; only numbers are read"
         raise UsageError(f"{stated}: it is damaged or no .npz file ({reason})") from None
 
 
