@@ -155,6 +155,7 @@ def test_an_lr_is_a_finite_number_above_0(value, hint):
         ("{ auto = 2 }", "auto must be a whole number from 3 to 1000", "auto = 8"),
         ("{ auto = 7, from = 1e-4 }", "lr lacks to", "to = 1e-1"),
         ("{ auto = 7, from = 1e-2, to = 1e-4 }", "from must be below to", "from = 1e-4, to = 1e-2"),
+        ("{ auto = 7, from = 1e-3, to = 1e-3 }", "from must be below to", "For one LR: lr = 1e-3"),
         ('"grid"', 'lr = "grid" lacks its range', "from = 1e-5"),
         ("{ grid = 8 }", "lr lacks from and to", "Try: lr = { grid = 8, from = 1e-5, to = 1e-1 }"),
         ("{ from = 1e-5, to = 1 }", "lr lacks the number of LRs", "grid = 8"),

@@ -10,6 +10,7 @@ import pytest
 
 from lrtui.analysis.verdict import paste, verdict
 from lrtui.analysis.verdict.answer import Why
+from lrtui.analysis.verdict.best_place import interaction
 from lrtui.analysis.verdict.heat_map import heat_maps
 from lrtui.search import Auto, Space, Surface
 from lrtui.search.halving import PROPOSED
@@ -177,3 +178,17 @@ def test_a_narrow_box_starts_no_setting_twice():
     sweep = simulated(ridge(0, axis), axis, bounds=(1e-3, 1.0001e-3)).run()
     keys = [setting_key(run.setting) for run in sweep.trained()]
     assert len(keys) == len(set(keys)) > 1
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        ((-0.9, -1.4, -0.5), "the best LR halves when weight_decay is ten times as large"),
+        ((-0.2, -0.9, 0.4), "no interaction was seen: when weight_decay is ten times as large"),
+        ((0.1, -10.0, 7.5), "nothing is known of how the best LR changes when weight_decay"),
+        ((-4.0, -8.0, -1.0), "the best LR falls by a factor of"),
+    ],
+)
+def test_an_interaction_is_said_as_far_as_it_is_known(slope, said):
+    """Never "a factor of 5e-05 to 1.1e+03"."""
+    assert interaction(DECAY, slope).startswith(said)

@@ -46,6 +46,8 @@ _SHORTEST = 9.0
 """The length of the first rung is the horizon by this."""
 _LITTLE = 1.15
 """A factor of the LR that is no change."""
+_USELESS = 2.0
+"""Decades between the ends of a move of the LR beyond which nothing is known of it."""
 
 
 def surface_of(sweep: Sweep, group: GroupKey) -> tuple[tuple[Seen, ...], surface.Surface | None]:
@@ -337,6 +339,8 @@ def interaction(axis: Axis, slope: tuple[float, float, float]) -> str:
         if tenfold
         else f"from {name} {setting_value(axis.low)} to {setting_value(axis.high)}"
     )
+    if (high - low) / (decades if tenfold else 1) > _USELESS and low <= 0 <= high:
+        return f"nothing is known of how the best LR changes {when}: more places on {name}, or seeds, would say it"
     factors = [10 ** (each / decades if tenfold else each) for each in (likely, low, high)]
     if low <= 0 <= high or max(factors[0], 1 / factors[0]) < _LITTLE:
         between = f"{factor(factors[1])} to {factor(factors[2])}"
