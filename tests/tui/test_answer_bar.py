@@ -188,10 +188,12 @@ async def test_a_click_on_a_tab_shows_it(monitor) -> None:
 
 
 @pytest.mark.parametrize("pane", ["charts", "journal", "explain"])
-def test_the_tabs_fit_from_sixty_columns_on(pane) -> None:
+def test_the_tabs_fit_and_name_the_shown_pane(pane) -> None:
     shown = ViewModel(view=View(pane=pane))
-    for width in range(60, 241):
+    for width in range(40, 241):
         assert sum(len(text) for _, text in tabs(shown, width)) <= width
+        named = [text.strip(" 12345678") for each, text in tabs(shown, width) if each == pane]
+        assert named not in ([], [""]), "the pane that is shown has its name"
 
 
 def test_keys_that_can_do_nothing_are_faint_or_absent() -> None:

@@ -57,7 +57,12 @@ def tabs(model: ViewModel, width: int) -> list[tuple[Pane, str]]:
         if sum(width_of(text) for _, text in shown) <= width:
             return shown
     known = {pane for pane, _ in shown}
-    return [(pane, f" {number} ") for number, pane in enumerate(TABS, 1) if pane in known]
+    few = [(pane, f" {number} ") for number, pane in enumerate(TABS, 1) if pane in known]
+    if here in UNNUMBERED:
+        named = [*few, (here, f" {UNNUMBERED[here]} ")]
+    else:
+        named = [(pane, f"{text}{TABS[pane][1]} " if pane == here else text) for pane, text in few]
+    return named if sum(width_of(text) for _, text in named) <= width else few
 
 
 def chart_setting(model: ViewModel) -> str:
