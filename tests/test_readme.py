@@ -1,16 +1,20 @@
 """README and docs say what is: every key, every command, every lesson, and links that lead somewhere."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from lrtui.cli.main import main
+from lrtui.cli.verbs import VERBS
 from lrtui.config.keys import KEYS
 from lrtui.config.placeholders import ALIASES, FIXED
 from lrtui.config.small_keys import RULES
 from lrtui.train.optimizers import OPTIMIZERS
 from lrtui.train.schedules import SCHEDULES
 from tests import generated_docs, generated_report
+from tests.recorded import make
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -108,6 +112,21 @@ def test_named_files_exist(page: Path):
 
 def _somewhere(name: str) -> bool:
     return any(ROOT.glob(f"lrtui/*/{name}"))
+
+
+@pytest.mark.parametrize("page", [README, _text("getting-started.md")], ids=["README", "started"])
+def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch):
+    """A sweep is checked, not trained: tests/train trains what the experiments name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    make(tmp_path / "runs/auto", ["finished", "finished"], closed=0)
+    blocks = re.findall(r"```sh\n(.+?)\n```", page, re.DOTALL)
+    lines = [line for block in blocks for line in re.split(r"\n|&&", block)]
+    commands = [shlex.split(line, comments=True) for line in lines]
+    ours = [words[1:] for words in commands if words[0] in {"lrtui", ".venv/bin/lrtui"}]
+    assert ours
+    for words in ours:
+        assert main(["check", *words] if words[0] not in VERBS else words) == 0, words
 
 
 def test_readme_starts_the_digits_experiment_first():

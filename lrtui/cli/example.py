@@ -17,9 +17,12 @@ def run(options: argparse.Namespace) -> int:
 
     place = shipped.folder()
     if options.name is None:
-        for name in shipped.names():
+        names = shipped.names()
+        width = max(map(len, names))
+        for name in names:
             line = (place / f"{name}.toml").read_text().partition("\n")[0].strip("# ")
-            print(f"{name:22}  {line.removeprefix(f'experiments/{name}.toml: ')}")
+            about = line.removeprefix(f"experiments/{name}.toml: ").removesuffix(".")
+            print(f"{name:{width}}  {about}")
         print("\nWrite one here: lrtui example NAME")
         return 0
     name = _known(options.name)

@@ -115,7 +115,9 @@ def test_each_example_can_be_written_and_checked(name, here, capsys):
 
 def test_examples_are_listed_and_a_misspelt_one_is_corrected(capsys):
     assert main(["example"]) == 0
-    assert "digits                  four learning rates" in capsys.readouterr().out
+    *lines, _, _ = capsys.readouterr().out.splitlines()
+    at = next(line for line in lines if line.startswith("digits ")).index("four learning rates")
+    assert {line[at - 2 : at] for line in lines} == {"  "}, "the descriptions are aligned"
     assert main(["example", "digit"]) == 2
     assert "did you mean digits?" in capsys.readouterr().err
 
