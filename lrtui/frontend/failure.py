@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lrtui.errors import MachineError
 from lrtui.metrics import Reading
 from lrtui.metrics.capture.proposal import fitting, measurements
 from lrtui.metrics.capture.records import records
@@ -42,13 +43,15 @@ def why_no_answer(sweep: Sweep) -> str:
 
 
 def ways_on(directory: Path, sweep: Sweep) -> list[tuple[str, str]]:
-    """Return what continues a sweep that was stopped or in which runs failed: words and a command for a shell."""
+    """Return what continues a sweep that was stopped, failed before its first run, or in which runs failed: words and a command for a shell."""
     place = shlex.quote(str(directory))
     if sweep.stopping:
         return [("Continue the sweep, which was stopped", f"lrtui {place} --resume")]
     if sweep.closed is not None and sweep.failed():
         words = "Run the failed runs again, once the cause is fixed"
         return [(words, f"lrtui restart {place} --failed")]
+    if sweep.closed is not None and sweep.closed.code == MachineError.exit_code and not sweep.runs:
+        return [("Start it again, once the cause is fixed", f"lrtui {place}")]
     return []
 
 

@@ -164,6 +164,7 @@ async def test_the_reason_of_a_sweep_without_runs_is_shown_in_full(monitor, told
         await settled(pilot)
         lines = [line.strip() for line in text_of(monitor).splitlines()]
         assert {"the data set is missing:", "copy it to data/cifar100"} <= set(lines)
+        assert "Start it again, once the cause is fixed: lrtui runs/cifar100" in lines
         assert sum(line.count("x ") + line.endswith("x") for line in lines[3:12]) == 60
 
 

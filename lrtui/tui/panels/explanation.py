@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.explain import explanation
+from lrtui.frontend.failure import ways_on
 from lrtui.text.format import run_name
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.styled_text import FAINT, TEXT, ink, line
@@ -43,6 +44,9 @@ def sentences(model: ViewModel, width: int) -> list[str]:
         return []
     closed = snapshot.sweep.closed
     texts = closed.why.splitlines() if closed else []
+    texts += [
+        f"{words}: {command}" for words, command in ways_on(snapshot.directory, snapshot.sweep)
+    ]
     if run is not None:
         texts = explanation(snapshot.sweep, run, snapshot.directory)
     room = max(20, width - 2)
