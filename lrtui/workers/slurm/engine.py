@@ -23,7 +23,7 @@ from lrtui.sweep.files import read_last_lines, read_untrusted, write_atomic, wri
 from lrtui.sweep.layout import AttemptLayout, Layout, SlurmLayout
 from lrtui.sweep.timing import TIMING
 from lrtui.text.clean import clean, clean_lines
-from lrtui.text.format import count
+from lrtui.text.format import count, duration
 from lrtui.workers.launcher import (
     Alive,
     Condition,
@@ -38,9 +38,11 @@ from lrtui.workers.local import read_exit, read_remote_pid
 from lrtui.workers.slurm import agent, queue_reasons, waves
 from lrtui.workers.slurm.job_options import (
     MOST_TASKS,
+    Options,
     job_name,
     options_of,
     resource_words,
+    rewritten,
     sbatch_words,
     script,
     throttles,
@@ -120,6 +122,9 @@ class Slurm(Launcher):
         """By token: those that wait, until Slurm answers again or something is new in the folder of their wave."""
         self._quiet_since: tuple[object, ...] = ()
         self._said = ""
+        self._asked: dict[str, Options] = {}
+        """What the waves asked for of which squeue has not said yet what they got."""
+        self._said_rewritten: set[str] = set()
         self._held_at = self._queue.look
         self._held: frozenset[str] = frozenset()
         """Slurm's reasons for which it holds jobs until somebody acts."""
@@ -182,7 +187,7 @@ class Slurm(Launcher):
         self._wake()
         before, self._said = self._said, self._queue.trouble
         trouble = [self._said] if self._said and not before else []
-        return [*trouble, *self._newly_held()]
+        return [*trouble, *self._newly_rewritten(), *self._newly_held()]
 
     def condition(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands."""
@@ -239,6 +244,7 @@ class Slurm(Launcher):
             self._enter(wave)
             share = throttles(self._open_tasks(), self._tasks(most))[wave.number]
             self._throttles[wave.number] = share
+            self._asked[wave.name] = self._options
             self._queue.submit(wave, self._words(wave, share))
 
     def _most_fresh(self) -> int:
@@ -336,6 +342,19 @@ class Slurm(Launcher):
             return said.state.lower()
         return queue_reasons.in_words(said.reason, said.job, self._options)
 
+    def _newly_rewritten(self) -> list[str]:
+        """Return what the site gave the jobs of a wave that was just submitted instead of what they asked for; the same once."""
+        said = []
+        for name, given in self._queue.look.given.items():
+            asked = self._asked.pop(name, None)
+            changed = rewritten(asked, given.partition, given.seconds) if asked else ""
+            if changed and changed not in self._said_rewritten:
+                self._said_rewritten.add(changed)
+                said.append(
+                    f"the site rewrites the jobs: {changed}; change [launcher] to what the site allows, or ask why"
+                )
+        return said
+
     def _newly_held(self) -> list[str]:
         """Return for which reasons Slurm holds jobs since the last look that no waiting will lift."""
         look = self._queue.look
@@ -383,7 +402,7 @@ class Slurm(Launcher):
             return Vanished() if self._stands_still(member) else self._alive(member)
         cause = member.wave.cause(member.task, member.place)
         if cause == "limit":
-            return Vanished("limit", self._limit())
+            return Vanished("limit", self._limit(member))
         alone = all(each.ended or each.over for each in self._beside(member))
         killed = not cause and alone and ending.signal in _ENDING_SIGNALS
         if cause != "term" and not killed:
@@ -394,7 +413,7 @@ class Slurm(Launcher):
             self._asking.pop(member.files.root, None)
             if said.state == "COMPLETED":  # a second start, that had nothing to do
                 return Vanished("evicted", "requeued in Slurm")
-            return self._cut_off(said) or ending
+            return self._cut_off(member, said) or ending
         if said is not None and said.state in _AGAIN and look.began > member.noticed:
             self._asking.pop(member.files.root, None)
             self._unqueue(member)  # what begins there again has nothing to do
@@ -421,20 +440,20 @@ class Slurm(Launcher):
             return self._alive(member)
         self._order(member, _KILL)
         self._give_up(member)
-        cut, ending = self._cut_off(said), read_exit(member.files.exit)
+        cut, ending = self._cut_off(member, said), read_exit(member.files.exit)
         if cut is None and ending is not None and ending.code == 0:
             return ending
         if cut is None and self._is_forgotten(member):
             return _FORGOTTEN
         return cut or Vanished("", "its job is gone from Slurm's queue")
 
-    def _cut_off(self, said: Task | None) -> Condition | None:
+    def _cut_off(self, member: _Member, said: Task | None) -> Condition | None:
         """Return what Slurm says ended a job; None where it says nothing that its worker does not say better."""
         match said.state if said else "":
             case "CANCELLED":
                 return Vanished("cancelled", "cancelled in Slurm")
             case "TIMEOUT" | "DEADLINE":
-                return Vanished("limit", self._limit())
+                return Vanished("limit", self._limit(member))
             case "PREEMPTED":
                 return Vanished("evicted", "preempted in Slurm")
             case "NODE_FAIL" | "BOOT_FAIL":
@@ -451,7 +470,7 @@ class Slurm(Launcher):
         trouble = clean(read_untrusted(files.trouble(member.task)), 300)
         if trouble:
             return Vanished("refused", trouble)
-        cut = self._cut_off(said)
+        cut = self._cut_off(member, said)
         if cut is not None:
             return cut
         if self._is_forgotten(member):
@@ -465,15 +484,14 @@ class Slurm(Launcher):
         ]
         node = said.node if said and said.node else "its node"
         last = f"; it printed: {printed[-1]}" if printed else ""
-        why = f"its job ended on {node} before lrtui's keeper began{last}; does the node see {self._root} and {sys.executable}?"
+        why = f"its job ended on {node} before lrtui's keeper began{last}; does the node see {self._root} and {sys.executable}? Both belong on the file system that the nodes share"
         return Vanished("refused", why)
 
-    def _limit(self) -> str:
-        return (
-            f"time limit of {self._options.time}"
-            if self._options.time
-            else "time limit of the partition"
-        )
+    def _limit(self, member: _Member) -> str:
+        given = self._queue.look.given.get(member.wave.name)
+        if given is not None and given.seconds:
+            return f"time limit of {duration(given.seconds)}"
+        return f"time limit of {self._options.time or 'the partition'}"
 
     def _said_of(self, member: _Member) -> Task | None:
         return self._queue.look.tasks.get((member.wave.name, member.task))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lrtui.text.clean import clean
+from lrtui.text.format import duration
 
 LEAD_SECONDS = 120
 """How long before its time limit a job is warned; Slurm is up to 60 s early."""
@@ -234,6 +235,18 @@ def asked(options: Options) -> str:
 def supervisor_refusal(said: str) -> str:
     """Return in one sentence why Slurm refuses the supervisor's own job."""
     return f"Slurm refuses the supervisor's job: {_own_words(said)}"
+
+
+def rewritten(options: Options, partition: str, seconds: int | None) -> str:
+    """Return in words what a site changed of what a job asked for; "" if it got that."""
+    wanted = options.seconds
+    changed = []
+    if wanted is not None and seconds != -(-wanted // 60) * 60:  # Slurm counts in minutes
+        limit = f"a time limit of {duration(seconds)}" if seconds else "no time limit"
+        changed.append(f'{limit} instead of time = "{options.time}"')
+    if options.partition and partition not in (options.partition, *options.partition.split(",")):
+        changed.append(f'partition {partition} instead of partition = "{options.partition}"')
+    return " and ".join(changed)
 
 
 def _own_words(said: str) -> str:

@@ -28,6 +28,7 @@ from lrtui.workers.slurm.job_options import (
     is_unmet,
     refusal,
     resource_words,
+    seconds_of,
     supervisor_refusal,
 )
 from lrtui.workers.slurm.waves import Wave
@@ -38,7 +39,8 @@ _SLOW_SECONDS = 5.0
 _BACKS_OFF = 8
 """Times the usual interval, at most."""
 NO_SBATCH = "there is no sbatch on this machine: start lrtui on a login node of the Slurm cluster"
-_FORMAT = "%F|%K|%T|%N|%r"
+_FORMAT = "%F|%K|%T|%N|%P|%l|%r"
+_PARTS = _FORMAT.count("|")
 _FOLDED = "%F|%T|%r|%j|%k"
 _FORGOTTEN = re.compile(r"invalid job id", re.IGNORECASE)
 _LEFT_BEHIND = "|FAILED|BadConstraints|"
@@ -73,6 +75,16 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a job got, whatever it asked for: a site's filter may rewrite it."""
+
+    partition: str
+    """"a,b" while it waits for one of several."""
+    seconds: int | None
+    """Its time limit; None for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What one squeue said, of the waves that it was asked for."""
 
@@ -82,6 +94,8 @@ class Look:
     tasks: Mapping[tuple[str, int], Task] = field(default_factory=dict)
     gone: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """In how many looks one after the other a task was over, or unknown to Slurm."""
+    given: Mapping[str, Given] = field(default_factory=dict)
+    """By wave, of one of its tasks."""
     forgotten: Collection[str] = ()
     """Waves of which Slurm knows nothing any more, though it did shortly before: a controller that died had not saved them."""
 
@@ -230,9 +244,9 @@ class Queue:
             found = parsed(done.out)
             names = {wave.job: wave.name for wave in waves}
             self._remember(began, waves, done.out)
-            self._publish(
-                began, waves, {(names[job], i): found[job, i] for job, i in found if job in names}
-            )
+            tasks = {(names[job], i): found[job, i] for job, i in found if job in names}
+            given = {names[job]: each for job, each in granted(done.out).items() if job in names}
+            self._publish(began, waves, tasks, given)
 
     def _remember(self, began: float, waves: Sequence[Wave], said: str) -> None:
         """Note of which waves Slurm said something, if only that what waited of it was cancelled."""
@@ -248,7 +262,11 @@ class Queue:
                 self._forgotten.add(wave.name)
 
     def _publish(
-        self, began: float, waves: Sequence[Wave], tasks: Mapping[tuple[str, int], Task]
+        self,
+        began: float,
+        waves: Sequence[Wave],
+        tasks: Mapping[tuple[str, int], Task],
+        given: Mapping[str, Given],
     ) -> None:
         counts = {}
         for wave in waves:
@@ -259,7 +277,7 @@ class Queue:
                     counts[key] = self._counts.get(key, 0) + 1
         self._counts = counts
         forgotten = frozenset(self._forgotten)
-        self.look = Look(self.look.number + 1, began, tasks, counts, forgotten)
+        self.look = Look(self.look.number + 1, began, tasks, counts, given, forgotten)
 
     def _submit(self, wave: Wave, words: list[str], *, again: bool) -> None:
         if wave.job or wave.refused:
@@ -343,10 +361,10 @@ def parsed(text: str) -> dict[tuple[int, int], Task]:
     """Return what squeue said, by job id and index of the task."""
     tasks: dict[tuple[int, int], Task] = {}
     for line in text.splitlines():
-        parts = line.split("|", 4)
-        if len(parts) < 5 or not parts[0].isdecimal() or not parts[1].isdecimal():
+        parts = line.split("|", _PARTS)
+        if len(parts) <= _PARTS or not parts[0].isdecimal() or not parts[1].isdecimal():
             continue
-        job, index, state, node, reason = parts
+        job, index, state, node, _, _, reason = parts
         tasks[int(job), int(index)] = Task(
             f"{job}_{index}",
             clean(state, _MOST_SHOWN),
@@ -354,6 +372,16 @@ def parsed(text: str) -> dict[tuple[int, int], Task]:
             clean(node, _MOST_SHOWN),
         )
     return tasks
+
+
+def granted(text: str) -> dict[int, Given]:
+    """Return what squeue said that the jobs got, by job id."""
+    found: dict[int, Given] = {}
+    for line in text.splitlines():
+        parts = line.split("|", _PARTS)
+        if len(parts) > _PARTS and parts[0].isdecimal() and int(parts[0]) not in found:
+            found[int(parts[0])] = Given(clean(parts[4], _MOST_SHOWN), seconds_of(parts[5]))
+    return found
 
 
 def named(name: str, run: Call = call) -> bool | None:

@@ -24,6 +24,8 @@ class FakeSlurm:
         """What a command says next, instead of doing anything; "sbatch!" after it was done."""
         self.first = "PENDING", "Priority"
         """How a job stands that was just submitted, and why."""
+        self.gives = "main", "1:00:00"
+        """Partition and time limit of every job."""
         self.renamed = ""
         """What the site calls every job, instead of the name it was given."""
 
@@ -62,13 +64,15 @@ class FakeSlurm:
                     "K": index,
                     "T": state,
                     "N": "n0",
+                    "P": self.gives[0],
+                    "l": self.gives[1],
                     "r": reason,
                 }
                 lines.append(re.sub(r"%(\w)", lambda m, v=values: str(v[m[1]]), form))
         for name, number in self.ids.items():  # recorded: what is left of tasks that were cancelled
             none_waits = not any(each == name for each, _ in self.states)
             if none_waits and "%K" in form and (asked is None or str(number) in asked):
-                lines.append(f"{number}|N/A|CANCELLED||Priority")
+                lines.append(f"{number}|N/A|CANCELLED||main|1:00:00|Priority")
         return Done(0, "".join(f"{line}\n" for line in lines), "")
 
     def scancel(self, words):

@@ -12,7 +12,8 @@ from lrtui.workers.launcher import Alive, Exited, Job, Unclaimed, Vanished
 from lrtui.workers.slurm import engine as module
 from lrtui.workers.slurm import queue, waves
 from lrtui.workers.slurm.engine import Slurm
-from lrtui.workers.slurm.queue import Done, call, parsed
+from lrtui.workers.slurm.job_options import Options, rewritten
+from lrtui.workers.slurm.queue import Done, Given, call, granted, parsed
 from tests.until import until
 from tests.workers.slurm.fake import AWAY, FakeSlurm, begin, end
 
@@ -25,6 +26,8 @@ class Far:
         self.settings = settings
         self.slurm = FakeSlurm()
         self.most = 100
+        self.said = []
+        """What the user was told."""
         self.open()
 
     def open(self) -> None:
@@ -35,15 +38,15 @@ class Far:
             root = self.root / name
             root.mkdir(parents=True, exist_ok=True)
             self.launcher.launch(Job(root, "t", {"A": "1"}))
-        self.launcher.tick(self.most)
-        self.launcher.tick(self.most)
+        self.tick()
+        self.tick()
         return max(waves.known(self.root / "slurm"), key=lambda wave: wave.number)
 
     def accepted(self, wave) -> None:
         until(lambda: self.tick() or wave.files.job.exists())
 
     def tick(self) -> None:
-        self.launcher.tick(self.most)
+        self.said += self.launcher.tick(self.most)
 
     def condition(self, name):
         self.tick()
@@ -405,16 +408,43 @@ def test_what_is_over_takes_no_room_after_a_restart(far):
 def test_what_squeue_says_is_read():
     """Recorded: an array of four with `%2`, then a job of another kind, and lines that are none."""
     text = (
-        "13|2|PENDING||JobArrayTaskLimit\n"
-        "13|0|RUNNING|n0|None\n"
-        "2|N/A|CANCELLED||JobHeldUser\n"
-        "slurm_load_jobs error|\n\x1b[31m|1|X|n|r|s\n13|1|PENDING||\x1b[31m(a|b)\n"
+        "13|2|PENDING||main|4:00:00|JobArrayTaskLimit\n"
+        "13|0|RUNNING|n0|main|4:00:00|None\n"
+        "2|N/A|CANCELLED||main|1:00|JobHeldUser\n"
+        "slurm_load_jobs error|\n\x1b[31m|1|X|n|r|s\n13|1|PENDING||main|4:00:00|\x1b[31m(a|b)\n"
     )
     found = parsed(text)
     assert found[13, 0].job == "13_0"
     assert found[13, 2].reason == "JobArrayTaskLimit"
     assert found[13, 1].reason == "(a|b"
     assert set(found) == {(13, 0), (13, 1), (13, 2)}
+    assert granted(text) == {13: Given("main", 14400), 2: Given("main", 60)}
+
+
+def test_what_a_site_rewrites_is_reported_once(far):
+    """Recorded: a job_submit plugin that sets a limit of one minute and another partition."""
+    one = far(time="2h", partition="main")
+    one.slurm.gives = "high", "1:00"
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    until(lambda: one.tick() or one.said)
+    assert one.said[0].startswith(
+        'the site rewrites the jobs: a time limit of 1m instead of time = "2h" and partition high instead of partition = "main"; '
+    )
+    begin(wave, 0, one.root / "r01/a1")
+    end(wave, 0, one.root / "r01/a1", code=75, cause="limit")
+    assert one.until("r01/a1", Vanished).why == "time limit of 1m"
+    one.accepted(one.launch("r02/a1"))
+    one.looked(2)
+    assert len(one.said) == 1
+
+
+@pytest.mark.parametrize(
+    ("partition", "seconds"), [("main", 7200), ("high", 7200), ("main,high", 7200)]
+)
+def test_what_was_asked_for_is_not_rewritten(partition, seconds):
+    options = Options(time="119m50s", partition="main,high")
+    assert not rewritten(options, partition, seconds)
 
 
 def test_a_job_that_the_site_renames_is_found(far):
