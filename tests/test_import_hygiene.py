@@ -26,7 +26,16 @@ def loaded(statement: str) -> set[str]:
         ("lrtui.cli.main", {"torch", "textual", "numpy", "plotext", "msgspec"}),
         (
             "lrtui.supervisor.__main__",
-            {"torch", "textual", "numpy", "plotext", "_hashlib", "lrtui.tui", "lrtui.report"},
+            {
+                "torch",
+                "textual",
+                "numpy",
+                "plotext",
+                "_hashlib",
+                "pickle",
+                "lrtui.tui",
+                "lrtui.report",
+            },
         ),
         ("lrtui.config", {"torch", "textual", "numpy", "plotext"}),
         ("lrtui.frontend.log_mode", {"torch", "textual", "plotext"}),

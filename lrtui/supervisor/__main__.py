@@ -6,9 +6,9 @@ it looks into the inbox once more, so no command is dropped in between.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
-import logging.handlers
 import os
 import signal
 import socket
@@ -189,8 +189,20 @@ def _has_letters(layout: Layout) -> bool:
     return any(not name.startswith(".") for name in os.listdir(layout.inbox))
 
 
+class Log(logging.FileHandler):
+    """A log of limited size: what is full goes to .1. logging.handlers has the same, with pickle and queues that cost 0.6 MiB."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; never raises."""
+        with contextlib.suppress(OSError):
+            super().emit(record)
+            if os.path.getsize(self.baseFilename) > _LOG_BYTES:
+                self.close()  # the next line opens it again
+                os.replace(self.baseFilename, f"{self.baseFilename}.1")
+
+
 def _log_to(path: Path) -> None:
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1)
+    handler = Log(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
