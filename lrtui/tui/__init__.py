@@ -78,6 +78,8 @@ def replay(directory: Path, speed: float, *, most_bytes: int = 0) -> int:
 
     from lrtui.tui.playback import Player
 
+    if not _on_terminal():
+        raise _no_terminal(directory)
     with tempfile.TemporaryDirectory(prefix="lrtui-replay-") as name:
         player = Player(directory, Path(name), speed)
         player.start()

@@ -10,7 +10,7 @@ import pytest
 
 from lrtui.errors import UserError
 from lrtui.frontend.snapshot import DirectoryReader
-from lrtui.tui import playback
+from lrtui.tui import playback, replay
 from lrtui.tui.playback import Player
 from tests import recorded
 from tests.tui.terminal import ROOT, Terminal
@@ -87,6 +87,13 @@ def test_a_speed_that_is_none_is_refused(sweep: Path, tmp_path: Path, speed: flo
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no recording"):
         Player(tmp_path, tmp_path, 1)
+
+
+def test_without_a_terminal_the_recorded_directory_is_named(sweep: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(UserError) as error:
+        replay(sweep, 20.0)
+    assert error.value.hint == f"use the log mode: lrtui {sweep} --headless"
 
 
 def test_the_verb_plays_in_the_monitor(sweep: Path) -> None:
