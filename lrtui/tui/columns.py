@@ -245,7 +245,8 @@ def _lies_elsewhere(s: Standing) -> bool:
 
 def _now(s: Standing) -> str:
     """Return the latest value; "" if it is the one that ranks."""
-    return "" if s.latest == s.value and s.seeds < 2 else number(s.latest, "")
+    value, latest = number(s.value, ""), number(s.latest, "")  # as text: nan is not equal to nan
+    return "" if latest == value and s.seeds < 2 else latest
 
 
 def _best(s: Standing) -> str:

@@ -1,5 +1,6 @@
 """The frame of the monitor: the answer bar, the tabs, the footer, the help and the list of actions."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -108,6 +109,13 @@ def test_without_a_value_there_is_no_sensitivity_chart_and_no_trend() -> None:
         assert ("trend" in [column.title for column in columns]) == shown
     assert "sensitivity" not in beside(model(failed()), 160)
     assert "sensitivity" in beside(model(recordings.search()), 160)
+
+
+def test_a_value_that_ranks_is_not_shown_twice() -> None:
+    shown = model(ENDED)
+    for value, latest, twice in ((math.nan, math.nan, False), (0.5, 0.5, False), (0.5, 0.4, True)):
+        row = replace(shown.snapshot.standings[0], value=value, latest=latest, seeds=1)
+        assert ("now" in [column.title for column in columns_for(shown, [row], 200)]) == twice
 
 
 def test_a_failed_sweep_says_why_and_the_next_keys() -> None:
