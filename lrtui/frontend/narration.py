@@ -17,6 +17,7 @@ from lrtui.text.format import (
     lr_text,
     number,
     plural,
+    setting_value,
 )
 
 
@@ -111,7 +112,7 @@ def _verdict(e: ev.VerdictReached, _: Sweep) -> str:
     if e.lr is None:
         same = f"{lr_range(*e.equal)} cannot be told apart" if e.equal else "no answer"
         return f"verdict: {same}"
-    axes = "".join(f", {name} = {value:g}" for name, value in e.axes.items())
+    axes = "".join(f", {name} = {setting_value(value)}" for name, value in e.axes.items())
     return f"verdict: {'so far ' * e.provisional}{lr_text(e.lr)}{axes}"
 
 
