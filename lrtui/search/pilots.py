@@ -150,8 +150,8 @@ def _pilots(
     )
     rates = [_full_lr(sweep, known, reach)] if over else _pair(sweep, known, reach)
     said = " and ".join(map(lr_rounded, rates))
-    where = f"trains to the end: {said}" if over else f"two longer ones follow: {said}"
-    why = f"{len(order)} pilots of the whole schedule; by their top {where}"
+    what = f"{said} trains to the end" if over else f"{said} train it for longer"
+    why = f"{len(order)} pilots of the whole schedule; by their top {what}"
     if metric:
         why += f"; by {metric}, the metric was not there yet"
     group = group_of(cell)
