@@ -32,7 +32,7 @@ def describe(experiment: Experiment) -> list[str]:
     facts = [
         ("experiment", experiment.name),
         ("trains", _task(experiment)),
-        ("lr", _lr(experiment)),
+        ("lr", search_words(experiment)),
         *_axes(experiment),
         *_study(experiment),
         ("length", f"{amount_grouped(experiment.horizon)} {unit} each"),
@@ -51,7 +51,7 @@ def describe(experiment: Experiment) -> list[str]:
     return [clean(line) for line in lines]
 
 
-def _lr(experiment: Experiment) -> str:
+def search_words(experiment: Experiment) -> str:
     """Return the strategy in words: of `auto` what it begins around and with, for this script and these schedules."""
     said, space = experiment.strategy.describe(), experiment.space()
     if not experiment.can_range_test:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lrtui.config import Experiment
+from lrtui.config.describe import search_words
 from lrtui.config.small_keys import budget_of
 from lrtui.search import predicted_level
 from lrtui.search.halving import cost
@@ -43,7 +44,7 @@ def resolve(experiment: Experiment, source: str, *, on_cpu: bool = False) -> Pla
         parse=experiment.parse,
         position=experiment.position,
         first=experiment.first,
-        strategy=experiment.strategy.describe(),
+        strategy=search_words(experiment),
         builtin=experiment.command is None,
         dataset=experiment.dataset,
         model=experiment.model,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lrtui.frontend import requests
 from lrtui.sweep.allowed import Refusal
 from lrtui.sweep.events import AnyCommand, StopSweep
+from lrtui.text.clean import clean
 from lrtui.text.format import count, lr_text
 from lrtui.tui.charts.curves import drawn, metric_names, metric_ring, newest
 from lrtui.tui.keymap import KEYMAP
@@ -567,8 +568,9 @@ class Actions:
     def action_export(self) -> None:
         """Export the view in a thread, because drawing the charts takes a second or two."""
         text = "\n".join(self.screen_lines()) + "\n"
+        screen = self.export_screenshot(title=f"lrtui {clean(self.directory.name, 60)}")
         self.say("exporting the view ...")
-        work = partial(self._export, self.model, text, self.export_screenshot(), self.charts_seen())
+        work = partial(self._export, self.model, text, screen, self.charts_seen())
         self.run_worker(work, thread=True, exit_on_error=False)
 
     def _export(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lrtui.config import Objective, describe, parse, planned, same_experiment
 from lrtui.errors import ExperimentError
 from lrtui.search import Auto, Grid, Listed, Random
+from lrtui.supervisor.planning import resolve
 from lrtui.sweep.choice import choice_of
 
 BUILTIN = 'dataset = "digits"\nlr = 1e-3\n'
@@ -118,7 +119,9 @@ def test_auto_is_described_as_it_begins():
         "auto: 3 of 7 around the valley of a range test, then the best and the next lower continue"
     )
     text = 'dataset = "digits"\nepochs = 27\nlr = "auto"\n'
-    assert f"lr          {words}" in describe(parse(text, "x.toml"))
+    experiment = parse(text, "x.toml")
+    assert f"lr          {words}" in describe(experiment)
+    assert resolve(experiment, "x.toml", on_cpu=True).strategy == words
     own = 'command = ["python", "t.py", "{lr}"]\nsteps = 9\nmetric = "max a"\noptimizer = "sgd"\nlr = "auto"\n'
     usual = "auto: 7 around the usual LR, then the best continue"
     assert f"lr          {usual}" in describe(parse(own, "x.toml"))
