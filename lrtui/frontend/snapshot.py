@@ -1,13 +1,11 @@
 """From an experiment directory to a frozen `Snapshot`: what monitor, log mode, status and report show.
 
 A watcher only reads. It takes no lock and writes nothing there, so it works on a living sweep, a finished one, a copy and a
-read-only disk alike. Reading is tailing: after the first look only what was appended is read; and of long runs, only what was appended
-since a monitor last kept in the user's cache what it had read (`metrics/sidecar.py`).
+read-only disk alike. Reading is tailing: after the first look only what was appended is read.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import socket
@@ -22,8 +20,7 @@ import msgspec
 from lrtui.analysis.ranking import Standing, rank
 from lrtui.hardware import gpu
 from lrtui.metrics import MetricLog, Reading, RunSeries
-from lrtui.metrics.sidecar import WORTH, Entry, Sidecar
-from lrtui.metrics.sketch import sizes, sketch
+from lrtui.metrics.sketch import WORTH, sizes, sketch
 from lrtui.sweep.files import read_end, read_last_lines
 from lrtui.sweep.journal import PER_POLL, JournalTail
 from lrtui.sweep.layout import FORMAT, READABLE, AttemptLayout, Layout
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 6.0
 """A beat older than this is a supervisor that does not respond; it beats every 2 s."""
 
-_KEEP_SECONDS = 0.02
 _SLICE = 1 << 17
 """Bytes read of one run before the next one's turn."""
 _OUTPUT_TAIL = 1 << 16
@@ -99,9 +95,6 @@ class SnapshotSource(Protocol):
     def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
         """Return the present, reading for about `budget_seconds`; never raises."""
 
-    def keep(self, *, last: bool = False) -> None:
-        """Keep what was read for another time, where that is worth it."""
-
     def output(self, run_id: str, lines: int = 200) -> list[str]:
         """Return the last lines of a run's output, safe to show."""
 
@@ -134,9 +127,6 @@ class DirectoryReader:
         self._gpus_at = -1.0
         self._beat = self._ahead = 0.0
         self._looks = 0
-        self._sidecar: Sidecar | None = None
-        self._stirred = False
-        """Whether anything was read since `keep` last found nothing to do."""
 
     def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
         """Return the present, reading metric files for about `budget_seconds`, every run a slice in turn; never raises."""
@@ -166,18 +156,6 @@ class DirectoryReader:
             read=self._share() if reading else 1.0,
             sketches={run: r.sketch for run, r in self._readers.items() if r.sketch is not None},
         )
-
-    def keep(self, *, last: bool = False) -> None:
-        """Write what was read of long runs to the user's cache, for some 20 ms, or all at the `last` time; never raises."""
-        if self._sidecar is None or not (self._stirred or last):
-            return
-        deadline = time.monotonic() + _KEEP_SECONDS
-        for reader in self._readers.values():
-            if reader.worth_keeping(last=last):
-                reader.keep(self._sidecar)
-                if not last and time.monotonic() >= deadline:
-                    return
-        self._stirred = False
 
     def output(self, run_id: str, lines: int = 200) -> list[str]:
         """Return the last lines of a run's current attempt, safe to show; of the data's preparation for "data"."""
@@ -245,14 +223,12 @@ class DirectoryReader:
         plan = self._sweep.plan
         if plan is None:
             return
-        if self._sidecar is None:
-            self._sidecar = Sidecar(self.directory, (repr(Reading.of(plan)),))
         for run in self._sweep.runs.values():
             reader = self._readers.get(run.id)
             if reader is None:
                 if not run.attempts:
                     continue
-                reader = _RunReader(self._layout, plan, self._sidecar, sketches=self._sketches)
+                reader = _RunReader(self._layout, plan, sketches=self._sketches)
                 self._readers[run.id] = reader
                 self._series = MappingProxyType({**self._series, run.id: reader.series})
             if reader.run is not run:
@@ -289,7 +265,6 @@ class DirectoryReader:
         state = (self._sweep.n, self._sweep.at, *(r.series.version for r in self._readers.values()))
         if state != self._ranked:
             self._ranked = state
-            self._stirred = True
             self._standings = rank(self._sweep, self._series, time.time())
 
     def _read_gpus(self) -> tuple[gpu.Gpu, ...]:
@@ -345,7 +320,7 @@ class DirectoryReader:
 class _RunReader:
     """Reads the attempts of one run into its series, an earlier attempt wholly before the next."""
 
-    def __init__(self, layout: Layout, plan: Plan, sidecar: Sidecar, *, sketches: bool) -> None:
+    def __init__(self, layout: Layout, plan: Plan, *, sketches: bool) -> None:
         self.series = RunSeries()
         self.sketch: RunSeries | None = None
         """The whole run from samples, while it is being read."""
@@ -360,10 +335,7 @@ class _RunReader:
         self._logs: list[tuple[int, MetricLog]] = []
         self._current = 0
         self._ended = False
-        self._sidecar: Sidecar | None = sidecar
-        """Where to look for what was read another time; None once that is done."""
-        self._kept = 0
-        """Bytes read when it was last kept."""
+        self._begun = False
 
     def update(self, run: Run) -> None:
         """Take in what the journal says of the run now."""
@@ -377,9 +349,8 @@ class _RunReader:
 
     def step(self) -> bool:
         """Read one slice; return whether there is more to read at once."""
-        if self._sidecar is not None:
-            self._recall(self._sidecar)
-            self._sidecar = None
+        if not self._begun:
+            self._begun = True
             left = self.left()
             self._sizes = sizes(left) if self._sketches and left > WORTH else []
         if self._sizes:
@@ -414,41 +385,6 @@ class _RunReader:
             self._sizes.clear()
         elif len(drawn):
             self.sketch = drawn
-
-    def worth_keeping(self, *, last: bool) -> bool:
-        """Return whether enough was read since: a quarter more than then, or, where none may come any more, a MiB."""
-        read = self.offset()
-        return read - self._kept >= max(WORTH, 0 if last or self.done else self._kept // 4)
-
-    def keep(self, sidecar: Sidecar) -> None:
-        """Write what was read to the user's cache; where that fails, not again before more was read."""
-        self._kept = self.offset()
-        states = []
-        for number, log in self._logs[: self._current + 1]:
-            state = log.state()
-            if state is None:
-                return
-            states.append((number, state))
-        if self.run is not None:
-            sidecar.put(self.run.folder, Entry(states, self.series.state()))
-
-    def _recall(self, sidecar: Sidecar) -> None:
-        """Take over what was read another time, if all the files are still those."""
-        entry = sidecar.get(self.run.folder) if self.run is not None else None
-        if self.run is None or entry is None or not 0 < len(entry.logs) <= len(self._logs):
-            return
-        logs = []
-        for at, (number, state) in enumerate(entry.logs):
-            log = self._log(self.run, number)
-            whole = at + 1 < len(entry.logs)
-            if self._logs[at][0] != number or not log.resume(state, whole=whole):
-                return
-            logs.append((number, log))
-        with contextlib.suppress(ValueError):
-            self.series.restore(entry.series)
-            self._logs[: len(logs)] = logs
-            self._current = len(logs) - 1
-            self._kept = self.offset()
 
     def _log(self, run: Run, attempt: int) -> MetricLog:
         root = self._layout.attempt(run.folder, attempt)

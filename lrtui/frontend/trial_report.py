@@ -127,7 +127,7 @@ class Heard:
             lines.append(f"measured at the end: {values}")
             levels = [level for level, _ in self._levels]
             span = f"{unit} {amount_about(min(levels))} to {amount_about(max(levels))}"
-            zero = any(memory.zero for memory in self._capture.state().memories)
+            zero = any(memory.zero for memory in self._capture.memories)
             lines.append(f"lengths: {span}" + (", counted from 0" if zero else ""))
             lines += self._pace()
         if self.has_metric:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.metrics.capture import Capture, CaptureState, Reading
+from lrtui.metrics.capture import Capture, Reading
 from lrtui.metrics.line import Found, Measurement, one_by_one
 from lrtui.metrics.read_lines import taken
 from lrtui.metrics.sources.matching import MOST_FILES
-from lrtui.metrics.tail import Hole, Mark, Tail
+from lrtui.metrics.tail import Hole, Tail
 from lrtui.sweep.files import read_end
 from lrtui.sweep.layout import AttemptLayout
 
@@ -23,19 +23,6 @@ class _Saved(msgspec.Struct):
 
     offset: int
     line: str
-
-
-class LogState(msgspec.Struct, array_like=True):
-    """How far the lines of an attempt were read."""
-
-    metrics: Mark
-    output: Mark
-    printed: Mark
-    read: Mark
-    capture: CaptureState
-    last_saved: tuple[int, int]
-    bad: int
-    ended: bool
 
 
 class _Exit(msgspec.Struct):
@@ -98,28 +85,6 @@ class MetricLog:
             with contextlib.suppress(OSError):
                 left += max(0, os.stat(tail.path).st_size - tail.offset)
         return left
-
-    def state(self) -> LogState | None:
-        """Return how far this was read, to `resume` another time; None where the files are not what was read."""
-        metrics, output, printed = self._metrics.mark(), self._output.mark(), self._printed.mark()
-        read = self._read.mark()
-        if metrics is None or output is None or printed is None or read is None:
-            return None
-        capture = self.capture.state()
-        return LogState(
-            metrics, output, printed, read, capture, self._last_saved, self._bad, self._ended
-        )
-
-    def resume(self, state: LogState, *, whole: bool) -> bool:
-        """Go on where another log was, if the files are the same; where not (False), this log is of no use any more.
-
-        The files of an attempt that was read `whole` must not even have grown.
-        """
-        self.capture.resume(state.capture)
-        self._last_saved, self._bad, self._ended = state.last_saved, state.bad, state.ended
-        tails = (self._metrics, self._output, self._printed, self._read)
-        marks = (state.metrics, state.output, state.printed, state.read)
-        return all(t.resume(m, whole=whole) for t, m in zip(tails, marks, strict=True))
 
     def poll(self, max_bytes: int = 1 << 22) -> list[Measurement]:
         """Return what was measured since the last call, reading about `max_bytes` of each file; never raises."""

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import msgspec
-
 from lrtui.metrics.line import LONG, MOST_NAMES, Column, Columns, Found, Measurement, Sparse
 
 MOST_ROWS = 3 << 13
@@ -134,29 +132,6 @@ class _Column:
                 gathered.extend([math.nan] * missing)
         return gathered
 
-    @classmethod
-    def of(cls, state: ColumnState) -> _Column:
-        """Return the column of a state; raise ValueError if the state is invalid."""
-        column = cls()
-        column.values = array("d", state.values)
-        column.segment_row = array("I", state.segment_row)
-        column.segment_at = array("I", state.segment_at)
-        column.next_row, column.top, column.messy = state.next_row, state.top, state.messy
-        column.scanned, column.best = state.scanned, dict(state.best)
-        return column
-
-    def state(self) -> ColumnState:
-        return ColumnState(
-            values=self.values.tobytes(),
-            segment_row=self.segment_row.tobytes(),
-            segment_at=self.segment_at.tobytes(),
-            next_row=self.next_row,
-            top=self.top,
-            messy=self.messy,
-            scanned=self.scanned,
-            best=dict(self.best),
-        )
-
     def keep(self, kept: array[int]) -> _Column:
         """Return the column reduced to these rows (ascending, type 'I'), renumbered."""
         column = _Column()
@@ -179,35 +154,6 @@ class _Column:
             column.append(row, value)
         column.top = self.top
         return column
-
-
-class ColumnState(msgspec.Struct, array_like=True):
-    """A `_Column` to be kept; arrays as the machine writes them."""
-
-    values: bytes
-    segment_row: bytes
-    segment_at: bytes
-    next_row: int
-    top: float
-    messy: bool
-    scanned: int
-    best: dict[Goal, int]
-
-
-class SeriesState(msgspec.Struct, array_like=True):
-    """A `RunSeries` to be kept."""
-
-    level: float
-    most_rows: int
-    levels: bytes
-    axes: dict[str, bytes]
-    aliases: list[str]
-    unsorted: list[str]
-    columns: dict[str, ColumnState]
-    firsts: dict[int, float]
-    attempt: int
-    attempt_row: int
-    time_base: float
 
 
 class RunSeries:
@@ -250,44 +196,6 @@ class RunSeries:
     def attempt(self) -> int:
         """The latest attempt that measured something; 0 for none."""
         return self._attempt
-
-    # ------------------------------------------------ keeping
-
-    def state(self) -> SeriesState:
-        """Return the whole state, for `restore`."""
-        with self._lock:
-            return SeriesState(
-                level=self.level,
-                most_rows=self._most_rows,
-                levels=self._levels.tobytes(),
-                axes={name: axis.tobytes() for name, axis in self._axes.items()},
-                aliases=sorted(self._aliases),
-                unsorted=sorted(self._unsorted),
-                columns={name: column.state() for name, column in self._columns.items()},
-                firsts=dict(self._firsts),
-                attempt=self._attempt,
-                attempt_row=self._attempt_row,
-                time_base=self._time_base,
-            )
-
-    def restore(self, state: SeriesState) -> None:
-        """Restore the state of another series.
-
-        Raises:
-            ValueError: no series can have been so; nothing has changed then.
-
-        """
-        levels = array("d", state.levels)
-        axes = {name: array("d", axis) for name, axis in state.axes.items()}
-        columns = {name: _Column.of(column) for name, column in state.columns.items()}
-        with self._lock:
-            self.level, self._levels, self._most_rows = state.level, levels, state.most_rows
-            self._axes, self._columns = axes, columns
-            self._aliases, self._unsorted = set(state.aliases), set(state.unsorted)
-            self._firsts = dict(state.firsts)
-            self._attempt, self._attempt_row = state.attempt, state.attempt_row
-            self._time_base = state.time_base
-            self.version += 1
 
     # ------------------------------------------------ writing
 

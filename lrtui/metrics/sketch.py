@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WORTH = 1 << 20
+"""Bytes of metric lines from which on samples of them are drawn first."""
 PARTS = 128
 """The places at which a run is sampled: about the columns of a chart."""
 SIZES = (1 << 9, 1 << 12, 1 << 14)

@@ -17,7 +17,6 @@ LONGEST = 1 << 20
 """The longest line that is read, in bytes; longer ones are skipped."""
 _ENDS = re.compile(rb"[\r\n]")
 _CHUNK = 1 << 18
-_SAMPLE = 1 << 12
 NULS = b"\0" * 512
 """This many consecutive NULs are the missing middle of a capped log, not text."""
 
@@ -27,22 +26,6 @@ class Hole(msgspec.Struct, frozen=True):
 
     line: int
     end: int
-
-
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """The position in a file and the file's identity: enough to decide whether reading may continue from there later."""
-
-    device: int = 0
-    inode: int = 0
-    """0 if there was no file."""
-    size: int = 0
-    changed: int = 0
-    """Its ctime in nanoseconds, which programs cannot set."""
-    offset: int = 0
-    skipping: bool = False
-    long: int = 0
-    samples: bytes = b""
-    """A digest of parts of what was read, the first and the last among them."""
 
 
 class Tail:
@@ -63,8 +46,6 @@ class Tail:
         self._seen: tuple[int, int] = (-1, -1)
         """(inode, size) up to which everything is read."""
         self._inode = 0
-        self._opened: tuple[int, int] = (-1, -1)
-        """(size, ctime) when the file was last opened."""
 
     def blocks(self, budget: int) -> Iterator[bytes]:
         """Yield blocks of whole lines, about `budget` bytes in all."""
@@ -143,62 +124,7 @@ class Tail:
         if status.st_size < self.offset or status.st_ino != self._inode:
             self.offset, self.skipping, self.hole = 0, False, None
         self._inode = status.st_ino
-        self._opened = (status.st_size, status.st_ctime_ns)
         return fd
-
-    def mark(self) -> Mark | None:
-        """Return the position in the file; None if the file was replaced, or while a hole blocks reading."""
-        if not self._inode:
-            return Mark()
-        try:
-            fd = open_regular(self.path)
-        except OSError:
-            return None
-        try:
-            status = os.fstat(fd)
-            size, changed = self._opened
-            rewritten = status.st_size == size and status.st_ctime_ns != changed
-            shrunk = status.st_size < max(size, self.offset)
-            if status.st_ino != self._inode or rewritten or shrunk or self.hole is not None:
-                return None
-            samples = _samples(fd, self.offset)
-        except OSError:
-            return None
-        finally:
-            os.close(fd)
-        return Mark(
-            device=status.st_dev,
-            inode=status.st_ino,
-            size=status.st_size,
-            changed=status.st_ctime_ns,
-            offset=self.offset,
-            skipping=self.skipping,
-            long=self.long,
-            samples=samples,
-        )
-
-    def resume(self, mark: Mark, *, whole: bool) -> bool:
-        """Continue at a mark, if the file is still the same; with `whole`, it must not have grown either."""
-        if not mark.inode:
-            return True
-        try:
-            fd = open_regular(self.path)
-        except OSError:
-            return False
-        try:
-            status = os.fstat(fd)
-            same = (status.st_dev, status.st_ino) == (mark.device, mark.inode)
-            untouched = (status.st_size, status.st_ctime_ns) == (mark.size, mark.changed)
-            grown = status.st_size > mark.size and not whole
-            if not same or not (untouched or grown) or _samples(fd, mark.offset) != mark.samples:
-                return False
-        except OSError:
-            return False
-        finally:
-            os.close(fd)
-        self.offset, self.skipping, self.long = mark.offset, mark.skipping, mark.long
-        self._inode = mark.inode
-        return True
 
     def _blocks(self, fd: int, budget: int) -> Iterator[bytes]:
         want = _CHUNK
@@ -244,17 +170,6 @@ class Tail:
         self.skipping = True
         self.offset += held
         return _CHUNK
-
-
-def _samples(fd: int, end: int) -> bytes:
-    """Return a digest of eight parts of the content before `end`, including the first and the last."""
-    import hashlib  # loads OpenSSL, which the supervisor does not need
-
-    digest = hashlib.blake2b(digest_size=16)
-    last = max(0, end - _SAMPLE)
-    for at in sorted({last * part // 7 for part in range(8)}):
-        digest.update(os.pread(fd, min(_SAMPLE, end - at), at))
-    return digest.digest()
 
 
 def _end_of_hole(fd: int, at: int) -> int:

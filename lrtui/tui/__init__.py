@@ -56,7 +56,6 @@ def run(
         notice=notice,
         most_bytes=most_bytes,
         view_store=ViewStore(remembered_as or directory),
-        keeps_series=remembered_as is None,
         in_browser=browser is not None,
         source=source,
     )

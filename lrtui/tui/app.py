@@ -98,7 +98,6 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         notice: str = "",
         most_bytes: int = 0,
         view_store: ViewStore | None = None,
-        keeps_series: bool = True,
         in_browser: bool = False,
         source: SnapshotSource | None = None,
     ) -> None:
@@ -120,7 +119,6 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         self._marks = RunColors()
         self._reader = Reader(directory, self.post_message)
         self._reader.source = source
-        self._reader.keeps = keeps_series
         self._reader.rings = bell_wanted()
         self._shape: tuple[object, ...] = ()
         self._view_store = view_store

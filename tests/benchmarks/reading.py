@@ -1,7 +1,6 @@
 """How fast and how small a large sweep is read: `python -m tests.benchmarks.reading [--long]`.
 
-Each count of points is measured in processes of its own, with the page cache warm: the first reading, and one that finds what the
-first one kept. --long is 32 runs of 1,000,000 lines (3 GB on the disk). Goals (DESIGN.md): 8 runs x 2 metrics x 100,000 points complete
+Each count of points is measured in a process of its own, with the page cache warm. --long is 32 runs of 1,000,000 lines (3 GB on the disk). Goals (DESIGN.md): 8 runs x 2 metrics x 100,000 points complete
 within 3 s; 120 MB.
 """
 
@@ -29,20 +28,16 @@ def main() -> None:
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, n = 1"
     )
-    print(f"{'runs x points':>16} {'first series':>13} {'complete':>9} {'CPU':>9} {'a line':>9} {'kept':>9} {'get+thin':>9} "
+    print(f"{'runs x points':>16} {'first series':>13} {'complete':>9} {'CPU':>9} {'a line':>9} {'get+thin':>9} "
           f"{'idle look':>10} {'RSS before':>11} {'after':>7}")  # fmt: skip
     for runs, points in sizes:
         with tempfile.TemporaryDirectory() as folder:
             directory = recorded.dense(Path(folder, "sweep"), runs, points)
             command = [sys.executable, __file__, str(directory)]
-            environ = {**os.environ, "XDG_CACHE_HOME": folder}
-            for name in (f"{runs} x {points}", "opened again"):
-                out = subprocess.run(
-                    command, check=True, capture_output=True, text=True, env=environ
-                ).stdout
-                r = json.loads(out)
-                print(f"{name:>16} {r['first']:>11.3f} s {r['complete']:>7.2f} s {r['cpu']:>7.2f} s {1e6 * r['cpu'] / runs / points:>6.2f} us {r['kept']:>6.1f} ms {r['thin']:>6.1f} ms "
-                      f"{r['idle']:>7.2f} ms {r['rss_before']:>8.0f} MB {r['rss']:>4.0f} MB")  # fmt: skip
+            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            r = json.loads(out)
+            print(f"{f'{runs} x {points}':>16} {r['first']:>11.3f} s {r['complete']:>7.2f} s {r['cpu']:>7.2f} s {1e6 * r['cpu'] / runs / points:>6.2f} us {r['thin']:>6.1f} ms "
+                  f"{r['idle']:>7.2f} ms {r['rss_before']:>8.0f} MB {r['rss']:>4.0f} MB")  # fmt: skip
 
 
 def measure(directory: Path) -> None:
@@ -60,9 +55,6 @@ def measure(directory: Path) -> None:
             first = time.perf_counter() - began
         snapshot = watcher.snapshot()
     complete, cpu = time.perf_counter() - began, time.process_time() - cpu
-    began = time.perf_counter()
-    watcher.keep(last=True)
-    kept = time.perf_counter() - began
     after = rss()
     thin(next(iter(snapshot.series.values())).get("val_acc"), 120)
     began = time.perf_counter()
@@ -74,7 +66,7 @@ def measure(directory: Path) -> None:
         watcher.snapshot()
     idle = (time.perf_counter() - began) / 20
     print(json.dumps({
-        "first": first, "complete": complete, "cpu": cpu, "kept": kept * 1e3, "thin": drawn * 1e3, "idle": idle * 1e3,
+        "first": first, "complete": complete, "cpu": cpu, "thin": drawn * 1e3, "idle": idle * 1e3,
         "rss_before": before, "rss": after,
     }))  # fmt: skip
 

@@ -448,8 +448,16 @@ def sorted_names(found):
 
 def sorted_state(capture):
     """Return all that a capture remembers, in the same way."""
-    state = capture.state()
-    return msgspec.structs.replace(state, latest=[sorted_names(each) for each in state.latest])
+    latest = [sorted_names(stream.latest) for stream in capture._streams]
+    noted = (capture._nulls, capture._taken, capture._looked, sorted(capture._aliases))
+    return (
+        capture.memories,
+        latest,
+        list(capture._files),
+        capture.names,
+        capture.misses.state(),
+        noted,
+    )
 
 
 KEYS = st.sampled_from(

@@ -206,21 +206,3 @@ def test_own_files_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     attempt.step()
     assert levels(attempt.measured(), "val_loss") == [(1, 1)]
-
-
-def test_a_state_of_files_is_kept(tmp_path: Path) -> None:
-    """A monitor goes on where another one was."""
-    attempt = Attempt(tmp_path, "m.csv")
-    path = tmp_path / "m.csv"
-    path.write_text("step,val_loss\n1,0.5\n")
-    attempt.step()
-    log = MetricLog(attempt.files.root, READING)
-    assert len(log.poll()) == 1
-    state = log.state()
-    assert state is not None
-    with path.open("a") as file:
-        file.write("2,0.25\n,0.125\n")
-    attempt.step()
-    again = MetricLog(attempt.files.root, READING)
-    assert again.resume(state, whole=False)
-    assert levels(again.poll(), "val_loss") == [(2, 0.25), (2, 0.125)]

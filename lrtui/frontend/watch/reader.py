@@ -164,9 +164,6 @@ class WatchReader:
             watched=Watched(notes=tuple(self._notes())),
         )
 
-    def keep(self, *, last: bool = False) -> None:
-        """Keep nothing: what was read is read again another time."""
-
     def output(self, run_id: str, lines: int = 200) -> list[str]:
         """Return what is read of a run: its files, with their sizes and why one is not read."""
         run = self._runs.get(run_id)

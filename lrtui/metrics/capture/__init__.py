@@ -3,8 +3,8 @@
 `Capture` is all that others use; `Reading` says how an experiment's output is read.
 """
 
-from lrtui.metrics.capture.capture import Capture, CaptureState
+from lrtui.metrics.capture.capture import Capture
 from lrtui.metrics.capture.misses import likely, missing
 from lrtui.metrics.capture.reading import Reading
 
-__all__ = ["Capture", "CaptureState", "Reading", "likely", "missing"]
+__all__ = ["Capture", "Reading", "likely", "missing"]

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from lrtui.metrics.capture.misses import Miss, Misses
+from lrtui.metrics.capture.misses import Misses
 from lrtui.metrics.capture.objects import Fields, objects
 from lrtui.metrics.capture.patterns import Patterns
 from lrtui.metrics.capture.positions import NAMES, Memory, Positions
@@ -40,22 +40,6 @@ _MOST_COLUMNS = 64
 _numbers = msgspec.json.Decoder(dict[str, float])
 _msgpack = msgspec.msgpack.Encoder()
 _HAS_NUMBER = re.compile(rb"[A-Za-z]\S*[ :=\t]+[-+]?\d*\.?\d")
-
-
-class CaptureState(msgspec.Struct, array_like=True):
-    """A `Capture` to be kept."""
-
-    memories: list[Memory]
-    """Of metrics.jsonl, the output, and the files that were read, in their order."""
-    latest: list[list[Measurement]]
-    files: list[int]
-    """The numbers of those files."""
-    names: list[str]
-    aliases: list[str]
-    misses: list[Miss]
-    nulls: dict[str, int]
-    taken: int
-    looked: int
 
 
 class _Stream:
@@ -113,6 +97,11 @@ class Capture:
         return max(each.positions.memory.complete for each in self._streams)
 
     @property
+    def memories(self) -> list[Memory]:
+        """What is remembered of positions: of metrics.jsonl, the output, and the files that were read."""
+        return [each.positions.memory for each in self._streams]
+
+    @property
     def _streams(self) -> list[_Stream]:
         return [self._metrics, self._output, *self._files.values()]
 
@@ -126,34 +115,6 @@ class Capture:
         self._metrics.positions.go_on_from(earlier._metrics.positions)
         self._output.positions.go_on_from(earlier._output.positions)
         self._earlier = next((each.positions for each in earlier._files.values()), None)
-
-    def state(self) -> CaptureState:
-        """Return all of this, to `resume` another time."""
-        streams = self._streams
-        return CaptureState(
-            memories=[each.positions.memory for each in streams],
-            latest=[list(each.latest) for each in streams],
-            files=list(self._files),
-            names=list(self._names),
-            aliases=list(self._aliases),
-            misses=self.misses.state(),
-            nulls=dict(self._nulls),
-            taken=self._taken,
-            looked=self._looked,
-        )
-
-    def resume(self, state: CaptureState) -> None:
-        """Become what another capture was."""
-        self._files = {number: _Stream(self._reading) for number in state.files}
-        for stream, memory, latest in zip(self._streams, state.memories, state.latest, strict=True):
-            stream.positions.memory = memory
-            stream.latest.extend(latest)
-        self._names = dict.fromkeys(state.names)
-        self._known.update(state.names)
-        for name in state.aliases:
-            self._learn_name(name)
-        self.misses.resume(state.misses)
-        self._nulls, self._taken, self._looked = dict(state.nulls), state.taken, state.looked
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────
 

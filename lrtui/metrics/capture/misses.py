@@ -17,7 +17,7 @@ _LISTED = 12
 _CUTOFF = 0.6
 
 
-class Miss(msgspec.Struct, array_like=True):
+class Miss(msgspec.Struct):
     """Records that were passed over for one reason."""
 
     why: str
@@ -49,12 +49,8 @@ class Misses:
             self._by_why.setdefault(text, Miss(clean(text, 2 * _QUOTED), 0, ""))
 
     def state(self) -> list[Miss]:
-        """Return all, to `resume` another time."""
+        """Return all."""
         return list(self._by_why.values())
-
-    def resume(self, misses: list[Miss]) -> None:
-        """Become what another one was."""
-        self._by_why = {miss.why: miss for miss in misses}
 
     def told(self, *, said: bool = False) -> list[str]:
         """Return a sentence for each reason, files first, then what is said in any case, then the most frequent; with `said` only for what is said in any case."""

@@ -35,14 +35,14 @@ _SURE = 10
 """From so many steps on, a run that exits with 0 one step short of its end counted from 0, wherever its first record stood."""
 
 
-class Placed(msgspec.Struct, frozen=True, array_like=True):
+class Placed(msgspec.Struct, frozen=True):
     """A record that has its label."""
 
     label: float
     fields: dict[str, float]
 
 
-class Memory(msgspec.Struct, array_like=True):
+class Memory(msgspec.Struct):
     """All that is remembered."""
 
     last: float | None = None
