@@ -148,7 +148,8 @@ class Signs:
         after = max(self._grace, CHANCE_AFTER * self._plan.horizon)
         if self.level < after * (1 - 1e-6) or not self._is_at(chance):
             return None
-        said = f"{self._plan.metric} {number(self._sign * (self.latest or 0.0))} is chance"
+        said = f"{self._plan.metric} {number(self._sign * (self.latest or 0.0))}"
+        said += "" if lower_learns else " is chance"  # the rule's name stands before it
         if self._begun:
             said += f", {self._plan.loss} {number(self._smooth)}"
         if chance.classes > 1:

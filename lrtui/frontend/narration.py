@@ -141,7 +141,7 @@ _WORDS: dict[type[ev.Event], Callable[..., str]] = {
     ev.RunPausing: lambda e, _: f"pausing{_because(e.why)}",
     ev.RunPaused: lambda _e, _: "paused with its checkpoint",
     ev.RunFrozen: lambda _e, _: "frozen; its memory stays in use",
-    ev.RunThawed: lambda _e, _: "thawed",
+    ev.RunThawed: lambda _e, _: "resumed",
     ev.RunStopping: lambda e, _: f"stopping{_because(e.why)}",
     ev.RunEnded: _ended,
     ev.RunLost: lambda e, _: f"{'cut off' if e.rule == 'evicted' else 'lost'}{_because(e.why)}",

@@ -83,7 +83,13 @@ USUAL: tuple[Key, ...] = (
         acts=True,
     ),
     Key(
-        "F", "freeze", "F", "freeze", "Freeze the run in memory; again: thaw it", "Runs", acts=True
+        "F",
+        "freeze",
+        "F",
+        "freeze",
+        "Freeze the run in memory; again: resume it",
+        "Runs",
+        acts=True,
     ),
     Key(
         "greater_than_sign",
