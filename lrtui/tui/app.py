@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from lrtui.tui.view_store import ViewStore
 
 CHARTS = 4
-HINT = "?: help   K: kill the run (asks)   q: detach, runs continue"
+HINT = "?: help   1 to 8: panes   q: detach, runs continue"
 """The hint for the first use of the monitor."""
 ANSWER_SECONDS = 8.0
 """The minimum time that an answer is shown before an event may replace it."""

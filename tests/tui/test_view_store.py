@@ -158,7 +158,7 @@ def test_a_relative_state_home_counts_as_none(monkeypatch, tmp_path) -> None:
     assert view_store.folder() == tmp_path / ".local/state/lrtui"
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+@pytest.mark.parametrize("size", [(60, 16), (160, 45)])
 async def test_the_first_time_one_line_says_three_things_until_a_key_and_never_again(
     told, sent, state, experiment, size
 ) -> None:
