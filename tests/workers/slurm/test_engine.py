@@ -506,6 +506,7 @@ def test_a_job_id_that_is_given_twice_is_the_later_ones(far):
 
 def test_a_job_that_nobody_lets_start_is_reported_once(far):
     one = far(time="4h")
+    one.slurm.gives = "main", "4:00:00"
     wave = one.launch("r01/a1", "r02/a1")
     one.accepted(wave)
     for task in (0, 1):
