@@ -136,7 +136,9 @@ class _Member:
             code = 1
             try:
                 self._become_keeper(given["environment"])
-                code = self._keeper.main(os.open(os.devnull, os.O_RDONLY), self._attempt)
+                code = self._keeper.main(
+                    os.open(os.devnull, os.O_RDONLY), self._attempt, waits=False
+                )
             finally:
                 sys.stderr.flush()
                 os._exit(code)
@@ -157,7 +159,7 @@ class _Member:
     def obey(self) -> None:
         """Signal the worker as the supervisor orders, each order once; one that reaches nobody yet is tried again."""
         try:
-            with open(f"{self._attempt}/orders", encoding="ascii") as file:
+            with open(f"{self._attempt}/orders", encoding="utf-8") as file:
                 orders = file.read(1 << 16).split()
         except (OSError, ValueError):
             return
@@ -201,13 +203,15 @@ class _Member:
     def finish(self, cause: str) -> None:
         """Say that the attempt is over; nothing where its keeper found it claimed by another job, or was killed."""
         try:
-            with open(f"{self._attempt}/claim", encoding="ascii") as file:
+            with open(f"{self._attempt}/claim", encoding="utf-8") as file:
                 ours = file.read().strip() == str(self._pid)
         except OSError:
             ours = False
         if ours and os.path.exists(f"{self._attempt}/exit.json"):
             said = {"cause": "order" if self._ordered else cause}
-            self._keeper._write_patiently(self._ended, said)  # noqa: SLF001  # a part of this program
+            self._keeper._write_patiently(  # noqa: SLF001  # a part of this program
+                self._ended, said, synced=False
+            )
 
 
 class _Beat:
@@ -227,7 +231,7 @@ class _Beat:
         self._count += 1
         said = {"host": os.uname().nodename, "pid": os.getpid(), "count": self._count}
         try:
-            with open(self._path, "w", encoding="ascii") as file:
+            with open(self._path, "w", encoding="utf-8") as file:
                 file.write(self._keeper.to_json(said))
         except OSError as error:
             self._keeper._log(  # noqa: SLF001  # see finish
