@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.common_length import CLOSE, NEAR, Entry, in_order
 from lrtui.analysis.value_rule import value_of
-from lrtui.sweep.state import Run, State, Sweep, group_of, is_named, setting_key
+from lrtui.sweep.state import Run, State, Sweep, group_of, is_named, setting_key, shown_state
 from lrtui.text.clean import clean
 from lrtui.text.format import amount, number
 
@@ -383,11 +383,6 @@ def _rate(run: Run, own: RunSeries | None, now: float | None) -> float | None:
     if rate is not None or now is None or began is None or _begins_again(run, own):
         return rate
     return own.level / (now - began) if own.level > 0 and now > began else None
-
-
-def shown_state(run: Run) -> str:
-    """Return what a run is doing, or how it ended."""
-    return run.ending.kind if run.ending is not None else run.state.value
 
 
 def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int], note: str) -> str:

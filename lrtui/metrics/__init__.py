@@ -7,11 +7,15 @@ write anything. Nothing here imports numpy until a chart is thinned.
 A *level* is a length of training in the plan's unit (epochs, steps or tokens).
 """
 
-from lrtui.metrics.capture import Reading
+from typing import TYPE_CHECKING
+
 from lrtui.metrics.downsample import thin
 from lrtui.metrics.line import AXES, Measurement
-from lrtui.metrics.log import MetricLog
 from lrtui.metrics.series import Axis, Goal, RunSeries, Series
+
+if TYPE_CHECKING:
+    from lrtui.metrics.capture import Reading
+    from lrtui.metrics.log import MetricLog
 
 __all__ = [
     "AXES",
@@ -24,3 +28,21 @@ __all__ = [
     "Series",
     "thin",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what reads files when it is asked for: charts need only series, and the first paint does not wait for the rest.
+
+    Raises:
+        AttributeError: there is no such name.
+
+    """
+    if name == "Reading":
+        from lrtui.metrics.capture import Reading
+
+        return Reading
+    if name == "MetricLog":
+        from lrtui.metrics.log import MetricLog
+
+        return MetricLog
+    raise AttributeError(name)

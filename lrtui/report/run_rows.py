@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from lrtui.analysis.ranking import flag_texts, shown_state
+from lrtui.analysis.ranking import flag_texts
 from lrtui.analysis.value_rule import run_value
 from lrtui.frontend.failure import about_output
 from lrtui.report.model import Curve, Row, RunRow
-from lrtui.sweep.state import group_of, group_text
+from lrtui.sweep.state import group_of, group_text, shown_state
 
 if TYPE_CHECKING:
     from lrtui.analysis.ranking import Standing

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lrtui.analysis.ranking import shown_state
 from lrtui.report.model import RangeTest, Rung, RungRun
-from lrtui.sweep.state import group_of, group_text
+from lrtui.sweep.state import group_of, group_text, shown_state
 
 if TYPE_CHECKING:
     from lrtui.frontend.snapshot import Snapshot

@@ -194,6 +194,11 @@ class Run:
         return self.state in ALIVE
 
 
+def shown_state(run: Run) -> str:
+    """Return what a run is doing, or how it ended."""
+    return run.ending.kind if run.ending is not None else run.state.value
+
+
 def group_of(setting: Setting) -> GroupKey:
     """Return what a setting shares with those that differ only in their LR, and on the axes of [search]."""
     return GroupKey(setting.optimizer, setting.schedule, tuple(setting.values.items()))

@@ -175,7 +175,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             self._view_store.keep(self.model.view, self.theme)
 
     def wait(self) -> None:
-        """Give the reader a second to write its cache; the terminal is restored by then."""
+        """Give the reader a second to end; the terminal is restored by then."""
         if self._reader.is_alive():
             self._reader.join(1.0)
 

@@ -9,9 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from lrtui.analysis.ranking import shown_state
 from lrtui.frontend.state_style import BAD, OK, WARN, style_of
-from lrtui.sweep.state import State, group_of, group_text
+from lrtui.sweep.state import State, group_of, group_text, shown_state
 from lrtui.text.clean import clean
 from lrtui.text.format import (
     amount_short,

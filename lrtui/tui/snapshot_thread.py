@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from typing_extensions import override
 
-from lrtui.hardware import gpu
 from lrtui.hardware.history import Recorder
 from lrtui.text.format import clock_time
 from lrtui.tui.verdict_view import VerdictView, judge
@@ -233,7 +232,10 @@ class Reader(threading.Thread):
 
             self._meter = Meter()
         gpus = snapshot.gpus if lives else ()
-        gpus = gpus or (gpu.read() if self.watched else ())
+        if self.watched and not gpus:
+            from lrtui.hardware import gpu  # not needed for the first paint
+
+            gpus = gpu.read()
         self._recorder.add(self._meter.read(watcher.workers()), gpus)
         self._tell_machine()
 

@@ -12,12 +12,11 @@ from statistics import median
 
 from lrtui.analysis.averages import mean, standard_error
 from lrtui.analysis.chance import chance_in, learns
-from lrtui.analysis.ranking import shown_state
 from lrtui.analysis.verdict.answer import Verdict
 from lrtui.analysis.verdict.results import Results, final_of
 from lrtui.analysis.verdict.scale import CLOSE, Scale
 from lrtui.sweep.events import Plan, Setting
-from lrtui.sweep.state import Run, Sweep, setting_key
+from lrtui.sweep.state import Run, Sweep, setting_key, shown_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lrtui.analysis.ranking import shown_state
 from lrtui.analysis.verdict.answer import Reason, Verdict, Why
 from lrtui.analysis.verdict.case import Case
 from lrtui.analysis.verdict.points import Point, is_chance
 from lrtui.analysis.verdict.reasons import dead
 from lrtui.analysis.verdict.wording import length
 from lrtui.sweep.allowed import id_and_lr
-from lrtui.sweep.state import State
+from lrtui.sweep.state import State, shown_state
 from lrtui.text.clean import clean
 from lrtui.text.format import count, lr_text, number
 

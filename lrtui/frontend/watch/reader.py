@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from lrtui.analysis.ranking import Standing, shown_state
+from lrtui.analysis.ranking import Standing
 from lrtui.frontend.snapshot import Snapshot, Watched
 from lrtui.frontend.watch.followed_file import NO_LOG, Followed
 from lrtui.frontend.watch.grouping import place_of
@@ -26,7 +26,7 @@ from lrtui.frontend.watch.tree import Found, Tree
 from lrtui.metrics import RunSeries
 from lrtui.metrics.deciding import deciding, goal_of
 from lrtui.sweep.events import EndingKind, Plan, Scalar, Setting, Unit
-from lrtui.sweep.state import Ending, Run, State, Sweep
+from lrtui.sweep.state import Ending, Run, State, Sweep, shown_state
 from lrtui.text.clean import clean
 from lrtui.text.format import count, lr_text, size
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from typing_extensions import override
 
-from lrtui.frontend.failure import why_no_answer
 from lrtui.frontend.state_style import BAD, LOOKS, OK, WARN, style_of
 from lrtui.sweep.state import State
 from lrtui.text.clean import clean
@@ -299,6 +298,8 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
         )
         first = [Part(1, f"✔ {clean(text)}", OK, bold=True, prose=True)]
         return [*first, ended], _reasons(said.why if said else ())
+    from lrtui.frontend.failure import why_no_answer  # not needed for the first paint
+
     failed = len(sweep.failed())
     first = [
         Part(1, "✖ NO ANSWER", BAD, bold=True),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual.strip import Strip
 from typing_extensions import override
 
-from lrtui.analysis.study import level_cells, level_range, remarks
 from lrtui.frontend.state_style import OK, WARN
 from lrtui.sweep.state import group_text
 from lrtui.text.clean import clean
@@ -65,6 +64,8 @@ class Study(ChartPanel):
 
 def _rows(model: ViewModel, factor: Factor, width: int) -> list[tuple[str, ...]]:
     """Return the table's cells, the titles first; metric and what the rules predict only where there is room beside the chart."""
+    from lrtui.analysis.study import level_cells, level_range  # not before the first paint
+
     plan = model.snapshot.sweep.plan if model.snapshot else None
     metric = clean(plan.metric, 12) if plan else ""
     sure = all(level.by_noise for level in factor.levels if level.lr is not None)
@@ -85,6 +86,8 @@ def _table(
     model: ViewModel, factor: Factor, rows: Sequence[Sequence[str]], width: int
 ) -> list[Strip]:
     """Return the best LR by level, the level of the run under the cursor bright, and below what is said of the trend."""
+    from lrtui.analysis.study import remarks  # see _rows
+
     widths, under = _widths(rows), group_text(model.group)
     strips = [rule("best LR by level", width)]
     for index, row in enumerate(rows):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lrtui.frontend.explain import explanation
-from lrtui.frontend.failure import ways_on
 from lrtui.text.format import run_name
 from lrtui.tui.panels.lines import Lines, rule
 from lrtui.tui.styled_text import FAINT, TEXT, ink, line
@@ -42,6 +41,8 @@ def sentences(model: ViewModel, width: int) -> list[str]:
     run, snapshot = model.run, model.snapshot
     if snapshot is None:
         return []
+    from lrtui.frontend.failure import ways_on  # not needed for the first paint
+
     closed = snapshot.sweep.closed
     texts = closed.why.splitlines() if closed else []
     texts += [
