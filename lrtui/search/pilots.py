@@ -41,8 +41,8 @@ DOUBT = 0.5
 """Standard deviation of the place of the longer pilots' top before they are seen, in decades."""
 STILL = 0.1
 """The same of what no number of pilots says of it: curves are no parabolas."""
-FURTHEST = (0.4, 0.25)
-"""The longer pilots' top lies at most so many decades below the lower and above the higher one."""
+FURTHEST = 0.25
+"""The longer pilots' top lies at most so many decades above the higher one, and never below the lower one: a steep fall to the higher one can be a cliff."""
 CALM = 0.5
 """The noise of a run is about so many times the usual one: the middle of the bank's workloads."""
 FELL = 2.0
@@ -265,7 +265,7 @@ def longer_top(top: float, values: Mapping[float, float], bend: float, noise: fl
     seen = (low + high) / 2 + (values[high] - values[low]) / steep
     variance = 2 * (noise / steep) ** 2 + STILL**2
     place = (seen / variance + expected / DOUBT**2) / (1 / variance + 1 / DOUBT**2)
-    return min(max(place, low - FURTHEST[0]), high + FURTHEST[1])
+    return min(max(place, low), high + FURTHEST)
 
 
 def _free(places: Sequence[float], stages: Sequence[Stage], reach: Reach) -> list[float]:

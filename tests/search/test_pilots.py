@@ -15,7 +15,7 @@ from lrtui.frontend.narration import event_text
 from lrtui.metrics import Measurement, RunSeries
 from lrtui.search import Auto, Space
 from lrtui.search.halving import cost
-from lrtui.search.pilots import vertex
+from lrtui.search.pilots import longer_top, vertex
 from lrtui.search.rounding import rounded
 from lrtui.supervisor.commands import effects
 from lrtui.sweep import events as ev
@@ -258,6 +258,14 @@ def test_the_journal_says_in_words_what_a_pilot_is():
     assert any(line.startswith("pilots, epoch 3: 4 pilots of the whole schedule") for line in said)
     assert any(line.startswith("pilots, epoch 9: 2 pilots of the whole schedule") for line in said)
     assert any("pilot, 1st of 4 at epoch 3" in line for line in said)
+
+
+def test_no_cliff_moves_the_full_run_below_the_longer_pilots():
+    low, high = -0.5, 0.0
+    cliff = {low: -2.9, high: -3.2}
+    assert longer_top(-0.1, cliff, bend=0.1, noise=0.01) == low
+    even = {low: -2.9, high: -2.9}
+    assert low < longer_top(-0.1, even, bend=0.1, noise=0.01) < high
 
 
 @pytest.mark.parametrize(
