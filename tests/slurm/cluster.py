@@ -385,6 +385,10 @@ def main(words: list[str] | None = None) -> int:
     options = parser.parse_args(words)
     cluster = Cluster(options.folder.resolve())
     if options.what == "up":
+        if cluster.folder.exists():
+            parser.error(
+                f"{cluster.folder} exists: end what runs there with `down`, or name another --folder"
+            )
         cluster.folder.mkdir(parents=True)
         cluster.up(options.nodes, options.cpus, options.gpus)
         print(f"export SLURM_CONF={cluster.configuration}")
