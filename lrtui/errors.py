@@ -24,7 +24,7 @@ class UserError(Exception):
 
     Attributes:
         what: one sentence: what is wrong.
-        where: a path, a verb or a key; "" where `what` says it.
+        where: a path, a verb or a key; "" if `what` says it.
         hint: what to do next, ready to type where possible.
 
     """

@@ -91,7 +91,7 @@ def value_at(points: Sequence[tuple[float, float]], level: float) -> float | Non
 
 
 def gap_at(points: Sequence[tuple[float, float]], level: float) -> float:
-    """Return how far the two points are apart that a value is interpolated between; 0 where it is not."""
+    """Return how far the two points are apart that a value is interpolated between; 0 if it is not."""
     upto = bisect.bisect_right(points, level * (1 + CLOSE), key=lambda point: point[0])
     if upto in {0, len(points)} or math.isclose(points[upto - 1][0], level, rel_tol=CLOSE):
         return 0.0
@@ -99,7 +99,7 @@ def gap_at(points: Sequence[tuple[float, float]], level: float) -> float:
 
 
 def _beats(other: Entry[K], entry: Entry[K], goal: str) -> bool:
-    """Tell whether a contender that came further is at least as good at another one's length."""
+    """Return whether a contender that came further is at least as good at another one's length."""
     theirs = other.value_at(entry.last)
     return theirs is not None and _cost(theirs, goal) <= _cost(entry.value_at(entry.last), goal)
 

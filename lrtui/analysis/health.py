@@ -54,7 +54,7 @@ class Finding:
     rule: Rule
     why: str
     kind: EndingKind | None = None
-    """What the run ends as, if the rule may stop it; None where it only warns."""
+    """What the run ends as, if the rule may stop it; None if it only warns."""
 
 
 class Signs:
@@ -159,7 +159,7 @@ class Signs:
         return Finding("slow", f"{said}; no lower LR is better, so it may only be slow")
 
     def _is_at(self, chance: Chance) -> bool:
-        """Tell whether neither the objective nor the training loss shows that anything was learned."""
+        """Return whether neither the objective nor the training loss shows that anything was learned."""
         if self.latest is None or learns(self.latest, chance):
             return False
         if chance.train_loss is not None and self._begun > 0:
@@ -252,7 +252,7 @@ class Signs:
             self._drops, self._falling = self._drops + self._falling, 0.0
 
     def _has_fallen(self, value: float) -> bool:
-        """Tell whether a value is two thirds of the way back from the best to chance, or to the worst that was seen."""
+        """Return whether a value is two thirds of the way back from the best to chance, or to the worst that was seen."""
         chance = self._chance
         floor = self._worst if chance is None else chance.value * chance.whole(self._best)
         rise = self._best - floor
@@ -261,7 +261,7 @@ class Signs:
         return rise > enough and value < self._best - far
 
     def _gets_better(self, since: float) -> bool:
-        """Tell whether the objective came to its best after the loss turned, and is near it: in reinforcement learning it does."""
+        """Return whether the objective came to its best after the loss turned, and is near it: in reinforcement learning it does."""
         if self._plan.metric == self._plan.loss or self.latest is None or self._best_at <= since:
             return False
         rise = self._best - self._worst

@@ -326,7 +326,7 @@ def _better(
 
 
 def _begins_again(run: Run, series: RunSeries | None) -> bool:
-    """Tell whether a run starts from the beginning, and what is known of it is of an earlier attempt."""
+    """Return whether a run starts from the beginning, and what is known of it is of an earlier attempt."""
     if run.state is State.QUEUED:
         return not run.resume
     latest = run.attempt

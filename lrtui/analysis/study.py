@@ -58,7 +58,7 @@ class Level:
     group: str
     """What its settings have besides the LR, in words."""
     lr: float | None = None
-    """LR*; None where the level has no answer."""
+    """LR*; None if the level has no answer."""
     low: float | None = None
     high: float | None = None
     """Where LR* lies with a probability of 90 %."""
@@ -99,7 +99,7 @@ class Exponent:
     """The ends of the interval."""
 
     def excludes(self, exponent: float) -> bool:
-        """Tell whether the interval leaves an exponent out."""
+        """Return whether the interval leaves an exponent out."""
         return not self.low <= exponent <= self.high
 
 
@@ -112,7 +112,7 @@ class Check:
     lr: float
     """The LR that was trained first: the predicted one, rounded."""
     value: float | None
-    """The metric at that LR; None where it has no result."""
+    """The metric at that LR; None if it has no result."""
     best: float | None
     """The best value of the metric there."""
     best_lr: float | None
@@ -148,7 +148,7 @@ class Factor:
 
 
 def study(sweep: Sweep) -> list[Factor]:
-    """Return what became of each factor, in the order of the file; [] where nothing is studied."""
+    """Return what became of each factor, in the order of the file; [] if nothing is studied."""
     plan = sweep.plan
     if plan is None or not plan.study:
         return []
@@ -356,7 +356,7 @@ _HELD = {
 
 
 def _fits(factor: Factor) -> bool:
-    """Tell whether an exponent can be fitted: three levels with an answer, none of them at an edge of its search."""
+    """Return whether an exponent can be fitted: three levels with an answer, none of them at an edge of its search."""
     known = [each for each in factor.levels if each.lr is not None]
     sound = all(each.low is not None and not each.edges for each in known)
     return len(known) >= LEAST_FITTED and sound
@@ -430,7 +430,7 @@ def _compared(factor: Factor) -> Factor:
 
 
 def _above(a: Level, b: Level) -> bool:
-    """Tell whether LR* is higher at `a` than at `b`: its interval lies above."""
+    """Return whether LR* is higher at `a` than at `b`: its interval lies above."""
     return a.reach[0] > b.reach[1]
 
 
@@ -468,7 +468,7 @@ def _excluded(factor: Factor, base: Level | None) -> tuple[str, ...]:
 
 
 def _is_excluded(factor: Factor, base: Level, exponent: float) -> bool:
-    """Tell whether the exponent's interval leaves a rule out; without one, whether the base's interval, moved by the rule, and a
+    """Return whether the exponent's interval leaves a rule out; without one, whether the base's interval, moved by the rule, and a
     level's own leave each other out.
     """
     if factor.exponent is not None:
@@ -485,7 +485,7 @@ def _is_excluded(factor: Factor, base: Level, exponent: float) -> bool:
 
 
 def foresight(factor: Factor) -> list[str]:
-    """Return what is predicted at the level that the file asks for, and what training it showed; [] where it asks for none."""
+    """Return what is predicted at the level that the file asks for, and what training it showed; [] if it asks for none."""
     found = factor.prediction
     if found is None:
         return []

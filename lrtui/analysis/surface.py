@@ -52,7 +52,7 @@ class Seen:
     y: float
     """Higher is better."""
     variance: float
-    """Of the noise in y; 0 where it is known exactly."""
+    """Of the noise in y; 0 if it is known exactly."""
 
 
 @dataclass(frozen=True, slots=True)

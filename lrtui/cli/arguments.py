@@ -17,7 +17,7 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
 
 
 def add_runs(parser: argparse.ArgumentParser, at_least: str = "+") -> None:
-    """Add the experiment directory and the names of runs as `runs`: one or more, with "*" any number."""
+    """Add the experiment directory, and run names as `runs`: one or more; any number with "*"."""
     add_directory(parser)
     parser.add_argument(
         "runs", nargs=at_least, metavar="RUN", help="r03, or a learning rate such as 3e-4"
@@ -25,7 +25,7 @@ def add_runs(parser: argparse.ArgumentParser, at_least: str = "+") -> None:
 
 
 def add_ownership(parser: argparse.ArgumentParser) -> None:
-    """Add what decides who owns the runs: `resume`, `view` and `takeover`."""
+    """Add the options that decide who owns the runs: `resume`, `view` and `takeover`."""
     parser.add_argument("--resume", action="store_true", help="continue after a stop")
     parser.add_argument("--view", action="store_true", help="view only; start nothing")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What `lrtui FILE` and `lrtui DIR` do before they show anything: find or make the directory, and have a supervisor own the runs."""
+"""What `lrtui FILE` and `lrtui DIR` do before they show anything: find or create the directory, and start a supervisor for its runs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lrtui.sweep.state import Sweep, fold
 from lrtui.text.clean import clean
 
 _LISTED = 8
-"""Files of a folder that a message names."""
+"""At most this many files of a folder are named in a message."""
 
 
 def directory_of(
     path: Path, overrides: Mapping[str, str], *, under: Path | None, new: bool
 ) -> tuple[Path, bool]:
-    """Return the experiment directory that a file or a directory on the command line means, and whether it was made now."""
+    """Return the experiment directory for a file or directory on the command line, and whether this call created it."""
     if not path.is_dir():
         from lrtui.config.directory import open_experiment
 
@@ -50,7 +50,7 @@ def existing(directory: Path) -> Path:
 
 
 def _inside(directory: Path) -> str:
-    """Return what a directory that is no experiment has to offer."""
+    """Return a hint for a directory that is not an experiment: what it contains."""
     files = sorted(each for each in directory.glob("*.toml") if each.name != "pyproject.toml")
     opened = sorted(each.parent for each in directory.glob("*/experiment.toml"))
     for found, what in ((files, "experiment files"), (opened, "experiments")):
@@ -66,7 +66,7 @@ def _inside(directory: Path) -> str:
 
 
 def ours(directory: Path) -> Path:
-    """Return an experiment directory whose runs may be commanded from here.
+    """Return an experiment directory whose runs this user may control from this machine.
 
     Raises:
         UserError: it is not an experiment directory.
@@ -83,7 +83,7 @@ def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str
     """Start a supervisor if the runs need one; return why the directory can only be viewed, "" if commands can be sent.
 
     Raises:
-        UserError: nothing is left to continue.
+        UserError: there is nothing left to continue.
         OwnedElsewhereError: it cannot be owned from here, and --resume or --takeover was given.
 
     """
@@ -150,7 +150,7 @@ def why_not_drawn() -> str:
 
 
 def monitor(directory: Path, why_view: str, most_bytes: int = 0) -> int:
-    """Open the monitor, which sends at most so many bytes a second (0: any number); on leaving say how to come back.
+    """Open the monitor, which sends at most `max_bytes` bytes per second (0: no limit); on exit print how to come back.
 
     Returns the exit code: of the sweep if it has ended, DETACHED if the runs continue.
 
@@ -181,7 +181,7 @@ def in_browser(directory: Path, size: tuple[int, int], *, view: bool) -> int:
 
 
 def farewell(directory: Path) -> str:
-    """Return what the terminal shows after the monitor is left: of a sweep that has ended the verdict, and how to come back."""
+    """Return what the terminal shows after the monitor closes: the verdict of an ended sweep, and how to come back."""
     sweep = _sweep(directory)
     if sweep.closed is not None or sweep.stopping:
         from lrtui.frontend.log_mode import closing_lines

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     experiment = load(options.path, overrides(options))
     print(*describe(experiment), sep="\n", flush=True)
-    for line in draw(experiment):  # asks the trainer, which takes a second or two
+    for line in draw(experiment):  # it asks the trainer, which takes one or two seconds
         print(line)
     if experiment.launcher.get("kind") == "slurm":
         print(f"\nnote: {_slurms_answer(experiment)}")
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _slurms_answer(experiment: Experiment) -> str:
-    """Return what Slurm says of a job that is not submitted."""
+    """Return what Slurm says about a job in a dry run (`sbatch --test-only`)."""
     from lrtui.errors import MachineError
     from lrtui.supervisor.allocation import SLURM_HINT
     from lrtui.workers.slurm.job_options import options_of

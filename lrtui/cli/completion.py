@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def reply(parser: argparse.ArgumentParser, verbs: argparse.Action) -> None:
-    """Tell the shell that asks what may stand at the cursor, and exit."""
+    """Answer the shell's completion request, and exit."""
     import argcomplete
     from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one line for each experiment, or write the one that is named into ./experiments; return 0."""
+    """Print one line for each experiment, or write the named one into ./experiments; return 0."""
     from lrtui.config import shipped
 
     place = shipped.folder()
@@ -51,7 +51,7 @@ def _known(name: str) -> str:
 
 
 def _write(place: Path, name: str) -> None:
-    """Write an experiment and the files that it names, and say so.
+    """Write an experiment and the files that it names, and print their paths.
 
     Raises:
         UserError: another file is in the way.

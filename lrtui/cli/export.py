@@ -11,7 +11,7 @@ from lrtui.cli.arguments import add_directory
 from lrtui.text.format import count
 
 TOOLS = ("tensorboard", "wandb", "mlflow", "csv", "parquet")
-"""The keys of `lrtui.export.TARGETS`; no start of lrtui imports that."""
+"""The keys of `lrtui.export.TARGETS`, copied so that starting lrtui does not import it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the file and print what comes next; return 0."""
+    """Write the file and print the next step; return 0."""
     from lrtui.config.proposal.draft import draft
     from lrtui.config.proposal.help_text import flags_of_help
     from lrtui.config.proposal.launch import launch_of
@@ -63,7 +63,7 @@ def _write(target: Path, text: str) -> None:
     """Write a new file.
 
     Raises:
-        UserError: it is there already.
+        UserError: it exists already.
 
     """
     from lrtui.errors import UserError
@@ -77,7 +77,7 @@ def _write(target: Path, text: str) -> None:
 
 
 def _check(text: str, target: str) -> int:
-    """Say what `lrtui check` has against a proposal, if anything; return 0."""
+    """Print the faults that `lrtui check` finds in a proposal, if any; return 0."""
     from lrtui.config.validation import parse
     from lrtui.errors import ExperimentError
 

@@ -1,4 +1,4 @@
-"""What the verbs read of an experiment directory: its sweep, its snapshot, the runs that are named. Starts nothing."""
+"""What the verbs read from an experiment directory: its sweep, its snapshot, the named runs. Starts nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sweep_of(directory: Path) -> Sweep:
 
 
 def snapshot_of(directory: Path, most_seconds: float = _ENOUGH_SECONDS) -> Snapshot:
-    """Return a snapshot of a directory with all its metrics, or as many as can be read in so many seconds.
+    """Return a snapshot of a directory with all its metrics, or as many as can be read within a time limit in seconds.
 
     Raises:
         UserError: it is not an experiment directory.

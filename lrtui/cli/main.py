@@ -18,7 +18,7 @@ from lrtui.errors import DETACHED, MachineError, UserError
 BUG_EXIT = 3
 
 _OPTIONS = ("-h", "--help", "--version")
-"""Those that stand without a verb."""
+"""The options that need no verb."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,7 +133,7 @@ def _example(name: str) -> str:
 
 
 def _meant(before: str, word: str, *after: str) -> str:
-    """Return a hint with the verb that a misspelt word is most like; "" if it is like none."""
+    """Return a hint with the verb most similar to a misspelt word; "" if none is similar."""
     import difflib  # costs every start 2 ms
 
     close = difflib.get_close_matches(word, VERBS, n=1)

@@ -1,4 +1,4 @@
-"""`lrtui FILE.toml` and `lrtui DIR`: start what is not finished, attach to a supervisor, or view what has ended."""
+"""`lrtui FILE.toml` and `lrtui DIR`: start an unfinished sweep, attach to a running one, or view an ended one."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def run(options: argparse.Namespace) -> int:
 
     if options.browser:
         return attach.in_browser(options.path, options.browser, view=options.view)
-    max_bytes(options)  # a fault is said before anything is made
+    max_bytes(options)  # report a fault before creating anything
     directory, made = attach.directory_of(
         options.path, overrides(options), under=options.dir, new=options.new
     )
     try:
         return _show(directory, options, made=made)
-    except KeyboardInterrupt:  # before monitor or log had begun, which say it themselves
+    except KeyboardInterrupt:  # before the monitor or the log has begun; these print it themselves
         print(attach.farewell(directory), file=sys.stderr if options.json else sys.stdout)
         return DETACHED
 
 
 def _show(directory: Path, options: argparse.Namespace, *, made: bool) -> int:
-    """Have a supervisor own the runs, and show them; return the exit code."""
+    """Start or find the supervisor, and show the runs; return the exit code."""
     from lrtui.cli import attach
 
     asked = options.headless or options.json or options.plain or not sys.stdout.isatty()
@@ -80,7 +80,7 @@ def _show(directory: Path, options: argparse.Namespace, *, made: bool) -> int:
 
 
 def _log(directory: Path, options: argparse.Namespace, why_view: str) -> int:
-    """Print what happens in lines instead of pictures; return the exit code."""
+    """Follow the sweep in log mode instead of the monitor; return the exit code."""
     if options.plain:
         from lrtui.frontend import screenreader
 

@@ -22,7 +22,7 @@ FORMS = {
     "svg": "the charts: sensitivity.svg, curves.svg, ranges.svg",
     "png": "the charts: sensitivity.png, curves.png, ranges.png",
 }
-"""The forms that can be named; if none is named, md, json, html and csv are written."""
+"""The formats to choose from; by default md, json, html and csv are written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the report and print its paths; return 0, or 5 if a form that was named could not be written."""
+    """Write the report and print its paths; return 0, or 5 if a requested format could not be written."""
     asked = [form for form in FORMS if getattr(options, form)]
     written = write(options.directory, asked)
     for path in written.paths:
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def write(directory: Path, forms: Collection[str] = ()) -> Written:
-    """Write the report in the named forms, by default in all but the charts as files of their own."""
+    """Write the report in the requested formats; by default all except separate chart files."""
     from lrtui import report
     from lrtui.cli.inspect import snapshot_of
 

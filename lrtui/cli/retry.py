@@ -1,4 +1,4 @@
-"""`lrtui FILE.toml` on a sweep in which runs failed: say whether the script changed since, and run those runs again."""
+"""`lrtui FILE.toml` on a sweep with failed runs: report whether the script changed since, and run those runs again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lrtui.text.clean import clean
 
 
 def retry_failed(directory: Path, opened: Path, *, wanted: bool, asks: bool) -> None:
-    """Run failed runs again if that is `wanted`, or if a script changed and the user, who is asked if `asks`, agrees; else say how.
+    """Run failed runs again if `wanted`, or if a script changed and the user agrees (asked only if `asks`); else print how to.
 
     Raises:
-        UserError: it was wanted, and was refused.
+        UserError: the wanted restart was refused.
 
     """
     sweep = sweep_of(directory)

@@ -1,4 +1,4 @@
-"""How the verbs that command send: from the present sweep one command for each run, each answer printed."""
+"""Sends commands for the verbs: one command per run, and prints each answer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _send(directory: Path, wanted: AnyCommand | Refusal) -> int:
         return _refused(directory, wanted.what, wanted.hint)
     try:
         answer = send(directory, wanted)
-    except NoAnswerError as error:  # the other runs that are named get their commands too
+    except NoAnswerError as error:  # the other named runs still get their commands
         print(f"lrtui: {error}", file=sys.stderr)
         return error.exit_code
     if not answer.ok:

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _supervisor(directory: Path, snapshot: Snapshot) -> tuple[str, str]:
-    """Return how the supervisor is, and the other host that it runs on, "" if there is none; that host's clock is not relied on."""
+    """Return the supervisor's state, and the other host that it runs on ("" if none); that host's clock is not relied on."""
     from lrtui.supervisor import lease
     from lrtui.sweep.layout import Layout
 

@@ -1,4 +1,4 @@
-"""`lrtui try FILE.toml`: run the command once for some seconds, or read a saved log, and show what is read from each kind of line."""
+"""`lrtui try FILE.toml`: run the command once for a few seconds, or read a saved log, and show what is read from each kind of line."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _SECONDS = 30.0
 _BETWEEN_SECONDS = 0.1
-"""Between two looks at what was written."""
+"""Seconds between two reads of the output."""
 _LAST_LINES = 10
 _MOST_BYTES = 1 << 25
-"""Bytes of a log that are looked at."""
+"""At most this many bytes of a log are read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what was read; return 0 where the deciding metric was, else 1."""
+    """Print what was read; return 0 if the deciding metric was read, else 1."""
     from lrtui.config import load
     from lrtui.errors import UserError
     from lrtui.frontend.trial_report import Heard
@@ -77,7 +77,7 @@ def _saved(path: Path) -> bytes:
 
 
 def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> None:
-    """Run the command in a temporary directory, and say how it ended."""
+    """Run the command in a temporary directory, and return how it ended."""
     import shlex
     import tempfile
 
@@ -129,7 +129,7 @@ def _follow(trial: Trial, heard: Heard, seconds: float) -> None:
 
 
 def _ended(trial: Trial, heard: Heard) -> list[str]:
-    """Return how the script ended, with its last lines where it failed."""
+    """Return how the script ended, with its last lines if it failed."""
     import time
 
     from lrtui.sweep.files import read_last_lines

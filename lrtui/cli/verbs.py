@@ -1,6 +1,6 @@
 """The table of verbs. To add one: a file with `add_arguments` and `run`, and a line in VERBS.
 
-The files import nothing heavy before `run` is called, because every start of lrtui imports all of them.
+The files import nothing slow before `run` is called, because every start of lrtui imports all of them.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Verb(Protocol):
         """Add what the verb takes."""
 
     def run(self, options: argparse.Namespace) -> int:
-        """Do it; return the exit code.
+        """Run the verb; return the exit code.
 
         Raises:
-            UserError: it cannot be done.
+            UserError: the request cannot be carried out.
 
         """
 

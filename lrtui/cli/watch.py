@@ -51,7 +51,7 @@ def _source(options: argparse.Namespace) -> WatchReader:
     """Return the reader of the given folders.
 
     Raises:
-        UserError: a path is not a folder, or is an experiment of lrtui's own; the metric cannot be understood.
+        UserError: a path is not a folder, or is an experiment of lrtui's own; the metric is malformed.
 
     """
     from lrtui.frontend.watch.reader import WatchReader

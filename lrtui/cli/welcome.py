@@ -1,4 +1,4 @@
-"""`lrtui` alone: the experiments that were opened last, and what to type next."""
+"""`lrtui` without arguments: the experiments that changed last, and what to type next."""
 
 from __future__ import annotations
 

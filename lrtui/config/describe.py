@@ -269,7 +269,7 @@ def _cluster(experiment: Experiment, runs: int) -> list[tuple[str, str]]:
     """Return the command that submits the first wave to a cluster."""
     if experiment.launcher.get("kind") != "slurm":
         return []
-    from lrtui.workers.slurm.job_options import (  # only where an experiment names it
+    from lrtui.workers.slurm.job_options import (  # imported only if an experiment names it
         options_of,
         shown,
     )

@@ -180,7 +180,7 @@ class Experiment:
         return rungs(self.horizon, self.unit, self.grace_of(schedule), resumes=self.checkpoints)
 
     def pilots(self, schedule: str) -> tuple[float, ...]:
-        """Return the lengths over which `auto` trains the whole schedule first, the shortest first; () where it does not."""
+        """Return the lengths over which `auto` trains the whole schedule first, the shortest first; () if it does not."""
         if self.keep == "all" or not self.sets_length or not decays(schedule):
             return ()
         return pilot_lengths(self.horizon) if pilots(self.strategy) else ()

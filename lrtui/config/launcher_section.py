@@ -21,7 +21,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    from lrtui.workers.slurm.job_options import seconds_of  # only where an experiment names it
+    from lrtui.workers.slurm.job_options import seconds_of  # only if an experiment names it
 
     return isinstance(value, str) and seconds_of(value) is not None
 
@@ -81,7 +81,7 @@ def read_launcher(reader: Reader) -> Values:
 
 
 def runs_the_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Tell whether two [launcher] sections run the same, if only in other jobs of a cluster."""
+    """Return whether two [launcher] sections run the same, if only in other jobs of a cluster."""
     changed = {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)}
     if ours["kind"] != "slurm" or not changed <= _MAY_CHANGE:
         return False
@@ -115,7 +115,7 @@ def _check(reader: Reader, key: str, value: Any) -> bool:
 
 
 def _is_set(word: str) -> bool:
-    """Tell whether an option of sbatch is one of those, abbreviated too."""
+    """Return whether an option of sbatch is one of those, abbreviated too."""
     option = word.partition("=")[0]
     if word.startswith("--"):
         return len(option) > len("--") and any(each.startswith(option) for each in _SET)

@@ -39,7 +39,7 @@ class ParseRules:
     """Whether it can give no others: a preset may read names that the script chooses."""
 
     def lacks(self, metric: str) -> bool:
-        """Tell whether it can never give a metric."""
+        """Return whether it can never give a metric."""
         return self.closed and metric not in self.names
 
 
@@ -77,7 +77,7 @@ def read_parse(reader: Reader, unit: Unit) -> ParseRules | None:
 
 
 def read_first(reader: Reader) -> int | None:
-    """Return the number of the script's first step or epoch; None where that is found out."""
+    """Return the number of the script's first step or epoch; None if that is found out."""
     value = reader.data.get("first")
     if value is None or (value in {0, 1} and is_whole(value, 0, 1)):
         return value
@@ -177,7 +177,7 @@ def read_loss(reader: Reader, rules: ParseRules | None, *, builtin: bool) -> str
 
 
 def _is_name(text: str) -> bool:
-    """Tell whether a text can name a metric: it can be printed, and is not too long."""
+    """Return whether a text can name a metric: it can be printed, and is not too long."""
     return text.isprintable() and bool(text.strip()) and len(text) <= _LONGEST_NAME
 
 

@@ -152,7 +152,7 @@ def read_gpus(reader: Reader) -> tuple[int, tuple[int, ...] | None]:
 
 
 def read_keep(reader: Reader, *, searches: bool) -> str:
-    """Return "all", or the share of a rung's settings that go on, as it is written; "1/3" for a search that halves."""
+    """Return "all", or the share of a rung's settings that continue, as it is written; "1/3" for a search that halves."""
     if not reader.has("keep"):
         return "1/3" if searches else "all"
     value = reader.data["keep"]

@@ -29,7 +29,7 @@ class Target:
     library: str
     """The package that it needs; "" for none. The extra has the target's name."""
     opens: str
-    """The command that opens FOLDER; "" where any program does."""
+    """The command that opens FOLDER; "" if any program does."""
 
 
 TARGETS = {

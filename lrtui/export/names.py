@@ -34,7 +34,7 @@ class Names:
         return name
 
     def free(self, name: str) -> bool:
-        """Tell whether a name can be given; of a name with enough different numbers behind it, one must be."""
+        """Return whether a name can be given; of a name with enough different numbers behind it, one must be."""
         return name not in self._taken
 
     def take(self, name: str) -> None:

@@ -83,7 +83,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
-    """Return the record in a folder; None where there is none that lrtui can have written."""
+    """Return the record in a folder; None if there is none that lrtui can have written."""
     try:
         found = json.loads(read_untrusted(folder / RECORD, _MOST))
     except (ValueError, RecursionError):

@@ -40,7 +40,7 @@ class ExportedRun:
     """Whether it is a run of the recommended setting."""
     started: float
     ended: float | None
-    """Unix times; None where it has not ended."""
+    """Unix times; None if it has not ended."""
 
     @property
     def state(self) -> str:
@@ -140,7 +140,7 @@ def subject(snapshot: Snapshot) -> Subject:
 
 
 def _batch_size(snapshot: Snapshot) -> int:
-    """Return the experiment's batch size; 0 where it names none, or cannot be read."""
+    """Return the experiment's batch size; 0 if it names none, or cannot be read."""
     try:
         return read_experiment(snapshot.directory).batch_size
     except UserError:

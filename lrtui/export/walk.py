@@ -186,7 +186,7 @@ class Walk:
 
 
 def _ascend(steps: Sequence[float | None], before: float) -> bool:
-    """Tell whether every line has a whole step, and none falls."""
+    """Return whether every line has a whole step, and none falls."""
     for step in steps:
         if step is None or not before <= step < _LARGEST or step < 0 or step != int(step):
             return False

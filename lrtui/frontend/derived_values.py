@@ -25,7 +25,7 @@ _GAPS = (("train_acc", "test_acc", 1), ("train_acc", "val_acc", 1), ("train_loss
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One run's; None where it cannot be told."""
+    """One run's; None if it cannot be told."""
 
     gap: float | None
     rough: float | None
@@ -64,7 +64,7 @@ def derive(plan: Plan, series: RunSeries, wanted: float | None) -> Derived:
 
 
 def gap_name(series: Iterable[RunSeries]) -> str:
-    """Return what the gap is the difference of, in words; "" where no run has both."""
+    """Return what the gap is the difference of, in words; "" if no run has both."""
     names = [set(each.names()) for each in series]
     for left, right, _ in _GAPS:
         if any({left, right} <= known for known in names):

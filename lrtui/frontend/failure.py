@@ -34,7 +34,7 @@ _FOUND_BY = (
 
 
 def why_no_answer(sweep: Sweep) -> str:
-    """Return why an ended sweep has no answer: what most of its failed runs say, or, perhaps in several lines, what ended it; "" while it goes on."""
+    """Return why an ended sweep has no answer: what most of its failed runs say, or, perhaps in several lines, what ended it; "" while it continues."""
     failed = [run.ending.why for run in sweep.failed() if run.ending]
     if sweep.closed is None or not failed:
         return "\n".join(map(clean, sweep.closed.why.splitlines())) if sweep.closed else ""

@@ -66,17 +66,17 @@ class Snapshot:
     supervisor: Literal["alive", "silent", "none"]
     """"silent": it should beat and does not, so it is dead, stopped or stuck; "none": it left, or there never was one."""
     view_only: str
-    """Why nothing can be commanded here; "" where it can."""
+    """Why nothing can be commanded here; "" if it can."""
     reading: bool
     """Whether there is more to read: look again at once."""
     journal_bad: int
     """Lines of the journal that could not be read."""
     problem: str
-    """What is wrong with the directory, in words; "" where nothing is."""
+    """What is wrong with the directory, in words; "" if nothing is."""
     read_at: float
     """Wall-clock time of the look."""
     heard_at: float = 0.0
-    """When the supervisor last beat; 0 where there is none."""
+    """When the supervisor last beat; 0 if there is none."""
     events: tuple[AnyEvent, ...] = ()
     """The events that came with this look, in order; log mode prints them."""
     read: float = 1.0
@@ -307,7 +307,7 @@ class DirectoryReader:
         return ""
 
     def _attempt_dir(self, run_id: str) -> Path | None:
-        """Return the directory of a run's current attempt; None where there is none."""
+        """Return the directory of a run's current attempt; None if there is none."""
         sweep = self._sweep
         if run_id == "data":
             return self._layout.attempt("data", sweep.data_attempt) if sweep.data_attempt else None
@@ -411,7 +411,7 @@ def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:
 
 
 def view_only(directory: Path, sweep: Sweep) -> str:
-    """Return why the sweep in a directory cannot be commanded from here; "" where it can, as that of a cluster can from any login node."""
+    """Return why the sweep in a directory cannot be commanded from here; "" if it can, as that of a cluster can from any login node."""
     local = sweep.plan is None or sweep.plan.launcher == LOCAL
     if local and sweep.host and sweep.host != socket.gethostname():
         return clean(f"started on host {sweep.host}", 200)
@@ -430,7 +430,7 @@ def view_only(directory: Path, sweep: Sweep) -> str:
 
 
 def _read_json(path: Path) -> object:
-    """Return a small JSON file's content; None where it is none."""
+    """Return a small JSON file's content; None if it is none."""
     data = read_end(path, _OUTPUT_TAIL)
     try:
         return msgspec.json.decode(data)

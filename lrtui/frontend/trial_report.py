@@ -144,7 +144,7 @@ class Heard:
         return [*lines, *(f"not read: {miss}" for miss in self._capture.misses.told(said=True))]
 
     def _pace(self) -> list[str]:
-        """Return how long a run takes at the pace of this one; [] where that is not known."""
+        """Return how long a run takes at the pace of this one; [] if that is not known."""
         timed = [(level, at) for level, at in self._levels if not math.isnan(at)]
         if not timed or math.isinf(self._reading.horizon):
             return []

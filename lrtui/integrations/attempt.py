@@ -39,7 +39,7 @@ class Attempt:
         """Whether SIGTERM has arrived: save and end."""
 
     def listen(self) -> None:
-        """From now on SIGTERM sets `told` instead of ending the process; data loaders go on until the training ends them."""
+        """From now on SIGTERM sets `told` instead of ending the process; data loaders continue until the training ends them."""
         if not self.of_lrtui or threading.current_thread() is not threading.main_thread():
             return
         signal.signal(signal.SIGTERM, self._hear)
@@ -59,7 +59,7 @@ class Attempt:
         return low * math.pow(high / low, share)
 
     def has_come_to(self, **position: float) -> bool:
-        """Tell whether `position` (step, epoch, tokens) is the end of this attempt."""
+        """Return whether `position` (step, epoch, tokens) is the end of this attempt."""
         if self.lr_steps:
             return position["step"] >= self.lr_steps
         return self.of_lrtui and position.get(self.unit, 0.0) >= self.until * (1 - 1e-9)

@@ -119,7 +119,7 @@ class LrtuiCallback(keras.callbacks.Callback):
         return {"step": self._steps(), "epoch": self._epoch + share}
 
     def _is_last(self) -> bool:
-        """Tell whether the current epoch has no more batches, as far as its length is known."""
+        """Return whether the current epoch has no more batches, as far as its length is known."""
         whole = self.params.get("steps")
         return bool(whole) and self._batches >= whole
 
@@ -139,7 +139,7 @@ class LrtuiCallback(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = rising
 
     def _save(self, epoch: int) -> None:
-        """Write weights, optimizer and random numbers; training goes on with `epoch`."""
+        """Write weights, optimizer and random numbers; training continues with `epoch`."""
         if not self._attempt.checkpoint:
             return
         made = f"{self._attempt.checkpoint}.saving"

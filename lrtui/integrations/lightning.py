@@ -111,7 +111,7 @@ class LrtuiCallback(pl.Callback):
         trainer.loggers = [each for each in trainer.loggers if not isinstance(each, _Logger)]
 
     def say(self, trainer: Any, metrics: dict[str, Any]) -> None:
-        """Emit one metric line, unless it would sum up an epoch that goes on in the next attempt."""
+        """Emit one metric line, unless it would sum up an epoch that continues in the next attempt."""
         if self._ends == "now" and "train_loss" not in metrics:
             return
         lr = {} if self.lr is None else {"lr": self.lr}

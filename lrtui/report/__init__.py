@@ -59,7 +59,7 @@ class Written:
 
     paths: tuple[Path, ...]
     missing: str = ""
-    """Why the forms with charts were left out, and what to do; "" where they were not."""
+    """Why the forms with charts were left out, and what to do; "" if they were not."""
 
 
 def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL) -> Written:

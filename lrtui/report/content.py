@@ -109,7 +109,7 @@ def _no_plan(name: str) -> Plan:
 
 
 def _title(snapshot: Snapshot, plan: Plan) -> list[str]:
-    """Return what was trained, for how long, when and where; [] where nothing was opened."""
+    """Return what was trained, for how long, when and where; [] if nothing was opened."""
     sweep = snapshot.sweep
     if sweep.plan is None:
         return []

@@ -65,19 +65,19 @@ def units(made: Report) -> str:
 
 
 def shown(value: float | None) -> str:
-    """Return a number of the report; "" where there is none, words for non-finite ones."""
+    """Return a number of the report; "" if there is none, words for non-finite ones."""
     if value is None:
         return ""
     return number(value) if math.isfinite(value) else str(word(value))
 
 
 def span(ends: tuple[float, float] | None) -> str:
-    """Return a range of LRs; "" where it has no two ends."""
+    """Return a range of LRs; "" if it has no two ends."""
     return lr_range(*ends) if ends and all(map(math.isfinite, ends)) else ""
 
 
 def _interval(found: Verdict) -> str:
-    """Return the interval of an answer; "" where it has none."""
+    """Return the interval of an answer; "" if it has none."""
     if found.low is None or found.high is None:
         return ""
     return lr_interval(found.low, found.high, found.open)

@@ -48,7 +48,7 @@ def _at_rung(sweep: Sweep, closed: RungClosed, run_id: str) -> RungRun:
 
 
 def _beside(closed: RungClosed, run: Run) -> list[RungRun]:
-    """Return a run that was not compared at a rung: it joined late, or it died on the way; [] where it has no part in it."""
+    """Return a run that was not compared at a rung: it joined late, or it died on the way; [] if it has no part in it."""
     here = [a for a in run.attempts if math.isclose(a.until, closed.level, rel_tol=_CLOSE)]
     if not here:
         return []

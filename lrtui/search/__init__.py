@@ -22,21 +22,21 @@ WORDS: dict[str, type[Strategy]] = {"auto": Auto, "range": RangeTest}
 
 
 def searches(strategy: Strategy) -> bool:
-    """Tell whether a strategy stops the worse half by default: one that looks for the LR by itself."""
+    """Return whether a strategy stops the worse half by default: one that searches for the LR."""
     if isinstance(strategy, PerOptimizer):
         return any(searches(each) for each in strategy.by_optimizer.values())
     return isinstance(strategy, Auto | Bayes | Surface)
 
 
 def pilots(strategy: Strategy) -> bool:
-    """Tell whether a strategy can begin with short runs of the whole schedule, for every optimizer."""
+    """Return whether a strategy can begin with pilots (short runs of the whole schedule), for every optimizer."""
     if isinstance(strategy, PerOptimizer):
         return all(pilots(each) for each in strategy.by_optimizer.values())
     return isinstance(strategy, Auto)
 
 
 def needs_range(strategy: Strategy) -> bool:
-    """Tell whether a strategy begins with a range test where the command can take part in one."""
+    """Return whether a strategy begins with a range test if the command supports one."""
     if isinstance(strategy, PerOptimizer):
         return any(needs_range(each) for each in strategy.by_optimizer.values())
     if isinstance(strategy, Surface):

@@ -1,8 +1,8 @@
 """`lr = "auto"`: range test, bracket, halving, two more LRs where the best lies at an edge, further seeds for the finalists.
 
-The edge is looked at twice: when the first rung is decided (one more LR joins the race) and when the race is over.
+The edge is checked twice: when the first rung is decided (one more LR joins the race) and when the race is over.
 
-A user's own bounds, `lr = { auto = 7, from = 1e-4, to = 1e-2 }`, take the place of the range test and are never left.
+A user's own bounds, `lr = { auto = 7, from = 1e-4, to = 1e-2 }`, replace the range test and are never exceeded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ USUAL_DECADES = 2.0
 WIDENINGS = 2
 WIDEN_BY = 2
 HALF = 2.0
-"""The LR at the lower end of the pair that came to the last rung leads there: then one so many times lower trains as well."""
+"""If the lower LR of the pair at the last rung leads there, an LR this many times lower trains as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ class Auto:
 
     @property
     def count(self) -> int:
-        """How many LRs it begins with."""
+        """The number of LRs that it begins with."""
         return self.auto
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return what each group needs next: its test, its race, more LRs at an edge, more seeds."""
+        """Return each group's next decisions: its range test, its race, more LRs at an edge, more seeds."""
         return each_once(space, lambda cell: self._decide_group(sweep, space, cell))
 
     def describe(self) -> str:
-        """Return the search in words."""
+        """Return a description of the search."""
         if self.from_ is not None and self.to is not None:
             return f"auto: {self.auto} from {lr_text(self.from_)} to {lr_text(self.to)}, then the best continue"
         return f"auto: {self.auto} around the valley of a range test, then the best continue"
@@ -96,7 +96,7 @@ class Auto:
     def _follow_down(
         self, sweep: Sweep, space: Space, cell: Setting, rates: tuple[float, ...], ceiling: float
     ) -> list[Decision]:
-        """Return what a group needs whose LR never falls: a few LRs, more beyond an edge, then the leader and the next lower one."""
+        """Return the next decisions for a group whose LR never falls: a few LRs, more beyond an edge, then the leader and the next lower one."""
         bounded = self.from_ is not None and self.to is not None
         reach = Reach(rates, ceiling, max(self.auto, len(rates)), bounded=bounded)
         racing = (*reach.first, *joined(sweep, space, cell, reach.first))
@@ -123,7 +123,7 @@ class Auto:
         return seed_finalists(sweep, space, cell) if decisions is None else decisions
 
     def bracket(self, sweep: Sweep, space: Space, cell: Setting) -> tuple[tuple[float, ...], float]:
-        """Return the LRs to begin with, ascending, and the LR that none that joins may reach."""
+        """Return the LRs to begin with, ascending, and the upper bound (exclusive) for LRs that join later."""
         if self.from_ is not None and self.to is not None:
             return _even(self.from_, self.to, self.auto), math.inf
         tested = result_of(sweep, space, cell)
@@ -147,7 +147,7 @@ class Auto:
 def _beyond(
     sweep: Sweep, cell: Setting, best: Run, tried: tuple[float, ...], ceiling: float
 ) -> tuple[float, ...]:
-    """Return two LRs beyond the edge at which the best LR lies; () where it lies inside."""
+    """Return two LRs beyond the edge at which the best LR lies; () if it lies inside."""
     group, lr = group_of(cell), best.setting.lr
     others = [
         run.setting.lr for run in sweep.trained() if group_of(run.setting) == group and run.reached
@@ -164,7 +164,7 @@ def _beyond(
 
 
 def _even(low: float, high: float, count: int) -> tuple[float, ...]:
-    """Return LRs that are even on the logarithm, both ends as given."""
+    """Return LRs evenly spaced on a log scale, both ends as given."""
     step = math.log10(high / low) / (count - 1)
     inner = [low * 10 ** (step * i) for i in range(1, count - 1)]
     return (low, *sorted(readable(inner, low, high, taken=(low, high))), high)

@@ -1,8 +1,8 @@
 """Bayesian search: `lr = { bayes = 10, from = 1e-5, to = 1e-1 }`.
 
-Four LRs spread over the range, then two at a time where a Gaussian process over log10(lr) expects the largest improvement
-(Jones, Schonlau and Welch 1998). The second of a pair is chosen as if the first had given what is expected of it
-("Kriging believer"), so a pair never depends on which of two runs ends first.
+Four LRs spread over the range, then two at a time where a Gaussian process over log10(lr) expects the largest improvement (Jones,
+Schonlau and Welch 1998). The second of a pair is chosen as if the first had given its expected value ("Kriging believer"), so a
+pair never depends on which of two runs ends first.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lrtui.text.format import lr_text
 BEGIN = 4
 PAIR = 2
 PLACES = 97
-"""So many places of the range are looked at."""
+"""Number of candidate places in the range."""
 APART_DECADES = 0.05
-"""No LR is tried that lies closer to one that was."""
+"""Minimum distance of a new LR from those tried, in decades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bayes:
-    """`bayes` LRs between `from_` and `to`, the later ones where the earlier ones promise most."""
+    """`bayes` LRs between `from_` and `to`, the later ones at the highest expected improvement."""
 
     bayes: int
     from_: float
@@ -37,11 +37,11 @@ class Bayes:
 
     @property
     def count(self) -> int:
-        """How many LRs it tries."""
+        """The number of LRs that it tries."""
         return self.bayes
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return what each group needs next: its first LRs, its race, the next pair, more seeds."""
+        """Return each group's next decisions: its first LRs, its race, the next pair, more seeds."""
         return [
             decision
             for cell in space.cells()
@@ -49,7 +49,7 @@ class Bayes:
         ]
 
     def describe(self) -> str:
-        """Return the search in words."""
+        """Return a description of the search."""
         return f"bayes: {self.bayes} from {lr_text(self.from_)} to {lr_text(self.to)}, by expected improvement"
 
     def _decide_group(self, sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
@@ -97,7 +97,7 @@ class Bayes:
 
 
 def _observations(sweep: Sweep, space: Space, cell: Setting) -> list[gaussian_process.Observation]:
-    """Return what is known of a group's LRs, higher is better; one that died counts as the worst that was seen."""
+    """Return a group's LRs and values, higher is better; a run that died counts as the worst value seen."""
     group = group_of(cell)
     runs = [
         run
@@ -116,7 +116,7 @@ def _observations(sweep: Sweep, space: Space, cell: Setting) -> list[gaussian_pr
 
 
 def _value(run: Run) -> float | None:
-    """Return the last value that a run was judged by, unless it died."""
+    """Return the last value by which a run was judged, unless it died."""
     if run.ending is None or run.ending.kind not in {"finished", "pruned", "killed"}:
         return None
     return run.reached[-1].value if run.reached else None

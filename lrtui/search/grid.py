@@ -22,11 +22,11 @@ class Grid:
 
     @property
     def count(self) -> int:
-        """How many LRs it tries."""
+        """The number of LRs that it tries."""
         return self.grid
 
     def rates(self, seed: int) -> tuple[float, ...]:  # noqa: ARG002 - the same for every seed
-        """Return the LRs, ascending: the ends as given, what lies between rounded to 3 digits (under 0.5 % off)."""
+        """Return the LRs, ascending: the ends as given, those between rounded to 3 digits (under 0.5 % off)."""
         low, high = math.log10(self.from_), math.log10(self.to)
         step = (high - low) / (self.grid - 1)
         inner = [10 ** (low + i * step) for i in range(1, self.grid - 1)]
@@ -34,9 +34,9 @@ class Grid:
         return (self.from_, *sorted(between), self.to)
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a run for all that the sweep does not have, and what its rungs decide."""
+        """Return the runs that the sweep lacks, and the decisions of its rungs."""
         return search(sweep, space, self.rates(space.seed))
 
     def describe(self) -> str:
-        """Return the grid in words."""
+        """Return a description of the grid."""
         return f"grid of {self.grid} from {lr_text(self.from_)} to {lr_text(self.to)}, log-even"

@@ -1,13 +1,13 @@
-"""Successive halving by synchronous promotion: the settings of a group train to a rung, are compared there, and the best go on.
+"""Successive halving by synchronous promotion: the settings of a group train to a rung, are compared there, and the best continue.
 
-Nothing depends on the order in which runs arrive: a rung is decided when all have been judged at it. (Pruners that judge in
-arrival order lose 0.3 to 89 points on the same eight LRs, shuffled.) A run that waits holds no process; it goes on from its
-checkpoint. What a rung decided stands in the journal and is never decided again.
+The order of arrival does not matter: a rung is decided when all runs have been judged at it. (Pruners that judge in arrival order
+lose 0.3 to 89 points on the same eight LRs, shuffled.) A run that waits holds no process; it continues from its checkpoint. A
+rung's decision is journalled and never repeated.
 
-Where the schedule decays, or nothing is known of it, the first rung only sieves: LRs far below its leader are out.
+If the schedule decays or is unknown, the first rung only sieves: it prunes LRs far below its leader.
 
-A group is what settings share besides their LR. Runs that a user added or restarted are no contenders: they train to the
-end, and hold nobody up. A failed run that is restarted goes on as the contender that it was.
+A group is what settings share besides their LR. Runs that a user added or restarted do not compete: they train to the end, and no
+rung waits for them. A restarted failed run competes again.
 
 Jamieson and Talwalkar 2016 (successive halving); Li et al. 2018 (Hyperband, whose most aggressive bracket this is).
 """
@@ -36,24 +36,24 @@ from lrtui.sweep.state import Reached, Run, State, Sweep, group_of, setting_key
 from lrtui.text.format import amount, lr_rounded, number
 
 LEAST_KEPT = 2
-"""Early leaders are often LRs that are too high: one alone is never kept."""
+"""Early leaders often have too high an LR: at least this many are kept."""
 NEAR_SE = 2.0
-"""Values within so many standard errors of the cut are tied with it."""
+"""Values within this many standard errors of the cut are tied with it."""
 NEAR_MOST = 1
-"""So many ties beyond the cut go on at most, and none to the end: there it costs two thirds of a full run."""
+"""At most this many ties beyond the cut continue, and none to the end: there it costs two thirds of a full run."""
 USUAL_SHARE = 0.334
-"""`keep` up to which `auto` may keep two of seven."""
+"""Largest `keep` at which `auto` may keep two of seven."""
 PROPOSED = 8
-"""With [search]: so many settings are proposed after the race at most, and train to the end."""
+"""With [search]: at most this many settings are proposed after the race, and train to the end."""
 LONGER = 2
-"""So many pilots of each further length."""
+"""Number of pilots of each further length."""
 STEP_DECADES = 0.5
 """Distance of the LRs of a search, in decades."""
 _CLOSE = 1e-6
 
 
 def search(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:
-    """Return what is to be done with these LRs in every group: all to the end, or by halving, then further seeds for the finalists."""
+    """Return the next decisions for these LRs in every group: all to the end, or by halving, then further seeds for the finalists."""
     if space.share >= 1:
         return start_all(sweep, space, rates)
     decisions: list[Decision] = []
@@ -72,11 +72,11 @@ def race(
     *,
     downwards: int = 0,
 ) -> list[Decision] | None:
-    """Return what is to be done in the race of one group; None when it is over.
+    """Return the next decisions in the race of one group; None when it is over.
 
-    The LRs in `rates` begin together; those in `late` join later: they are held against the cuts of the rungs that are
-    decided, and are contenders at those that are not. `downwards`: a rung keeps the leader and the next lower LR, or all that are tied at
-    one before the last if that keeps to what a search with so many LRs announced.
+    The LRs in `rates` begin together; those in `late` join later: they are compared with the cuts of decided rungs, and compete at
+    the others. `downwards`: a rung keeps the leader and the next lower LR, or all that are tied at one before the last if that
+    keeps to what a search with so many LRs announced.
     """
     settings = ([at(cell, lr) for lr in each] for each in (rates, late))
     return race_of(sweep, space, cell, *settings, downwards=downwards)
@@ -91,7 +91,7 @@ def race_of(
     *,
     downwards: int = 0,
 ) -> list[Decision] | None:
-    """Return the same of settings of one group, which may differ on the axes of [search] as well."""
+    """Return the same for settings of one group, which may also differ on the axes of [search]."""
     group, rungs = group_of(cell), space.rungs_of(cell)
     runs = [(setting, find(sweep, setting, space.seed)) for setting in (*first, *late)]
     missing = [setting for setting, run in runs if run is None]
@@ -107,7 +107,7 @@ def race_of(
             if not all(is_judged(run, rung) for run in contenders):
                 return decisions
             if all(run.state is State.ENDED for run in contenders):
-                break  # nothing to compare: the rung stays open for failed runs that are restarted
+                break  # nothing to compare: the rung stays open for restarted failed runs
             last = further == rungs[-1]
             sieve = cell.schedule in space.decays and not last
             share = 1.0 if sieve else space.share
@@ -128,7 +128,7 @@ def race_of(
 
 
 def begins_with_few(space: Space, cell: Setting) -> bool:
-    """Tell whether `auto` begins with a few LRs and follows the best one down: early values count, as the LR never falls."""
+    """Return whether `auto` begins with a few LRs and follows the best one down: early values are reliable because the LR never falls."""
     return (
         0 < space.share <= USUAL_SHARE
         and len(space.rungs_of(cell)) > 1
@@ -139,7 +139,7 @@ def begins_with_few(space: Space, cell: Setting) -> bool:
 def has_room(
     space: Space, cell: Setting, count: int, going: Sequence[int], further: float = 0.0
 ) -> bool:
-    """Tell whether a race keeps to what a search with `count` LRs announced: so many to each rung, and `further` steps beside it."""
+    """Return whether a race keeps to what a search with `count` LRs announced: so many to each rung, and `further` steps beside it."""
     rungs = space.rungs_of(cell)
     before = (0.0, *rungs) if space.resumes else (0.0,) * len(rungs)
     spent = further + sum(
@@ -164,7 +164,7 @@ def joined(
 
 
 def seed_finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
-    """Return the further seeds of the settings that came to the end, the same seeds for all."""
+    """Return the further seeds of the settings that finished, the same seeds for all."""
     return [
         start(run.setting, space.seed + i, space.horizon)
         for i in range(1, space.seeds)
@@ -209,7 +209,7 @@ def cost(space: Space, count: int) -> tuple[float, float]:
 
 
 def _race_cost(space: Space, cell: Setting, count: int) -> float:
-    """Return what a race of so many LRs usually costs with one seed."""
+    """Return the usual cost of a race of `count` LRs with one seed."""
     spent, left, before = 0.0, count, 0.0
     rungs = space.rungs_of(cell)
     for rung, further in itertools.pairwise((*rungs, math.inf)):
@@ -221,7 +221,7 @@ def _race_cost(space: Space, cell: Setting, count: int) -> float:
 
 
 def value_at(run: Run, rung: float) -> Reached | None:
-    """Return what a run was judged by at a rung: None where it was not evaluated up to there."""
+    """Return the value by which a run was judged at a rung; None if it was not evaluated up to there."""
     untils = {attempt.number: attempt.until for attempt in run.attempts}
     found = [r for r in run.reached if _same(untils.get(r.attempt, 0.0), rung)]
     return found[-1] if found else None
@@ -232,25 +232,25 @@ def value_at(run: Run, rung: float) -> Reached | None:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How many go on."""
+    """The number of runs that continue."""
 
     share: float
     """1: only LRs far below the leader are out."""
     spare: int
-    """So many beyond the cut."""
+    """At most this many ties beyond the cut."""
     downwards: bool = False
     """Whether the leader and the next lower LR are kept instead."""
     keeps_ties: bool = True
-    """Whether all go on where they do not differ."""
+    """Whether all continue if they do not differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A run with the value that it is compared by."""
+    """A run with the value used for comparison."""
 
     run: Run
     value: float
-    """At the length at which the run is compared."""
+    """The value at the length of comparison."""
     val_loss: float | None = None
 
 
@@ -259,7 +259,7 @@ def _close(
 ) -> RungClosed:
     """Return the decision of a rung at which all contenders have been judged.
 
-    What trained to its end before it could be stopped is held against the others, and stays.
+    A run that trained to its end before it could be stopped is compared with the others, and kept.
     """
     waiting = [run for run in contenders if run.state is State.WAITING]
     sound, judged, unseen, metric = compared(sweep, rung, contenders)
@@ -286,8 +286,8 @@ def _close(
 def compared(
     sweep: Sweep, rung: float, contenders: list[Run]
 ) -> tuple[list[Judged], list[Run], list[Run], str]:
-    """Return who came to a rung: those with a finite value, the best first; all that can be judged; those that cannot; and the
-    name of the loss, where it decides instead of the metric.
+    """Return the runs at a rung: those with a finite value, the best first; all that can be judged; those that cannot; and the name
+    of the loss, if it decides instead of the metric.
     """
     waiting = [run for run in contenders if run.state is State.WAITING]
     there = [run for run in contenders if run in waiting or _passed(run, rung)]
@@ -302,12 +302,12 @@ def compared(
 
 
 def _passed(run: Run, rung: float) -> bool:
-    """Tell whether a run trained to its end although it was to stop at this rung."""
+    """Return whether a run trained to its end although it was to stop at this rung."""
     return run.finished and _same(run.until, rung)
 
 
 def _loss_decides(waiting: list[Run], seen: Mapping[str, Reached]) -> bool:
-    """Tell whether the training loss has to do: the metric is missing somewhere, and the loss nowhere."""
+    """Return whether the training loss decides instead: the metric is missing for some run, and the loss for none."""
     found = [seen[run.id] for run in waiting if run.id in seen]
     return bool(found) and len(found) == len(waiting) and all(r.loss is not None for r in found)
 
@@ -341,7 +341,7 @@ def _in_order(
 def _kept(
     sweep: Sweep, contenders: int, sound: list[Judged], rule: _Rule
 ) -> tuple[list[Judged], float | None, str]:
-    """Return those that go on, the best first; the cut; and in words why so many."""
+    """Return the runs that continue, the best first; the cut; and the reason for their number."""
     tied = len(sound) > LEAST_KEPT and _is_near(sweep, sound[-1], sound[0])
     if tied and rule.keeps_ties:
         return sound, None, f"all {len(sound)}: they do not differ yet"
@@ -364,9 +364,9 @@ def _kept(
 
 
 def _downwards(sound: list[Judged], contenders: int) -> list[Judged]:
-    """Return the leader and the LR that lies nearest to half a decade below it, the best first.
+    """Return the leader and the LR nearest to half a decade below it, the best first.
 
-    The leader is alone if it is the lower one of two; the lowest of more goes on with the one nearest above.
+    Return only the leader if it is the lower one of two; the lowest of more continues with the one nearest above.
     """
     leader = sound[0].run.setting.lr
     lower = [each for each in sound if each.run.setting.lr < leader]
@@ -379,7 +379,7 @@ def _downwards(sound: list[Judged], contenders: int) -> list[Judged]:
 
 
 def _said_downwards(kept: list[Judged], contenders: int) -> str:
-    """Return in words who goes on."""
+    """Return the text that says which runs continue."""
     if len(kept) == 1:
         return f"1 of {contenders}: the leader is the lowest"
     lower = kept[1].run.setting.lr < kept[0].run.setting.lr
@@ -387,9 +387,9 @@ def _said_downwards(kept: list[Judged], contenders: int) -> str:
 
 
 def _sieved(sound: list[Judged]) -> tuple[list[Judged], float | None, str]:
-    """Return those that a schedule which still has to decay may bring to the top: none far below the leader.
+    """Return the runs that may still win once the schedule decays: those not far below the leader.
 
-    A high LR looks worse before it decays than it finishes, a low one never looks worse than it is.
+    A high LR finishes better than it looks before the decay; a low one never does.
     """
     below = (
         [each for each in _neighbours(sound)[:1] if each.run.setting.lr < sound[0].run.setting.lr]
@@ -416,19 +416,19 @@ def _neighbours(sound: list[Judged]) -> list[Judged]:
 
 
 def _is_beside(each: Judged, kept: list[Judged]) -> bool:
-    """Tell whether a value lies no further below the cut than the cut lies below the best: not down a cliff."""
+    """Return whether a value lies no further below the cut than the cut lies below the best."""
     return abs(each.value - kept[-1].value) < abs(kept[0].value - kept[-1].value)
 
 
 def _is_near(sweep: Sweep, each: Judged, other: Judged) -> bool:
-    """Tell whether two values are the same, the val loss too, or cannot be told apart on so few validation images."""
+    """Return whether two values are the same, the val loss too, or cannot be told apart on so few validation images."""
     if each.value == other.value:
         return each.val_loss == other.val_loss
     return abs(each.value - other.value) <= NEAR_SE * standard_error(sweep, other.value)
 
 
 def standard_error(sweep: Sweep, value: float) -> float:
-    """Return the binomial standard error of an accuracy (also in percent) on the validation images; 0 where it is unknown."""
+    """Return the binomial standard error of an accuracy (also in percent) on the validation images; 0 if unknown."""
     plan, data = sweep.plan, sweep.data
     if plan is None or data is None or data.val <= 0 or "acc" not in plan.metric:
         return 0.0
@@ -438,7 +438,7 @@ def standard_error(sweep: Sweep, value: float) -> float:
 
 
 def _carry_out(sweep: Sweep, closed: RungClosed, further: float) -> list[Decision]:
-    """Return what a closed rung still has to do to the runs that wait at it."""
+    """Return the outstanding events for runs that wait at a closed rung."""
     of = len(closed.kept) + len(closed.pruned)
     waiting = _waiting(sweep, closed.kept, closed.level)
     decisions: list[Decision] = [RunPromoted(run=run.id, until=further) for run in waiting]
@@ -451,7 +451,7 @@ def _carry_out(sweep: Sweep, closed: RungClosed, further: float) -> list[Decisio
 def _hold_against(
     sweep: Sweep, closed: RungClosed, further: float, racing: list[Run]
 ) -> list[Decision]:
-    """Return what follows for runs that joined late, or failed and were restarted, and wait at a rung that is closed."""
+    """Return the events for runs that joined late, or failed and were restarted, and wait at a closed rung."""
     decisions: list[Decision] = []
     for run in racing:
         if run.id in closed.kept or run.id in closed.pruned:
@@ -467,7 +467,7 @@ def _hold_against(
 
 
 def prune(sweep: Sweep, run: Run, closed: RungClosed, place: str) -> RunEnded:
-    """Return the end of a run that a rung does not let go on: "4th of 7 at epoch 3 (..)"; one without a finite value has diverged."""
+    """Return the ending of a run that does not continue past a rung: "4th of 7 at epoch 3 (..)"; without a finite value it has diverged."""
     unit = sweep.plan.unit if sweep.plan else ""
     metric = closed.metric or (sweep.plan.metric if sweep.plan else "value")
     reached = value_at(run, closed.level)
@@ -487,19 +487,19 @@ def _waiting(sweep: Sweep, ids: tuple[str, ...], level: float) -> list[Run]:
 
 
 def is_judged(run: Run, rung: float) -> bool:
-    """Tell whether a run has ended, waits at this rung, or has gone beyond it."""
+    """Return whether a run has ended, waits at this rung, or has gone beyond it."""
     if run.state is State.ENDED or run.until > rung * (1 + _CLOSE):
         return True
     return run.state is State.WAITING and _same(run.until, rung)
 
 
 def _ended_by(run: Run, rung: float) -> bool:
-    """Tell whether a run ended at a rung or before it."""
+    """Return whether a run ended at a rung or before it."""
     return run.state is State.ENDED and run.until <= rung * (1 + _CLOSE)
 
 
 def _beats(sweep: Sweep, reached: Reached, closed: RungClosed) -> bool:
-    """Tell whether a run that joined late is no worse than the cut, or cannot be held against it."""
+    """Return whether a late run is no worse than the cut, or cannot be compared with it."""
     if bool(closed.metric) is reached.measured:
         return True
     value = reached.loss if closed.metric else reached.value
@@ -515,7 +515,7 @@ def _final(run: Run) -> Reached | None:
 
 
 def _tie(run: Run, reached: Reached) -> tuple[float, float]:
-    """Return what decides between equal values: the lower val loss, then the lower LR."""
+    """Return the sort key for equal values: the lower val loss, then the lower LR."""
     return math.inf if reached.val_loss is None else reached.val_loss, run.setting.lr
 
 
@@ -524,7 +524,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def nth(place: int) -> str:
-    """Return 1st, 2nd, 11th, 111th."""
+    """Return a number as an ordinal: 1st, 2nd, 11th, 111th."""
     teens = place % 100 in range(11, 14)
     ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{ending}"

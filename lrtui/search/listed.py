@@ -18,7 +18,7 @@ class Listed:
 
     @property
     def count(self) -> int:
-        """How many LRs it tries."""
+        """The number of LRs that it tries."""
         return len(self.lr)
 
     def rates(self, seed: int) -> tuple[float, ...]:  # noqa: ARG002 - the same for every seed
@@ -26,10 +26,10 @@ class Listed:
         return self.lr
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a run for all that the sweep does not have, and what its rungs decide."""
+        """Return the runs that the sweep lacks, and the decisions of its rungs."""
         return search(sweep, space, self.lr)
 
     def describe(self) -> str:
-        """Return the list in words."""
+        """Return a description of the list."""
         count = len(self.lr)
         return f"{count} given LR{'s' * (count > 1)}: {', '.join(map(lr_text, self.lr))}"

@@ -24,7 +24,7 @@ class PerOptimizer:
         return max((each.count for each in self.by_optimizer.values()), default=0)
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return what each strategy decides in its part of the space; first seeds before second ones."""
+        """Return each strategy's decisions in its part of the space; first seeds before second ones."""
         names = dict.fromkeys(choice_of(cell.optimizer).name for cell in space.cells())
         decided = [
             decision
@@ -35,5 +35,5 @@ class PerOptimizer:
         return sorted(decided, key=lambda d: d.seed if isinstance(d, RunQueued) else -1)
 
     def describe(self) -> str:
-        """Return each optimizer's LRs in words."""
+        """Return a description of each optimizer's LRs."""
         return "; ".join(f"{name}: {each.describe()}" for name, each in self.by_optimizer.items())

@@ -1,12 +1,12 @@
 """Pilots: short runs of the whole schedule show where the best LR lies, then one LR trains to the end.
 
-Where a schedule decays, or its LR still rises, early values of a long run mean little: with one-cycle and linear schedules nearly
-all runs had to train to the end. A pilot trains the whole schedule, over a ninth of the length. Two more around the best of them train it over
-a third: they say how far the best LR falls as training gets longer. The full run takes the LR that is expected to be best. If it
-dies, or ends below what the pilots came to, one half a decade lower trains as well.
+While a schedule decays, or its LR still rises, early values of a long run mean little: with one-cycle and linear schedules nearly
+all runs had to train to the end. A pilot trains the whole schedule over a ninth of the length. Two more around the best one train
+it over a third: they show how far the best LR falls as training gets longer. The full run takes the LR that is expected to be best.
+If it dies, or ends worse than the pilots, an LR half a decade lower trains as well.
 
-Order-free and replay-equal, as halving is: the pilots of one length are judged together, and what follows depends on what the journal says of
-them. A pilot is never continued and never compared with a full run. docs/decisions/one-full-run.md has the figures.
+Order-free and replay-equal, as halving is: the pilots of one length are judged together, and the next decision depends only on the
+journal. A pilot is never continued and never compared with a full run. docs/decisions/one-full-run.md has the figures.
 """
 
 from __future__ import annotations
@@ -34,39 +34,41 @@ from lrtui.sweep.state import MOST_LR, Run, State, Sweep, group_of
 from lrtui.text.format import lr_rounded
 
 FIRST = 3
-"""So many LRs begin, above the valley: the pilots' best lay 0.3 to 1.7 decades above it in 9 of 10 searches."""
+"""Number of first LRs, all above the valley: the pilots' best lay 0.3 to 1.7 decades above it in 9 of 10 searches."""
 PAIR = (0.1, -0.4)
-"""Where the two of a third of the length lie, in decades from the interpolated top of the shorter ones: around where theirs is expected."""
+"""Places of the two longer pilots (a third of the length), in decades from the interpolated top of the shorter ones: around their
+own expected top."""
 DOUBT = 0.5
 """Standard deviation of the place of the longer pilots' top before they are seen, in decades."""
 STILL = 0.1
-"""The same of what no number of pilots says of it: curves are no parabolas."""
+"""The part of it that more pilots do not reduce, because curves are not parabolas."""
 FURTHEST = 0.25
-"""The longer pilots' top lies at most so many decades above the higher one, and never below the lower one: a steep fall to the higher one can be a cliff."""
+"""The longer pilots' top lies at most this many decades above the higher one, and never below the lower one: a steep fall to the
+higher one can be a cliff."""
 CALM = 0.5
-"""The noise of a run is about so many times the usual one: the middle of the bank's workloads."""
+"""The noise of a run as a multiple of the usual noise: the middle of the bank's workloads."""
 FELL = 2.0
-"""A full run that is worse than a pilot by more than so many times the usual noise is too high, or trains for too long."""
+"""A full run worse than a pilot by more than this many times the usual noise has too high an LR, or trains for too long."""
 STEEPEST = 4.0
-"""A neighbour of the top counts as at most so many times as far below it as the other one: a cliff says little of where the top is."""
+"""A neighbour of the top counts as at most this many times as far below it as the other one: a cliff says little about the top."""
 LOWER = 2
-"""So often a lower LR is tried where all died."""
+"""Number of attempts with a lower LR if all pilots died."""
 _INSIDE = 0.02
-"""Decades that other runs keep from the user's bounds, which pilots have taken, and from the LR that no run may reach."""
+"""Distance, in decades, of other runs from the user's bounds (which pilots have tried) and from the exclusive upper bound."""
 NARROWEST = 1.5
 """Bounds closer than this factor leave no room for further runs beside the pilots."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which LRs a search may try."""
+    """The LRs that a search may try."""
 
     rates: tuple[float, ...]
     """To begin with, ascending; without bounds those around the valley of the range test."""
     ceiling: float
-    """The LR that none that joins may reach."""
+    """The upper bound (exclusive) for LRs that join later."""
     most: int
-    """So many pilots at most: what the plan announced."""
+    """The largest number of pilots: what the plan announced."""
     bounded: bool
     """Whether the first and the last are bounds that the user gave."""
 
@@ -81,15 +83,15 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Pilots of one length that have been judged."""
+    """The judged pilots of one length."""
 
     length: float
     runs: tuple[Run, ...]
     by_loss: bool
-    """Whether the training loss decided, as the metric was not there yet."""
+    """Whether the training loss decided, because the metric was still missing."""
 
     def values(self, sweep: Sweep) -> dict[float, float]:
-        """Return what the pilots came to by log10 of their LR, the higher the better; -inf stands for one that died."""
+        """Return the pilots' values by log10 of their LR, higher is better; -inf for a pilot that died."""
         low = self.by_loss or (sweep.plan is not None and sweep.plan.goal == "min")
         found: dict[float, float] = {}
         for run in self.runs:
@@ -102,7 +104,7 @@ class Stage:
 
 
 def search_by_pilots(sweep: Sweep, space: Space, cell: Setting, reach: Reach) -> list[Decision]:
-    """Return what a group needs next: pilots, more of them at an edge, two longer ones, the full run, further seeds."""
+    """Return a group's next decisions: pilots, more of them at an edge, two longer ones, the full run, further seeds."""
     decisions: list[Decision] = []
     stages: list[Stage] = []
     for length in space.pilots[cell.schedule]:
@@ -138,7 +140,7 @@ def _pilots(
     if more is not None and find(sweep, at(cell, more), space.seed) is None:
         return [start(at(cell, more), space.seed, length, pilot=True)]
     if not any(run.state is State.WAITING for run in racing):
-        return []  # nothing to compare: the rung stays open for failed runs that are restarted
+        return []  # nothing to compare: the rung stays open for restarted failed runs
     order = [each.run for each in sound]
     order += [run for run in (*judged, *unseen) if run not in order]
     known = [*stages, Stage(length, tuple(order), by_loss=bool(metric))]
@@ -162,7 +164,7 @@ def _pilots(
         for place, run in enumerate(order, 1)
         if run.state is State.WAITING
     ]
-    return [closed, *ended, *begun]  # in one go: a sweep in which nothing is left to do ends
+    return [closed, *ended, *begun]  # in one batch: a sweep without anything left to do ends
 
 
 def _missing_pilots(
@@ -188,14 +190,14 @@ def _of(sweep: Sweep, cell: Setting, length: float) -> list[Run]:
 
 
 def _leaving(sweep: Sweep, cell: Setting, closed: RungClosed) -> list[tuple[Run, str]]:
-    """Return the pilots that still wait although they are decided, each with its place."""
+    """Return the endings of pilots that still wait although their length is decided, each with its place."""
     waiting = [run for run in _of(sweep, cell, closed.level) if run.state is State.WAITING]
     places = {run: nth(place) for place, run in enumerate(closed.pruned, 1)}
     return [(run, places.get(run.id, "joined late")) for run in waiting]
 
 
 def beyond(racing: list[Run], sound: list[Judged], reach: Reach) -> float | None:
-    """Return the LR to try next: beyond the edge at which the best pilot lies, or below where all of them died."""
+    """Return the LR to try next: beyond the edge at which the best pilot lies, or below all if all died."""
     rates = [run.setting.lr for run in racing]
     if reach.bounded or len(rates) >= reach.most or not rates:
         return None
@@ -210,7 +212,7 @@ def beyond(racing: list[Run], sound: list[Judged], reach: Reach) -> float | None
 
 
 def _lower(racing: list[Run], reach: Reach) -> float | None:
-    """Return the LR to try next where all of the longer pilots died."""
+    """Return the LR to try next if all longer pilots died."""
     wanted = rounded(min(run.setting.lr for run in racing) / 10**STEP_DECADES, 3)
     room = len(racing) < len(PAIR) + LOWER and wanted > _lowest(reach)
     return wanted if room and all(map(_died, racing)) else None
@@ -220,7 +222,7 @@ def _lower(racing: list[Run], reach: Reach) -> float | None:
 
 
 def _pair(sweep: Sweep, stages: list[Stage], reach: Reach) -> list[float]:
-    """Return the LRs of the longer pilots, around the top that is expected of them."""
+    """Return the LRs of the longer pilots, around their expected top."""
     top = vertex(stages[0].values(sweep))
     return _free([top + step for step in PAIR], stages, reach)
 
@@ -241,13 +243,13 @@ def _full_lr(sweep: Sweep, stages: list[Stage], reach: Reach) -> float:
 def longer_top(top: float, values: Mapping[float, float], bend: float, noise: float) -> float:
     """Return log10 of the LR at which the longer pilots are expected to be best.
 
-    A parabola bent as that of the shorter ones goes through the two; the noisier they are and the less it is bent, the more counts what is
-    usual.
+    A parabola with the curvature of the shorter ones goes through the two; the noisier they are and the smaller the curvature, the
+    more the usual place counts.
 
     Args:
         top: that of the shorter ones.
         values: of the longer ones by their places, the higher the better; -inf stands for one that died.
-        bend: a in y = -a x² of the shorter ones; 0 where it is not known.
+        bend: a in y = -a x² of the shorter ones; 0 if it is not known.
         noise: standard deviation of a value.
 
     """
@@ -295,7 +297,7 @@ def _lowest(reach: Reach) -> float:
 def _to_the_end(
     sweep: Sweep, space: Space, cell: Setting, reach: Reach, stages: list[Stage]
 ) -> list[Decision]:
-    """Return the full run that is missing, a lower one where it died or fell below the pilots, then further seeds."""
+    """Return the missing full run, a lower one if it died or ended worse than the pilots, then further seeds."""
     rates = [_full_lr(sweep, stages, reach)]
     for _ in range(LOWER + 1):
         run = find(sweep, at(cell, rates[-1]), space.seed)
@@ -315,12 +317,12 @@ def _to_the_end(
 
 
 def _died(run: Run) -> bool:
-    """Tell whether an LR was too high: it did not fail for another reason, and the user did not end it."""
+    """Return whether an LR was too high: it did not fail for another reason, and the user did not end it."""
     return run.ending is not None and run.ending.kind in {"diverged", "pruned"}
 
 
 def _falls(sweep: Sweep, space: Space, run: Run, stage: Stage) -> bool:
-    """Tell whether a full run ended worse than the best pilot of the last length by more than noise explains."""
+    """Return whether a full run ended worse than the best pilot of the last length by more than noise explains."""
     reached = value_at(run, space.horizon)
     if not run.finished or reached is None or reached.value is None or stage.by_loss:
         return False
@@ -331,7 +333,7 @@ def _falls(sweep: Sweep, space: Space, run: Run, stage: Stage) -> bool:
 
 
 def _usual_noise(sweep: Sweep, value: float) -> float:
-    """Return the usual standard deviation of one run's value; 0 for metrics of which none is known. A loss comes negative."""
+    """Return the usual standard deviation of one run's value; 0 if unknown for the metric. Losses are passed negated."""
     from lrtui.analysis.verdict.noise import USUAL  # not before the first paint
 
     plan = sweep.plan
@@ -348,9 +350,9 @@ def _usual_noise(sweep: Sweep, value: float) -> float:
 
 
 def vertex(values: Mapping[float, float]) -> float:
-    """Return where the parabola through the highest value and its neighbours is highest, at most half a step beside it.
+    """Return the top of the parabola through the highest value and its neighbours, at most half a step away from it.
 
-    Values by their places; -inf stands for one that died. At an edge, or where nothing is known, the place itself.
+    Values by their places; -inf for one that died. At an edge, or without neighbours, the place itself.
     """
     around = _around(values)
     if around is None:

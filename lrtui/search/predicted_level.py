@@ -1,7 +1,7 @@
 """Trains the level that a study predicts, to check the prediction: `[study] predict = { batch_size = 4096 }, check = true`.
 
-Once every other run has ended, the level gets the predicted LR and its neighbours, a factor of two apart. The first run of the level keeps the
-prediction that it was started with, so what is measured there, or added later, moves nothing. The supervisor asks after the strategy.
+Once every other run has ended, the level gets the predicted LR and its neighbours, a factor of two apart. The first run of the
+level keeps its prediction, so later measurements and added runs do not move it. The supervisor calls this after the strategy.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ STEPS = (0, 1, -1, 2, -2)
 
 
 def decide(sweep: Sweep, space: Space) -> list[Decision]:
-    """Return the runs that check the predictions; nothing before the study's own runs have ended, or if nothing can be predicted."""
+    """Return the runs that check the predictions; none before the study's own runs have ended, or if no prediction is possible."""
     if not space.checked or sweep.plan is None or not sweep.trained():
         return []
-    from lrtui.analysis import study  # of use at the end only, as the verdict is
+    from lrtui.analysis import study  # needed only at the end, like the verdict
 
     decided: list[Decision] = []
     for factor, level in space.checked.items():

@@ -26,22 +26,22 @@ class Random:
 
     @property
     def count(self) -> int:
-        """How many LRs it tries."""
+        """The number of LRs that it tries."""
         return self.random
 
     def rates(self, seed: int) -> tuple[float, ...]:
         """Return the LRs in the order drawn, rounded to 3 digits.
 
-        Draw i depends on `seed` and i alone: asking for more keeps the ones that there were.
+        Draw i depends on `seed` and i alone: asking for more keeps the earlier ones.
         """
         low, high = math.log10(self.from_), math.log10(self.to)
         draws = (random.Random(f"{seed} lr {i}").uniform(low, high) for i in range(self.random))
         return tuple(readable((10**draw for draw in draws), self.from_, self.to))
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return a run for all that the sweep does not have, and what its rungs decide."""
+        """Return the runs that the sweep lacks, and the decisions of its rungs."""
         return search(sweep, space, self.rates(space.seed))
 
     def describe(self) -> str:
-        """Return the search in words."""
+        """Return a description of the search."""
         return f"{self.random} random from {lr_text(self.from_)} to {lr_text(self.to)}, log-uniform"

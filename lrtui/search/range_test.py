@@ -1,9 +1,9 @@
-"""The LR range test: raise the LR from step to step and look where the loss falls and where it turns (Smith 2017).
+"""The LR range test: raise the LR at each step, and find where the loss falls and where it turns (Smith 2017).
 
 A range test is a bracket, not an answer: over nine measured curves fastai's `valley` was 0 to 5.8 points off and the other
 rules up to 90, but the best LR always lay within one and a half decades of the valley.
 
-`suggest` reads a curve; `RangeTest` is the strategy `lr = "range"`; `tests_of` is how others ask for the tests they need.
+`suggest` reads a curve; `RangeTest` is the strategy `lr = "range"`; other strategies request tests through `tests_of`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lrtui.text.format import lr_text
 
 FROM, TO, STEPS = 1e-7, 10.0, 100
 TURNED = 4.0
-"""The loss has clearly turned where its smoothed value is so many times its lowest: fastai's rule."""
+"""The loss has clearly turned at this multiple of its lowest smoothed value: fastai's rule."""
 SMOOTHING = 0.98
 LEAST_POINTS = 10
 _TRIM_BEGIN, _TRIM_END = 0.1, 5
@@ -30,7 +30,7 @@ _TRIM_BEGIN, _TRIM_END = 0.1, 5
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """What the rules read from one curve; None where a rule finds nothing."""
+    """What the rules suggest for one curve; None if a rule finds nothing."""
 
     valley: float | None = None
     steep: float | None = None
@@ -71,7 +71,7 @@ def suggest(lrs: Sequence[float], losses: Sequence[float]) -> Suggestions:
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
-    """Return the debiased exponential mean that the rules look at."""
+    """Return the debiased exponential mean that the rules use."""
     return _smoothed([(1.0, loss) for loss in losses])[0]
 
 
@@ -118,7 +118,7 @@ def _steep(rates: list[float], losses: list[float]) -> float:
 
 
 def _slide(rates: list[float], losses: list[float]) -> float | None:
-    """Return the LR that the interval slide rule (Novetta 2019) comes to rest at.
+    """Return the LR at which the interval slide rule (Novetta 2019) stops.
 
     Two places 15 points apart slide left from the end of the curve as long as the slopes at them differ.
     """
@@ -143,7 +143,7 @@ def _slide(rates: list[float], losses: list[float]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RangeTest:
-    """`lr = "range"`: the range test alone, for every optimizer and combination of values."""
+    """`lr = "range"`: only the range test, for every optimizer and combination of values."""
 
     @property
     def count(self) -> int:
@@ -155,12 +155,12 @@ class RangeTest:
         return each_once(space, lambda cell: missing_test(sweep, space, cell))
 
     def describe(self) -> str:
-        """Return the test in words."""
+        """Return a description of the test."""
         return f"range test: {STEPS} steps from {lr_text(FROM)} to {lr_text(TO)}"
 
 
 def missing_test(sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
-    """Return a run for the range test of a cell, if the sweep has none; schedules share one, for it uses none."""
+    """Return a run for the range test of a cell, if the sweep has none; schedules share it, because it uses no schedule."""
     if test_of(sweep, space, cell) is not None:
         return []
     return [start(at(_shared(space, cell), FROM), space.seed, space.horizon, TO, STEPS)]
@@ -174,7 +174,7 @@ def test_of(sweep: Sweep, space: Space, cell: Setting) -> Run | None:
 
 
 def result_of(sweep: Sweep, space: Space, cell: Setting) -> RangeTested | None:
-    """Return what the range test of a cell said; None while it has not ended."""
+    """Return the result of a cell's range test; None while it has not ended."""
     run = test_of(sweep, space, cell)
     if run is None or run.state is not State.ENDED:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def rounded(lr: float, digits: int = 2) -> float:
-    """Return an LR with so many significant digits: 3.7e-05."""
+    """Return an LR with `digits` significant digits: 3.7e-05."""
     return float(f"{lr:.{digits - 1}e}")
 
 
@@ -15,8 +15,7 @@ def readable(
 ) -> list[float]:
     """Return each rate rounded to 3 significant digits, within `low` to `high` and no two equal.
 
-    More digits where 3 would leave the range or meet another rate (a narrow range); a rate that cannot be told
-    apart with all its digits is left out.
+    More digits where 3 would leave the range or meet another rate (a narrow range); a rate that equals another with all its digits is left out.
     """
     rates: list[float] = []
     seen = set(taken)

@@ -1,8 +1,7 @@
 """What a strategy is: a pure function from the sweep to decisions.
 
-A strategy sees nothing but the fold, and keeps nothing: the supervisor may ask it again after a crash, a test may ask
-it twice, and both get the same answer. Its dataclass fields are its keys in the experiment file (`from_` is `from`:
-Python keeps that word for itself).
+A strategy sees only the fold and has no state: asked again, after a crash or in a test, it gives the same answer. Its dataclass
+fields are its keys in the experiment file (`from_` is `from`, a reserved word in Python).
 
 To add one: a file beside this one and a line in `__init__.py`; tests/search/test_contract.py then covers it.
 """
@@ -24,14 +23,14 @@ from lrtui.sweep.state import Run, Sweep, group_of, setting_key
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What there is to choose from besides the LR, and how far a run goes."""
+    """The choices besides the LR, and the length of a run."""
 
     optimizers: tuple[str, ...]
     """As in Setting; empty for scripts without one."""
     schedules: tuple[str, ...]
     """As in Setting; empty for scripts without one."""
     values: Mapping[str, tuple[Scalar, ...]]
-    """[values]: each name with what it may be."""
+    """[values]: each name with its possible values."""
     seeds: int
     """How many seeds each setting gets: seed, seed + 1, ... The same ones for all settings."""
     seed: int
@@ -40,17 +39,17 @@ class Space:
     rungs: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By schedule: the lengths at which settings are compared, ascending, the last one the horizon. Empty: all train to the end."""
     share: float = 1.0
-    """The share of a rung's settings that go on."""
+    """The share of a rung's settings that continue."""
     decays: frozenset[str] = frozenset()
-    """The schedules that lower the LR, or of which nothing is known."""
+    """The schedules that lower the LR, or are unknown."""
     usual: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
-    """By the optimizer's name: where its good LRs usually lie."""
+    """By the optimizer's name: its usual good LR."""
     can_range_test: bool = False
     """Whether the command can raise its LR step by step."""
     resumes: bool = True
-    """Whether a run continues from its checkpoint behind a rung; otherwise it trains from the start again."""
+    """Whether a run continues from its checkpoint after a rung; otherwise it starts again from scratch."""
     pilots: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By schedule, the lengths over which `auto` trains the whole of it first, the shortest first; without those that cannot be shortened."""
+    """By schedule: the lengths of `auto`'s pilots, the shortest first; without schedules that cannot be shortened."""
     study: Mapping[str, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """[study]: each factor with its levels beside the base's, varied one at a time."""
     checked: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -58,10 +57,10 @@ class Space:
     axes: tuple[Axis, ...] = ()
     """[search]: what is searched beside the LR."""
     just: str | None = None
-    """The name of the one optimizer, whatever its options, whose part of the space this is; None: all of it."""
+    """The optimizer, whatever its options, to whose part of the space this is restricted; None: the whole space."""
 
     def cells(self) -> list[Setting]:
-        """Return every combination of what a setting has besides its LR, which is 0 here; of a study the base comes first."""
+        """Return every combination of a setting's other parts, with LR 0; the base of a study comes first."""
         every = self._every_cell()
         if self.just is None:
             return every
@@ -98,7 +97,7 @@ class Space:
         return replace(self, just=optimizer)
 
     def rungs_of(self, cell: Setting) -> tuple[float, ...]:
-        """Return the lengths at which settings with this schedule are compared; the horizon alone where all are kept."""
+        """Return the lengths at which settings with this schedule are compared; only the horizon if all are kept."""
         return self.rungs.get(cell.schedule) or (self.horizon,)
 
 
@@ -111,15 +110,15 @@ class Strategy(Protocol):
 
     @property
     def count(self) -> int:
-        """How many LRs it tries with each combination of the rest, as far as is known before anything ran."""
+        """The number of LRs tried with each combination of the rest, as far as known before the first run."""
         ...
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return what is to be done now: the same for the same sweep, and nothing once all of it is done."""
+        """Return the next decisions: the same for the same sweep, and none once the search is complete."""
         ...
 
     def describe(self) -> str:
-        """Return in words how the LRs are chosen."""
+        """Return a description of how the LRs are chosen."""
         ...
 
 
@@ -147,8 +146,8 @@ def start(
 def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Decision]:
     """Return a full-length run for every setting and seed that the sweep does not have.
 
-    All settings get their first seed before any gets its second. A run that exists is never started again, whoever
-    asked for it; the other runs that a user added are not looked at.
+    All settings get their first seed before any gets its second. An existing run is never started again, also one that a user
+    added; other added runs are ignored.
     """
     settings = [at(cell, lr) for cell in space.cells() for lr in rates]
     wanted = [(setting, space.seed + i) for i in range(space.seeds) for setting in settings]
@@ -161,7 +160,7 @@ def start_all(sweep: Sweep, space: Space, rates: tuple[float, ...]) -> list[Deci
 
 
 def each_once(space: Space, decide: Callable[[Setting], list[Decision]]) -> list[Decision]:
-    """Return what is decided for each cell; what two cells need, such as a range test that they share, is returned once."""
+    """Return the decisions for each cell; one that two cells share, such as a range test, is returned once."""
     decisions: list[Decision] = []
     for cell in space.cells():
         decisions += [decision for decision in decide(cell) if decision not in decisions]
@@ -174,7 +173,7 @@ def at(cell: Setting, lr: float) -> Setting:
 
 
 def find(sweep: Sweep, setting: Setting, seed: int) -> Run | None:
-    """Return the training run of a setting and seed, whoever asked for it."""
+    """Return the training run of a setting and seed, also one that a user added."""
     wanted = setting_key(setting)
     for run in sweep.trained():
         if (run.setting.lr, run.seed) == (setting.lr, seed) and setting_key(run.setting) == wanted:

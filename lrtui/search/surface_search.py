@@ -1,11 +1,11 @@
 """`[search]`: the LR and up to two continuous axes beside it, by one search.
 
-Pairs that fill the plane begin; they race by halving as the LRs of `auto` do. Then a Gaussian process over LR and axes
-(`analysis/surface.py`) proposes further ones where it expects the largest improvement, BATCH at a time: each next one as if those
-before it had given what is expected of them, so a batch never depends on which of its runs ends first. They are held against the rungs that
-are decided. It ends when a batch has brought nothing and nothing more is expected, or with the last batch.
+Pairs that fill the plane begin; they race by halving like the LRs of `auto`. Then a Gaussian process over LR and axes
+(`analysis/surface.py`) proposes further ones where it expects the largest improvement, BATCH at a time: each as if those before it
+had given their expected values, so a batch never depends on which of its runs ends first. They are compared with the decided rungs.
+The search ends when a batch has brought no improvement and none is expected, or with the last batch.
 
-Why so: docs/decisions/axes.md.
+Reasons: docs/decisions/axes.md.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from lrtui.sweep.state import Sweep, group_of, setting_key
 from lrtui.text.format import lr_text, setting_value
 
 MORE = 5
-"""So many more places than LRs begin for each axis: 7 LRs become 12 pairs."""
+"""Factor on the number of first places for each axis: 7 LRs become 12 pairs."""
 BATCH = 2
-"""So many are proposed at a time, up to PROPOSED in all."""
+"""Number of proposals at a time, up to PROPOSED in all."""
 WIDER_DECADES = 0.5
-"""Proposals may lie so far beyond the LRs that began, where the user gave no bounds."""
+"""Proposals may lie this far beyond the first LRs, if the user gave no bounds."""
 ENOUGH = 0.03
-"""No batch follows where the expected improvement is below this share of a standard deviation of the results' noise."""
+"""No batch follows if the expected improvement is below this share of the noise's standard deviation."""
 PLACES = 400
-"""So many places are looked at for a proposal."""
+"""Number of candidate places for a proposal."""
 APART = 0.08
-"""No place is proposed that lies closer to one that was tried, as a share of the box."""
+"""Minimum distance of a proposal from the places tried, as a share of the box."""
 _GOLDEN = (0.7548776662466927, 0.5698402909980532)
-"""The plastic number's powers: with an even LR they fill a box with no two alike (Roberts 2018)."""
+"""Powers of the plastic number: with an evenly spaced LR they fill a box without repeats (Roberts 2018)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ class Surface:
 
     @property
     def count(self) -> int:
-        """How many places it begins with."""
+        """The number of places that it begins with."""
         return self.auto.count + MORE * len(self.axes)
 
     def decide(self, sweep: Sweep, space: Space) -> list[Decision]:
-        """Return what each group needs next: its test, its race, proposals, more seeds."""
+        """Return each group's next decisions: its range test, its race, proposals, more seeds."""
         return each_once(space, lambda cell: self._decide_group(sweep, space, cell))
 
     def describe(self) -> str:
-        """Return the search in words."""
+        """Return a description of the search."""
         names = ", ".join(
             f"{a.name} from {setting_value(a.low)} to {setting_value(a.high)}" for a in self.axes
         )
@@ -91,8 +91,8 @@ class Surface:
         return seed_finalists(sweep, space, cell)
 
     def _promising(self, sweep: Sweep, cell: Setting, box: _Box, count: int) -> list[Setting]:
-        """Return the settings from which most is expected; [] where that is not worth a run."""
-        # Imported here: an idle supervisor need not hold the verdict.
+        """Return the settings with the highest expected improvement; [] if that is not worth a run."""
+        # imported here, so that an idle supervisor need not hold the verdict
         from lrtui.analysis import surface
         from lrtui.analysis.verdict.best_place import surface_of
 
@@ -137,7 +137,7 @@ class _Box:
     """log10 of the LRs' ends."""
 
     def spread(self, count: int) -> list[tuple[float, ...]]:
-        """Return places that fill the box, no two alike in any direction; the same ones whenever they are asked for."""
+        """Return places that fill the box, no two equal in any direction; deterministic."""
         width = self.high - self.low
         powers = _GOLDEN if len(self.axes) > 1 else ((math.sqrt(5) - 1) / 2,)
         return [
@@ -161,12 +161,12 @@ class _Box:
 
 
 def _distinct(settings: Iterable[Setting]) -> list[Setting]:
-    """Return settings without those that rounding made alike: an axis may be narrow."""
+    """Return settings without those that rounding made equal: an axis may be narrow."""
     return list({setting_key(setting): setting for setting in settings}.values())
 
 
 def at_place(cell: Setting, box: _Box, place: tuple[float, ...]) -> Setting:
-    """Return the setting at a place, its numbers with few digits."""
+    """Return the setting at a place, with few digits."""
     exact = 10 ** place[0]
     lr = rounded(exact, 2 if box.high - box.low >= 1 else 4)
     if not box.low <= math.log10(lr) <= box.high:

@@ -1,7 +1,7 @@
 """`python -m lrtui.supervisor DIR`: take the lock, own the runs, end when they have ended.
 
-Started detached by a client, with stdio on /dev/null and supervisor.log. It ends 5 s (`Timing.linger`) after the sweep was closed; before it goes
-it looks into the inbox once more, so no command is dropped in between.
+A client starts it detached, with stdio on /dev/null and supervisor.log. It ends 5 s (`Timing.linger`) after the sweep was closed;
+before that it reads the inbox once more, so that no command is dropped.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
         limit = TimeLimit() if IN_JOB in arguments else None
         takeover = "--takeover" in arguments
         while (code := _own(layout, inode, lease, limit, refusal, takeover=takeover)) is None:
-            time.sleep(TIMING.retry)  # the disk has no room to begin
+            time.sleep(TIMING.retry)  # no disk space to begin
     except Exception:
         log.exception(
             "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _launcher(layout: Layout) -> Mapping[str, Any]:
-    """Return the settings of the launcher; {} where the experiment cannot be read, which is said under the lock."""
+    """Return the launcher's settings; {} if the experiment cannot be read, which is reported once the lock is held."""
     try:
         return read_experiment(layout.root).launcher
     except (UserError, OSError):
@@ -101,7 +101,7 @@ def _own(
     *,
     takeover: bool,
 ) -> int | None:
-    """Own the runs until the sweep is closed and nobody wants anything any more; None where the disk has no room to begin."""
+    """Own the runs until the sweep is closed and no commands are left; return None if there is no disk space to begin."""
     try:
         supervisor = _begin(layout, takeover=takeover)
     except OSError as error:
@@ -146,7 +146,7 @@ def _own(
 
 
 def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:
-    """Return the directory's supervisor with its sweep opened, None where the directory is not ours."""
+    """Return the directory's supervisor with its sweep opened; None if this process may not own the directory."""
     experiment = read_experiment(layout.root)
     origin = read_origin(layout.root)
     _say_who(layout)
@@ -167,7 +167,7 @@ def _begin(layout: Layout, *, takeover: bool) -> Supervisor | None:
 
 
 def _is_there(layout: Layout, inode: int) -> bool:
-    """Tell whether the directory that was locked still stands in its place; another one there is not ours to write into."""
+    """Return whether the locked directory is still at its path; another directory there must not be written to."""
     try:
         return os.stat(layout.root).st_ino == inode
     except OSError:
@@ -190,7 +190,7 @@ def _has_letters(layout: Layout) -> bool:
 
 
 class Log(logging.FileHandler):
-    """A log of limited size: what is full goes to .1. logging.handlers has the same, with pickle and queues that cost 0.6 MiB."""
+    """A log of limited size: a full file is renamed to .1. logging.handlers has the same, but imports pickle and queues (0.6 MiB)."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line; never raises."""

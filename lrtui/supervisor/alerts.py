@@ -1,8 +1,7 @@
-"""Tells somebody who does not watch: what [alerts] names is started for each event that calls for it, never twice.
+"""Sends alerts: starts the command or webhook of [alerts] for each event that calls for it, never twice.
 
-That an event was told is journalled (`Alerted`) before anything is started: a supervisor that dies in between loses an
-alert, and none repeats one. Text that a worker wrote is cleaned, and reaches the command as one word of its argv and as
-JSON on stdin; there is no shell.
+An alert is journalled (`Alerted`) before it is sent: a supervisor that dies in between loses the alert, and none repeats one. Text
+that a worker wrote is cleaned, and reaches the command as one word of its argv and as JSON on stdin; there is no shell.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from lrtui.text.clean import clean
 from lrtui.text.format import lr_text
 
 SECONDS = 30.0
-"""A command that takes longer is ended."""
+"""A command that takes longer, in seconds, is ended."""
 AT_ONCE = 5
-"""Of more events than this at one time the rest is counted."""
+"""At most this many events are sent at one time; the rest is only counted."""
 
 log = logging.getLogger("lrtui.supervisor")
 
 
 class AlertSender:
-    """Starts the commands, and sees that they end."""
+    """Starts the alert commands, and ends those that take too long."""
 
     def __init__(self, alerts: Alerts, directory: Path, cwd: str) -> None:
         self._alerts, self._directory, self._cwd = alerts, directory, cwd
         self._living: list[tuple[subprocess.Popen[bytes], float]] = []
 
     def due(self, sweep: Sweep, events: Sequence[ev.AnyEvent]) -> list[dict[str, str]]:
-        """Return what must be told of those events that were not told before."""
+        """Return the alerts for events that have had none yet."""
         if not self._alerts:
             return []
         new = [event for event in events if event.n > sweep.alerted]
@@ -52,7 +51,7 @@ class AlertSender:
         return [*messages[: AT_ONCE - 1], {**messages[-1], "run": "", "text": rest}]
 
     def notify(self, messages: Sequence[dict[str, str]]) -> None:
-        """Start what [alerts] names; what cannot be started is said in the log."""
+        """Start the commands of [alerts]; log those that cannot be started."""
         self._end_late()
         for message in messages:
             content = json.dumps(message).encode()
@@ -112,7 +111,7 @@ class AlertSender:
 
 
 def address_of(webhook: str) -> str:
-    """Return a webhook's address; "" where the environment has no such name."""
+    """Return a webhook's address; "" if the environment lacks the variable."""
     return os.environ.get(webhook[1:], "") if webhook.startswith("$") else webhook
 
 

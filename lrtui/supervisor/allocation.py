@@ -1,4 +1,4 @@
-"""What this machine lends to a sweep: GPUs, how many runs at once, threads for each. Decided once, journalled in the plan."""
+"""The resources that a sweep gets on this machine: GPUs, number of runs at once, threads per run. Decided once, journalled in the plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrtui.text.format import gib
 from lrtui.workers.launcher import LOCAL
 
 _BUSY_SHARE = 0.1
-"""A GPU of whose memory others hold more than this is theirs."""
+"""A GPU is left to other processes if they use more than this share of its memory."""
 
 
 SLURM_HINT = "`sinfo` lists partitions and what their nodes have; change [launcher]"
@@ -30,14 +30,14 @@ class Allocation:
     threads: int
     """Per run."""
     notes: tuple[str, ...] = ()
-    """What is not lent, and how to have it nevertheless."""
+    """What is left out, and how to use it anyway."""
 
 
 def allocate(experiment: Experiment) -> Allocation:
-    """Return what the machine lends to an experiment.
+    """Return the resources of this machine for an experiment.
 
     Raises:
-        MachineError: GPUs were asked for by name or number, and they are not there.
+        MachineError: requested GPUs do not exist.
 
     """
     if experiment.launcher.get("kind", LOCAL) != LOCAL:
@@ -53,16 +53,16 @@ def allocate(experiment: Experiment) -> Allocation:
         )
     room = len(devices) // gpus if gpus else min(cores, _runs_at_first(experiment))
     parallel = experiment.parallel if isinstance(experiment.parallel, int) else max(1, room)
-    together = experiment.isolation == "shared" and not devices  # in turns: each may have all cores
+    together = experiment.isolation == "shared" and not devices  # one by one: each may use all
     threads = cores if together else max(1, cores // parallel)
     return Allocation(devices, gpus, parallel, threads, notes)
 
 
 def _lent_by_slurm(experiment: Experiment) -> Allocation:
-    """Return what a job of the cluster lends, once Slurm says that it would run one.
+    """Return the resources of a cluster's job, after Slurm has confirmed that it would run one.
 
     Raises:
-        MachineError: there is no Slurm here, or it refuses such a job.
+        MachineError: Slurm is missing, or refuses such a job.
 
     """
     from lrtui.workers.slurm.job_options import options_of
@@ -82,7 +82,7 @@ def _runs_at_first(experiment: Experiment) -> int:
 
 
 def _devices(experiment: Experiment) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return the GPUs that may be used, and notes on those that others use."""
+    """Return the GPUs to use, and notes on those that other processes use."""
     found = {reading.index: reading for reading in gpu.read()}
     if experiment.devices is not None:
         missing = [index for index in experiment.devices if index not in found]
@@ -110,7 +110,7 @@ def _note(busy: gpu.Gpu, *, alone: bool) -> str:
 
 
 def _is_visible(reading: gpu.Gpu, visible: str | None) -> bool:
-    """Tell whether an inherited CUDA_VISIBLE_DEVICES admits a GPU (by index or by UUID)."""
+    """Return whether an inherited CUDA_VISIBLE_DEVICES admits a GPU (by index or by UUID)."""
     if visible is None:
         return True
     words = [word.strip() for word in visible.split(",")]

@@ -1,10 +1,10 @@
-"""`parallel = "auto"` on GPUs: begin with one run each, add one to each while all together get faster, take it back where not.
+"""`parallel = "auto"` on GPUs: begin with one run per GPU, add one per GPU while the total throughput rises, else take it back.
 
-How fast a GPU gets through its work with more runs on it cannot be told in advance: small models leave most of it idle,
-large ones fill it alone. So it is measured, on the runs themselves: how much slower the ones that were there before have
-become, against how many there are now. Memory comes first: one more is only tried where it fits beside the largest seen.
+How well runs share a GPU cannot be predicted: small models leave most of it idle, one large model fills it. So it is measured on
+the runs themselves: how much slower the earlier runs have become, against how many run now. Memory comes first: another run is
+tried only if one of the largest size seen would fit.
 
-What it decides is journalled (`ParallelSet`, with the figures), what it has measured is not: another supervisor measures anew.
+Decisions are journalled (`ParallelSet`, with the figures); measurements are not, so another supervisor measures again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from lrtui.sweep.state import State, Sweep
 WINDOW_SECONDS = 15.0
 """Speed is measured over at least this long,"""
 WINDOW_LINES = 3
-"""and over so many metric lines of every run."""
+"""and over this many metric lines of every run."""
 GAIN = 1.05
-"""More at once must be this much faster in all, or they only share the loss when one dies."""
+"""The total throughput must rise by this factor; otherwise more runs only share the loss when one dies."""
 SPARE = 0.05
 """Share of a GPU's memory that stays free."""
 LARGER = 1.25
-"""The next run may need so much more memory than the largest until now."""
+"""The next run may need this many times the memory of the largest run so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,21 @@ class Pace:
 
 @dataclass
 class AutoParallel:
-    """What is known of how many runs a GPU carries; `settled` once it has its answer."""
+    """What is known about how many runs a GPU can train at once; `settled` once that is decided."""
 
     settled: bool
     _parallel: int = 0
-    """What we set last; another number is a person's, and final."""
+    """The number set here last; any other number was set by the user, and is final."""
     _began: float = 0.0
     _first: Mapping[str, Pace] = field(default_factory=dict)
-    """Where the runs stood when this window began."""
+    """Each run's progress when this window began."""
     _before: tuple[int, Mapping[str, float]] | None = None
-    """How many there were, and how fast each was, before one more was tried."""
+    """The number of runs and the speed of each before one more was tried."""
 
     def tick(
         self, sweep: Sweep, paces: Mapping[str, Pace], gpus: Sequence[Gpu], now: float
     ) -> list[ev.AnyEvent]:
-        """Return what a look at the running runs makes of it; `now` is a monotonic clock, s."""
+        """Return the new number of runs after a measurement, if it changes; `now` is a monotonic clock in seconds."""
         if self.settled or sweep.plan is None:
             return []
         if self._parallel not in (0, sweep.parallel):
@@ -97,7 +97,7 @@ class AutoParallel:
 
 
 def _slowing(earlier: Mapping[str, float], speeds: Mapping[str, float]) -> float:
-    """Return how fast the runs that were there before are now, against then; where none is left, the means."""
+    """Return the earlier runs' present speed relative to before; if none is left, the ratio of the mean speeds."""
     both = [run for run in speeds if earlier.get(run, 0) > 0]
     if both:
         return sum(speeds[run] / earlier[run] for run in both) / len(both)
@@ -106,7 +106,7 @@ def _slowing(earlier: Mapping[str, float], speeds: Mapping[str, float]) -> float
 
 
 def _has_room(sweep: Sweep, gpus: Sequence[Gpu]) -> bool:
-    """Return whether a further run fits on every GPU of the plan; not on one that does not answer."""
+    """Return whether another run fits on every GPU of the plan; False if a GPU does not respond."""
     assert sweep.plan is not None  # noqa: S101
     known = {gpu.index: gpu for gpu in gpus}
     for device in sweep.plan.devices:

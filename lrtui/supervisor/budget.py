@@ -1,4 +1,4 @@
-"""How much a sweep has spent, and what happens when its budget is: pure functions, and the clock that a budget of hours follows."""
+"""How much a sweep has spent, and what happens when its budget is spent: pure functions, and the clock for budgets in hours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lrtui.text.format import amount, duration, plural
 def overspent(sweep: Sweep, running: float, now: float) -> str | None:
     """Return why the budget is spent, None while it is not.
 
-    `running` is what the living attempts have cost so far, in the plan's unit; `now` is the wall clock.
+    `running` is the cost of the living attempts so far, in the plan's unit; `now` is the wall clock.
     """
     plan = sweep.plan
     if plan is None or sweep.budget_lifted or sweep.budget_reached is not None:
@@ -27,13 +27,13 @@ def overspent(sweep: Sweep, running: float, now: float) -> str | None:
 
 
 def halted(sweep: Sweep, running: float, why: str) -> list[AnyEvent]:
-    """Return what follows: nothing more is launched, and what runs writes its checkpoint."""
+    """Return the events that end a spent sweep: no more launches, and running runs write their checkpoints."""
     reached = ev.BudgetReached(spent=sweep.spent + running, why=why)
     return [reached, ev.BrakeSet(on=True, why=why), *halt_runs(sweep, why)]
 
 
 def halt_runs(sweep: Sweep, why: str) -> list[AnyEvent]:
-    """Return how all living runs stop so that they can be gone on with: pausing, or killed where there is no checkpoint."""
+    """Return the events that stop all living runs so that they can be continued: paused, or killed if they have no checkpoint."""
     events: list[AnyEvent] = []
     can_pause = sweep.plan is not None and sweep.plan.checkpoints
     for run in sweep.alive():
@@ -51,7 +51,7 @@ def halt_runs(sweep: Sweep, why: str) -> list[AnyEvent]:
 
 
 def steady_clock() -> Callable[[], float]:
-    """Return a wall clock that runs on from now as the machine does, whatever is done to the machine's own.
+    """Return a wall clock that advances monotonically from now, even if the machine's clock is set.
 
     A clock that is set a year forward must not spend a budget of hours.
     """

@@ -1,4 +1,4 @@
-"""The brake: nothing more is launched when one run after the other fails at once. The loop tells it of every ending."""
+"""The circuit breaker: launching is paused when several runs in a row fail at once. The loop reports every ending to it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ FAST_FAILURES = 3
 
 
 class CircuitBreaker:
-    """Counts the runs in a row that failed at once; the count is lost with the supervisor."""
+    """Counts consecutive runs that failed at once; the count is lost with the supervisor."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
 
     def after(self, sweep: Sweep, run: Run, lines: int) -> list[ev.AnyEvent]:
-        """Return what follows from the end of a run that has printed so many metric lines."""
+        """Return the events that follow from the end of a run that printed `lines` metric lines."""
         failed_fast = is_fast_failure(run, lines)
         if failed_fast is None:
             return []
@@ -29,5 +29,5 @@ class CircuitBreaker:
         return [ev.BrakeSet(on=True, why=why)]
 
     def forgive(self) -> None:
-        """Begin to count anew: the user has done something."""
+        """Reset the count: the user has intervened."""
         self._in_a_row = 0

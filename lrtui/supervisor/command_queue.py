@@ -1,4 +1,4 @@
-"""Handles the commands of the inbox: journals their effects, lets them happen, and answers each command when it is done.
+"""Handles the commands of the inbox: journals their effects, carries them out, and answers each command when it is done.
 
 The loop calls `tick`; `commands` defines the effects. If a supervisor dies while a command is half done, the next supervisor
 finishes it, because the journal holds the command's ID.
@@ -24,7 +24,7 @@ from lrtui.sweep.state import Run
 from lrtui.text.format import duration
 
 MOST_SECONDS = 0.25
-"""How long a tick handles commands: with 100,000 files in the inbox the beat goes on and runs are still reaped and judged."""
+"""How long a tick handles commands: with 100,000 files in the inbox, the heartbeat continues and runs are still reaped and judged."""
 
 
 class CommandQueue:
@@ -46,14 +46,14 @@ class CommandQueue:
         self._forgive = forgive
         self._clock = clock
         self._unseen: Iterator[Message | None] | None = None
-        """The rest of the inbox where the last tick ran out of time."""
+        """The rest of the inbox if the last tick ran out of time."""
         self._can_wait: set[str] = set()
-        """IDs of the commands in that rest that were looked at and are not urgent."""
+        """IDs of the commands in that rest that were read and are not urgent."""
 
     def tick(self) -> None:
         """Handle the commands of the inbox in order of name, for at most `MOST_SECONDS`.
 
-        The next tick goes on where this one stopped, and lists the inbox again once it has seen every file. So commands that
+        The next tick continues where this one stopped, and lists the inbox again once it has seen every file. So commands that
         are still being carried out cannot keep later ones waiting. In a flood, kills and stops are handled first.
         """
         deadline = self._clock() + MOST_SECONDS
@@ -69,7 +69,7 @@ class CommandQueue:
         self._can_wait.clear()
 
     def _handle_urgent(self, deadline: float) -> None:
-        """Handle the kills and stops among the commands that were not looked at yet, newest first."""
+        """Handle the kills and stops among the unread commands, newest first."""
         for message in self._inbox.newest(but=self._can_wait):
             if message is not None and isinstance(message.command, ev.KillRun | ev.StopSweep):
                 self._handle(message)
@@ -98,7 +98,7 @@ class CommandQueue:
             self._answer(message.id, name, answer)
 
     def _begin(self, message_id: str, command: ev.AnyCommand) -> Refusal | None:
-        """Journal the effects of a new command, then let them happen; return why it is refused, if it is."""
+        """Journal the effects of a new command, then carry them out; return why it is refused, if it is."""
         late = time.time() - command.sent - command.expires
         if command.expires and late > 0:
             return Refusal(f"it expired {duration(late)} ago", "send it again")

@@ -130,7 +130,7 @@ def _kill(command: ev.KillRun, sweep: Sweep) -> list[AnyEvent]:
 
 
 def _restart(command: ev.RestartRun, sweep: Sweep) -> list[AnyEvent]:
-    """Start a run again: to the end, but one that failed as far as it was to train, so that the search can compare it."""
+    """Start a run again, to the end; a failed run only to its planned length, so that the search can compare it."""
     run = sweep.runs[command.run]
     again = _queue_again(
         sweep,

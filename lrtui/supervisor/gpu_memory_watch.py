@@ -1,6 +1,6 @@
-"""What runs short while runs train, said before one dies of it: the memory of a GPU. Room on the disk: `Launching.has_room`.
+"""Warns about nearly full GPU memory before a run dies of it. (Disk space: `launch_queue`.)
 
-The loop gives it a reading of the GPUs now and then; that it was said is in the journal, so another supervisor does not repeat it.
+The loop passes in GPU readings; the journal records the warning, so another supervisor does not repeat it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from lrtui.sweep.state import Sweep
 from lrtui.text.format import gib
 
 EVERY_SECONDS = 5.0
-"""Between two readings: a peak that was missed is no shortage yet."""
+"""Seconds between two readings: a missed peak is not a shortage yet."""
 FULL = 0.95
-"""Share of a GPU's memory from which a little more may be too much."""
+"""Share of a GPU's memory that counts as nearly full."""
 IN_A_ROW = 6
-"""Readings: half a minute, longer than an evaluation or a checkpoint takes some more."""
+"""Readings in a row: half a minute, longer than the extra memory of an evaluation or a checkpoint lasts."""
 
 
 class GpuMemoryWatch:
@@ -27,7 +27,7 @@ class GpuMemoryWatch:
         self._full: dict[int, int] = {}
 
     def tick(self, sweep: Sweep, gpus: Sequence[Gpu]) -> list[ev.AnyEvent]:
-        """Return a warning for each GPU of our runs that is nearly full, once a sweep."""
+        """Return a warning for each GPU of the sweep that is nearly full, once per sweep."""
         runs = {
             gpu.index: sum(gpu.index in run.attempts[-1].devices for run in sweep.alive())
             for gpu in gpus

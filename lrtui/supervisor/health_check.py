@@ -1,4 +1,4 @@
-"""What the health rules mean for the runs: pure functions from what was measured to events."""
+"""Applies the health rules to the runs: pure functions from measurements to events."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lrtui.sweep.state import Run, State, Sweep, group_of
 
 
 def judged(sweep: Sweep, run: Run, signs: Mapping[str, Signs], now: float) -> list[AnyEvent]:
-    """Return what follows from a run's signs: flags, each once, and its stop where a rule may stop it.
+    """Return the events that follow from a run's signs: flags, each once, and its stop if a rule may stop it.
 
-    `signs` are those of all living runs. Where the experiment keeps all runs no rule but `nan` stops one; a run that the user
-    added or restarted is never stopped.
+    `signs` are those of all living runs. If the experiment keeps all runs, only the rule `nan` stops one; a run that the user added
+    or restarted is never stopped.
     """
     plan, own = sweep.plan, signs.get(run.id)
     if plan is None or own is None or run.is_range_test or run.state not in _JUDGED:
@@ -53,7 +53,7 @@ def _may_stop(plan: ev.Plan, run: Run, finding: Finding) -> bool:
 def _lower_learns(
     sweep: Sweep, run: Run, own: Signs, signs: Mapping[str, Signs], chance: Chance
 ) -> bool:
-    """Tell whether a lower LR of the same group was clearly above chance at this length or before."""
+    """Return whether a lower LR of the same group was clearly above chance at this length or before."""
     group = group_of(run.setting)
     sign = -1.0 if sweep.plan is not None and sweep.plan.goal == "min" else 1.0
     for other in sweep.trained():

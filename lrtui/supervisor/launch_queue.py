@@ -1,6 +1,6 @@
-"""From the queue to attempts: what a launch needs on disk, the event that makes it durable, and the launcher.
+"""Launches queued runs: writes a launch's files, journals it, and calls the launcher.
 
-The loop calls `further` each tick, and `again` for an attempt that nobody has claimed.
+The loop calls `further` each tick, and `again` for an attempt that no keeper has claimed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from lrtui.workers.launcher import Launcher, new_token
 log = logging.getLogger("lrtui.supervisor")
 
 LEAST_FREE_BYTES = 500 << 20
-"""With less room on the disk nothing new is launched."""
+"""No runs are launched with less free disk space than this, in bytes."""
 MOST_A_TICK = 100
-"""Runs that are launched on a cluster, whose files take a while to write, before other things have their turn."""
+"""At most this many runs are launched on a cluster per tick, because writing their files takes a while."""
 MOST_RETRIES = 50
-"""Ticks for which an attempt that nobody claims is launched again."""
+"""Ticks for which an unclaimed attempt is launched again."""
 
 
 class LaunchQueue:
@@ -58,7 +58,7 @@ class LaunchQueue:
         """Whether the latest tick left runs that could be launched at once."""
 
     def preload(self) -> None:
-        """Have what the workers import imported once, while the data is prepared; only speed depends on it."""
+        """Import the workers' modules once in a preloaded process, while the data is prepared; only speed depends on it."""
         plan = self._sweep.plan
         if not self._experiment.builtin or self._sweep.closed is not None or plan is None:
             return
@@ -68,7 +68,7 @@ class LaunchQueue:
             log.warning("no preloaded process: %s", error)
 
     def tick(self) -> None:
-        """Launch the runs that are next and have a place."""
+        """Launch the next queued runs, as many as there are free slots."""
         self.goes_on = False
         if self._sweep.closed is not None or self._sweep.brake is not None:
             return
@@ -84,12 +84,12 @@ class LaunchQueue:
         for run in self._sweep.queued()[: self._free(gone)]:
             if not self.has_room():
                 return
-            self._launch([run], gone)  # each gets what the one before it left
+            self._launch([run], gone)  # each sees what the launches before it have occupied
 
     def again(self, run: Run) -> bool:
-        """Launch an attempt again that nobody has claimed; return False when it is to be given up.
+        """Launch an unclaimed attempt again; return False when it must be given up.
 
-        One that had begun was claimed: its directory was deleted or emptied, and its processes are gone.
+        An attempt that had begun was claimed, so its directory was deleted or emptied, and its processes are gone.
         """
         key = run.attempt_key
         self._retries[key] = self._retries.get(key, 0) + 1
@@ -123,7 +123,7 @@ class LaunchQueue:
             self._start(self._sweep.runs[event.run])
 
     def _launched(self, run: Run, gone: frozenset[int]) -> ev.RunLaunched:
-        """Make a run's directories, and return the event that says that it is launched."""
+        """Create a run's directories, and return the event that says that it is launched."""
         number = len(run.attempts) + 1
         folder = self._layout.root / run.folder
         resumed_from = startup.last_checkpoint(folder, run) if run.resume else None
@@ -140,7 +140,7 @@ class LaunchQueue:
         )
 
     def _make_folders(self, run: Run, root: Path) -> None:
-        """Make the directories of a run and of its attempt, where a power cut, a full disk or a person took them away too."""
+        """Create the directories of a run and of its attempt, again if a power cut, a full disk or a person removed them."""
         lengthened = (
             run.origin == "user" and len(run.attempts) > 0
         )  # a pilot that trains to the end
@@ -152,7 +152,7 @@ class LaunchQueue:
         root.mkdir(mode=0o700, exist_ok=True)
 
     def _start(self, run: Run) -> None:
-        """Write what will run, and hand it to the launcher; a launch that fails is repeated by the next ticks."""
+        """Write the attempt's files, and hand it to the launcher; later ticks retry a failed launch."""
         try:
             job, warnings = startup.job(
                 self._layout, run, self._experiment, self._sweep, self._origin
@@ -168,7 +168,7 @@ class LaunchQueue:
             self._warn(f"could not be started: {error.strerror}; trying again", run.id)
 
     def _lost(self) -> frozenset[int]:
-        """Return the GPUs that do not answer any more; say so once of each."""
+        """Return the GPUs that no longer respond; warn once about each."""
         plan = self._sweep.plan
         if plan is None or not plan.devices:
             return frozenset()
@@ -180,7 +180,7 @@ class LaunchQueue:
         return gone
 
     def has_room(self) -> bool:
-        """Tell whether the disk has room for another run; say so once where it has not, again only after there was plenty."""
+        """Return whether the disk has space for another run; warn once if not, and again only after there was plenty."""
         free = shutil.disk_usage(self._layout.root).free
         if free >= LEAST_FREE_BYTES:
             self._said_no_room = self._said_no_room and free < 2 * LEAST_FREE_BYTES

@@ -1,8 +1,9 @@
-"""Who owns a directory that several hosts see: a lock for file systems on which an flock of one host is nothing to another.
+"""Who owns a directory that several hosts share: a lock for file systems on which an flock does not reach other hosts.
 
-The owner of generation N is whoever made the file N in the folder, which one host only can do (a link on the server). It changes the
-file while it lives, and has lost the folder once there is a file N+1, which others make if N has not changed for a while by their own
-clock. No clock is compared with another, nothing is deleted that anyone may still look at, and a crashed owner is found out.
+The owner of generation N is the host that created the file N in the folder; only one can (a link on the server). It changes the
+file while it lives, and has lost the folder once a file N+1 exists, which another host creates if N has not changed for a while by
+its own clock. Clocks of two hosts are never compared, no file is deleted that a host may still read, and a crashed owner is
+detected.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Lease:
         self._renewed_at = time.monotonic()
 
     def renew(self) -> bool:
-        """Say that this process lives, if that is due; return False if another host has taken over, so that nothing may be done."""
+        """Renew the lease if that is due; return False if another host has taken over, after which this process must do nothing."""
         now = time.monotonic()
         if now - self._renewed_at < TIMING.beat:
             return True
@@ -44,7 +45,7 @@ class Lease:
         return True
 
     def release(self) -> bool:
-        """Let the next one take over at once; return False if another host has."""
+        """Release the lease, so that another host can take over at once; return False if one already has."""
         try:
             ours = _latest(self._folder) == self._number
             if ours:
@@ -55,9 +56,9 @@ class Lease:
 
 
 def take(folder: Path) -> Lease | None:
-    """Return the lease of a folder, None if a host that lives has it; returns at once where the owner is gone for certain.
+    """Return the lease of a folder; None if a live host has it. Returns at once if the owner is certainly gone.
 
-    The caller holds the flock of the directory on this host, so that an owner of this host's boot has ended.
+    The caller holds the flock of the directory on this host, so an owner from this boot of this host has ended.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -75,7 +76,7 @@ def take(folder: Path) -> Lease | None:
 
 
 def host(folder: Path) -> str:
-    """Return the host that the latest lease of a folder names, "" where there is none or it was released; it may have died."""
+    """Return the host named in a folder's latest lease; "" if there is none or it was released. That host may have died."""
     try:
         content = read_untrusted(folder / str(_latest(folder)))
         return clean(str(json.loads(content)["host"]), 80)
@@ -84,7 +85,7 @@ def host(folder: Path) -> str:
 
 
 def generation(folder: Path) -> int:
-    """Return the number of the latest lease of a folder, 0 where there is none; whoever takes it over makes the next."""
+    """Return the number of the latest lease of a folder, 0 if there is none; a takeover creates the next one."""
     try:
         return _latest(folder)
     except OSError:
@@ -92,7 +93,7 @@ def generation(folder: Path) -> int:
 
 
 def lives(folder: Path) -> bool:
-    """Tell whether the owner on another host shows that it lives, which takes up to three beats; of this host the lock tells at once."""
+    """Return whether the owner on another host is alive, which takes up to three beats; on this host the lock says so at once."""
     try:
         path = folder / str(_latest(folder))
     except OSError:
@@ -109,7 +110,7 @@ def lives(folder: Path) -> bool:
 
 
 def _is_free(path: Path) -> bool:
-    """Tell whether the owner is gone; wait until that is certain or it shows that it lives."""
+    """Return whether the owner is gone; wait until that is certain or the owner renews its lease."""
     first = read_untrusted(path)
     if first == _RELEASED or _is_of_this_boot(first):
         return True

@@ -13,7 +13,7 @@ STALE_SECONDS = 60.0
 _TEMPORARY = re.compile(r".+\.(\d{1,9})\.tmp|\.\d{20}-[0-9a-f]{8}")
 """NAME.PID.tmp, as `sweep.files.write_atomic` names it; .ID, a message that `sweep.mailbox` had not yet renamed."""
 _DEPTH = 2
-"""Of an attempt's folder: what a worker keeps below that is its own."""
+"""Only the attempt's folder itself is searched: what is below belongs to the worker."""
 
 
 def remove(root: Path) -> int:

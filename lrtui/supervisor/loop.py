@@ -1,9 +1,8 @@
 """The supervisor's loop. Each tick reaps, reads, judges, handles commands, signals stops, decides, launches and closes.
 
-The order matters. Stops are signalled in the tick that handled their command. Every change is an event, durable before its
-effect: RunLaunched before the fork, RunStopping before the signal. What is kept in memory beside the sweep (clocks, open logs)
-may be lost at any moment: a revived supervisor adopts what lives, handles the inbox, completes open stops and pauses, and only
-then launches.
+The order matters. Stops are signalled in the tick that handled their command. Every change is an event, durable before its effect:
+RunLaunched before the fork, RunStopping before the signal. What is kept only in memory (clocks, open logs) may be lost at any
+moment: a new supervisor adopts living attempts, handles the inbox, completes open stops and pauses, and only then launches.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ class Supervisor:
         self._decided_n = -1
         self._alerting = AlertSender(experiment.alerts, self.layout.root, origin.cwd)
         self._clock = steady_clock()
-        if experiment.alerts:  # those that an earlier supervisor may not have sent
+        if experiment.alerts:  # alerts that an earlier supervisor may not have sent
             self.journal.fresh += JournalTail(self.layout.journal).rest()
 
     @property
@@ -90,13 +89,13 @@ class Supervisor:
         return self.journal.sweep
 
     def append(self, *events: AnyEvent) -> None:
-        """Make events durable; what they allow may be done when this returns."""
+        """Write events durably; their effects may be carried out once this returns."""
         self.journal.append(*events)
 
     def may_own(self, *, takeover: bool) -> bool:
         """Return whether this is the directory that was opened, on its host; with `takeover` make it so.
 
-        The runs of the original belong to its own supervisor: the runs that the copy's journal calls alive are lost to the copy.
+        The original's runs belong to its own supervisor: runs that the copy's journal calls alive are lost in the copy.
         """
         if is_ours(self.sweep, self.layout):
             return True
@@ -107,7 +106,7 @@ class Supervisor:
         return takeover
 
     def open(self, plan: ev.Plan) -> None:
-        """Begin the sweep, or take it up again after a crash; a closed sweep stays closed until a command reopens it."""
+        """Begin the sweep, or continue it after a crash; a closed sweep stays closed until a command reopens it."""
         if self.sweep.plan is None:
             self.append(opened(self.layout, plan))
             for note in plan.notes:
@@ -146,7 +145,7 @@ class Supervisor:
         self._alert()
 
     def _take_launcher(self) -> None:
-        """Have further jobs ask a cluster for what an edited [launcher] says, before a command asks for them; nothing else is ever edited."""
+        """Use an edited [launcher] section for further cluster jobs, before a command asks for any; no other section can be edited."""
         if not self.launcher.remote:
             return
         changed = os.stat(self.layout.experiment).st_mtime_ns
@@ -165,7 +164,7 @@ class Supervisor:
         self.append(*(event for run in runs for event in self._reap_run(run)))
 
     def _reap_run(self, run: Run) -> list[AnyEvent]:
-        """Finish an attempt that has ended; return what is new of one that lives."""
+        """Finish an ended attempt; return the events of a living one."""
         attempt = run.attempts[-1]
         key = run.attempt_key
         exit_file = self._exit_files.get(key, "")
@@ -210,7 +209,7 @@ class Supervisor:
     # ── read and judge ────────────────────────────────────────────────────────────────────────────
 
     def _read(self) -> None:
-        """Take in what the workers have measured."""
+        """Read what the workers have measured."""
         if self._close_look:
             self.readings.tick()
 
@@ -250,7 +249,7 @@ class Supervisor:
             self.append(*halted(self.sweep, running, why))
 
     def _pack(self) -> None:
-        """Let more runs onto the GPUs while that is faster."""
+        """Raise the number of runs at once while that increases throughput."""
         if not self._close_look or self._packing.settled or not self._plan().devices:
             return
         paces = {
@@ -260,7 +259,7 @@ class Supervisor:
         self.append(*self._packing.tick(self.sweep, paces, gpu.read(), time.monotonic()))
 
     def _watch_machine(self) -> None:
-        """Warn about what runs short while runs train."""
+        """Warn about nearly full GPU memory."""
         now = time.monotonic()
         if not self._close_look or now < self._machine_due or not self.sweep.alive():
             return
@@ -275,7 +274,7 @@ class Supervisor:
         if self.sweep.closed is not None or not self._data_ready():
             return
         if self.sweep.n == self._decided_n:
-            return  # a strategy sees nothing but the sweep
+            return  # a strategy sees only the sweep
         self._decided_n = self.sweep.n
         if self.sweep.brake is None:
             decisions = self.experiment.strategy.decide(self.sweep, self.space)
@@ -283,7 +282,7 @@ class Supervisor:
             self.append(*with_ids(decisions, self.sweep))
 
     def _data_ready(self) -> bool:
-        """Return whether the data is prepared; if it is not, begin or follow its preparation."""
+        """Return whether the data is prepared; if not, begin or follow its preparation."""
         if not self.preparation.missing(self.sweep):
             return True
         self.append(*self.preparation.tick(self.sweep))
@@ -305,7 +304,7 @@ class Supervisor:
         self.preparation.failure = None
 
     def _alert(self) -> None:
-        """Send the alerts of what has happened since the last tick, once the journal says that they are sent."""
+        """Send alerts for the events since the last tick, after journalling that they are sent."""
         messages = self._alerting.due(self.sweep, self.journal.fresh)
         self.journal.fresh.clear()
         if messages:

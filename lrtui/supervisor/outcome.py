@@ -20,22 +20,22 @@ from lrtui.train import ABANDONED
 from lrtui.workers.launcher import Exited, Vanished
 
 FAST_SECONDS = 30.0
-"""A run that failed sooner, without one metric line, failed at once."""
+"""A run that failed sooner than this (seconds), without a metric line, failed at once."""
 _SPARSE = 0.2
-"""At a rung before this share of the horizon a script that stops there need not have printed anything."""
+"""A script that stops at a rung before this share of the horizon need not have printed anything."""
 LOSSES_FORGIVEN = 1
-"""A run that is lost more often has ended."""
+"""A run that is lost more often is not started again."""
 EVICTIONS_FORGIVEN = 10
-"""A run whose jobs a cluster ends more often in a row, none of which came further than one before, has ended."""
+"""A run is not started again after a cluster has ended more of its jobs in a row, none of which came further than the one before."""
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*\w+(?:Error|Exception)\b")
 _EXCEPTION_WITHIN = 8
-"""Lines in which an exception is looked for: advice may follow it."""
+"""Number of last lines searched for an exception: advice may follow it."""
 _TAIL = 1 << 14
 _NO_MEMORY = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|ALLOC_FAILED|MemoryError",
     re.IGNORECASE,
 )
-"""What PyTorch, TensorFlow, JAX, cuBLAS, C++ and Python say of it."""
+"""Out-of-memory messages of PyTorch, TensorFlow, JAX, cuBLAS, C++ and Python."""
 
 
 def conclude(
@@ -45,7 +45,7 @@ def conclude(
     files: AttemptLayout,
     beside: int = 0,
 ) -> list[AnyEvent]:
-    """Return the events that follow from the end of a run's latest attempt, which shared its GPU or the CPU with `beside` others."""
+    """Return the events that follow from the end of a run's latest attempt, which shared its GPU or the CPU with `beside` other runs."""
     attempt = run.attempts[-1]
     code, number = (
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
@@ -87,7 +87,7 @@ def conclude(
     abandoned = attempt.shared and code == ABANDONED
     silent = (
         isinstance(condition, Vanished) or abandoned
-    )  # nobody said how the training itself ended
+    )  # how the training itself ended is unknown
     if at_rung and (code == 0 or run.state is State.PAUSING or silent):
         return [*events, ev.RunWaiting(run=run.id)]
     if (
@@ -135,7 +135,7 @@ def conclude(
 
 
 def _evicted(run: Run, condition: Vanished, progress: Progress) -> ev.RunLost:
-    """Return the loss of an attempt that a cluster ended."""
+    """Return the events that follow when a cluster has ended an attempt."""
     number, level = run.attempts[-1].number, progress.level
     return ev.RunLost(run=run.id, attempt=number, why=condition.why, rule="evicted", level=level)
 
@@ -153,7 +153,7 @@ def _range_tested(
     files: AttemptLayout,
     events: list[AnyEvent],
 ) -> list[AnyEvent]:
-    """Return what follows from the end of a range test: what its curve says, however it ended."""
+    """Return the events that follow from the end of a range test: what its curve suggests, however it ended."""
     lrs, losses = progress.range_curve(run)
     found = suggest(lrs, losses)
     tested = ev.RangeTested(
@@ -191,7 +191,7 @@ def _range_tested(
 
 
 def failure(over: Exited, files: AttemptLayout) -> str:
-    """Return why a worker failed: how it ended, and the line of its own output that speaks of memory, or the last one."""
+    """Return why a worker failed: how it ended, and the line of its output that mentions memory, or the last one."""
     if over.signal is not None:
         how = f"killed by {_signal_name(over.signal)}, not by lrtui"
         if over.signal == signal.SIGKILL:
@@ -205,9 +205,10 @@ def failure(over: Exited, files: AttemptLayout) -> str:
 
 
 def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
-    """Return what follows from a loss: it is queued again, once; and again where it only had too little room, or while it comes further.
+    """Return the events that follow when a run is lost: it is queued again once, and again if it only lacked memory beside others,
+    or while it makes progress.
 
-    Of several that fill a memory together the first halves how many run at once.
+    If several runs fill a memory together, the first to fail halves the number of runs at once.
     """
     assert sweep.plan is not None, "a run that was lost was planned"  # noqa: S101
     events: list[AnyEvent] = []
@@ -241,26 +242,26 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
 
 
 def ran_out_of_memory(over: Exited, files: AttemptLayout) -> bool:
-    """Tell whether a failed worker's last words speak of memory, its GPU's or the machine's."""
+    """Return whether a failed worker's last lines report that GPU or host memory ran out."""
     return over.code not in (0, None) and any(
         _NO_MEMORY.search(line) for line in last_output(files)
     )
 
 
 def last_line(files: AttemptLayout) -> str:
-    """Return the last line of a worker's output that names an exception, else that says something; safe to show."""
+    """Return the last line of a worker's output that names an exception, else the last one that is not blank; safe to show."""
     lines = last_output(files)
     raised = [line for line in lines[-_EXCEPTION_WITHIN:] if _EXCEPTION.match(line)]
     return clean((raised or lines)[-1].strip(), 300) if lines else ""
 
 
 def last_output(files: AttemptLayout) -> list[str]:
-    """Return the last lines of a worker's output that say something."""
+    """Return the last lines of a worker's output that are not blank."""
     return [line for line in clean_lines(read_last_lines(files.output, _TAIL)) if line.strip()]
 
 
 def is_fast_failure(run: Run, lines: int) -> bool | None:
-    """Tell whether a run failed at once; None where its ending says nothing about the next one (killed by the user)."""
+    """Return whether a run failed at once; None if its ending says nothing about the next run (killed by the user)."""
     if run.ending is None or run.ending.kind in ("killed", "pruned", "diverged"):
         return None
     attempt = run.attempts[-1]
@@ -271,7 +272,7 @@ def is_fast_failure(run: Run, lines: int) -> bool | None:
 def exit_code(sweep: Sweep, found: ev.VerdictReached) -> ev.SweepClosed:
     """Return the end of a sweep in which no run is alive and nothing more will be launched; code 0 only if it has an answer.
 
-    Learning rates that cannot be told apart are one.
+    "These learning rates cannot be told apart" counts as an answer.
     """
     answered = found.lr is not None or found.equal is not None
     if sweep.stopping:
@@ -301,7 +302,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
     """Return the answer of a sweep that ends."""
     from lrtui.analysis.study import foresight, study
     from lrtui.analysis.verdict import (
-        verdict,  # of use at the end alone: 2 MB that no idle supervisor holds
+        verdict,  # needed only at the end: 2 MB that an idle supervisor need not hold
     )
 
     found = verdict(sweep)
@@ -320,7 +321,7 @@ def verdict_event(sweep: Sweep) -> ev.VerdictReached:
 
 
 def _only_tested(sweep: Sweep) -> ev.SweepClosed:
-    """Return the end of a sweep in which range tests alone ended well."""
+    """Return the end of a sweep in which only range tests finished."""
     answers = [tested for tested in sweep.ranges.values() if tested.valley is not None]
     if sweep.trained() or not answers:
         why = next((tested.why for tested in sweep.ranges.values() if tested.why), "")
@@ -356,7 +357,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _charged(run: Run, progress: Progress) -> AnyEvent:
-    """Return what the attempt has cost: from where it went on, or from 0, to the furthest level it came to."""
+    """Return the attempt's cost: from where it continued, or from 0, to the furthest level it reached."""
     number = run.attempts[-1].number
     took = max(0.0, progress.last_time)
     return ev.RunCharged(run=run.id, attempt=number, spent=progress.spent, seconds=took)

@@ -1,8 +1,8 @@
-"""`supervisor = "job"` in [launcher]: the supervisor as a Slurm job of its own, for a login node that keeps no processes.
+"""`supervisor = "job"` in [launcher]: the supervisor runs as a Slurm job, for login nodes that do not allow long-lived processes.
 
-Whoever starts a supervisor on the login node starts a herald there: it submits the job, unless one is queued or runs, beats until the job
-has taken the lease, and ends. Monitor and verbs speak to the job through files, as they do to any supervisor. Before its time limit the job
-submits its successor, which Slurm starts when it has ended; one that was killed is submitted again by the next `lrtui`.
+On the login node, a herald starts in its place: it submits the job, unless one is queued or running, beats until the job has taken
+the lease, and ends. Monitor and verbs communicate with the job through files, as with any supervisor. Before its time limit the job
+submits its successor, which Slurm starts when the job has ended; the next `lrtui` resubmits a killed one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from lrtui.sweep.layout import Layout
 from lrtui.sweep.timing import TIMING
 
 IN_JOB = "--job"
-"""The argument of the supervisor that is the job."""
+"""The argument that marks the supervisor running as the job."""
 _SECONDS = 60.0
 
 log = logging.getLogger("lrtui.supervisor")
 
 
 class Herald:
-    """Speaks for the supervisor's job of one directory until it has begun."""
+    """Stands in for the supervisor's job of one directory until that has begun."""
 
     def __init__(
         self, layout: Layout, settings: Mapping[str, Any], arguments: Sequence[str]
@@ -42,7 +42,7 @@ class Herald:
         self._before = lease.generation(layout.lease)
 
     def speak(self) -> str:
-        """Return when the job has begun, has left the queue, or need not be; return why Slurm refuses it, "" where it does not."""
+        """Return when the job has begun, has left the queue, or is not needed; return why Slurm refuses it, "" if it does not."""
         self._layout.slurm.mkdir(mode=0o700, exist_ok=True)
         lock = locks.take(self._layout.slurm)
         if lock is None or locks.is_held(self._layout.root) or lease.lives(self._layout.lease):
@@ -53,7 +53,7 @@ class Herald:
             os.close(lock)
 
     def _submit(self) -> str:
-        """Have the job in the queue; return why Slurm refuses it."""
+        """Submit the job if needed; return why Slurm refuses it."""
         from lrtui.workers.slurm.queue import call, named, refused_words  # as everything of Slurm
 
         while not self._begun():
@@ -67,7 +67,7 @@ class Herald:
                 return ""
             self._beat(
                 TIMING.queue
-            )  # Slurm does not answer, or did not say whether it took the job
+            )  # Slurm does not respond, or did not say whether it accepted the job
         return ""
 
     def _wait(self) -> str:
@@ -95,7 +95,7 @@ class Herald:
 
 
 class TimeLimit:
-    """Knows in the job whether Slurm has warned of its time limit."""
+    """In the job: records Slurm's warning of the time limit."""
 
     def __init__(self) -> None:
         self.near = False
@@ -106,7 +106,7 @@ class TimeLimit:
 
 
 def succeed(layout: Layout, settings: Mapping[str, Any]) -> None:
-    """Submit the job that goes on when this one has ended; where that fails, the next `lrtui` does it."""
+    """Submit the successor of this job; if that fails, the next `lrtui` does it."""
     from lrtui.workers.slurm.queue import call
 
     done = call(_words(layout.root, settings, ()), _SECONDS)
@@ -114,7 +114,7 @@ def succeed(layout: Layout, settings: Mapping[str, Any]) -> None:
 
 
 def is_wanted(settings: Mapping[str, Any], arguments: Sequence[str]) -> bool:
-    """Tell whether this process is to submit the supervisor, and not to be it."""
+    """Return whether this process must submit the supervisor as a job instead of being the supervisor."""
     return settings.get("supervisor") == "job" and IN_JOB not in arguments
 
 

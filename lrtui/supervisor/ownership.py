@@ -1,4 +1,4 @@
-"""Whose directory it is: the host and inode that a sweep was opened on. The loop asks before it touches a run."""
+"""Checks who owns a directory: the host and inode that a sweep was opened on. The loop asks before it touches a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lrtui.workers.launcher import LOCAL
 
 
 def is_ours(sweep: Sweep, layout: Layout) -> bool:
-    """Tell whether this is the directory that was opened, on its host, and no copy of it.
+    """Return whether this is the directory that was opened, on its host, not a copy.
 
     The runs of a cluster's sweep belong to no host: any login node may own them.
     """
@@ -24,7 +24,7 @@ def is_ours(sweep: Sweep, layout: Layout) -> bool:
 
 
 def opened(layout: Layout, plan: ev.Plan) -> ev.SweepOpened:
-    """Return the event that makes the directory ours."""
+    """Return the event that makes this host the directory's owner."""
     host, inode = _here(layout)
     return ev.SweepOpened(plan=plan, host=host, inode=inode, version=__version__, pid=os.getpid())
 

@@ -1,4 +1,4 @@
-"""From an experiment to its plan: what the journal keeps of the file, and what this machine lends to it."""
+"""Makes the plan of an experiment: what the journal keeps of the file, and the machine's resources."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The preparation of the data: an attempt like any other, in data/aN, before the first launch.
+"""Prepares the data: an attempt like any other, in data/aN, before the first launch.
 
-A study of data sets needs several: they are prepared one after the other, that of the base first.
+A study of data sets needs several, prepared one after the other, the base's first.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from lrtui.train.options import AUTO
 from lrtui.workers.launcher import Exited, Job, Launcher, Unclaimed, Vanished, new_token
 
 _SLOW = 0.5
-"""At less of the speed of fp32, the user is warned of bf16."""
+"""The user is warned of bf16 below this share of fp32's speed."""
 _QUOTED = 12
-"""Lines of output that say why there is no data: MNIST's reason and where its four files belong take seven."""
+"""Number of output lines shown if there is no data: MNIST's reason and the places of its four files take seven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class _Prepared(msgspec.Struct, frozen=True):
     synthetic: bool = False
     precision: str = ""
     bf16_speed: float = 1.0
-    """Of this CPU, in multiples of fp32."""
+    """Speed of bf16 on this CPU, in multiples of fp32."""
 
     def events(self, dataset: str) -> list[AnyEvent]:
-        """Return what is journalled of it."""
+        """Return the journalled form."""
         fields = {**msgspec.structs.asdict(self), "dataset": dataset}
         speed = fields.pop("bf16_speed")
         if not 0 < speed < _SLOW:
@@ -82,7 +82,7 @@ class Preparation:
         self.failure: PreparationFailed | None = None
 
     def tick(self, sweep: Sweep) -> list[AnyEvent]:
-        """Take the preparation one step further and return what happened."""
+        """Advance the preparation by one step and return its events."""
         missing = self.missing(sweep)
         if not missing or sweep.brake is not None or self.failure is not None:
             return []
@@ -117,11 +117,11 @@ class Preparation:
         return [name for name in wanted if name not in sweep.datasets]
 
     def alive(self, sweep: Sweep) -> bool:
-        """Tell whether the preparation goes on."""
+        """Return whether the preparation continues."""
         return bool(self.missing(sweep)) and sweep.brake is None and self.failure is None
 
     def _must_repeat(self, sweep: Sweep) -> bool:
-        """Tell whether the last attempt failed under an earlier supervisor, or was killed."""
+        """Return whether the last attempt failed under an earlier supervisor, or was killed."""
         root = self._folder / f"a{sweep.data_attempt}"
         if self._begun == sweep.data_attempt:
             return False

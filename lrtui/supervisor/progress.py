@@ -1,4 +1,4 @@
-"""What the supervisor remembers of a run's measurements: only what a decision needs, so that memory stays flat."""
+"""What the supervisor keeps of a run's measurements: only what decisions need, so that memory stays constant."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _BUDGET = 1 << 20
 """Bytes read from one run per tick: a flood of output does not starve the others."""
 
 _MOST_LOSSES = 200
-"""Losses of single batches that are averaged where nothing else can be compared."""
+"""Number of single-batch losses that are averaged if nothing else can be compared."""
 _EPOCHS, _EARLY = 2, 0.1
-"""A metric is missed after two epochs (or steps) and a tenth of the horizon."""
+"""A metric counts as missing after two epochs (or steps) and a tenth of the horizon."""
 _SEVERAL = 3
-"""Near misses of one kind from which on they are no accident."""
+"""Number of near misses of one kind that is no longer a coincidence."""
 
 
 class Progress:
-    """The measurements of one attempt, boiled down."""
+    """The summarised measurements of one attempt."""
 
     def __init__(
         self, root: Path, plan: Plan, run: Run, attempt: Attempt, chance: Chance | None
@@ -55,7 +55,7 @@ class Progress:
         self.horizon = plan.horizon
         until = attempt.until
         self._upto = until * (1 + 1e-9) if until < plan.horizon else math.inf
-        """Evaluations beyond the rung do not count: a script that knows no {until} overshoots it."""
+        """Evaluations beyond the rung do not count: a script without {until} overshoots it."""
         self._resumed_at = _resumed_at(run, attempt)
         self._curve: list[tuple[float | None, float]] | None = [] if run.is_range_test else None
         self.last_time = 0.0
@@ -64,7 +64,7 @@ class Progress:
         """Whether there was more to read."""
 
     def read(self) -> bool:
-        """Take in what the attempt has written since the last call; return whether there was anything."""
+        """Read what the attempt has written since the last call; return whether there was anything."""
         before = self.lines
         evaluations: list[Measurement] = []
         for measured in self._log.poll(_BUDGET):
@@ -102,9 +102,9 @@ class Progress:
 
     @property
     def comparable(self) -> float:
-        """How far the run can be compared with others: 0 while it has printed neither the deciding metric nor a loss.
+        """The length at which the run can be compared with others: 0 while it has printed neither the deciding metric nor a loss.
 
-        Where it came to a length, and no further, its evaluation there may be yet to come.
+        At the length that it has just reached, its evaluation may still be missing.
         """
         if self._evaluated_at == -math.inf and not self._losses:
             return 0.0
@@ -114,7 +114,7 @@ class Progress:
 
     @property
     def lacks_metric(self) -> bool:
-        """Whether the deciding metric was in no record of the attempt, neither as a number nor as nan."""
+        """Whether the attempt has no record with the deciding metric, neither a number nor nan."""
         return self._plan.metric not in self._log.capture.names
 
     @property
@@ -124,14 +124,14 @@ class Progress:
 
     @property
     def misses(self) -> list[str]:
-        """The most frequent near misses: what looked like a measurement and was not taken."""
+        """The most frequent near misses: lines that looked like a measurement and were not read."""
         return self._log.capture.misses.told()[:2]
 
     @property
     def misread(self) -> str | None:
-        """Return in words that the output holds something like a measurement that was not read; None while all seems well."""
+        """Return a warning that the output contains something like a measurement that was not read; None if there is none."""
         capture = self._log.capture
-        patience = max(_EPOCHS, _EARLY * self.horizon)  # the first evaluation may be yet to come
+        patience = max(_EPOCHS, _EARLY * self.horizon)  # the first evaluation may still be missing
         late = self.complete - self.begun_at >= patience
         if late and self.lacks_metric and likely(self._plan.metric, capture.names):
             return self.unread()
@@ -141,26 +141,26 @@ class Progress:
         return "; ".join(self.misses) if told else None
 
     def unread(self) -> str:
-        """Return in words why there is no value of the deciding metric, with what was read and what was passed over."""
+        """Return in words why the deciding metric has no value, with what was read and what was skipped."""
         capture = self._log.capture
         said = missing(self._plan.metric, capture.names)
         return "; ".join([said, *self.misses])
 
     def go_on_from(self, earlier: Progress) -> None:
-        """Remember what an earlier attempt measured, from whose checkpoint this one goes on."""
+        """Take over the measurements of an earlier attempt from whose checkpoint this one continues."""
         earlier.read_all()
         self._log.capture.go_on_from(earlier._log.capture)
         self.signs = earlier.signs
         self._evaluations = earlier._evaluations
 
     def read_all(self) -> None:
-        """Take in everything that is left; the worker has ended."""
+        """Read everything that is left; the worker has ended."""
         self.read()
         while self.more:
             self.read()
 
     def reached(self) -> RunValue | None:
-        """Return what the run is worth by the plan's value rule; None if the attempt evaluated nothing up to its rung."""
+        """Return the run's value by the plan's value rule; None if the attempt evaluated nothing up to its rung."""
         return (
             run_value(self._plan, self._evaluations, self._upto)
             if self._evaluated_at > -math.inf
@@ -185,25 +185,25 @@ class Progress:
 
     @property
     def spent(self) -> float:
-        """What the attempt has cost so far, in the plan's unit: a run that goes on is charged from where it goes on."""
+        """What the attempt has cost so far, in the plan's unit: a run that continues is charged from where it continues."""
         return max(0.0, self.level - self.begun_at)
 
     @property
     def begun_at(self) -> float:
-        """The level from which the attempt went on; 0 where it began anew, whatever it was asked."""
+        """The level from which the attempt continued; 0 if it started from scratch, whatever was requested."""
         first = self._resumed_at if self.first_level is None else self.first_level
         return min(first, self._resumed_at) if first > 0.5 * self._resumed_at else 0.0
 
     @property
     def began_below(self) -> str | None:
-        """Return in words that the attempt was to go on from a checkpoint, and did not."""
+        """Return a warning if the attempt should have continued from a checkpoint, and did not."""
         if self.first_level is None or self.begun_at > 0 or self._resumed_at == 0:
             return None
         unit = self._plan.unit
         return f"was to go on from {unit} {amount_about(self._resumed_at)} and began at {unit} {amount_about(self.first_level)}; charged in full"
 
     def range_curve(self, run: Run) -> tuple[list[float], list[float]]:
-        """Return LRs and losses of a range test; a script that prints no lr is taken at its word that it raised it evenly."""
+        """Return LRs and losses of a range test; for a script that prints no lr, the LR is assumed to rise evenly on a log scale."""
         points = self._curve or []
         rise = math.log(run.lr_to / run.setting.lr) / max(1, run.lr_steps - 1)
         lrs = [
@@ -218,9 +218,9 @@ class Progress:
 
 
 def _resumed_at(run: Run, attempt: Attempt) -> float:
-    """Return the level that the attempt's checkpoint had come to, as far as the journal knows; 0 for one from scratch."""
+    """Return the level of the checkpoint that the attempt started from, as far as the journal knows; 0 from scratch."""
     if attempt.resumed_from is None:
         return 0.0
     known = [each.level for each in run.reached if each.attempt <= attempt.resumed_from]
     before = [each.until for each in run.attempts if each.number == attempt.resumed_from]
-    return max(known, default=min([run.spent, *before]))  # nothing was evaluated: what it has cost
+    return max(known, default=min([run.spent, *before]))  # nothing was evaluated: use its cost

@@ -12,7 +12,7 @@ from lrtui.sweep.state import Run
 
 
 class ProgressTracker:
-    """What is remembered of the measurements; it may be lost at any moment, and is read again from the files."""
+    """A cache of the measurements; if lost, it is read again from the files."""
 
     def __init__(self, layout: Layout, journal: Journal) -> None:
         self._layout = layout
@@ -20,7 +20,7 @@ class ProgressTracker:
         self._progress: dict[tuple[str, int], Progress] = {}
 
     def tick(self) -> None:
-        """Take in what the started attempts have written since the last call."""
+        """Read what the started attempts have written since the last call."""
         now = time.monotonic()
         for run in self._journal.sweep.alive():
             if run.attempts[-1].pid is not None:
@@ -36,7 +36,7 @@ class ProgressTracker:
         return self._progress[key]
 
     def known(self) -> dict[str, Progress]:
-        """Return the progress of those living runs of which something was read."""
+        """Return the progress of the living runs that have printed something."""
         runs = self._journal.sweep.runs
         return {
             run_id: progress
@@ -49,7 +49,7 @@ class ProgressTracker:
         self._progress.pop(run.attempt_key, None)
 
     def _from(self, run: Run, number: int) -> Progress:
-        """Return the measurements of an attempt, and of those that it goes on from."""
+        """Return the measurements of an attempt, and of those that it continues from."""
         sweep, attempt = self._journal.sweep, run.attempts[number - 1]
         assert sweep.plan is not None, "a run was planned"  # noqa: S101
         root = self._layout.attempt(run.folder, number)

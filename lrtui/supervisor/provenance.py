@@ -1,6 +1,6 @@
-"""What an attempt ran with, recorded in its argv.json: a change in mid-sweep would make runs unlike each other.
+"""Records what an attempt ran with in its argv.json: a change in the middle of a sweep would make its runs differ.
 
-Checksums are CRC-32: they tell a change, not a forgery, and hashlib would bring 3.7 MB of OpenSSL into every supervisor.
+Checksums are CRC-32: they detect changes, not forgeries, and hashlib would load 3.7 MB of OpenSSL into every supervisor.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def _program(word: str) -> str:
-    """Return which program it is: python and python3 of one folder are one, those of two folders are not."""
+    """Return the program's identity: python and python3 of one folder are the same, those of two folders are not."""
     folder, name = os.path.split(word)
     return os.path.join(folder, os.path.basename(os.path.realpath(word))) if folder else name
 
@@ -81,7 +81,7 @@ def _checksum(content: bytes) -> str:
 
 
 def _git_commit(cwd: Path) -> str:
-    """Return the commit that is checked out around `cwd`, read from its files; "" where there is none."""
+    """Return the commit that is checked out around `cwd`, read from its files; "" if there is none."""
     for folder in (cwd, *cwd.parents):
         head = folder / ".git" / "HEAD"
         try:

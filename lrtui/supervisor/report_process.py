@@ -1,6 +1,6 @@
-"""Has the report of a closed sweep written by a process of its own, which needs more memory than a supervisor may have.
+"""Writes the report of a closed sweep in a separate process, which needs more memory than a supervisor may use.
 
-The loop calls `tick` and goes on meanwhile: commands that arrive while the report is written are handled at once.
+The loop calls `tick` and continues meanwhile: commands that arrive while the report is written are handled at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 MOST_SECONDS = 60.0
-"""A report that takes longer is given up, so that the supervisor can end."""
+"""A report that takes longer (seconds) is given up, so that the supervisor can end."""
 
 log = logging.getLogger("lrtui.supervisor")
 
@@ -35,7 +35,7 @@ class ReportProcess:
         """The closing event whose report was begun."""
 
     def tick(self, closed: int) -> bool:
-        """Do what is due for the sweep that event number `closed` closed (0: it is open); return whether nothing is left to do."""
+        """Start or check the report of the sweep that event number `closed` closed (0: open); return whether no report is pending."""
         if self._process is not None and not self._has_ended(self._process):
             return False
         self._process = None

@@ -12,7 +12,7 @@ MOMENT_SECONDS = 5.0
 
 
 def lost(sweep: Sweep, readings: Collection[Gpu]) -> frozenset[int]:
-    """Return the plan's GPUs that do not answer any more. None, where too few do for a run: then the runs say what is wrong."""
+    """Return the plan's GPUs that no longer respond; none if too few respond for a run: then the runs report the fault."""
     plan = sweep.plan
     if plan is None or not plan.devices:
         return frozenset()
@@ -21,7 +21,7 @@ def lost(sweep: Sweep, readings: Collection[Gpu]) -> frozenset[int]:
 
 
 def free_slots(sweep: Sweep, gone: Collection[int] = ()) -> int:
-    """Return how many runs may be started now; frozen and stopping runs hold their place, lost GPUs take theirs with them."""
+    """Return how many runs may be started now; frozen and stopping runs occupy a slot, and slots of lost GPUs are gone."""
     plan = sweep.plan
     share = len(gone) / len(plan.devices) if plan and plan.devices else 0.0
     most = sweep.parallel - int(sweep.parallel * share)
@@ -41,9 +41,9 @@ def devices_for(sweep: Sweep, gone: Collection[int] = ()) -> tuple[int, ...]:
 
 
 def beside(sweep: Sweep, run: Run, now: float) -> int:
-    """Return how many other runs share a GPU with this one, or the machine where it has none; or did until a moment ago.
+    """Return how many other runs share a GPU with this one (or the machine, without a GPU), or did until a moment ago.
 
-    Runs that fill a memory together die together, and one of them is looked at last.
+    Runs that fill a memory together die together, and one of them is examined last.
     """
     devices = set(run.attempts[-1].devices)
     since = max(run.attempts[-1].launched_at, now - MOMENT_SECONDS)

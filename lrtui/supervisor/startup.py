@@ -1,4 +1,4 @@
-"""What is written down before a run starts: run.json, argv.json, and the environment its worker gets."""
+"""Writes run.json and argv.json before a run starts, and makes its worker's environment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CONVERTER = "import sys; sys.path[:] = sys.argv[2:]; from lrtui.metrics.convert
 
 
 def write_run(folder: Path, run: Run, plan: Plan, trained_in: str) -> None:
-    """Write a run's run.json, in its directory, which is made where there is none; `trained_in` is the built-in trainer's precision, else ""."""
+    """Write a run's run.json, creating its directory if needed; `trained_in` is the built-in trainer's precision, else ""."""
     folder.mkdir(mode=0o700, exist_ok=True)
     setting = run.setting
     content = {
@@ -118,7 +118,7 @@ def _converted(
 ) -> dict[str, object]:
     """Return what the keeper needs to run a converter of the files that the worker's loggers write; {} without `read`.
 
-    The converter gets this process's own way to its modules: the worker's PYTHONPATH is for the worker.
+    The converter gets this process's module path: the worker's PYTHONPATH is only for the worker.
     """
     if not patterns:
         return {}
@@ -155,10 +155,10 @@ def _write_files(run_dir: Path, files: list[tuple[str, str]]) -> None:
 
 
 def may_share(experiment: Experiment, run: Run, devices: tuple[int, ...]) -> bool:
-    """Tell whether a run's next attempt may train beside others in one process.
+    """Return whether a run's next attempt may train beside others in one process.
 
-    Unless the file says otherwise that is so on a GPU. A model of the user's own may do anything to its process, and a range
-    test is short: both have one to themselves, as has a run that was abandoned.
+    Unless the file says otherwise, runs on a GPU do. A model of the user may do anything to its process, and a range test is short:
+    both get their own process, as does a run whose shared process died.
     """
     if not experiment.builtin or run.apart or run.is_range_test:
         return False
@@ -174,7 +174,7 @@ def _host(devices: tuple[int, ...]) -> str:
 
 
 def precision(experiment: Experiment, sweep: Sweep) -> str:
-    """Return the precision of every run: the experiment's own, or what "auto" came to when the data was prepared."""
+    """Return the precision of every run: the experiment's own, or what "auto" chose when the data was prepared."""
     if experiment.precision != AUTO:
         return experiment.precision
     return PRECISIONS[1] if sweep.data and sweep.data.precision == PRECISIONS[1] else PRECISIONS[0]

@@ -22,7 +22,7 @@ _SETTLED_WITHIN = 1 / 3
 
 @dataclass(slots=True)
 class _Clock:
-    """How far the stop of one attempt has come."""
+    """The progress of stopping one attempt."""
 
     began: float
     asked: bool = False
@@ -31,7 +31,7 @@ class _Clock:
 
 
 class Termination:
-    """The open stops and pauses of one supervisor. If it is lost with the supervisor, the next one begins each stop anew."""
+    """The open stops and pauses of one supervisor. If the supervisor dies, the next one begins each stop again."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Termination:
         self._clocks: dict[tuple[str, int], _Clock] = {}
 
     def tick(self, sweep: Sweep) -> None:
-        """Take every open stop and pause one step further."""
+        """Advance every open stop and pause by one step."""
         for run in sweep.alive():
             stops = run.state in (State.STOPPING, State.PAUSING)
             if not stops and not self._clocks:

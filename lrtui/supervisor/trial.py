@@ -1,4 +1,4 @@
-"""One attempt of an experiment's command, to see what is read from it: started by the launcher of a sweep, but decided on by nobody."""
+"""One attempt of an experiment's command, to show what is read from it: started by a sweep's launcher, without a supervisor."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Trial:
         self.files = AttemptLayout(layout.attempt(run.folder, max(1, len(run.attempts))))
         self.log = MetricLog(self.files.root, Reading.of(plan), start.until)
         self.ending: Exited | None = None
-        """How the worker ended by itself; None while it runs, or where it was stopped."""
+        """How the worker ended by itself; None while it runs, or if it was stopped."""
 
     def argv(self) -> list[str]:
         """Return what was started; [] if nothing was."""
@@ -62,7 +62,7 @@ class Trial:
         return list(json.loads(content)["argv"]) if content else []
 
     def over(self) -> bool:
-        """Return whether nobody of the attempt is alive, perhaps because it was never begun."""
+        """Return whether no process of the attempt is alive, perhaps because none was started."""
         if not self._token:
             return True
         condition = self._launcher.condition(self.files.root, self._token)
@@ -71,7 +71,7 @@ class Trial:
         return not isinstance(condition, Alive)
 
     def stop(self) -> None:
-        """End everything that was started: SIGTERM, then SIGKILL after the grace of a sweep; returns when nobody is left."""
+        """End everything that was started: SIGTERM, then SIGKILL after the grace of a sweep; returns when no process is left."""
         if self.over():
             return
         deadline = time.monotonic() + TIMING.grace

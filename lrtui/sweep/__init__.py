@@ -1,1 +1,1 @@
-"""An experiment directory: events and commands, the fold, and the files that hold them."""
+"""An experiment directory: its events and commands, the fold that turns events into state, and its files."""

@@ -21,7 +21,7 @@ MOST_PARALLEL = 1024
 
 RunCommand = ev.KillRun | ev.RestartRun | ev.PauseRun | ev.ResumeRun | ev.FreezeRun
 Namer = Callable[[Run], str]
-"""Returns the name by which a front end shows a run."""
+"""A function that returns the name by which a front end shows a run."""
 
 ALLOWED_STATES: dict[type[RunCommand], frozenset[State]] = {
     ev.KillRun: frozenset(State) - {State.STOPPING, State.ENDED},
@@ -30,7 +30,7 @@ ALLOWED_STATES: dict[type[RunCommand], frozenset[State]] = {
     ev.ResumeRun: frozenset({State.PAUSED, State.FROZEN}),
     ev.FreezeRun: frozenset({State.RUNNING}),
 }
-"""The states of a run in which it takes each command."""
+"""The run states in which each command is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def id_and_lr(run: Run) -> str:
 
 
 def current_attempt(run: Run) -> int:
-    """Return the attempt that a command to this run means: the one that is next if the run is queued, else the latest.
+    """Return the attempt that a command to this run means: the next one if the run is queued, else the latest.
 
-    A run that was restarted has the next number at once, also before its process starts.
+    A restarted run has the next number at once, before its process starts.
     """
     return len(run.attempts) + (run.state is State.QUEUED)
 
@@ -82,9 +82,9 @@ def refusal(command: AnyCommand, sweep: Sweep, named: Namer = id_and_lr) -> Refu
 
 
 def stopped_with_sweep(sweep: Sweep) -> list[Run]:
-    """Return the runs that were paused or stopped because the whole sweep was, and come back with it.
+    """Return the runs that were paused or stopped because the whole sweep was, and resume with it.
 
-    One that came to its rung or its end before it could be stopped does not.
+    A run that reached its rung or its end before it could be stopped is not among them.
     """
     return [
         run

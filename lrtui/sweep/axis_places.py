@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from lrtui.sweep.events import Axis
 
 GRID_LRS, GRID_VALUES = 8, 3
-"""The grid that a search with axes is compared with: so many LRs, with so many values of each axis."""
+"""The grid that a search with axes is compared with: number of LRs, and number of values on each axis."""
 _OUTSIDE = 0.5
-"""A value that a user added lies no further beyond the axis than this share of it."""
+"""A value that a user added counts as at most this share of the axis beyond its end."""
 
 _NEAR = 1e-9
 

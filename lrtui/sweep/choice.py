@@ -34,7 +34,7 @@ class Choice:
 
 @functools.lru_cache(maxsize=1024)
 def choice_of(text: str) -> Choice:
-    """Return the choice with this `Choice.text`; any other text, such as a stranger's journal may hold, is a name."""
+    """Return the choice with this `Choice.text`; any other text, which a foreign journal may contain, is taken as a name."""
     try:
         table = json.loads(text) if text.startswith("{") else None
     except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
 """The vocabulary: what happened (events, in the journal) and what is asked for (commands, in the inbox).
 
-Events are named noun + past participle, commands are imperative. Each is one line of strict JSON that says its name in
-words, so that `tail -f journal.jsonl` is a log. There is one event for every change of state and one for every input of
-a decision: a replay never recomputes what the journal decided.
+Events are named noun + past participle, commands are imperative. Each is one line of strict JSON with its name in it, so that `tail
+-f journal.jsonl` reads as a log. There is one event for every change of state and one for every input of a decision: a replay never
+recomputes what the journal decided.
 
-msgspec checks every field on the way in: a journal or an inbox file may come from a stranger.
+msgspec checks every field on the way in: a journal or an inbox file may be foreign.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Literal
 import msgspec
 
 VERSION = 2
-"""Of a journal's lines. Lines of version 1 are read through `format1`."""
+"""Version of journal lines. Lines of version 1 are read through `format1`."""
 COMMAND_VERSION = 1
-"""Of commands: what they say has not changed since journals of version 1, so either lrtui understands the other's."""
+"""Version of commands: their content has not changed since journals of version 1, so old and new versions understand each other's."""
 
 Scalar = bool | int | float | str
 EndingKind = Literal["finished", "pruned", "killed", "failed", "diverged", "lost"]
@@ -35,11 +35,10 @@ Rule = Literal[
     "output",
     "beaten",
 ]
-"""The health rules (`analysis.health`), what a resumed run and unread output are flagged for, and a rung's cut."""
+"""The health rules (`analysis.health`), the flags for a resumed run and for unread output, and a rung's cut."""
 WarningKind = Literal["gpu memory"]
 Forgiven = Literal["crowded", "apart", "evicted"]
-"""Out of memory beside others; or the process in which it trained beside others is gone, so it continues in its own; or a cluster
-ended its job."""
+"""Out of memory beside other runs; or the process that it shared with other runs ended, so it continues in its own; or a cluster ended its job."""
 
 
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,17 +52,17 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     values: dict[str, Scalar] = {}
     """The user's own placeholders, from [values]."""
     axes: dict[str, float] = {}
-    """What is searched beside the LR, from [search]: each axis with its value. Settings that differ in it are of one group."""
+    """The axes searched beside the LR, from [search], each with its value. Settings that differ only in these are in one group."""
 
     @property
     def named(self) -> dict[str, Scalar]:
-        """What a setting has by name: [values] and the axes."""
+        """The named values of a setting: [values] and the axes."""
         return {**self.values, **self.axes}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupKey:
-    """What settings share that differ only in their LR and on the axes of [search]; `state.group_text` words it."""
+    """What settings share that differ only in their LR and on the axes of [search]; `state.group_text` gives its text."""
 
     optimizer: str = ""
     schedule: str = ""
@@ -82,7 +81,7 @@ class GroupKey:
 
 
 AxisScale = Literal["log", "linear", "complement"]
-"""How places on an axis are spaced; "complement": evenly on log(1 - x), as momentum is."""
+"""How values are spaced on an axis; "complement": evenly on log(1 - x), as for momentum."""
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -117,18 +116,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     parse: str | tuple[str, ...] | None = None
     """Regular expressions or presets for scripts that print text."""
     position: str = ""
-    """What the scripts call the horizon's unit; "" for the usual names."""
+    """The scripts' name for the horizon's unit; "" for the usual names."""
     first: int | None = None
-    """The number of the scripts' first epoch or step; None: found out."""
+    """The number of the scripts' first epoch or step; None: detected."""
     strategy: str = ""
-    """How the LRs were chosen, in words."""
+    """How the LRs were chosen, as text."""
     builtin: bool = True
     """Whether the built-in trainer runs; else the user's command."""
     dataset: str = ""
     model: str = ""
     seeds: int = 1
     gpus: int = 0
-    """GPUs per run; 0 where runs train on the CPU."""
+    """GPUs per run; 0 if runs train on the CPU."""
     devices: tuple[int, ...] = ()
     """The GPUs in use; empty on the CPU."""
     parallel: int = 1
@@ -136,27 +135,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     """CPU threads per run."""
     rungs: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    """Per schedule (as in Setting) the lengths at which its settings are compared, the last one the horizon; () where all are kept."""
+    """Per schedule (as in Setting) the lengths at which its settings are compared, the last one the horizon; () if all are kept."""
     planned: float = 0.0
-    """What all of it is expected to cost, in `unit`s, ties and widening left out."""
+    """The expected cost of the sweep, in `unit`s, without ties and widening."""
     budget: float | None = None
-    """How much may be spent in all, in `unit`s."""
+    """The budget of the sweep, in `unit`s."""
     budget_seconds: float | None = None
-    """How long training may take in all."""
+    """The budget of the sweep as a time."""
     study: tuple[tuple[str, Scalar], ...] = ()
     """The factors of [study] in their order, each with its level in the base: the settings that the file itself names."""
     predict: tuple[tuple[str, float], ...] = ()
-    """The factors of [study] of which a level that is not part of the study is to be predicted, each with that level."""
+    """The factors of [study] with a level to predict that is not part of the study, each with that level."""
     axes: tuple[Axis, ...] = ()
     """What is searched beside the LR."""
     checkpoints: bool = True
-    """Whether an attempt can go on from a checkpoint of an earlier one."""
+    """Whether an attempt can continue from a checkpoint of an earlier one."""
     stops_at_until: bool = True
     """Whether the command knows {until}; else the supervisor stops it at that length."""
     launcher: str = "local"
     """Which engine runs the attempts: "slurm" runs them on other machines."""
     notes: tuple[str, ...] = ()
-    """What the reader of the file should know, such as an LR that was given twice."""
+    """Notes for the author of the file, such as an LR that was given twice."""
 
 
 class Event(
@@ -174,12 +173,12 @@ class Event(
 
 
 class SweepOpened(Event, frozen=True, kw_only=True):
-    """A supervisor began, or goes on with a sweep that had been closed."""
+    """A supervisor began a sweep, or reopened a closed one."""
 
     plan: Plan
     host: str = ""
     inode: int = 0
-    """Of the directory: a copy has another one."""
+    """The directory's inode: a copy has another one."""
     version: str = ""
     pid: int = 0
 
@@ -203,11 +202,11 @@ class DataPrepared(Event, frozen=True, kw_only=True):
     checksum: str = ""
     synthetic: bool = False
     precision: str = ""
-    """What `precision = "auto"` means in this sweep, of the base's data set; "" where the experiment says it itself."""
+    """What `precision = "auto"` chose in this sweep, for the base's data set; "" if the experiment sets it."""
 
 
 class RunQueued(Event, frozen=True, kw_only=True):
-    """A run is to be started: a new one, or one that is started again."""
+    """A run was queued: a new one, or one that is started again."""
 
     run: str
     setting: Setting
@@ -218,18 +217,18 @@ class RunQueued(Event, frozen=True, kw_only=True):
     parent: str | None = None
     """The run whose setting was edited."""
     resume: bool = False
-    """Whether the next attempt goes on from the last one's checkpoint."""
+    """Whether the next attempt continues from the last one's checkpoint."""
     why: str = ""
     lr_to: float = 0.0
     """A range test raises the LR from the setting's to this one; 0 for every other run."""
     lr_steps: int = 0
-    """In so many optimizer steps."""
+    """The number of optimizer steps of a range test."""
     pilot: bool = False
-    """Whether it trains the whole schedule over `until`; every other run's schedule spans the horizon."""
+    """Whether its whole schedule spans `until` (a pilot); every other run's schedule spans the horizon."""
 
 
 class RunLaunched(Event, frozen=True, kw_only=True):
-    """Written before the fork: from here on there may be a process."""
+    """A run was launched. Written before the fork: from here on there may be a process."""
 
     run: str
     attempt: int
@@ -249,7 +248,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
 
 class RunHeld(Event, frozen=True, kw_only=True):
-    """A launched attempt waits in a cluster's queue, and why."""
+    """A launched attempt waits in a cluster's queue."""
 
     run: str
     attempt: int
@@ -257,20 +256,20 @@ class RunHeld(Event, frozen=True, kw_only=True):
 
 
 class RunReached(Event, frozen=True, kw_only=True):
-    """What a decision rests on: the value of the evaluation at `level`, and the way there."""
+    """The value that a decision uses: the evaluation at `level`, and the earlier ones."""
 
     run: str
     attempt: int
     level: float
     value: float | None
-    """None where the metric was not finite, or was not there."""
+    """None if the metric was missing or not finite."""
     val_loss: float | None = None
     curve: tuple[tuple[float, float], ...] = ()
     """(level, value) at some evaluations, ascending, the last one at `level`."""
     averaged: int = 1
     """The number of evaluations that each value is the mean of."""
     loss: float | None = None
-    """The training loss at `level`, where the metric was not there yet."""
+    """The training loss at `level`, if the metric was still missing."""
 
 
 class RunWaiting(Event, frozen=True, kw_only=True):
@@ -287,7 +286,7 @@ class RunPausing(Event, frozen=True, kw_only=True):
     attempt: int
     why: str = ""
     with_sweep: bool = False
-    """Whether the whole sweep is being stopped: going on with the sweep goes on with the run."""
+    """Whether the whole sweep is being stopped; continuing the sweep then continues the run."""
 
 
 class RunPaused(Event, frozen=True, kw_only=True):
@@ -306,28 +305,28 @@ class RunThawed(Event, frozen=True, kw_only=True):
 
 
 class RunStopping(Event, frozen=True, kw_only=True):
-    """Written before the signal: this attempt is to end as `kind`."""
+    """An attempt is being stopped and will end as `kind`. Written before the signal."""
 
     run: str
     attempt: int
     kind: EndingKind
     why: str
     rule: Rule | None = None
-    """The rule that stops it; None where something else does."""
+    """The rule that stops it; None if something else does."""
     with_sweep: bool = False
 
 
 class RunEnded(Event, frozen=True, kw_only=True):
     run: str
     attempt: int
-    """0 where the run never had a process."""
+    """0 if the run never had a process."""
     kind: EndingKind
     why: str = ""
     """For people; no decision reads it."""
     rule: Rule | None = None
-    """The rule that ended it; None where something else did."""
+    """The rule that ended it; None if something else did."""
     early: bool = False
-    """Whether a finished run's script ended by itself before the length that it was started for."""
+    """Whether a finished run's script ended by itself before its planned length."""
     code: int | None = None
     signal: int | None = None
 
@@ -337,9 +336,9 @@ class RunLost(Event, frozen=True, kw_only=True):
     attempt: int
     why: str
     rule: Forgiven | None = None
-    """What is not held against it; None if the loss counts."""
+    """Why the loss is forgiven; None if it counts."""
     level: float | None = None
-    """The furthest level that the attempt came to, in the plan's unit; None in a journal that does not say it."""
+    """The furthest level that the attempt reached, in the plan's unit; None in older journals."""
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):
@@ -349,7 +348,7 @@ class RunAdopted(Event, frozen=True, kw_only=True):
 
 
 class RunFlagged(Event, frozen=True, kw_only=True):
-    """A health rule spoke; it did not stop the run."""
+    """A health rule flagged a run without stopping it."""
 
     run: str
     attempt: int
@@ -358,7 +357,7 @@ class RunFlagged(Event, frozen=True, kw_only=True):
 
 
 class RunCharged(Event, frozen=True, kw_only=True):
-    """What an ended attempt has cost, work that was done twice included."""
+    """The cost of an ended attempt, including work that was done twice."""
 
     run: str
     attempt: int
@@ -368,7 +367,7 @@ class RunCharged(Event, frozen=True, kw_only=True):
 
 
 class RangeTested(Event, frozen=True, kw_only=True):
-    """What the curve of a range test says; its points are the run's metric lines."""
+    """What the curve of a range test suggests; its points are the run's metric lines."""
 
     run: str
     valley: float | None = None
@@ -376,19 +375,19 @@ class RangeTested(Event, frozen=True, kw_only=True):
     minimum: float | None = None
     slide: float | None = None
     diverged: float | None = None
-    """The LR at which the loss had clearly turned; None where it never did."""
+    """The LR at which the loss had clearly turned; None if it never did."""
     points: int = 0
     why: str = ""
-    """Why it suggests nothing, in words."""
+    """Why it suggests nothing."""
 
 
 class RungClosed(Event, frozen=True, kw_only=True):
-    """All settings of a group were compared at one length; what follows for each is journalled behind it."""
+    """All settings of a group were compared at one length; the consequence for each is journalled after it."""
 
     group: GroupKey
     level: float
     kept: tuple[str, ...]
-    """Runs that go on, best first."""
+    """Runs that continue, best first."""
     pruned: tuple[str, ...] = ()
     cut: float | None = None
     """The worst value that was kept."""
@@ -414,7 +413,7 @@ class VerdictReached(Event, frozen=True, kw_only=True):
     high: float | None = None
     """The 90 % interval."""
     equal: tuple[float, float] | None = None
-    """The LRs that are as good, within the plan's `within`."""
+    """The LRs that are equally good, within the plan's `within`."""
     provisional: bool = False
     why: tuple[str, ...] = ()
     passed_over: tuple[tuple[float, str], ...] = ()
@@ -424,35 +423,35 @@ class VerdictReached(Event, frozen=True, kw_only=True):
 class ParallelSet(Event, frozen=True, kw_only=True):
     parallel: int
     why: str = ""
-    """"" where a person said so."""
+    """"" if a person decided it."""
 
 
 class Warned(Event, frozen=True, kw_only=True):
     text: str
     run: str | None = None
     kind: WarningKind | None = None
-    """Set where a decision depends on whether this warning was given before."""
+    """Set if a decision depends on whether this warning was given before."""
     gpu: int | None = None
     """The GPU that it is about."""
 
 
 class Alerted(Event, frozen=True, kw_only=True):
-    """What [alerts] names was told of everything up to a position in the journal, or is about to be."""
+    """Alerts for everything up to a position in the journal have been sent, or are about to be."""
 
     of: int
 
 
 class BrakeSet(Event, frozen=True, kw_only=True):
-    """No run is launched while the brake is on."""
+    """Launching was paused (`on`) or resumed by the circuit breaker."""
 
     on: bool
     why: str = ""
     stop: bool = False
-    """Whether the user ends the sweep: it is closed as soon as nobody is alive."""
+    """Whether the user ends the sweep: it is closed once no process is alive."""
 
 
 class CommandDone(Event, frozen=True, kw_only=True):
-    """The answer to a command, journalled before it is given; the same ID is never carried out twice."""
+    """The answer to a command, journalled before it is sent; a command ID is never carried out twice."""
 
     command: str
     ok: bool
@@ -514,7 +513,7 @@ class Command(
 class AddRun(Command, frozen=True, kw_only=True):
     lr: float
     parent: str | None = None
-    """The run whose other settings are taken; default: those of the first run."""
+    """The run whose other settings the new run gets; default: the first run."""
     seed: int | None = None
     optimizer: str | None = None
     schedule: str | None = None
@@ -557,7 +556,7 @@ class StopSweep(Command, frozen=True, kw_only=True):
 
 
 class ReopenSweep(Command, frozen=True, kw_only=True):
-    """Go on after a stop: what is not finished is queued again; lifts the brake."""
+    """Continue after a stop: queue unfinished runs again, and resume launching."""
 
 
 AnyCommand = (
@@ -574,7 +573,7 @@ AnyCommand = (
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `done/ID.json` holds: the command was carried out, or refused and why."""
+    """The content of `done/ID.json`: whether the command was carried out, or why it was refused."""
 
     ok: bool
     answer: str
@@ -599,7 +598,7 @@ def decode_event(line: bytes) -> AnyEvent:
     """Return the event on a journal line.
 
     Raises:
-        ValueError: the line is no event of this version (msgspec's errors and a RecursionError included).
+        ValueError: the line is not an event of this version (also for msgspec's errors and a RecursionError).
 
     """
     try:
@@ -617,7 +616,7 @@ def decode_command(text: bytes) -> AnyCommand:
     """Return the command in an inbox file.
 
     Raises:
-        ValueError: it is none, or of another version.
+        ValueError: it is malformed, or of another version.
 
     """
     try:

@@ -1,9 +1,9 @@
-"""Files of an experiment: read without trusting whoever put them there, and written whole or not at all.
+"""Reads files of an experiment without trusting their origin, and writes files whole or not at all.
 
-Reading takes regular files only, up to a bound, never through a link.
+Only regular files are read, up to a size limit, never through a link.
 
-A directory of experiments is copied, shared and unpacked, and a worker writes where it likes. A link would show somebody's
-other files, a fifo would hold its reader for ever, and a file without end would fill its memory.
+Experiment directories are copied, shared and unpacked, and a worker writes where it likes. A link would expose a user's other
+files, a fifo would block its reader forever, and an endless file would fill its memory.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pathlib import Path
 from lrtui.workers import keeper
 
 SMALL = 1 << 16
-"""Bytes of the largest file that is read whole, unless said."""
+"""Default limit, in bytes, for a file that is read whole."""
 _LOOKED_AT = 1000
-"""Files of a folder, so that one without end holds nobody."""
+"""At most this many files of a folder are listed, so that a huge folder blocks no caller."""
 
 
 def open_regular(path: Path) -> int:
     """Return a descriptor to read a regular file.
 
     Raises:
-        OSError: there is none, it may not be read, or it is a link, a fifo, a folder or anything else.
+        OSError: the file is missing, unreadable, or not a regular file (a link, a fifo, a folder).
 
     """
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -39,7 +39,7 @@ def open_regular(path: Path) -> int:
 
 
 def read_untrusted(path: Path, most: int = SMALL) -> bytes:
-    """Return the content of a regular file of up to `most` bytes, b"" where it is anything else."""
+    """Return the content of a regular file of up to `most` bytes; b"" for anything else."""
     try:
         fd = open_regular(path)
     except OSError:
@@ -54,7 +54,7 @@ def read_untrusted(path: Path, most: int = SMALL) -> bytes:
 
 
 def read_end(path: Path, most: int) -> bytes:
-    """Return the last `most` bytes of a regular file, b"" where there is none."""
+    """Return the last `most` bytes of a regular file; b"" if there is none."""
     try:
         fd = open_regular(path)
     except OSError:
@@ -68,7 +68,7 @@ def read_end(path: Path, most: int) -> bytes:
 
 
 def read_last_lines(path: Path, most: int) -> bytes:
-    """Return the end of a regular file from a line's beginning, at most `most` bytes, b"" where there is none."""
+    """Return the last whole lines of a regular file, at most `most` bytes; b"" if there is none."""
     data = read_end(path, most)
     if len(data) == most and b"\n" in data[:-1]:
         data = data[data.index(b"\n") + 1 :]
@@ -76,22 +76,22 @@ def read_last_lines(path: Path, most: int) -> bytes:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file that its readers find whole or not at all, also after a power cut.
+    """Write a file atomically: readers find it whole or not at all, also after a power cut.
 
-    The keeper's own, which may import nothing of lrtui: every other module writes through here.
+    Implemented in the keeper, which imports nothing of lrtui; every other module writes through here.
 
     Raises:
-        OSError: it could not be written; what was there before is unchanged.
+        OSError: it could not be written; the old content is unchanged.
 
     """
     keeper.write_atomic(str(path), content)
 
 
 def write_closed(path: Path, content: bytes) -> None:
-    """Write a file for another machine: whole or not at all, but without a wait for the disk, since a file server has what is closed.
+    """Write a file for another machine: whole or not at all, but without fsync, because a file server has every closed file.
 
     Raises:
-        OSError: it could not be written; what was there before is unchanged.
+        OSError: it could not be written; the old content is unchanged.
 
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")

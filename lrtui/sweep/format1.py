@@ -1,8 +1,8 @@
-"""Journals of format 1, read as events of today.
+"""Reads journals of format 1 as current events.
 
-Format 1 said in words what format 2 says in fields: which rule ended a run, that a script ended by itself, what a warning is about.
-This is the only module that reads those words. They are the wording of the last lrtui that wrote format 1, so they never change
-with the wording of today.
+Format 1 had only text for what format 2 has in fields: which rule ended a run, that a script ended by itself, what a warning is
+about. Only this module parses that text. It is the text of the last lrtui that wrote format 1, so it does not follow today's
+messages.
 
 `EventReader` is for `journal`, `decode_answer` for `mailbox`; each upgrade is a pure function from one line of format 1 to one of format 2.
 """
@@ -23,17 +23,17 @@ Line = dict[str, Any]
 
 
 class EventReader:
-    """Decodes the lines of one journal, in their order; they may be of format 1, of format 2, or first of the one and then of the other."""
+    """Decodes the lines of one journal, in order: of format 1, of format 2, or first format 1 and then format 2."""
 
     def __init__(self) -> None:
         self._groups: dict[str, GroupKey] = {}
-        """By the words that stand for them in format 1: the groups of the runs that were queued so far."""
+        """The groups of the runs queued so far, by their text in format 1."""
 
     def event(self, line: bytes) -> AnyEvent:
         """Return the event on a line.
 
         Raises:
-            ValueError: it is none, or of another version.
+            ValueError: it is malformed, or of another version.
 
         """
         try:
@@ -57,7 +57,7 @@ def decode_answer(content: bytes) -> Answer:
     """Return an answer, of this lrtui's supervisor or of one that writes format 1.
 
     Raises:
-        msgspec.MsgspecError: it is none.
+        msgspec.MsgspecError: it is malformed.
 
     """
     old = msgspec.json.decode(content, type=_Answer)
@@ -117,7 +117,7 @@ def _answered(old: Line) -> Line:
 
 
 def _with_group(old: Line, groups: Mapping[str, GroupKey]) -> Line:
-    """Return a line whose group is a key; one of which no run is known keeps its words as the name of an optimizer."""
+    """Return a line whose group is a key; the text of an unknown group is kept as the name of an optimizer."""
     words = old.get("group")
     if not isinstance(words, str):
         return old

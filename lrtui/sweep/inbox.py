@@ -1,9 +1,8 @@
 """The supervisor's side of the inbox: commands are files renamed into inbox/, answers are files in done/.
 
-Anyone who can write to the directory can write to the inbox, so the supervisor trusts nothing in it: it reads only small
-regular files with a safe name that belong to its own user, and never opens links, fifos or devices. It ignores folders, because
-a folder that is not empty cannot be removed and would be answered again at each tick. A link in place of inbox/ or done/ is
-replaced by a folder.
+Anyone who can write to the directory can write to the inbox, so the supervisor trusts nothing in it: it reads only small regular
+files with a safe name and its own user as owner, and never opens links, fifos or devices. It ignores folders, because a folder that
+is not empty cannot be removed and would be answered again at each tick. A link in place of inbox/ or done/ is replaced by a folder.
 """
 
 from __future__ import annotations
@@ -49,14 +48,14 @@ class Inbox:
     def messages(self) -> Iterator[Message | None]:
         """Yield what the inbox holds now, in order of name (IDs sort by time of sending).
 
-        Yields None for each name that was dealt with without an answer, so that the caller can stop after any file. Files that
-        arrive later are not seen: ask again.
+        Yields None for each name that was handled without an answer, so that the caller can stop after any file. Files that arrive
+        later are not included: call again.
         """
         for name in self._names():
             yield self._take(name)
 
     def newest(self, *, but: Collection[str]) -> Iterator[Message | None]:
-        """Yield the commands whose IDs are not in `but`, newest first; None for one that is gone."""
+        """Yield the commands whose IDs are not in `but`, newest first; None for one that has been removed."""
         for name in reversed(self._names()):
             match = _NAME.fullmatch(name)
             if match and match[1] not in but:
@@ -104,7 +103,7 @@ class Inbox:
                 os.close(fd)
             return Message(message_id, decode_command(content))
         except FileNotFoundError:
-            return None  # taken away since the inbox was listed
+            return None  # removed since the inbox was listed
         except (OSError, ValueError) as error:
             return Message(message_id, None, str(error))
 

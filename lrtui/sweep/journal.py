@@ -1,6 +1,6 @@
-"""Reading a journal: whole lines only, bad ones counted, nothing raised.
+"""Reads a journal: whole lines only; bad lines are counted, never raised.
 
-The supervisor recovers through it and the watcher tails through it; the supervisor alone appends (`supervisor.journal`).
+The supervisor recovers through it and the front ends tail it; only the supervisor appends (`sweep.journal_writer`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from lrtui.sweep.format1 import EventReader
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 20
-"""A line beyond this is no event of ours; it is skipped."""
+"""A line longer than this, in bytes, is not an event; it is skipped."""
 PER_POLL = 8 << 20
-"""Bytes that one poll reads at most; 1,000 runs are about 1 MB."""
+"""At most this many bytes are read per poll; 1,000 runs make about 1 MB."""
 _FAULTS = 100
-"""So many bad lines are remembered by their number; all are counted."""
+"""At most this many bad lines are remembered by number; all are counted."""
 
 
 class JournalTail:
@@ -31,7 +31,7 @@ class JournalTail:
         self.offset = 0
         """Where the next unread line begins."""
         self.bad = 0
-        """Whole lines that were no event."""
+        """The number of whole lines that were not events."""
         self.bad_why = ""
         """What was wrong with the latest bad line."""
         self.lines = 0
@@ -40,7 +40,7 @@ class JournalTail:
         """(line, what was wrong) of the first bad lines."""
 
     def poll(self) -> list[AnyEvent]:
-        """Return the events on the lines completed since the last call, of PER_POLL bytes at most; [] where there is no journal."""
+        """Return the events on the lines completed since the last call, of PER_POLL bytes at most; [] if there is no journal."""
         events: list[AnyEvent] = []
         end_at = self.offset + PER_POLL
         try:
@@ -65,7 +65,7 @@ class JournalTail:
         return events
 
     def rest(self) -> Iterator[AnyEvent]:
-        """Yield the events on all lines completed since the last call: for who needs the whole, without holding it."""
+        """Yield the events on all lines completed since the last call: for callers that need the whole journal without holding it in memory."""
         before = -1
         while before != self.offset:
             before = self.offset

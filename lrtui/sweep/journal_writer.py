@@ -19,10 +19,10 @@ from lrtui.sweep.state import Sweep, fold
 
 
 class Journal:
-    """The journal of one directory, with the sweep that it adds up to."""
+    """The journal of one directory, with the sweep that its events fold to."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the journal and fold what it holds.
+        """Open or create the journal and fold its events.
 
         Raises:
             OSError: it cannot be opened for appending.
@@ -38,17 +38,17 @@ class Journal:
         tail = JournalTail(path)
         self.sweep: Sweep = fold(tail.rest())
         self.fresh: list[AnyEvent] = []
-        """What was appended since the loop last told of it; the loop clears it each tick."""
+        """The events appended since the loop last sent alerts; the loop clears it each tick."""
         self._format = Layout(path.parent).format
         self._marked = False
         self.bad = tail.bad
         self.bad_why = tail.bad_why
 
     def append(self, *events: AnyEvent) -> Sweep:
-        """Make events durable, all or none, and return the sweep after them.
+        """Write events durably, all or none, and return the sweep after them.
 
         Raises:
-            OSError: the disk is full or gone; journal and sweep are as before, so nothing may be done.
+            OSError: the disk is full or gone; journal and sweep are unchanged, so the caller must not act on the events.
 
         """
         if not events:
@@ -73,7 +73,7 @@ class Journal:
         return self.sweep
 
     def _mark_format(self) -> None:
-        """Say in `format` which lines this journal holds from here on, so that an lrtui that cannot read them refuses the directory."""
+        """Raise the number in `format` if needed, so that an lrtui that cannot read this journal's new lines refuses the directory."""
         if not self._marked and read_untrusted(self._format).strip() != FORMAT.encode():
             write_atomic(self._format, f"{FORMAT}\n".encode())
         self._marked = True

@@ -1,7 +1,7 @@
 """The names of the files in an experiment directory, and who writes each.
 
-Supervisor, launcher, watcher, client and report all ask here, so a name stands once.
-`lrtui.workers.keeper` knows the attempt's files by itself: it imports nothing of lrtui.
+Supervisor, launcher, front ends and report use this module, so each name is defined once. Only `lrtui.workers.keeper` repeats the
+names of an attempt's files, because it imports nothing of lrtui.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 
 FORMAT = "2"
-"""What a supervisor of this lrtui writes."""
+"""The format that this lrtui's supervisor writes."""
 READABLE = frozenset({"1", FORMAT})
 """The formats that this lrtui opens; a supervisor brings a directory to FORMAT."""
 
 
 class Layout:
-    """Where things lie in one experiment directory."""
+    """The paths in one experiment directory."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.format = root / "format"
-        """The format's number; written once by whoever creates the directory."""
+        """The format's number; written when the directory is created."""
         self.experiment = root / "experiment.toml"
         """Frozen copy of the experiment file; runs use this."""
         self.templates = root / "templates"
@@ -30,7 +30,7 @@ class Layout:
         self.journal = root / "journal.jsonl"
         """Events; writer: supervisor."""
         self.owner = root / "owner.json"
-        """Who the supervisor is: information only, never trusted."""
+        """Identity of the supervisor: information only, never trusted."""
         self.beat = root / "beat"
         """Its mtime is touched every 2 s while a supervisor lives."""
         self.inbox = root / "inbox"
@@ -38,7 +38,7 @@ class Layout:
         self.done = root / "done"
         """Answers; writer: supervisor."""
         self.log = root / "supervisor.log"
-        """What the supervisor itself has to say."""
+        """The supervisor's log."""
         self.report_md = root / "report.md"
         self.report_json = root / "report.json"
         self.report_html = root / "report.html"
@@ -59,7 +59,7 @@ class Layout:
 
 
 class _Below:
-    """A file below a layout's root. Its path is made when it is asked for: with all of theirs a thousand attempts held 3 MB more."""
+    """A file below a layout's root. Its path is computed on access: storing all paths of a thousand attempts took 3 MB more."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -69,16 +69,16 @@ class _Below:
 
 
 class AttemptLayout:
-    """Where things lie in the directory of one attempt."""
+    """The paths in the directory of one attempt."""
 
     __slots__ = ("root",)
 
     argv = _Below("argv.json")
     """What was started and where; writer: supervisor."""
     claim = _Below("claim")
-    """Made with O_EXCL by the keeper: a launch may be repeated, a start may not."""
+    """Created with O_EXCL by the keeper: a launch may be repeated, a start may not."""
     pid = _Below("pid.json")
-    """Who runs; writer: keeper."""
+    """The attempt's processes; writer: keeper."""
     exit = _Below("exit.json")
     """How the worker ended; writer: keeper."""
     metrics = _Below("metrics.jsonl")
@@ -92,11 +92,11 @@ class AttemptLayout:
     read = _Below("read.jsonl")
     """What was read from them; writer: the converter beside the worker."""
     checkpoint = _Below("checkpoint")
-    """The worker's own, a file or a folder."""
+    """The checkpoint, a file or a folder; writer: the worker."""
     prepared = _Below("prepared.json")
-    """What a preparation of data brought; writer: the worker."""
+    """The result of a data preparation; writer: the worker."""
     environment = _Below("environment.json")
-    """In a Slurm job: what is set for the worker, and its token; writer: supervisor."""
+    """In a Slurm job: the worker's environment and token; writer: supervisor."""
     orders = _Below("orders")
     """In a Slurm job: signals for the worker, a name a line; writer: supervisor."""
 
@@ -105,33 +105,33 @@ class AttemptLayout:
 
 
 class SlurmLayout:
-    """Where things lie in the folder of one wave, a submission to Slurm. `lrtui.workers.slurm.agent` knows its files by itself."""
+    """The paths in the folder of one wave, a submission to Slurm. `lrtui.workers.slurm.agent` repeats these names itself."""
 
     __slots__ = ("root",)
 
     intent = _Below("intent.json")
-    """What is submitted, under which name; written before sbatch is called. Writer: supervisor."""
+    """The submission and its name; written before sbatch is called. Writer: supervisor."""
     script = _Below("job.sh")
     job = _Below("job.json")
-    """That Slurm took it; writer: supervisor."""
+    """Exists once Slurm has accepted it; writer: supervisor."""
     refused = _Below("refused.json")
-    """That Slurm refuses it; writer: supervisor."""
+    """Exists once Slurm has refused it; writer: supervisor."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def log(self, task: int) -> Path:
-        """Return what a task itself prints: its `setup`, and the agent."""
+        """Return the file with the output of a task itself: its `setup`, and the agent."""
         return self.root / f"{task}.log"
 
     def trouble(self, task: int) -> Path:
-        """Return why a task could not start an agent; writer: the job's script."""
+        """Return the file that says why a task could not start an agent; writer: the job's script."""
         return self.root / f"{task}.trouble"
 
     def beat(self, task: int) -> Path:
-        """Return the file that is there once a task has begun, and changes while it lives; writer: agent."""
+        """Return the file that exists once a task has begun, and changes while it lives; writer: agent."""
         return self.root / f"{task}.beat"
 
     def ended(self, task: int, member: int) -> Path:
-        """Return the file that is there once an attempt of a task has ended; writer: agent."""
+        """Return the file that exists once an attempt of a task has ended; writer: agent."""
         return self.root / f"{task}.{member}.ended"

@@ -16,7 +16,7 @@ _NETWORK = ("nfs", "cifs", "smb", "lustre", "fuse", "9p", "ceph", "gpfs", "beegf
 
 
 def take(directory: Path, patience_seconds: float = 0.0) -> int | None:
-    """Return a descriptor that holds the exclusive lock of a directory, None where somebody else holds it."""
+    """Return a descriptor that holds the exclusive lock of a directory; None if another process holds it."""
     fd = open_lock(directory)
     deadline = time.monotonic() + patience_seconds
     while True:
@@ -32,7 +32,7 @@ def take(directory: Path, patience_seconds: float = 0.0) -> int | None:
 
 
 def is_held(directory: Path) -> bool:
-    """Tell whether somebody holds the exclusive lock; the probe is shared, so it cannot steal it."""
+    """Return whether a process holds the exclusive lock; the probe is shared, so it cannot steal it."""
     try:
         fd = open_lock(directory)
     except FileNotFoundError:
@@ -58,7 +58,7 @@ def open_lock(directory: Path) -> int:
     found = base.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f"{base} is not a private directory of ours")
-    import hashlib  # 3.7 MB of OpenSSL, which no supervisor on a local disk needs
+    import hashlib  # loads 3.7 MB of OpenSSL, which a supervisor on a local disk does not need
 
     stand_in = base / hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:32]
     stand_in.mkdir(mode=0o700, exist_ok=True)
@@ -66,12 +66,12 @@ def open_lock(directory: Path) -> int:
 
 
 def on_network(kind: str) -> bool:
-    """Tell whether a type of file system is shared with other hosts (a local FUSE counts too)."""
+    """Return whether a type of file system is shared with other hosts (a local FUSE counts too)."""
     return kind.startswith(_NETWORK)
 
 
 def file_system(path: Path) -> str:
-    """Return the type of the file system that holds `path`, "" where the kernel does not say."""
+    """Return the type of the file system that holds `path`; "" if the kernel does not say."""
     target = os.path.realpath(path)
     best, kind = "", ""
     try:

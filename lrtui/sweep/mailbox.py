@@ -23,11 +23,11 @@ from lrtui.sweep.timing import TIMING
 from lrtui.text.format import duration
 
 BEAT_FRESH_SECONDS = 6.0
-"""A supervisor touches its beat every 2 s; an older one means that it is dead, stopped or stuck."""
+"""Seconds. A supervisor touches its beat file every 2 s; an older beat means that it is dead, stopped or stuck."""
 
 
 ANSWER_SECONDS = 30.0
-"""How long a front end waits for an answer."""
+"""Seconds that a front end waits for an answer."""
 
 
 def send(directory: Path, command: AnyCommand, timeout: float | None = None) -> Answer:

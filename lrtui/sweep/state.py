@@ -1,7 +1,7 @@
 """The one fold: `apply(sweep, event)` turns the journal into the present.
 
 Supervisor recovery, monitor, log mode, report and tests all use this function, so they cannot disagree.
-It is total: an event that does not fit (an unknown run, an ended attempt) changes nothing, because a journal may be damaged.
+It never fails: an event that does not fit (an unknown run, an ended attempt) changes nothing, because a journal may be damaged.
 
     queued → starting → running ⇄ frozen       running → waiting → queued | ended      running → pausing → paused → queued
     starting | running | frozen → stopping → ended            anything alive → lost → queued | ended
@@ -33,7 +33,7 @@ from lrtui.text.format import lr_text, setting_value
 
 
 class State(StrEnum):
-    """What a run is doing."""
+    """The state of a run."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -51,7 +51,7 @@ MOST_LR = 1e30
 MOST_VALUE = 1e100
 """Squares of larger values overflow."""
 MOST_SEED = 2**32 - 1
-"""Generators of random numbers take no larger ones."""
+"""Random number generators accept no larger seeds."""
 _RUN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,63}")
 """Run names become folders: those of a damaged or foreign journal must not lead out of the directory."""
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.FROZEN, State.PAUSING, State.STOPPING})
@@ -68,9 +68,9 @@ class Ending:
     at: float
     why: str
     rule: Rule | None = None
-    """The rule that ended it; None where something else did."""
+    """The rule that ended it; None if something else did."""
     early: bool = False
-    """Whether its script ended by itself before the length that it was started for."""
+    """Whether its script ended by itself before its planned length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ class Attempt:
     pid: int | None = None
     ended_at: float | None = None
     stop_kind: EndingKind | None = None
-    """Set while it is being stopped: what it will have ended as."""
+    """Set while it is being stopped: how it will end."""
     stop_why: str = ""
     stop_rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A value that a decision rested on."""
+    """A value that a decision used."""
 
     attempt: int
     level: float
@@ -106,11 +106,11 @@ class Reached:
     """(level, value) at some evaluations up to `level`, ascending."""
     averaged: int = 1
     loss: float | None = None
-    """The training loss where the metric was not there yet; None where the metric was."""
+    """The training loss if the metric was still missing; else None."""
 
     @property
     def measured(self) -> bool:
-        """Whether the deciding metric was there, finite or not."""
+        """Whether the deciding metric was present, finite or not."""
         return self.loss is None
 
 
@@ -126,36 +126,36 @@ class Run:
     until: float
     parent: str | None = None
     resume: bool = False
-    """Whether the next attempt goes on from a checkpoint."""
+    """Whether the next attempt continues from a checkpoint."""
     attempts: tuple[Attempt, ...] = ()
     reached: tuple[Reached, ...] = ()
     flags: tuple[tuple[Rule, str], ...] = ()
-    """(rule, why) of the health rules that spoke in the current attempt."""
+    """(rule, why) of the health rules that flagged the current attempt."""
     ending: Ending | None = None
     why: str = ""
-    """Why it is in this state, in words; "" where the state says it."""
+    """Why it is in this state; "" if the state is self-explanatory."""
     queued_n: int = 0
     """Journal number of its last RunQueued: the order of the queue."""
     losses: int = 0
     """How often it was lost since a user last asked for it."""
     evictions: int = 0
-    """How often in a row a cluster ended its job before it came further than ever, since a user last asked for it."""
+    """How often in a row a cluster ended its job before it made progress, since a user last asked for it."""
     furthest: float = 0.0
     """The furthest level at which that happened, in the plan's unit."""
     apart: bool = False
-    """Whether it needs a process of its own: one that it shared is gone."""
+    """Whether it needs its own process, because a shared one has ended."""
     with_sweep: bool = False
     """Whether it was paused or stopped because the whole sweep was."""
     lr_to: float = 0.0
     lr_steps: int = 0
     """Above 0 the run is a range test, from the setting's LR to `lr_to`; it is never ranked."""
     pilot: bool = False
-    """Whether its schedule spans `until` only: a short run that shows which LRs are worth a full one."""
+    """Whether its schedule spans only `until`: a short run that shows which LRs are worth a full one."""
     spent: float = 0.0
-    """What its ended attempts have cost, in the plan's unit."""
+    """The cost of its ended attempts, in the plan's unit."""
 
     def length(self, horizon: float) -> float:
-        """Return how long its schedule is, in the plan's unit: the horizon, but for a pilot."""
+        """The length of its schedule, in the plan's unit: the horizon, except for a pilot."""
         return self.until if self.pilot else horizon
 
     @property
@@ -170,12 +170,12 @@ class Run:
 
     @property
     def attempt_key(self) -> tuple[str, int]:
-        """What its latest attempt goes by in memory."""
+        """The key of its latest attempt in memory."""
         return self.id, self.attempts[-1].number
 
     @property
     def finished(self) -> bool:
-        """Whether it came to its end by itself."""
+        """Whether it finished by itself."""
         return self.ending is not None and self.ending.kind == "finished"
 
     @property
@@ -200,14 +200,14 @@ def shown_state(run: Run) -> str:
 
 
 def group_of(setting: Setting) -> GroupKey:
-    """Return what a setting shares with those that differ only in their LR, and on the axes of [search]."""
+    """Return the group of a setting: what it shares with settings that differ only in their LR and on the axes of [search]."""
     return GroupKey(setting.optimizer, setting.schedule, tuple(setting.values.items()))
 
 
 def is_named(
     lr: float | None, group: GroupKey, axes: Mapping[str, float], setting: Setting
 ) -> bool:
-    """Return whether a verdict for an LR of a group, at this place on the axes, names this setting."""
+    """Return whether a setting is the one at this LR of a group and this place on the axes."""
     return setting.lr == lr and setting.axes == axes and group_of(setting) == group
 
 
@@ -217,14 +217,14 @@ def setting_key(setting: Setting) -> tuple[float, str, str, str, str]:
 
 
 def group_words(group: GroupKey) -> list[str]:
-    """Return what a group names: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
+    """Return the parts of a group: ["sgd momentum=0.9", "cosine", "wd=0.1"]."""
     parts = [choice_of(group.optimizer).words, choice_of(group.schedule).words]
     parts += [f"{name}={_level(name, value)}" for name, value in group.values]
     return [part for part in parts if part]
 
 
 def group_text(group: GroupKey) -> str:
-    """Return a group in words: "sgd momentum=0.9, cosine, wd=0.1"; "" if it names nothing."""
+    """Return a group as text: "sgd momentum=0.9, cosine, wd=0.1"; "" if it has no parts."""
     return ", ".join(group_words(group))
 
 
@@ -239,7 +239,7 @@ def differences(plan: Plan, setting: Setting) -> list[tuple[str, Scalar]]:
 
 
 def level_text(factor: str, level: Scalar) -> str:
-    """Return a level of a study in words: 64, 0.3, mlp width=64, sgd momentum=0.9."""
+    """Return a level of a study as text: 64, 0.3, mlp width=64, sgd momentum=0.9."""
     if factor in {"dataset", "model", "optimizer"}:
         return choice_of(str(level)).words
     return setting_value(level) if isinstance(level, float) else str(level)
@@ -251,26 +251,26 @@ def _level(name: str, value: Scalar) -> Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The present: everything the journal says."""
+    """The present state: everything the journal says."""
 
     plan: Plan | None = None
     runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
     parallel: int = 1
     lowered_at: float = -1.0
-    """When it was last lowered."""
+    """When `parallel` was last lowered."""
     brake: str | None = None
-    """Why nothing is launched; None where it is."""
+    """Why launching is paused; None if it is not."""
     stopping: bool = False
     """Whether the user ends the sweep."""
     data: ev.DataPrepared | None = None
     """The data set that the experiment names; the base of a study."""
     datasets: Mapping[str, ev.DataPrepared] = field(default_factory=lambda: MappingProxyType({}))
-    """All that are prepared, by name."""
+    """All prepared data sets, by name."""
     data_attempt: int = 0
     """The latest attempt at preparing one."""
     data_token: str = ""
     data_wanted: str = ""
-    """Which data set that attempt prepares."""
+    """The data set that this attempt prepares."""
     warnings: tuple[ev.Warned, ...] = ()
     """The latest 200."""
     commands: Mapping[str, ev.CommandDone | None] = field(
@@ -278,9 +278,9 @@ class Sweep:
     )
     """The commands that have had an effect, by ID; None until they are answered."""
     ranges: Mapping[str, ev.RangeTested] = field(default_factory=lambda: MappingProxyType({}))
-    """What the range tests said, by run."""
+    """The results of the range tests, by run."""
     rungs: tuple[ev.RungClosed, ...] = ()
-    """The rungs that are decided, in their order."""
+    """The decided rungs, in order."""
     budget_reached: ev.BudgetReached | None = None
     budget_lifted: bool = False
     """Whether the user went on after the budget was spent."""
@@ -299,22 +299,22 @@ class Sweep:
     n: int = 0
     """Number of the last event."""
     alerted: int = 0
-    """The last event up to which [alerts] was told."""
+    """The last event for which alerts were sent."""
     at: float = 0.0
     """Time of the last event."""
     strange: int = 0
     """Events that did not fit and changed nothing."""
     _alive: tuple[Run, ...] | None = field(default=None, init=False, repr=False, compare=False)
-    """What `alive` found: a supervisor with 1,000 waiting runs asks seven times a tick, and they seldom change."""
+    """Cache of `alive`: a supervisor with 1,000 waiting runs asks seven times a tick, and the answer seldom changes."""
 
     @property
     def spent(self) -> float:
-        """What all ended attempts have cost, in the plan's unit."""
+        """The cost of all ended attempts, in the plan's unit."""
         return sum(run.spent for run in self.runs.values())
 
     @property
     def preparing(self) -> bool:
-        """Whether the latest preparation of a data set has not come to its end."""
+        """Whether the latest preparation of a data set has not ended."""
         return self.data_attempt > 0 and self.data_wanted not in self.datasets
 
     def data_of(self, setting: Setting) -> ev.DataPrepared | None:
@@ -322,17 +322,17 @@ class Sweep:
         return self.datasets.get(str(setting.values.get("dataset", "")), self.data)
 
     def active_seconds(self, now: float) -> float:
-        """Return how long the sweep has been open, the time between its ends and its reopenings left out."""
+        """Return how long the sweep has been open, without the time between an end and a reopening."""
         if self.closed is not None:
             return self.earlier_seconds
         return self.earlier_seconds + max(0.0, now - self.reopened_at)
 
     def rung(self, group: GroupKey, level: float) -> ev.RungClosed | None:
-        """Return what was decided for a group at a length, if it was."""
+        """Return the decision for a group at a length, if there is one."""
         return next((r for r in self.rungs if r.group == group and r.level == level), None)
 
     def trained(self) -> list[Run]:
-        """Return all runs but the range tests."""
+        """Return all runs except range tests."""
         return [run for run in self.runs.values() if not run.is_range_test]
 
     def alive(self) -> tuple[Run, ...]:
@@ -395,7 +395,7 @@ def _data_prepared(sweep: Sweep, e: ev.DataPrepared) -> Sweep:
 
 
 def is_lr(lr: float) -> bool:
-    """Tell whether a number can be a learning rate: one beyond 1e±30 comes from a damaged or foreign journal, or from a slip."""
+    """Return whether a number can be a learning rate: one beyond 1e±30 comes from a damaged or foreign journal, or a typing error."""
     return 1 / MOST_LR <= lr <= MOST_LR
 
 
@@ -502,7 +502,7 @@ def _reached(sweep: Sweep, e: ev.RunReached) -> Sweep | None:
 
 
 def _countable(value: float | None) -> float | None:
-    """Return a measured value; None where nothing can be computed with it."""
+    """Return a measured value; None if it cannot be computed with."""
     return value if value is not None and abs(value) <= MOST_VALUE else None
 
 

@@ -1,6 +1,6 @@
-"""How long the supervisor and its clients wait between looks. Read once; tests set it short with LRTUI_TIMING.
+"""Waiting times of the supervisor and its clients. Read once; tests shorten them with LRTUI_TIMING.
 
-LRTUI_TIMING is a factor for all of them ("0.1"), or names some ("tick=0.02,grace=1"), or both ("0.1,grace=15").
+LRTUI_TIMING is a factor for all of them ("0.1"), or sets some by name ("tick=0.02,grace=1"), or both ("0.1,grace=15").
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Timing:
     far_tick: float = 0.5
     """Between two ticks of a cluster's supervisor: each lists the inbox on the file server, and a login node is shared."""
     far_look: float = 2.0
-    """The same for runs on other machines: each look is a question to a file server."""
+    """The same for runs on other machines: each poll is a request to a file server."""
     queue: float = 15.0
     """Slurm's queue is asked at most this often."""
     late: float = 30.0
-    """So late a shared file system may show what a node wrote: a silent job is given up no sooner."""
+    """A shared file system may show what a node wrote with this delay: a silent job is given up no sooner."""
     lease: float = 20.0
     """An owner on another host that has not renewed its lease for this long is gone."""
     linger: float = 5.0
@@ -37,9 +37,9 @@ class Timing:
     settle: float = 1.0
     """A pause sends SIGTERM when the checkpoint has not been written to for this long."""
     poll: float = 0.02
-    """Between two looks of a client for its answer."""
+    """Between two polls of a client for its answer."""
     retry: float = 1.0
-    """Before a supervisor tries again what a full disk or another supervisor's lock prevented."""
+    """Before a supervisor retries what a full disk or another supervisor's lock prevented."""
 
 
 def parse(text: str) -> Timing:

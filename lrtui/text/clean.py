@@ -57,7 +57,7 @@ def clean_lines(data: bytes, limit: int = LIMIT) -> list[str]:
 
 
 def runaway(pattern: str) -> bool:
-    """Tell whether a regular expression could take exponential time on a hostile line, as `(a+)+$` does on "aaaa...!".
+    """Return whether a regular expression could take exponential time on a hostile line, as `(a+)+$` does on "aaaa...!".
 
     That is so where something repeated may itself match in several ways: a repetition or an alternative inside a repetition
     that goes back into it. Atomic groups and possessive repetitions do not go back. Compiled patterns only: a pattern that
@@ -76,7 +76,7 @@ _SEVERAL = 4
 
 
 def _ambiguous(tree: Any, *, inside: bool) -> bool:
-    """Tell whether a parsed pattern, perhaps inside a repetition, lets a repetition go back into another or an alternative."""
+    """Return whether a parsed pattern, perhaps inside a repetition, lets a repetition go back into another or an alternative."""
     for code, what in tree:
         name = str(code)
         if name in {"MAX_REPEAT", "MIN_REPEAT"}:

@@ -133,7 +133,7 @@ def set_up(options: Options, arrays: data.Data | None = None) -> Training:
 
 
 def resume(training: Training) -> str:
-    """Go on from the checkpoint, if there is one; return a note for the log, "" where there is none.
+    """Go on from the checkpoint, if there is one; return a note for the log, "" if there is none.
 
     Raises:
         UsageError: it belongs to other settings.

@@ -1,1 +1,1 @@
-"""How a process comes to run. To add an engine: one file here and one line in launchers.LAUNCHERS."""
+"""How processes are started. To add an engine: one file here and one line in launchers.LAUNCHERS."""

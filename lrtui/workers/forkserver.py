@@ -1,14 +1,13 @@
-"""A process that has imported what the workers of a sweep need, and forks them: torch is paid for once.
+"""A process that has imported the workers' modules, and forks the workers: torch is imported only once.
 
 `launchers.preloaded` starts it as `python -P -m lrtui.workers.forkserver SOCKET_FD PADDING MODULE ..`. For each request, a JSON
-object with the locked descriptor of an attempt beside it, it forks a keeper, which forks the worker; both do what a
-keeper that was started by its path does, so that nothing else can tell the difference: claim, session, output, lock,
-exit.json. What an exec would have set is set by hand: the environment and, where /proc shows them to others, the words of
-the command line and the token.
+object sent with the locked descriptor of an attempt, it forks a keeper, which forks the worker. Both do the same as a keeper
+started by its path, so other processes see no difference: claim, session, output, lock, exit.json. What an exec would have set is
+set by hand: the environment and, as shown in /proc, the command line and the token.
 
-A request may name a host, MODULE: then the worker gets a link (the descriptor in LRTUI_HOST_FD) to a process that runs
-`python -m MODULE CONTROL_FD`, one for all requests that name the same. It is forked here when the first of them comes, and
-receives the other end of every link; with this process it loses CONTROL_FD alone, and ends when its work is done.
+A request may name a host, MODULE: then the worker gets a link (the descriptor in LRTUI_HOST_FD) to a process that runs `python -m
+MODULE CONTROL_FD`, shared by all requests with the same name. It is forked here at the first of them, and receives the other end of
+every link; if this process ends, it only loses CONTROL_FD, and ends when its work is done.
 
 It imports and never computes, and it never touches CUDA: OpenMP, autograd and a CUDA context do not survive a fork
 (measured with torch 2.15: the child hangs). It ends when its socket does, and so with its supervisor, also in the middle of an import.
@@ -40,24 +39,24 @@ from lrtui.workers import keeper
 
 TOKEN_LENGTH = 32
 NO_TOKEN = "-" * TOKEN_LENGTH
-"""What stands in the environment, as long as a token, until a fork writes its own over it."""
+"""A placeholder in the environment, as long as a token, which each fork overwrites with its own."""
 PADDING = "." * 8192
-"""Makes room in the command line for that of any worker."""
+"""Padding in the command line, to make room for any worker's."""
 HOST_FD = "LRTUI_HOST_FD"
 """The worker's environment: the descriptor of its link to a host."""
 READY, FORKED = b"r", b"f"
-"""Its answers: one when the imports are done, then one for each request."""
+"""The answers: one when the imports are done, then one for each request."""
 LONGEST = 1 << 18
-"""Bytes of a request."""
+"""Maximum size of a request, in bytes."""
 _BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
-"""Files that may hold what is not yet written."""
+"""Files whose buffers may hold unwritten output."""
 
 
 def main(link: socket.socket, modules: list[str]) -> list[str] | None:
     """Import, then fork for every request; return the argv of a worker in the worker, None at the end."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for a keeper
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # this process does not wait for keepers
     show_command([sys.executable, sys.argv[0], *modules])
     with _ending_with(link):
         for name in modules:
@@ -112,13 +111,13 @@ def _ending_with(link: socket.socket) -> Iterator[None]:
 
 
 class Hosts:
-    """The processes that do the work of several workers each, by the name that the requests give them."""
+    """The host processes, each of which does the work of several workers, by their name in the requests."""
 
     def __init__(self) -> None:
         self._controls: dict[str, socket.socket] = {}
 
     def invite(self, job: dict[str, object], private: tuple[int, ...]) -> socket.socket | None:
-        """Return a worker's end of a link to its host, None where there can be none; `private` a host must not inherit."""
+        """Return a worker's end of a link to its host; None if there can be none. A host must not inherit `private`."""
         name = str(job["host"])
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -137,7 +136,7 @@ class Hosts:
         return None
 
     def close(self) -> None:
-        """Let go of them, in a process that has nothing to do with them."""
+        """Close the links to all hosts, in a process that does not use them."""
         for control in self._controls.values():
             control.close()
         self._controls.clear()
@@ -174,7 +173,7 @@ def _keep(job: dict[str, object], lock_fd: int, guest: socket.socket | None) -> 
         environment: dict[str, str] = job["environment"]  # type: ignore[assignment]
         os.environ.update(environment)
         show_command([sys.executable, "-I", "-S", str(keeper.__file__), str(lock_fd), attempt])
-        show_token(environment["LRTUI_TOKEN"])  # from here on it is seen, and as a keeper
+        show_token(environment["LRTUI_TOKEN"])  # from here on other processes see it as a keeper
         os.setsid()
         os.chdir("/")
         spec = keeper.claim(attempt)
@@ -197,7 +196,7 @@ def _keep(job: dict[str, object], lock_fd: int, guest: socket.socket | None) -> 
 
 
 def run(argv: list[str]) -> NoReturn:
-    """Do what `python -m MODULE ARG ..` does, in this process, to its end."""
+    """Run `python -m MODULE ARG ..` in this process."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -216,9 +215,8 @@ def run(argv: list[str]) -> NoReturn:
 
 
 def _leave(code: int) -> NoReturn:
-    """End this process as Python does, but do not take apart the modules that it shares with its parent.
-
-    That would copy each of their pages: with torch 210 MiB, and 0.7 s of CPU after a training of 0.2 s.
+    """End this process as Python does, but without tearing down the modules shared with its parent, which would copy each of their
+    pages: with torch 210 MiB, and 0.7 s of CPU after a training of 0.2 s.
     """
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
     atexit._run_exitfuncs()  # noqa: SLF001
@@ -233,7 +231,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def show_command(words: list[str]) -> None:
-    """Write words where /proc/PID/cmdline shows them; what has no room is cut off."""
+    """Write words where /proc/PID/cmdline shows them, cut off to the available space."""
     begin, end, _, _ = _areas()
     room = end - begin
     text = b"\0".join(map(os.fsencode, words))[: room - 1]

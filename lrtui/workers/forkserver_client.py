@@ -1,7 +1,7 @@
 """The supervisor's side of `lrtui.workers.forkserver`: one process that has imported the trainer, asked to fork workers.
 
-Nothing depends on it. Where it does not live, does not answer or could not import, `hand` says so and the launcher starts
-the worker from nothing; what it had been asked before is launched again, because its locks die with it.
+It is optional. If it is dead, does not respond or could not import, `hand` returns False and the launcher starts the worker without
+it; its unanswered requests are launched again, because their locks die with it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from lrtui.workers.launcher import Job
 
 PATIENCE_SECONDS = 60.0
-"""Importing torch from a slow disk takes longer than anything else that may go well."""
+"""Seconds to wait for an answer: importing torch from a slow disk takes the longest."""
 STARTS = 20
-"""So often it is started for one supervisor: what dies that often has a reason."""
+"""Maximum number of starts per supervisor."""
 
 
 class ForkserverClient:
-    """At most one preloaded process; started by `start`, and again by `hand` where it has died.
+    """At most one preloaded process; started by `start`, and again by `hand` if it has died.
 
-    One that could not import, or did not answer, is not started again.
+    One that could not import, or did not respond, is not started again.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class ForkserverClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
         self._asked: list[float] = []
-        """When each answer began to be waited for: the first is that it is ready."""
+        """When the wait for each answer began; the first answer says that it is ready."""
         self._starts = 0
 
     def start(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Have `modules` imported, under `environment` on top of ours.
+        """Import `modules` in a new process, with `environment` on top of this process's.
 
         Raises:
             OSError: the process could not be started.
@@ -73,7 +73,7 @@ class ForkserverClient:
         self._starts += 1
 
     def hand(self, job: Job, lock_fd: int) -> bool:
-        """Ask for a fork that keeps an attempt; return False where the launcher must do it itself."""
+        """Request a fork that keeps an attempt; return False if the launcher must start it itself."""
         self.poll()
         if self._modules and self._process is None:
             self.start(self._modules, self._environment)
@@ -84,13 +84,13 @@ class ForkserverClient:
         request = json.dumps(content).encode()
         try:
             socket.send_fds(self._link, [request], [lock_fd])
-        except OSError:  # it has just died, or has too much to do
+        except OSError:  # it has just died, or is overloaded
             return False
         self._asked.append(time.monotonic())
         return True
 
     def poll(self) -> None:
-        """Take its answers; end it where it has not answered for PATIENCE_SECONDS."""
+        """Read its answers; end it if it has not answered for PATIENCE_SECONDS."""
         if self._link is None:
             return
         try:

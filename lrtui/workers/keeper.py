@@ -1,11 +1,11 @@
-"""The parent of one worker: starts it, waits, sweeps what it leaves, and writes exit.json.
+"""The parent of one worker: starts it, waits for it, ends what it leaves behind, and writes exit.json.
 
-`launchers.local` runs this file by its path, as `python -I -S keeper.py LOCK_FD ATTEMPT_DIR`: standard library only, so that
-it starts fast and an upgrade of lrtui does not reach a run that has begun. The supervisor may die and come back; whoever
-waits for a worker must be its parent, or the exit code is lost. `preload` calls the same three steps, `claim`, `prepare` in
-the worker and `keep` in its parent, where the worker is a fork that executes nothing.
+`launchers.local` runs this file by its path, as `python -I -S keeper.py LOCK_FD ATTEMPT_DIR`: standard library only, so that it
+starts fast and an upgrade of lrtui does not reach a run that has begun. The supervisor may die and come back, and only a worker's
+parent learns its exit code. `preload` calls the same three steps, `claim`, `prepare` in the worker and `keep` in its parent, where
+the worker is a fork that executes nothing.
 
-The locked descriptor arrives over the fork: as long as keeper or worker live, nobody else can start this attempt.
+The locked descriptor is inherited over the fork: as long as keeper or worker live, no other process can start this attempt.
 `claim` is made with O_EXCL, so a launch may be repeated and a start may not.
 """
 
@@ -30,20 +30,20 @@ TAIL = 8 << 20
 CAP = 64 << 20
 """Bytes that output.log may hold on disk before its middle is given back."""
 CONVERTER_STARTS = 10
-"""A converter that died so often is not started again."""
+"""A converter that died this often is not started again."""
 CONVERTER_SECONDS = 60.0
-"""So long it may read what a worker left that has ended."""
+"""Seconds for a converter to read the rest after its worker has ended."""
 _LONGEST = 1 << 20
 _ENVIRON = 1 << 16
 _BLOCK = 4096
 _adopts = False
-"""Whether what a worker leaves becomes a child of this process."""
+"""Whether processes that a worker leaves behind become children of this process."""
 
 
 def main(lock_fd: int, attempt: str, *, waits: bool = True) -> int:
     """Keep one worker from its start to its exit.json; return 0, or 1 where the claim was taken.
 
-    Without `waits` the worker does not wait until the disk has its pid.json: a file server has what is closed.
+    Without `waits`, the worker does not wait until its pid.json is on disk: a file server has every closed file.
     """
     spec = claim(attempt)
     if spec is None:
@@ -60,7 +60,7 @@ def main(lock_fd: int, attempt: str, *, waits: bool = True) -> int:
 
 
 def claim(attempt: str) -> dict[str, object] | None:
-    """Become the keeper of an attempt; return its argv.json, None where another keeper was first."""
+    """Become the keeper of an attempt; return its argv.json, None if another keeper was first."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -91,9 +91,9 @@ def keep(
     *,
     waits: bool = True,
 ) -> None:
-    """Say who runs the attempt, wait for the worker, sweep what it leaves, and say how it ended.
+    """Write pid.json, wait for the worker, end what it leaves behind, and write exit.json.
 
-    A converter of what the worker's loggers write runs beside it, where the attempt has one, and holds the lock too.
+    If the attempt has a converter for the worker's logger files, it runs beside the worker and holds the lock too.
     """
     token = os.environ["LRTUI_TOKEN"]
     identity: dict[str, object] = {
@@ -122,7 +122,7 @@ def keep(
 def prepare(spec: dict[str, object], attempt: str, lock_fd: int) -> list[str]:
     """Make this new process the worker and return its argv: own session, output to a file, the lock inherited.
 
-    Whatever fails is said in output.log and ends the process with 127.
+    A failure is written to output.log and ends the process with code 127.
     """
     what = f"{attempt}/output.log"
     try:
@@ -151,9 +151,9 @@ def prepare(spec: dict[str, object], attempt: str, lock_fd: int) -> list[str]:
 
 
 def _wait_for_pid_file(attempt: str) -> None:
-    """Return when it is written down who this worker is; end it where its keeper died before that.
+    """Return once pid.json identifies this worker; exit if its keeper died before that.
 
-    Nobody could tell such a worker from what it leaves behind: a run whose script started a daemon would never end.
+    Such a worker could not be told from what it leaves behind: a run whose script started a daemon would never end.
     """
     with open(f"{attempt}/claim", encoding="utf-8") as file:
         keeper = int(file.read())
@@ -164,7 +164,7 @@ def _wait_for_pid_file(attempt: str) -> None:
 
 
 def refuse(what: str, error: BaseException) -> NoReturn:
-    """Say what kept the worker from starting, and end this process."""
+    """Print why the worker could not start, and end this process."""
     reason = error.strerror if isinstance(error, OSError) else str(error)
     os.write(2, f"lrtui: cannot start {what}: {reason}\n".encode(errors="replace"))
     os._exit(127)
@@ -197,7 +197,7 @@ def _hand_on_checkpoint(source: object, target: str) -> None:
 
 
 def _wait(worker: int, output: _Output, converter: _Converter) -> int:
-    """Return the worker's wait status; meanwhile reap orphans, start a converter again that died, and keep the output within its cap."""
+    """Return the worker's wait status; meanwhile reap orphans, restart a dead converter, and keep the output within its cap."""
     while True:
         signal.sigtimedwait({signal.SIGCHLD}, 1.0)
         while True:
@@ -217,7 +217,7 @@ def _wait(worker: int, output: _Output, converter: _Converter) -> int:
 
 
 class _Converter:
-    """The process that reads what the worker's loggers write; none for an attempt without `read`."""
+    """The process that reads the worker's logger files; there is none for an attempt without `read`."""
 
     def __init__(self, spec: dict[str, object], attempt: str, lock_fd: int) -> None:
         words = spec.get("converter")
@@ -232,14 +232,14 @@ class _Converter:
             self._start()
 
     def reaped(self, pid: int) -> None:
-        """Start another one where this child that has ended was the converter."""
+        """Start another converter if this ended child was the converter."""
         if pid and pid == self.pid:
             os.close(self._pipe)
             self.pid, self._pipe = 0, -1
             self._start()
 
     def finish(self, code: int) -> None:
-        """Wait until all is read that the worker, which has ended with `code`, left; not without end."""
+        """Wait, with a time limit, until the converter has read everything that the worker wrote; the worker has ended with `code`."""
         self._ending = b"%d\n" % code
         self._tell()
         deadline = time.monotonic() + CONVERTER_SECONDS
@@ -271,7 +271,7 @@ class _Converter:
             self._tell()
 
     def _become(self, reader: int) -> NoReturn:
-        """Be the converter: without the token, so that no signal to the worker reaches it, and with the lock."""
+        """Run the converter: without the token, so that no signal to the worker reaches it, and with the lock."""
         try:
             os.dup2(reader, 0)
             null = os.open(os.devnull, os.O_WRONLY)
@@ -286,15 +286,15 @@ class _Converter:
         os._exit(127)
 
     def _tell(self) -> None:
-        """Say how the worker ended."""
+        """Write how the worker ended."""
         try:  # noqa: SIM105  # see _log
             os.write(self._pipe, self._ending)
         except OSError:
-            pass  # it has died, and is started again
+            pass  # it has died, and will be restarted
 
 
 class _Output:
-    """output.log of one attempt, kept within its cap by punching out its middle."""
+    """output.log of one attempt, kept within its cap by punching a hole into its middle."""
 
     def __init__(self, attempt: str, spec: dict[str, object]) -> None:
         self.path = f"{attempt}/output.log"
@@ -307,7 +307,7 @@ class _Output:
         """Where the next line to be scanned begins; every metric line before it is saved."""
 
     def cap(self) -> None:
-        """Give the middle of the file back to the disk, once it holds more than the cap."""
+        """Deallocate the middle of the file once it holds more than the cap."""
         try:
             size = os.stat(self.path)
         except FileNotFoundError:
@@ -378,7 +378,7 @@ class _Output:
 
 
 def _may_be_json(line: bytes) -> bool:
-    """Tell whether a line may hold a metric: an object, wherever it stands."""
+    """Return whether a line may contain a metric: a JSON object anywhere in it."""
     at = line.find(b"{")
     return at >= 0 and b"}" in line[at:]
 
@@ -394,7 +394,7 @@ def _punch(fd: int, offset: int, length: int) -> None:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of whatever the worker leaves behind (prctl PR_SET_CHILD_SUBREAPER)."""
+    """Become the parent of processes that the worker leaves behind (prctl PR_SET_CHILD_SUBREAPER)."""
     global _adopts  # noqa: PLW0603  # a keeper is a process
     subreaper = (36, 1, 0, 0, 0)
     try:
@@ -402,7 +402,7 @@ def _adopt_orphans() -> None:
 
         program = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # as `ctypes` does
         _adopts = _ctypes.call_function(_ctypes.dlsym(program, "prctl"), subreaper) == 0
-    except (ImportError, AttributeError):  # another Python's
+    except (ImportError, AttributeError):  # an alternative Python implementation
         import ctypes
 
         _adopts = ctypes.CDLL(None).prctl(*subreaper) == 0
@@ -411,7 +411,7 @@ def _adopt_orphans() -> None:
 def _sweep(token: str, converter: _Converter) -> int:
     """End every process the worker left; return how many could not be ended.
 
-    Whatever it started and left is a child of this process now. If there is none, /proc need not be searched, which costs 25 us per process of the machine.
+    They are children of this process now. If there are none, /proc need not be searched, which costs 25 us per process on the machine.
     """
     if _adopts and not _has_children(converter):
         return 0
@@ -456,9 +456,9 @@ def children(parent: int) -> list[int]:
 
 
 def _signal_left(pid: int, token: str, number: int) -> None:
-    """Signal what the worker left, through a pidfd behind which it was looked at again: a pid may have a new owner.
+    """Signal the processes that the worker left, each through a pidfd after checking it again: a pid may be reused.
 
-    Orphans of ours are signalled without the token too: they may have cleared their environment.
+    Orphans of this process are signalled even without the token: they may have cleared their environment.
     """
     try:
         fd = os.pidfd_open(pid)
@@ -483,15 +483,15 @@ def bearers(token: str) -> list[int]:
 
 
 def bears(pid: int, wanted: bytes) -> bool:
-    """Tell whether a process was started with `wanted` (NAME=value) in its environment, and is no zombie."""
+    """Return whether a process was started with `wanted` (NAME=value) in its environment, and is not a zombie."""
     environ = _environ(pid)
     return wanted in environ and wanted in environ.split(b"\0") and not is_zombie(pid)
 
 
 def _environ(pid: int) -> bytes:
-    """Return what a process was started with, NAME=value between zeros; nothing where it ended or is another's.
+    """Return a process's initial environment, NAME=value separated by zero bytes; empty if it has ended or belongs to another user.
 
-    In the middle of an exec a process has a program but no environment yet: it is waited for, for a second at most.
+    In the middle of an exec a process has no environment yet: wait for it, at most one second.
     """
     for _ in range(1000):
         try:
@@ -527,7 +527,7 @@ def start_time(pid: int) -> int | None:
 
 
 def is_zombie(pid: int) -> bool:
-    """Tell whether a process has ended and waits to be reaped, or does not exist."""
+    """Return whether a process is a zombie or does not exist."""
     fields = _stat(pid)
     return not fields or fields[0] in ("Z", "X")
 
@@ -556,17 +556,17 @@ class _Plain:
 
 
 def from_json(text: str) -> Any:
-    """Return what `json.loads` returns; importing that costs the start 12 ms, its parts in C nothing.
+    """Return what `json.loads` returns; importing json costs the start 12 ms, its C parts cost nothing.
 
     Raises:
-        ValueError: the text is no JSON.
+        ValueError: the text is not JSON.
 
     """
     try:
         from _json import make_scanner
 
         scan = make_scanner(_Plain)  # type: ignore[arg-type]  # whatever has these attributes
-    except (ImportError, AttributeError, TypeError):  # another Python's
+    except (ImportError, AttributeError, TypeError):  # an alternative Python implementation
         import json
 
         return json.loads(text)
@@ -588,7 +588,7 @@ def to_json(content: object) -> str:
         encode = make_encoder(
             None, str, encode_basestring_ascii, None, ": ", ", ", False, False, True
         )
-    except (ImportError, TypeError):  # another Python's
+    except (ImportError, TypeError):  # an alternative Python implementation
         import json
 
         return json.dumps(content)
@@ -596,7 +596,7 @@ def to_json(content: object) -> str:
 
 
 def _log(text: str) -> None:
-    """Write a line to the supervisor's log. That may lie on the same full disk, and a keeper must outlive it."""
+    """Write a line to the supervisor's log; ignore a full disk, which a keeper must survive."""
     try:  # noqa: SIM105  # importing contextlib costs the start 8 ms
         print(f"keeper: {text}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -604,12 +604,12 @@ def _log(text: str) -> None:
 
 
 def _write_patiently(path: str, content: dict[str, object], *, synced: bool = True) -> None:
-    """Put a JSON file in place (tmp, fsync, rename); where the disk is full, try again until it is not."""
+    """Write a JSON file atomically (tmp, fsync, rename); on a full disk, retry until there is space."""
     while True:
         try:
             write_atomic(path, to_json(content).encode(), synced=synced)
         except FileNotFoundError:
-            return  # the directory was deleted under us; nobody is left to tell
+            return  # the directory was deleted: there is nowhere to report
         except OSError as error:
             _log(f"cannot write {path}: {error}")
             time.sleep(1)

@@ -1,4 +1,4 @@
-"""What every launcher offers the supervisor: start an attempt, say how it stands, signal it."""
+"""What every launcher offers the supervisor: start an attempt, report its condition, signal it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 LOCAL = "local"
-"""The `kind` of [launcher] unless it is given: this machine."""
+"""The default `kind` of [launcher]: this machine."""
 
 
 def new_token() -> str:
@@ -19,17 +19,17 @@ def new_token() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt that is to be started; argv.json in its directory says what runs."""
+    """An attempt to start; argv.json in its directory says what runs."""
 
     root: Path
-    """The attempt's directory; it exists."""
+    """The attempt's directory, which exists."""
     token: str
     environment: Mapping[str, str]
-    """What is set for the worker on top of what it inherits; None of it is recorded."""
+    """Variables added to the worker's inherited environment; they are not recorded."""
     preloaded: bool = False
-    """Whether it is a Python module whose imports `Launcher.preload` was told."""
+    """Whether it is a Python module whose imports were passed to `Launcher.preload`."""
     host: str = ""
-    """The module, and behind a space the place, of a process that may do the work of several such workers; "" for none."""
+    """The module and, after a space, the place of a process that may do the work of several such workers; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +42,35 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """Somebody of this attempt is alive."""
+    """A process of this attempt is alive."""
 
     pid: int | None
-    """The worker, where it is known and lives."""
+    """The worker, if it is known and alive."""
     kept: bool
     """Whether its keeper lives, so that an exit.json will come."""
     orphans: bool = False
-    """Whether keeper and worker are dead and only what the worker started is left."""
+    """Whether keeper and worker are dead, and only processes that the worker started are left."""
     waits: str = ""
     """Why it has not begun, in a cluster's words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """Nobody has begun this attempt: it may be launched again."""
+    """No process has begun this attempt: it may be launched again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """Nobody is left, and nobody wrote how the training itself ended."""
+    """No process is left, and how the training itself ended was not recorded."""
 
     cause: Cause = ""
-    """What ended it, where that is known."""
+    """What ended it, if known."""
     why: str = ""
     """The same in words."""
 
 
 Cause = Literal["", "limit", "evicted", "cancelled", "refused"]
-"""A job's time limit; a cluster that took the place or the node away; a person who cancelled the job; a cluster that does not run it."""
+"""A job's time limit; preemption or a node failure; a cancellation by a person; a job that the cluster does not run."""
 Condition = Exited | Alive | Unclaimed | Vanished
 
 
@@ -78,15 +78,15 @@ class Launcher(Protocol):
     """An engine that runs attempts."""
 
     remote: bool = False
-    """Whether attempts run on other machines, where a cluster lends them their GPUs and cores."""
+    """Whether attempts run on other machines, where a cluster allocates their GPUs and cores."""
     quiet: Container[str] = frozenset()
-    """Tokens of attempts that wait, and of which `condition` would say what it said last."""
+    """Tokens of waiting attempts whose `condition` has not changed."""
 
     def launch(self, job: Job) -> None:
-        """Start an attempt; do nothing where somebody of it is alive.
+        """Start an attempt; do nothing if a process of it is alive.
 
         Raises:
-            OSError: it could not be started; the attempt is as before.
+            OSError: it could not be started; the attempt is unchanged.
 
         """
 
@@ -94,31 +94,31 @@ class Launcher(Protocol):
         """Import once what every preloaded job will import; `environment` is what all of them share.
 
         Raises:
-            OSError: it cannot be done now; the jobs can be launched all the same.
+            OSError: it failed; jobs can still be launched.
 
         """
 
     def unload(self) -> None:
-        """Stop what `preload` began; a job that is launched all the same begins it again."""
+        """Stop what `preload` began; a later launch begins it again."""
 
     def condition(self, root: Path, token: str) -> Condition:
-        """Return how an attempt stands."""
+        """Return the condition of an attempt."""
 
     def send(self, root: Path, token: str, signal: int) -> int:
-        """Signal everybody of an attempt; return how many processes were reached."""
+        """Signal all processes of an attempt; return how many were reached."""
 
     def tick(self, most: int) -> list[str]:  # noqa: ARG002  # for engines that have a queue
-        """Hand on what was launched since the last call, of which `most` may run at once; return what the user should know."""
+        """Submit what was launched since the last call, of which `most` may run at once; return messages for the user."""
         return []
 
     def adopt(self, living: Collection[Path]) -> None:  # noqa: ARG002  # see room
-        """Learn at the start in which directories the attempts are that may live; all others are over."""
+        """Register at the start the directories of attempts that may be alive; all others have ended."""
         return
 
     def change(self, settings: Mapping[str, Any]) -> list[str]:  # noqa: ARG002  # for a cluster's jobs
-        """Start further attempts by a [launcher] section that was edited; return what the user should know."""
+        """Use an edited [launcher] section for further attempts; return messages for the user."""
         return []
 
     def room(self, most: int) -> bool:  # noqa: ARG002  # see tick
-        """Return whether a remote engine takes further attempts, if `most` may run at once."""
+        """Return whether a remote engine accepts further attempts, if `most` may run at once."""
         return True

@@ -16,7 +16,7 @@ def launcher_for(root: Path, settings: Mapping[str, Any]) -> Launcher:
 
 
 def _slurm(root: Path, settings: Mapping[str, Any]) -> Launcher:
-    from lrtui.workers.slurm.engine import Slurm  # only where an experiment names it
+    from lrtui.workers.slurm.engine import Slurm  # imported only if an experiment names it
 
     return Slurm(root, settings)
 

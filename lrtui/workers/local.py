@@ -1,7 +1,7 @@
 """Runs attempts as processes of this machine, each under a keeper.
 
-The identity of a process is boot id, pid, start time and the token in its environment. Nothing is ever signalled for its
-name, its pid alone or the run's id; signals go through pidfds, so a recycled pid is never hit.
+The identity of a process is boot id, pid, start time and the token in its environment. A process is never signalled by its name,
+only its pid, or the run's id; signals go through pidfds, so a recycled pid is never hit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEEPER_ENDINGS = (b"/lrtui/workers/keeper.py", b"/lrtui/keeper.py")
 
 
 class PidFile(msgspec.Struct, frozen=True):
-    """pid.json: who runs an attempt. Written by the keeper; checked against /proc before it is believed."""
+    """pid.json: an attempt's processes. Written by the keeper; checked against /proc before use."""
 
     worker: int
     keeper: int
@@ -59,7 +59,7 @@ class Local(Launcher):
         self._preloaded.start(modules, environment)
 
     def unload(self) -> None:
-        """End the process that forks the workers; the workers go on."""
+        """End the process that forks the workers; the workers continue."""
         self._preloaded.end()
 
     def launch(self, job: Job) -> None:
@@ -76,9 +76,9 @@ class Local(Launcher):
             os.close(fd)
 
     def condition(self, root: Path, token: str) -> Condition:
-        """Return how an attempt stands, in the order that loses and doubles nothing.
+        """Return the condition of an attempt, checked in an order that loses and doubles nothing.
 
-        exit.json is believed when keeper and worker are gone: a worker can write one while it trains on.
+        exit.json counts only when keeper and worker are gone: a worker can write one while it trains on.
         """
         for child in self._keepers:
             child.poll()
@@ -94,13 +94,13 @@ class Local(Launcher):
             return ending
         if locks.is_held(root) or keeper.bearers(token):
             return self._living_without_pid_file(files, token)
-        ending = read_exit(files.exit)  # it may have come between the two looks
+        ending = read_exit(files.exit)  # it may have appeared between the two checks
         if ending is not None:
             return ending
         return Vanished() if files.claim.exists() else Unclaimed()
 
     def _living_without_pid_file(self, files: AttemptLayout, token: str) -> Condition:
-        """Return the state of an attempt whose keeper has not yet, or never, written who runs it."""
+        """Return the condition of an attempt without a pid.json (yet)."""
         living = keeper.bearers(token)
         if not living and not locks.is_held(files.root):
             return read_exit(files.exit) or (Vanished() if files.claim.exists() else Unclaimed())
@@ -115,9 +115,9 @@ class Local(Launcher):
         )
 
     def send(self, root: Path, token: str, signal: int) -> int:
-        """Signal everybody who carries the token, the keeper excepted; return how many were reached.
+        """Signal all processes that carry the token, except the keeper; return how many were reached.
 
-        A worker looks like its keeper, which forks it, until it runs its own program; then pid.json tells them apart.
+        Until a worker runs its own program it looks like its keeper, which forked it; then pid.json distinguishes them.
         """
         who = read_pid(AttemptLayout(root).pid, token)
         worker = who.worker if who is not None else None
@@ -142,7 +142,7 @@ def _start_keeper(job: Job, fd: int) -> subprocess.Popen[bytes]:
 
 
 def read_exit(path: Path) -> Exited | None:
-    """Return how a worker ended, None where its exit.json is missing or no such thing."""
+    """Return how a worker ended; None if its exit.json is missing or malformed."""
     content = read_untrusted(path)
     try:
         ending = msgspec.json.decode(content, type=ExitFile) if content else None
@@ -152,13 +152,13 @@ def read_exit(path: Path) -> Exited | None:
 
 
 def read_pid(path: Path, token: str) -> PidFile | None:
-    """Return who runs an attempt, None where pid.json is missing, damaged, of another boot or of another attempt."""
+    """Return the processes of an attempt; None if pid.json is missing, damaged, of another boot or of another attempt."""
     who = read_remote_pid(path, token)
     return who if who is not None and who.boot_id == keeper.boot_id() else None
 
 
 def read_remote_pid(path: Path, token: str) -> PidFile | None:
-    """Return who runs an attempt on whatever machine, None where pid.json is missing, damaged or of another attempt."""
+    """Return the processes of an attempt on any machine; None if pid.json is missing, damaged or of another attempt."""
     content = read_untrusted(path)
     try:
         who = msgspec.json.decode(content, type=PidFile) if content else None
@@ -168,7 +168,7 @@ def read_remote_pid(path: Path, token: str) -> PidFile | None:
 
 
 def is_same(pid: int, start: int | None, token: str) -> bool:
-    """Tell whether a pid is still the process that it was: start time and token."""
+    """Return whether a pid is still the same process: start time and token match."""
     return (
         pid > 1
         and start is not None
@@ -178,7 +178,7 @@ def is_same(pid: int, start: int | None, token: str) -> bool:
 
 
 def _is_keeper(pid: int) -> bool:
-    """Tell whether a bearer of a token is its keeper, also one of an lrtui that has since been upgraded or moved."""
+    """Return whether a process with the token is its keeper, also of an lrtui that has since been upgraded or moved."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
@@ -195,7 +195,7 @@ def _leads_session(pid: int) -> bool:
 
 
 def _signal_bearer(pid: int, token: str, number: int) -> int:
-    """Signal one process through a pidfd, after its identity was looked at through the same."""
+    """Signal one process through a pidfd, after checking its identity through that pidfd."""
     try:
         fd = os.pidfd_open(pid)
     except OSError:

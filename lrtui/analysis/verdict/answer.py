@@ -74,7 +74,7 @@ class Noise(StrEnum):
 
     @property
     def words(self) -> str:
-        """What is said beside an interval; "" where seeds measured it."""
+        """What is said beside an interval; "" if seeds measured it."""
         return _NOISE_WORDS[self]
 
 
@@ -105,7 +105,7 @@ class Verdict:
     """A recommendation."""
 
     lr: float | None = None
-    """None where nothing can be recommended; the reasons then say what to try."""
+    """None if nothing can be recommended; the reasons then say what to try."""
     group: GroupKey = _NO_GROUP
     setting: Setting | None = None
     runs: tuple[str, ...] = ()
@@ -116,19 +116,19 @@ class Verdict:
     """How many seeds the value is the mean of."""
     low: float | None = None
     high: float | None = None
-    """Where the best LR lies with a probability of 90 %; None where one LR alone was tried."""
+    """Where the best LR lies with a probability of 90 %; None if one LR alone was tried."""
     open_sides: tuple[Side, ...] = ()
     """Where no LR beyond the recommended one was seen to be worse, so that the best one may lie anywhere beyond `low` or `high`."""
     noise: Noise = Noise.UNKNOWN
     """What the interval's noise is known from. Where it is unknown, the interval has no probability."""
     scatter: float | None = None
-    """Standard deviation between seeds of one run's value that the interval takes, in the metric's unit; None where there is no interval."""
+    """Standard deviation between seeds of one run's value that the interval takes, in the metric's unit; None if there is no interval."""
     optimum: float | None = None
     """The interpolated best LR, which need not have been tried."""
     equal: tuple[float, float] | None = None
     """The LRs that are as good, within `within`."""
     within: float | None = None
-    """In the metric's unit; None where neither the user nor any noise says what is equal."""
+    """In the metric's unit; None if neither the user nor any noise says what is equal."""
     spent: float = 0.0
     grid: float = 0.0
     """What training every LR to the end with as many seeds costs, in the plan's unit."""

@@ -51,7 +51,7 @@ _USELESS = 2.0
 
 
 def surface_of(sweep: Sweep, group: GroupKey) -> tuple[tuple[Seen, ...], surface.Surface | None]:
-    """Return what a group's settings attained, and the surface through it; None where too little is known."""
+    """Return what a group's settings attained, and the surface through it; None if too little is known."""
     plan = sweep.plan
     if plan is None:
         return (), None
@@ -63,7 +63,7 @@ def surface_of(sweep: Sweep, group: GroupKey) -> tuple[tuple[Seen, ...], surface
 
 
 def lean_of(group: GroupKey) -> float:
-    """Return by how many decades the best LR is expected to be higher early in a training; 0 where the schedule lowers it later."""
+    """Return by how many decades the best LR is expected to be higher early in a training; 0 if the schedule lowers it later."""
     known = SCHEDULES.get(choice_of(group.schedule).name)
     return surface.LEAN if known is not None and not known.decays else 0.0
 
@@ -166,7 +166,7 @@ def _variance(case: Case, score: float) -> float:
 
 
 def _gain(case: Case, length: float) -> float:
-    """Return by how much the score usually rose from a length to the compared one; 0 where no run shows it."""
+    """Return by how much the score usually rose from a length to the compared one; 0 if no run shows it."""
     gains = [
         case.scale.score(run[case.level].value) - case.scale.score(run[length].value)
         for run in case.results.by_run.values()

@@ -29,7 +29,7 @@ class Case:
     results: Results
     runs: list[Run] = field(default_factory=list)
     noise: float | None = None
-    """Variance of one run's score; None where nothing says it."""
+    """Variance of one run's score; None if nothing says it."""
     measured: bool = False
     """Whether the noise comes from seeds; else from the number of validation images."""
     identical: bool = False
@@ -60,7 +60,7 @@ class Case:
         return [p for p in self.points if not p.dead and p.mean is not None and self.is_deep(p)]
 
     def is_deep(self, point: Point) -> bool:
-        """Tell whether a point's values come from the length at which LRs are compared."""
+        """Return whether a point's values come from the length at which LRs are compared."""
         return self.level is not None and point.length == self.level
 
     def score(self, point: Point) -> float:
@@ -69,7 +69,7 @@ class Case:
         return self.scale.score(point.mean)
 
     def variance(self, point: Point) -> float | None:
-        """Return the variance of a point's score; None where the noise is not known."""
+        """Return the variance of a point's score; None if the noise is not known."""
         return None if self.noise is None else self._one(point) / max(1, len(point.values))
 
     def _one(self, point: Point) -> float:

@@ -53,7 +53,7 @@ def equal_range(
 
 
 def equal_lrs(lr: float, equal: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Return an equal range of log10(lr) as LRs; None where it leaves out the LR that is recommended: then none is equal for certain."""
+    """Return an equal range of log10(lr) as LRs; None if it leaves out the LR that is recommended: then none is equal for certain."""
     if equal is None:
         return None
     low, high = 10 ** equal[0], 10 ** equal[1]

@@ -43,7 +43,7 @@ class HeatMap:
 
 
 def heat_maps(sweep: Sweep, found: Verdict) -> tuple[HeatMap, ...]:
-    """Return a map for each axis of a group's search; () where it has none, or while too little is known."""
+    """Return a map for each axis of a group's search; () if it has none, or while too little is known."""
     plan = sweep.plan
     if plan is None or not plan.axes:
         return ()

@@ -52,7 +52,7 @@ class Curve:
 
 
 def curve_around(case: Case, best: Point, within: float | None, beliefs: Beliefs) -> Curve | None:
-    """Return where the optimum lies around the pick; None where there is nothing to compare it with."""
+    """Return where the optimum lies around the pick; None if there is nothing to compare it with."""
     here = math.log10(best.lr)
     if not any(o.x != here for o in observations_of(case)):
         return None

@@ -91,7 +91,7 @@ def _usual(case: Case, point: Point, spread: float) -> float:
 
 
 def _late(case: Case, point: Point) -> float:
-    """Return f², the mean over the runs of an LR; 0 where their evaluations are too few."""
+    """Return f², the mean over the runs of an LR; 0 if their evaluations are too few."""
     runs = {run.id: run for run in case.runs}
     seen = [late_scatter(case.scale, runs[name]) for name in point.runs]
     known = [each for each in seen if each is not None]

@@ -66,7 +66,7 @@ def _is_moved(case: Case, point: Point) -> bool:
 
 
 def _gain(case: Case, point: Point) -> float | None:
-    """Return by how much the score usually rose from this point's length to the compared one; None where nobody shows it."""
+    """Return by how much the score usually rose from this point's length to the compared one; None if nobody shows it."""
     if case.moved is not None and point.lr in case.moved.gains:
         return case.moved.gains[point.lr]
     gains = []
@@ -100,7 +100,7 @@ def _gain_beside(case: Case, point: Point) -> float | None:
 
 
 def is_wall(case: Case, point: Point, observations: Sequence[gaussian_process.Observation]) -> bool:
-    """Tell whether an LR killed a seed, or was so bad that it was left out of the fit: the curve says nothing beyond it."""
+    """Return whether an LR killed a seed, or was so bad that it was left out of the fit: the curve says nothing beyond it."""
     x = case.place(point)
     out = point.mean is not None and all(o.x != x for o in observations)
     return out or point.dead not in ("", "failed")

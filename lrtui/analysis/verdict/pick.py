@@ -71,7 +71,7 @@ def _is_open(
     candidates: list[Point],
     observations: Sequence[gaussian_process.Observation],
 ) -> bool:
-    """Tell whether an LR was fitted, and no other one measured better by more than the noise allows."""
+    """Return whether an LR was fitted, and no other one measured better by more than the noise allows."""
     highest = max(candidates, key=case.score)
     doubt = math.sqrt((case.variance(point) or 0.0) + (case.variance(highest) or 0.0))
     near = case.score(point) >= case.score(highest) - OPEN * doubt

@@ -42,7 +42,7 @@ class Point:
     length: float | None = None
     """The length that its runs were compared for: a rung, the horizon, or how far a run came that ended early."""
     dead: str = ""
-    """Why it is not to be recommended, in a word: diverged, collapsed, chance, failed, nan; "" where no seed died."""
+    """Why it is not to be recommended, in a word: diverged, collapsed, chance, failed, nan; "" if no seed died."""
     val_loss: float | None = None
     state: str = ""
     """Of its first run."""
@@ -89,7 +89,7 @@ def points_of(
 
 
 def _selecting_seed(settings: Iterable[list[Run]]) -> int | None:
-    """Return the seed by which some settings were chosen to get further seeds; None where all have the same."""
+    """Return the seed by which some settings were chosen to get further seeds; None if all have the same."""
     every = [[run.seed for run in runs] for runs in settings]
     first = min((seeds[0] for seeds in every), default=None)
     further = [any(seed != first for seed in seeds) for seeds in every]
@@ -137,7 +137,7 @@ def _point(
 
 
 def _death(run: Run) -> str:
-    """Return in a word how a run died; "" where it did not, or where its end says nothing about its LR."""
+    """Return in a word how a run died; "" if it did not, or where its end says nothing about its LR."""
     if run.ending is None:
         return ""
     if run.ending.kind in ("diverged", "failed"):
@@ -185,7 +185,7 @@ def _at_chance(sweep: Sweep, plan: Plan, scale: Scale, points: list[Point]) -> l
 
 
 def is_chance(sweep: Sweep, plan: Plan, scale: Scale, point: Point) -> bool:
-    """Tell whether a point's mean is what guessing attains."""
+    """Return whether a point's mean is what guessing attains."""
     chance = chance_in(sweep)
     if point.mean is None or chance is None:
         return False

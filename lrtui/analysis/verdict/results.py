@@ -49,7 +49,7 @@ class Results:
     by_run: Mapping[str, Mapping[float, Result]]
     """Of each run by the length that it was started for; the full one under the horizon."""
     level: float | None
-    """The length at which the LRs are compared; None where nothing can be compared yet."""
+    """The length at which the LRs are compared; None if nothing can be compared yet."""
     early: tuple[Run, ...] = ()
     """Runs that ended by themselves before the length of the others."""
     leader: float | None = None
@@ -159,6 +159,6 @@ def _countable_final(plan: Plan, run: Run) -> Reached | None:
 
 
 def _is_early(plan: Plan, run: Run, final: Reached) -> bool:
-    """Tell whether a script ended by itself clearly before the horizon."""
+    """Return whether a script ended by itself clearly before the horizon."""
     early = run.ending is not None and run.ending.early
     return early and final.level < NEAR * plan.horizon

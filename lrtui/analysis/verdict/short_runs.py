@@ -34,7 +34,7 @@ class Moved:
 def moved(
     scale: Scale, points: Sequence[Point], runs: Sequence[Run], level: float | None, horizon: float
 ) -> Moved | None:
-    """Return a group's pilots as results of the full length; None where there are none, or full runs enough."""
+    """Return a group's pilots as results of the full length; None if there are none, or full runs enough."""
     short = {run.id: run.until for run in runs if run.pilot}
     pilots = {p.lr: short[p.runs[0]] for p in points if p.runs[0] in short}
     full = [p for p in points if p.length == level and p.lr not in pilots and _counts(p)]

@@ -24,7 +24,7 @@ _TRY_MORE = Reason(
 
 
 def nothing_to_choose(case: Case, candidates: list[Point]) -> list[Reason] | None:
-    """Return why there is nothing to choose from or between; None where there is."""
+    """Return why there is nothing to choose from or between; None if there is."""
     if not candidates:
         return []
     metric = clean(case.plan.metric)

@@ -1,4 +1,4 @@
-"""Disk space, and whether what lrtui rests on (flock, rename) works where runs are kept.
+"""Disk space, and whether flock and rename, which lrtui relies on, work where runs are stored.
 
 The checks write into a folder of their own beside the runs and take it away again.
 """
@@ -17,9 +17,9 @@ from lrtui.sweep.files import write_atomic
 from lrtui.text.format import size
 
 RUNS = Path("runs")
-"""Where experiment directories lie unless --dir says otherwise."""
+"""Default folder of experiment directories (see --dir)."""
 DATA = Path("data")
-"""Where data lie unless data_dir says otherwise."""
+"""Default folder of data (see data_dir)."""
 _FULL = 100 << 20
 _SCARCE = 1 << 30
 _SMALL_SHM = 256 << 20
@@ -27,7 +27,7 @@ _LOCAL = "choose a local disk: --dir DIR"
 
 
 def space() -> list[Finding]:
-    """Say how much room there is for runs, data and temporary files, and in shared memory."""
+    """Report free space for runs, data and temporary files, and in shared memory."""
     shared = Path("/dev/shm")  # noqa: S108  # looked at, not written to
     found = [free(RUNS, "runs"), free(DATA, "data"), free(Path(tempfile.gettempdir()), "temporary")]
     if not shared.is_dir() or _room(shared) < _SMALL_SHM:
@@ -37,7 +37,7 @@ def space() -> list[Finding]:
 
 
 def free(place: Path, what: str) -> Finding:
-    """Say how much room a place has."""
+    """Report the free space of a folder."""
     folder = _existing(place)
     room = _room(folder)
     text = f"{what}: {size(room)} free in {folder}"
@@ -56,7 +56,7 @@ def _room(folder: Path) -> int:
 
 
 def writing() -> list[Finding]:
-    """Try what runs need where they are kept: a folder, a lock that is refused the second time, a rename that replaces a file."""
+    """Test what runs need in their folder: creating a folder, a lock that is refused the second time, a rename that replaces a file."""
     place = _existing(RUNS)
     try:
         with _scratch(place) as folder:
@@ -75,7 +75,7 @@ def writing() -> list[Finding]:
 
 
 def _lock(folder: Path) -> list[Finding]:
-    """Take a lock twice: were the second granted, two supervisors could own one directory."""
+    """Take a lock twice: if the second were granted, two supervisors could own one directory."""
     first, second = locks.take(folder), locks.take(folder)
     for fd in (first, second):
         if fd is not None:
@@ -98,7 +98,7 @@ def _rename(folder: Path) -> list[Finding]:
 
 
 def _existing(place: Path) -> Path:
-    """Return the place, absolute; where it does not exist yet, the nearest folder above it that does."""
+    """Return the absolute path, or its nearest existing parent folder if it does not exist yet."""
     place = place.absolute()
     return next((folder for folder in (place, *place.parents) if folder.is_dir()), Path("/"))
 

@@ -12,9 +12,9 @@ class Mark(enum.StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    """lrtui works; something is slower, missing or not as it should be."""
+    """lrtui works, but something is slower, missing or wrong."""
     FAIL = "FAIL"
-    """Training fails here, or something was lost."""
+    """Training would fail here, or something was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Finding:
     hint: str = ""
     """The next step, ready to type where possible; never "" on a FAIL."""
     file: str = ""
-    """The file that is meant; "" where there is none."""
+    """The affected file; "" if there is none."""
 
 
 Check = Callable[[], Sequence[Finding]]
 
 
 def ok(what: str, file: str = "") -> Finding:
-    """Return a finding that needs nothing."""
+    """Return a finding that needs no action."""
     return Finding(Mark.OK, what, file=file)
 
 

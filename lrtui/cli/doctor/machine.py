@@ -21,9 +21,9 @@ _OPTIONAL = {
     "matplotlib": ("reports and exports have no charts", "report"),
     "textual_serve": ("no `lrtui serve`", "web"),
 }
-"""What one goes without if a module is not installed, and the extra that brings it."""
+"""What is unavailable if a module is not installed, and the extra that installs it."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Version 2 and version 1, as a container sees its own."""
+"""The container's own limit: cgroup version 2 and version 1."""
 
 
 def python() -> list[Finding]:
@@ -57,7 +57,7 @@ def python() -> list[Finding]:
 
 
 def _package(name: str, fits: object, versions: str) -> list[Finding]:
-    """Return what is wrong with the installed version of a package; [] where nothing is."""
+    """Return what is wrong with the installed version of a package; [] if nothing is."""
     install = f"{sys.executable} -m pip install '{name}{versions}'"
     try:
         version = metadata.version(name)
@@ -69,7 +69,7 @@ def _package(name: str, fits: object, versions: str) -> list[Finding]:
 
 
 def memory() -> list[Finding]:
-    """Say how much memory is free for runs, by the kernel and by the container's limit."""
+    """Report how much memory is free for runs, according to the kernel and the container's limit."""
     import psutil
 
     free = psutil.virtual_memory().available
@@ -86,7 +86,7 @@ def memory() -> list[Finding]:
 
 
 def descriptors() -> list[Finding]:
-    """Say how many files a process may have open."""
+    """Report how many files a process may have open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     what = f"{'unlimited' if soft < 0 else soft} open files per process"
     hint = f"ulimit -n {4096 if hard < 0 else min(4096, hard)}   # before lrtui"
@@ -98,7 +98,7 @@ def descriptors() -> list[Finding]:
 
 
 def processes() -> list[Finding]:
-    """Say whether processes can be identified: nothing is ever signalled by its pid only."""
+    """Report whether processes can be identified: lrtui never signals a process by its pid only."""
     try:
         os.close(os.pidfd_open(os.getpid()))
         known = keeper.start_time(os.getpid()) is not None and bool(keeper.boot_id())
@@ -111,7 +111,7 @@ def processes() -> list[Finding]:
 
 
 def gpus() -> list[Finding]:
-    """Name the GPUs and the driver, and who else computes on them."""
+    """Report the GPUs, the driver, and other processes on the GPUs."""
     found = gpu.read()
     driver = gpu.driver()
     if not found:
@@ -136,7 +136,7 @@ def _gpu(reading: gpu.Gpu) -> Finding:
 
 
 def _no_gpu(driver: gpu.DriverVersion | None) -> Finding:
-    """Tell a machine without a GPU from one whose GPU cannot be reached."""
+    """Distinguish a machine without a GPU from one whose GPU cannot be reached."""
     if driver is not None:
         what = f"driver {driver.version}, and no GPU answers"
         return warn(what, "nvidia-smi; in a container: --gpus all")

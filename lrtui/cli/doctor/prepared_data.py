@@ -1,4 +1,4 @@
-"""The built-in data sets: which are prepared, whether they are whole, and whether the others can be."""
+"""The built-in data sets: which are prepared, whether these are complete, and whether the others can be prepared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lrtui.train.datasets import DATASETS
 
 
 def sets() -> list[Finding]:
-    """Say of each data set whether it is ready under ./data, where an experiment started here looks."""
+    """Report for each data set whether it is ready under ./data, where an experiment started here looks."""
     return [_set(name, DATA.absolute()) for name in DATASETS]
 
 
@@ -52,7 +52,7 @@ def examine(folder: Path) -> tuple[str, str]:
                 return "", f"{name} is no file"
         except OSError as error:
             return "", f"{name}: {error.strerror}"
-        except ValueError:  # a NUL, from somebody else's journal
+        except ValueError:  # a NUL, from a foreign journal
             return "", "no path"
     try:
         about = prepared_arrays.read_about(folder)

@@ -1,6 +1,6 @@
-"""Whether torch works here and fits the driver: asked in a process of its own, judged by pure rules.
+"""Whether torch works here and fits the driver: a separate process reports, pure rules judge.
 
-The process is started first and waited for last: importing torch takes seconds.
+The process starts first and is awaited last, because importing torch takes seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Device(msgspec.Struct, frozen=True):
     name: str
     capability: tuple[int, int]
     fault: str
-    """Why it does not compute; "" where it does."""
+    """Why it does not compute; "" if it does."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True):
     error: str = ""
     """Why torch cannot be imported."""
     missing: bool = False
-    """Whether it is not installed; for scripts of one's own it need not be."""
+    """Whether it is not installed; the user's own scripts may not need it."""
     said: list[str] = []
     """Its warnings."""
     version: str = ""
@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Probe:
-    """torch, being asked. Use it in a `with`: a probe that was not waited for is ended."""
+    """The process that reports on torch. Use it in a `with`, which ends the process if nobody waited for it."""
 
     def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
         self._limit = limit_seconds
@@ -76,7 +76,7 @@ class Probe:
             self._child.communicate()
 
     def answer(self) -> Answer:
-        """Wait for the answer; one that does not come in time, or is none, is an error in words."""
+        """Wait for the answer; a late or malformed answer becomes an error text."""
         try:
             out, err = self._child.communicate(timeout=self._limit)
         except subprocess.TimeoutExpired:
@@ -96,7 +96,7 @@ class Probe:
 def judge(
     answer: Answer, gpus: tuple[gpu.Gpu, ...], driver: gpu.DriverVersion | None
 ) -> list[Finding]:
-    """Return what torch's answer means on a machine with these GPUs and this driver."""
+    """Return findings on torch's answer, given the machine's GPUs and driver."""
     if answer.missing:
         what = "PyTorch is not installed: your own scripts run, the built-in trainer (dataset = ...) does not"
         return [warn(what, install("train"))]
@@ -117,7 +117,7 @@ def _other_build(answer: Answer) -> str:
 def _fit(
     answer: Answer, gpus: tuple[gpu.Gpu, ...], driver: gpu.DriverVersion | None
 ) -> list[Finding]:
-    """Say whether the build fits the driver; [] where there is no GPU that it could fit."""
+    """Report whether the build fits the driver; [] if there is no GPU."""
     if not gpus or answer.hip:
         return []
     offered = driver.cuda_text if driver and driver.cuda > (0, 0) else "?"
@@ -156,7 +156,7 @@ def _device(number: int, device: Device, answer: Answer) -> Finding:
 
 
 def has_kernels(capability: tuple[int, int], kernels: list[str]) -> bool:
-    """Tell whether a build runs on a GPU: code of its generation, not newer than it, or code that the driver translates."""
+    """Return whether a build runs on a GPU: code of its generation, not newer than it, or code that the driver translates."""
     if not kernels:
         return True
     for name in kernels:
@@ -166,7 +166,7 @@ def has_kernels(capability: tuple[int, int], kernels: list[str]) -> bool:
             continue
         made_for = (int(digits[:-1]), int(digits[-1]))
         same = made_for[0] == capability[0] or kind == "compute"
-        exact = number[-1:] in {"a", "f"}  # sm_90a runs on 9.0 alone
+        exact = number[-1:] in {"a", "f"}  # sm_90a runs only on 9.0
         if (made_for == capability) if exact else (same and made_for <= capability):
             return True
     return False
@@ -186,5 +186,5 @@ def _major(version: str) -> int:
 
 
 def checks(probe: Probe) -> dict[str, Check]:
-    """Return this chapter's table: what it holds is known only once torch has answered."""
+    """Return this chapter's checks, which depend on torch's answer."""
     return {"torch": lambda: judge(probe.answer(), gpu.read(), gpu.driver())}

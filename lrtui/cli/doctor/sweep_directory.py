@@ -26,12 +26,12 @@ from lrtui.workers.launcher import LOCAL, Alive, Condition, Unclaimed, Vanished
 from lrtui.workers.local import Local
 
 _SHOWN = 20
-"""Damaged lines that are named one by one."""
+"""At most this many damaged lines are listed one by one."""
 
 
 @dataclass
 class Case:
-    """A directory, read once: what the checks look at."""
+    """A directory, read once for all checks."""
 
     layout: Layout
     tail: JournalTail
@@ -43,7 +43,7 @@ class Case:
 
     @property
     def here(self) -> str:
-        """The directory as one types it."""
+        """The directory as the user would type it."""
         return shlex.quote(str(self.layout.root))
 
 
@@ -51,7 +51,7 @@ def open_case(directory: Path) -> Case:
     """Read a directory.
 
     Raises:
-        UserError: it is no directory, or it holds nothing of an experiment.
+        UserError: it is not a directory, or contains no experiment.
 
     """
     layout = Layout(directory)
@@ -68,7 +68,7 @@ def open_case(directory: Path) -> Case:
 
 
 def checks(case: Case) -> dict[str, Check]:
-    """Return the table of what is checked in a directory."""
+    """Return the checks for a directory."""
     return {
         "experiment": lambda: experiment(case),
         "journal": lambda: journal(case),
@@ -80,7 +80,7 @@ def checks(case: Case) -> dict[str, Check]:
 
 
 def experiment(case: Case) -> list[Finding]:
-    """Read the frozen experiment, and look whether it can be commanded from here and started again."""
+    """Check whether the frozen experiment can be read, controlled from here and started again."""
     path = case.layout.experiment
     for each in (path, case.layout.format):
         if each.exists() and not is_plain(each):
@@ -102,7 +102,7 @@ def experiment(case: Case) -> list[Finding]:
 
 
 def journal(case: Case) -> list[Finding]:
-    """Name the damaged lines by their numbers, a torn end, and events that do not fit."""
+    """Report damaged lines by number, a torn end, and events that do not fit."""
     path, tail, sweep = case.layout.journal, case.tail, case.sweep
     if not os.path.lexists(path):
         return [warn("there is none: nothing was started yet", f"start it: lrtui {case.here}")]
@@ -133,7 +133,7 @@ def journal(case: Case) -> list[Finding]:
 
 
 def supervisor(case: Case) -> list[Finding]:
-    """Say whether a supervisor owns the directory, and whether it answers."""
+    """Report whether a supervisor owns the directory, and whether it responds."""
     beat, sweep = case.layout.beat, case.sweep
     if case.elsewhere:
         return [ok(f"alive on {case.elsewhere}")]
@@ -154,7 +154,7 @@ def supervisor(case: Case) -> list[Finding]:
 
 
 def attempts(case: Case) -> list[Finding]:
-    """Say which attempts differ from what the journal says, and which processes outlived theirs. Nothing is signalled."""
+    """Report attempts that differ from the journal, and processes that outlived their attempt. No process is signalled."""
     plan = case.sweep.plan
     if plan is not None and plan.launcher != LOCAL:
         return [ok(f"{len(case.sweep.alive())} attempts are in the hands of {plan.launcher}")]
@@ -195,7 +195,7 @@ def _known(sweep: Sweep) -> Iterator[tuple[str, str, bool]]:
 
 
 def _difference(condition: Condition, *, is_open: bool, supervised: bool) -> str:
-    """Return how an attempt differs from what the journal expects; "" where it does not, or where a supervisor is on it."""
+    """Return how an attempt differs from what the journal expects; "" if it does not, or if a supervisor will handle it."""
     if not is_open or supervised:
         return ""
     match condition:
@@ -221,13 +221,13 @@ def _bearers() -> dict[str, list[str]]:
 
 
 def _outlived(name: str, pids: list[str]) -> Finding:
-    """Name the processes that carry the token of an attempt that is over: a stop leaves none."""
+    """Report processes that carry the token of an ended attempt; a stop leaves none."""
     what = f"{name} is over, and processes that it started live: {' '.join(pids)}"
     return fail(what, f"see what they are: ps -o pid,ppid,etime,args -p {','.join(pids)}")
 
 
 def prepared(case: Case) -> list[Finding]:
-    """Look whether the prepared data that the runs map are whole."""
+    """Check that the prepared data that the runs map are complete."""
     found = []
     for name, data in case.sweep.datasets.items():
         if not data.path:
@@ -246,12 +246,12 @@ def prepared(case: Case) -> list[Finding]:
 
 
 def is_plain(path: Path) -> bool:
-    """Tell whether there is a plain file, and no link."""
+    """Return whether the path is a regular file, not a link."""
     return _is(path, stat.S_ISREG)
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is a folder, and no link."""
+    """Return whether the path is a folder, not a link."""
     return _is(path, stat.S_ISDIR)
 
 

@@ -11,7 +11,7 @@ from lrtui.cli.doctor.finding import Check, Finding, ok, warn
 
 
 def terminal() -> list[Finding]:
-    """Say whether the monitor can open, and whether it shows its colours and lines."""
+    """Report whether the monitor can open, and whether its colours and lines are shown."""
     if not all(file is not None and file.isatty() for file in (sys.__stdin__, sys.__stderr__)):
         return [ok("none: lrtui prints its log instead of opening the monitor")]
     width, height = os.get_terminal_size(sys.stderr.fileno())
@@ -19,7 +19,7 @@ def terminal() -> list[Finding]:
 
 
 def judge(environment: Mapping[str, str]) -> list[Finding]:
-    """Return what keeps the monitor from opening, or from being drawn well, in these variables."""
+    """Return what prevents the monitor from opening or from being drawn well, given these environment variables."""
     found = []
     name = environment.get("TERM", "")
     export = "export TERM=xterm-256color"
@@ -41,7 +41,7 @@ def judge(environment: Mapping[str, str]) -> list[Finding]:
 
 
 def colours_of(name: str) -> int | None:
-    """Return how many colours terminfo gives a terminal, None where it does not know it."""
+    """Return how many colours terminfo gives a terminal; None for an unknown terminal."""
     try:
         import curses
 

@@ -1,7 +1,7 @@
 """`python -m lrtui.cli.doctor.torch_probe`: imports torch as a worker would, and prints what it can do as one line of JSON.
 
 A process of its own, since importing torch takes seconds and may crash, and lrtui itself never imports it. `pytorch`
-starts it, waits, and judges the answer. Whatever fails is told in words; the exit code is 0 unless torch breaks the process.
+starts it, waits, and judges the answer. Failures are reported as text; the exit code is 0 unless torch crashes the process.
 """
 
 from __future__ import annotations

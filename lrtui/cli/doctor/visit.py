@@ -1,4 +1,4 @@
-"""Runs the checks chapter by chapter and says what they found: as text, or as one JSON object. The two ways in of the verb."""
+"""Runs the checks chapter by chapter and prints the findings as text or as one JSON object. The verb calls `machine_visit` or `directory_visit`."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Sheet:
 
 
 def machine_visit(*, as_json: bool) -> int:
-    """Say what this machine offers; return 0, or 5 where something here keeps it from training."""
+    """Check this machine; return 0, or 5 if something prevents training."""
     sheet = Sheet(as_json)
     with pytorch.Probe() as probe:
         for name, checks in CHAPTERS.items():
@@ -100,10 +100,10 @@ def machine_visit(*, as_json: bool) -> int:
 
 
 def directory_visit(path: Path, *, as_json: bool) -> int:
-    """Say what state an experiment directory is in; return 0, or 1 where something in it is damaged or lost.
+    """Check an experiment directory; return 0, or 1 if something in it is damaged or lost.
 
     Raises:
-        UserError: it is no experiment directory.
+        UserError: it is not an experiment directory.
 
     """
     from lrtui.cli.doctor import sweep_directory

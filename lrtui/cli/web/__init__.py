@@ -1,9 +1,9 @@
-"""`lrtui serve`: the same monitor in a browser. Each tab is a monitor process of its own; the runs know nothing of it.
+"""`lrtui serve`: the same monitor in a browser. Each tab is a monitor process of its own; the runs are independent of it.
 
     browser ── guard (host, token, origin) ── page, static files, WebSocket ── tab ── `lrtui DIR` on pipes
 
-Used by the command line alone. textual-serve, an extra, gives the protocol between a tab and its process and the terminal in
-the page (`tabs`); how it is reached is ours (`server`, `guard`): textual-serve itself lets anybody in.
+Used only by the command line. textual-serve, an extra, provides the protocol between a tab and its process, and the terminal in
+the page (`tabs`). Access control is lrtui's own (`http_server`, `guard`): textual-serve itself admits anyone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lrtui.text.install import install
 
 
 def require() -> None:
-    """See that what `serve` needs is installed.
+    """Check that what `serve` needs is installed.
 
     Raises:
         MachineError: it is not.
@@ -33,10 +33,10 @@ def require() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at that address; port 0 takes a free one.
+    """Return a socket that listens at the address; port 0 chooses a free one.
 
     Raises:
-        UserError: no browser could be sent to that address.
+        UserError: a browser could not open that address.
         MachineError: the port is taken, or the address is not this machine's.
 
     """
@@ -60,7 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(directory: Path, listening: socket.socket, host: str, *, view_only: bool = False) -> int:
-    """Serve the monitor of a directory until a signal; return 128 and its number. The runs go on."""
+    """Serve the monitor of a directory until a signal; return 128 and its number. The runs continue."""
     from lrtui.cli.web.http_server import serve  # aiohttp costs 200 ms
 
     return serve(directory, listening, host, view_only=view_only)

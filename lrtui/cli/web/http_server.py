@@ -1,4 +1,4 @@
-"""The server: what is served, from the first address to the end of the last tab."""
+"""The HTTP server: its routes, and its life until the last tab has ended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
     "connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page asks nobody but us. (xterm.js makes its styles at run time.)"""
+"""The page may load only from this server. (xterm.js creates its styles at run time.)"""
 
 
 def serve(directory: Path, listening: socket.socket, host: str, *, view_only: bool) -> int:
@@ -59,7 +59,7 @@ def _application(guard: Guard, tabs: Tabs, directory: Path) -> web.Application:
     title = html.escape(clean(directory.resolve().name, 80))
 
     async def answer(request: web.Request) -> web.Response:
-        host = request.headers["Host"]  # one of the guard's
+        host = request.headers["Host"]  # a refusal by the guard
         text = page.substitute(title=title, socket=f"ws://{host}{guard.place}ws")
         policy = {"Content-Security-Policy": _POLICY.format(host=host)}
         return web.Response(text=text, content_type="text/html", headers=policy)
@@ -77,7 +77,7 @@ def _application(guard: Guard, tabs: Tabs, directory: Path) -> web.Application:
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Drop malformed requests, which anyone who reaches the port can send, and the traceback of anything else."""
+    """Leave malformed requests out of the log, since anyone who reaches the port can send them, and the tracebacks of other errors."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         record.msg, record.args = "%s: %s", (record.getMessage(), clean(repr(error), 200))
@@ -86,7 +86,7 @@ def _in_one_line(record: logging.LogRecord) -> bool:
 
 
 def _signalled() -> asyncio.Future[int]:
-    """Return what comes true with the number of the first signal that asks to end."""
+    """Return a future that resolves to the number of the first signal that asks to end."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 

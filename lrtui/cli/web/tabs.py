@@ -1,7 +1,7 @@
 """A tab of the browser: a WebSocket on one side, a monitor process on pipes on the other.
 
-textual-serve's AppService speaks with the process. It would run a command line in a shell, and leave behind a process that
-does not end when it is asked to; both are replaced here. Of what the browser sends only keys and sizes go on to the process.
+textual-serve's AppService communicates with the process. It would run a command line in a shell, and leave a process behind that
+does not end on request; both are replaced here. Of the browser's messages, only keys and sizes are passed on to the process.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from textual_serve.download_manager import DownloadManager
 from typing_extensions import override
 
 MOST_TABS = 16
-"""At once: each is a process of some 60 MB."""
+"""Tabs open at once: each is a process of about 60 MB."""
 _MOST_BYTES = 1 << 20
-"""Of one message: a large paste."""
+"""Bytes of one message: a large paste."""
 _PATIENCE_SECONDS = (3.0, 2.0)
-"""For a monitor to leave when it is asked, then when it is told (SIGTERM)."""
+"""Seconds for a monitor to leave on request, then after SIGTERM."""
 
 
 class Tab(AppService):
@@ -59,12 +59,12 @@ class Tab(AppService):
 
     @override
     async def run(self) -> None:
-        """Pass on what the monitor shows, and close the page's line when it has ended, however it did."""
+        """Pass on the monitor's output, and close the WebSocket when the monitor has ended for any reason."""
         await super().run()
         await self.remote_close()
 
     async def obey(self) -> None:
-        """Pass on keys and sizes until the page is left."""
+        """Pass on keys and sizes until the page is closed."""
         async for message in self._socket:
             if message.type == WSMsgType.TEXT:
                 await self.take(message.data)
@@ -87,7 +87,7 @@ class Tab(AppService):
 
     @override
     async def stop(self) -> None:
-        """End the monitor: it is asked, told, and in the end killed. The runs are not touched."""
+        """End the monitor: first a request, then SIGTERM, then SIGKILL. The runs are not touched."""
         process = self._process
         if process is None:
             return
@@ -106,12 +106,12 @@ class Tabs:
 
     def __init__(self, directory: Path, *, view_only: bool) -> None:
         view = ["--view"] if view_only else []
-        # -P: what lies in the present folder is not imported
+        # -P: nothing is imported from the current folder
         self._words = [sys.executable, "-P", "-m", "lrtui", "open", str(directory.resolve()), *view]
         self._open: set[Tab] = set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Open a tab for a WebSocket, and return when it is over."""
+        """Open a tab for a WebSocket, and return when it has closed."""
         if len(self._open) >= MOST_TABS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_TABS} tabs are open; close one\n")
         socket = web.WebSocketResponse(timeout=1.0, heartbeat=15, max_msg_size=_MOST_BYTES)

@@ -139,7 +139,7 @@ def _takes_word(resume: Flag, modules: Sequence[Module]) -> bool:
 
 
 def _written(modules: Sequence[Module]) -> str:
-    """Return the name of the checkpoint that a script writes, behind a slash; "" where that is not one."""
+    """Return the name of the checkpoint that a script writes, behind a slash; "" if that is not one."""
     found = [
         each[1]
         for module in modules[:1]

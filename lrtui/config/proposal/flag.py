@@ -23,7 +23,7 @@ class Flag:
     apart: bool = False
     """Whether the value is the next word."""
     behind: str | None = None
-    """The option that takes it with others, as the last of the command; "" where no option stands before them, None where it stands alone."""
+    """The option that takes it with others, as the last of the command; "" if no option stands before them, None if it stands alone."""
     verb: str = ""
     """The subcommand that takes it."""
     source: str = ""

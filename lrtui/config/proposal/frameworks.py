@@ -25,7 +25,7 @@ _MORE_IS_BETTER = frozenset({"auc", "aucpr", "map", "ndcg", "pre"})
 
 
 def framework_report(modules: Sequence[Module]) -> Report | None:
-    """Return how a script's framework reports; None where it uses none that is known to print."""
+    """Return how a script's framework reports; None if it uses none that is known to print."""
     used = imports(modules)
     for libraries, of in FRAMEWORKS:
         if used & libraries and (report := of(modules)):

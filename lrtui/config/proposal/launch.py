@@ -26,7 +26,7 @@ class Launch:
     before: tuple[str, ...]
     """The words in front of the script: an interpreter, a launcher with its options."""
     script: Path | None
-    """The file with its source; None where that is not Python."""
+    """The file with its source; None if that is not Python."""
     name: tuple[str, ...]
     """The words that name it: its path, or -m and a module; the program where there is no script."""
     given: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ _QUOTED = '"{}"'
 
 
 def words_of(module: Module) -> list[Flag]:
-    """Return the words that a script takes from `sys.argv` by their place, in their order; [] where a place has no name."""
+    """Return the words that a script takes from `sys.argv` by their place, in their order; [] if a place has no name."""
     by_place: dict[int, Flag] = {}
     for name, value in _named(module.tree):
         for node in ast.walk(value):
@@ -136,7 +136,7 @@ def _is_plain(node: ast.expr) -> bool:
 
 
 def _replaced(module: Module, name: str, node: ast.expr) -> Flag | None:
-    """Return a flag whose value takes a literal's place; None where no text of its line stands only once in the source."""
+    """Return a flag whose value takes a literal's place; None if no text of its line stands only once in the source."""
     lines = module.text.splitlines(keepends=True)
     if node.end_lineno != node.lineno or not 0 < node.lineno <= len(lines):
         return None

@@ -88,7 +88,7 @@ class Value:
     """Its piece."""
     shown: Shown
     counted_at: int = 0
-    """The piece of the count whose percentage it is; 0 where it is none."""
+    """The piece of the count whose percentage it is; 0 if it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _units(unit: Unit | None) -> tuple[Unit, ...]:
 
 
 def preset_of(lines: Sequence[Line], text: str, used: Container[str]) -> str:
-    """Return the preset whose rules read lines like these; "" where none is made for them."""
+    """Return the preset whose rules read lines like these; "" if none is made for them."""
     if "Acc@1" in text and "timm" in used and "Train: {" in text:
         return "timm"
     if re.search(r"(?:Acc|Prec)@1", text) and re.search(r"Epoch: \[(?:\{|%)", text):
@@ -487,7 +487,7 @@ def _doubt(
 
 
 def pattern_of(line: Line, unit: Unit | None) -> str:
-    """Return a regular expression that reads a line; "" where it would not read what the line prints."""
+    """Return a regular expression that reads a line; "" if it would not read what the line prints."""
     others = _POSITIONS - {unit} - ({"batch", "batches"} if unit == "epoch" else set())
     parts: list[str] = []
     previous: Value | None = None
@@ -544,7 +544,7 @@ def _number(value: Value, line: Line) -> str:
 
 
 def _first(lines: Sequence[Line], unit: Unit | None, modules: Sequence[Module]) -> int | None:
-    """Return from what number the epochs count that a script prints; None where its loop does not say."""
+    """Return from what number the epochs count that a script prints; None if its loop does not say."""
     if unit != "epoch":
         return None
     shown = {

@@ -36,7 +36,7 @@ class Module:
 
 
 def parsed(path: Path, text: str) -> Module | None:
-    """Return a module; None where the text is not Python."""
+    """Return a module; None if the text is not Python."""
     try:
         tree = _tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -56,7 +56,7 @@ def _tree(text: str) -> ast.Module:
 
 
 def unreadable(script: Path) -> str:
-    """Return why a script's source cannot be read as Python; "" where it can."""
+    """Return why a script's source cannot be read as Python; "" if it can."""
     text = read_untrusted(script, MOST_BYTES).decode("utf-8-sig", "replace")
     try:
         _tree(text)
@@ -69,7 +69,7 @@ def unreadable(script: Path) -> str:
 
 
 def modules(script: Path) -> list[Module]:
-    """Return the script and the local modules that it imports, the nearest first; [] where it cannot be read as Python."""
+    """Return the script and the local modules that it imports, the nearest first; [] if it cannot be read as Python."""
     found: dict[Path, Module] = {}
     waiting = [script]
     while waiting and len(found) < _MOST_MODULES:
@@ -132,7 +132,7 @@ def assigned(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
 
 
 def value_of(node: ast.expr | None, constants: Mapping[str, Constant]) -> Constant:
-    """Return what an expression of literals and known names is; None where that is not known."""
+    """Return what an expression of literals and known names is; None if that is not known."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str() as value):
             return value

@@ -76,13 +76,13 @@ class Report:
     """How a script reports."""
 
     metric: str = ""
-    """The metric that should decide, with "max" or "min" before it; "" where none was found."""
+    """The metric that should decide, with "max" or "min" before it; "" if none was found."""
     loss: str = ""
     parse: tuple[str, ...] = ()
     unit: Unit | None = None
-    """What the lines count in; None where they have no position."""
+    """What the lines count in; None if they have no position."""
     first: int | None = None
-    """The number of the first epoch; None where that is not sure."""
+    """The number of the first epoch; None if that is not sure."""
     read: str = ""
     """The files that its logger writes, instead of lines."""
     doubt: str = ""

@@ -130,7 +130,7 @@ _OTHER_THAN_RATE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What was recognised; None where nothing was."""
+    """What was recognised; None if nothing was."""
 
     rate: Flag | None
     length: Flag | None

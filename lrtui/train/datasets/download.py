@@ -1,7 +1,7 @@
 """One file from the network, whole: with progress, gone on with where it was cut off, and its checksum compared.
 
 Called by `vision.py` with the addresses and MD5 sums that torchvision has. What has arrived stands in FILE.part
-until it bears the checksum, so that a later attempt goes on from there and nobody takes a part for the whole.
+until it bears the checksum, so that a later attempt continues from there and nobody takes a part for the whole.
 """
 
 from __future__ import annotations

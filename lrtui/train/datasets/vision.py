@@ -1,7 +1,7 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 through `torchvision.datasets`: download, checksum, unpickling.
 
 Called only in the preparation's process. The addresses, the MD5 sums and the reading are torchvision's; the
-download is `download.py`, which goes on where it was cut off. torchvision checks the archives' md5 before it unpickles;
+download is `download.py`, which continues where it was cut off. torchvision checks the archives' md5 before it unpickles;
 nothing is unpickled elsewhere. Whether the servers answer is tried first, with a deadline, so that a machine without
 network gets an answer in seconds. Unpacked files that cannot be read are unpacked again from an archive that is whole.
 """

@@ -73,7 +73,7 @@ def resting(optimizer: Optimizer) -> Iterator[None]:
 
 
 def trained_weights(optimizer: Optimizer) -> list[Tensor]:
-    """Return what a checkpoint needs beside the weights that are handed out; [] where they are those that are trained."""
+    """Return what a checkpoint needs beside the weights that are handed out; [] if they are those that are trained."""
     if not _is_averaging(optimizer):
         return []
     return [weight.detach().clone() for weight in _weights(optimizer)]

@@ -268,7 +268,7 @@ class Reading:
     """What a run had measured of a metric at one place of the x axis."""
 
     raw: float | None
-    """None where there was nothing yet."""
+    """None if there was nothing yet."""
     smooth: float
     step: float | None
     epoch: float | None
@@ -278,7 +278,7 @@ class Reading:
 
     @property
     def words(self) -> str:
-        """The value, or where the run had ended; "" where there was nothing yet."""
+        """The value, or where the run had ended; "" if there was nothing yet."""
         if self.ended is not None:
             return f"ended at {amount_short(self.ended)}"
         if self.raw is None:
@@ -322,7 +322,7 @@ def kept_in_place(before: ViewModel, model: ViewModel) -> ViewModel:
 
 
 def cursor_at(model: ViewModel) -> float | None:
-    """Return where the cursor stands, in the unit of the x axis; None where there is none."""
+    """Return where the cursor stands, in the unit of the x axis; None if there is none."""
     share = model.view.cursor
     return None if share is None else share * axis_end(model)
 

@@ -183,7 +183,7 @@ def unit(curve: Curve, xs: Limits, ys: Limits) -> Iterator[Point]:
 
 
 def _part(value: float, limits: Limits) -> float | None:
-    """Return where between the limits a value lies, 0 to 1; None where it is not finite."""
+    """Return where between the limits a value lies, 0 to 1; None if it is not finite."""
     if not math.isfinite(value):
         return None
     span = limits.high / 2 - limits.low / 2

@@ -43,7 +43,7 @@ def inputs(model: ViewModel) -> tuple[object, ...]:
 
 
 def has_points(model: ViewModel) -> bool:
-    """Tell whether some LR has a value."""
+    """Return whether some LR has a value."""
     shown = (point for points in model.verdicts.points.values() for point in points)
     return any(point.mean is not None for point in shown)
 
