@@ -128,6 +128,14 @@ def resource_words(options: Options) -> list[str]:
     return [*words, *options.extra]
 
 
+def partitions(options: Options) -> list[str]:
+    """Return the partitions that a job names, any of which may run it; [] for the site's own choice."""
+    words = resource_words(options)
+    named = [word.partition("=")[2] for word in words if word.startswith("--partition=")]
+    named += [word[2:] for word in words if word[:2] == "-p"]
+    return [each for each in named[-1].split(",") if each] if named else []
+
+
 def sbatch_words(options: Options, name: str, tasks: int, throttle: int, wave: Path) -> list[str]:
     """Return the command that submits a wave of so many tasks, of which `throttle` may run at once."""
     seconds = options.seconds
@@ -210,6 +218,7 @@ def refusal(said: str, options: Options) -> str:
         return f"Slurm refuses the job: no node has what [launcher] asks for ({asked(options)}): {_own_words(said)}"
     for sign, key, value in (
         ("invalid partition", "partition", options.partition),
+        ("partition not available", "partition", options.partition),
         ("invalid account", "account", options.account),
         ("time limit", "time", options.time),
         ("gres", "gres", options.gres),

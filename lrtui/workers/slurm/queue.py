@@ -19,13 +19,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lrtui.sweep.timing import TIMING
-from lrtui.text.clean import clean
+from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import duration
 from lrtui.workers.slurm.job_options import (
     Options,
     asked,
     is_passing,
     is_unmet,
+    partitions,
     refusal,
     resource_words,
     seconds_of,
@@ -349,12 +350,27 @@ def tried(options: Options, run: Call = call) -> Trial:
     done = run(words, _ASK_SECONDS)
     said = done.err or done.out
     if done.code == 0:
-        return Trial("Slurm would take the job")
+        return _standing_of(options, run)
     if done.code is None or is_passing(said):
         return Trial(f"Slurm does not answer: {clean(said.strip(), 200)}")
     if is_unmet(said):  # a trial does not say whether one ever can
         return Trial(f"no node that is up can run the job ({asked(options)}); the runs would wait")
     return Trial(refusal(said, options), refused=True)
+
+
+def _standing_of(options: Options, run: Call) -> Trial:
+    """Return what becomes of a job that Slurm takes: its partition may be down, of which a trial (--test-only) says nothing."""
+    done = run(["sinfo", "--noheader", "--all", "--format=%P|%a"], _ASK_SECONDS)
+    lines = [line.strip().split("|") for line in clean_lines(done.out.encode(), _MOST_SHOWN)]
+    states = {parts[0]: parts[1] for parts in lines if len(parts) > 1}
+    wanted = partitions(options) or [name[:-1] for name in states if name.endswith("*")]
+    found = {name.rstrip("*"): state for name, state in states.items()}
+    closed = {name: found.get(name, "up") for name in wanted}
+    if not closed or "up" in closed.values():
+        return Trial("Slurm would take the job")
+    told = " and ".join(f"partition {name} is {state.upper()}" for name, state in closed.items())
+    advice = "wait until the site opens it, or name another partition in [launcher] (`sinfo -s` lists them)"
+    return Trial(f"Slurm would take the job and not start it: {told}; {advice}")
 
 
 def parsed(text: str) -> dict[tuple[int, int], Task]:

@@ -78,6 +78,11 @@ def test_a_job_name_needs_no_quotes():
     ("said", "options", "sentence"),
     [
         (
+            "allocation failure: Required partition not available (inactive or drain)\n",
+            Options(partition="gpu"),
+            'Slurm refuses partition = "gpu" of [launcher]: Required partition not available (inactive or drain)',
+        ),
+        (
             "sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed: Invalid partition name specified\n",
             Options(partition="nope"),
             'Slurm refuses partition = "nope" of [launcher]: Invalid partition name specified',

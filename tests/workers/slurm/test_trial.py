@@ -3,7 +3,7 @@
 import pytest
 
 from lrtui.cli.main import main
-from lrtui.workers.slurm.job_options import Options
+from lrtui.workers.slurm.job_options import Options, partitions
 from lrtui.workers.slurm.queue import NO_SBATCH, Done, tried
 
 FILE = """\
@@ -58,6 +58,45 @@ def test_check_asks_slurm_and_fails_where_it_refuses(site, capsys):
     site("sbatch: error: invalid partition specified: x", 1)
     assert main(["check", "x.toml"]) == 5
     assert "Slurm refuses a job without partition" in capsys.readouterr().err
+
+
+SINFO = "main*|down\nhigh|inactive\nspare|up\n"
+"""Recorded: `sinfo --noheader --all --format=%P|%a`."""
+
+
+@pytest.mark.parametrize(
+    ("partition", "told"),
+    [
+        ("", "partition main is DOWN; wait until"),
+        ("main,high", "partition main is DOWN and partition high is INACTIVE; wait until"),
+        ("main,spare", ""),
+        ("spare", ""),
+        ("other", ""),
+    ],
+)
+def test_a_partition_that_is_down_starts_no_job(partition, told):
+    """A trial says of it that the job would start at once."""
+
+    def site(words, _seconds):
+        return Done(0, SINFO if words[0] == "sinfo" else "", "")
+
+    trial = tried(Options(partition=partition), site)
+    assert not trial.refused
+    before = "Slurm would take the job"
+    assert trial.answer.startswith(f"{before} and not start it: {told}" if told else before)
+    assert bool(told) == ("not start it" in trial.answer)
+
+
+def test_without_sinfo_the_trial_is_believed():
+    def site(words, _seconds):
+        return Done(127, "", "sinfo: No such file") if words[0] == "sinfo" else Done(0, "", "")
+
+    assert tried(Options(), site).answer == "Slurm would take the job"
+
+
+@pytest.mark.parametrize("extra", ["--partition=b,c", "-pb,c"])
+def test_the_last_partition_named_counts(extra):
+    assert partitions(Options(partition="a", extra=(extra,))) == ["b", "c"]
 
 
 def test_check_needs_no_cluster(site, monkeypatch, capsys):
