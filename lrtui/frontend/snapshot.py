@@ -368,9 +368,21 @@ class _RunReader:
             self._current += 1
             self._logs[self._current][1].capture.go_on_from(log.capture)
             return True
+        if self._ended and self._read_late():
+            return True
         self.sketch = None
         self.done = self._ended
         return False
+
+    def _read_late(self) -> bool:
+        """Read on in earlier attempts: one that was given up may live on and write. Return whether there was anything."""
+        anything = False
+        for number, log in self._logs[:-1]:
+            if log.left():
+                found = log.read(_SLICE)
+                self.series.extend(number, found)
+                anything = anything or bool(found) or log.more
+        return anything
 
     def _draw(self, size: int) -> None:
         """Sketch the run; where that cannot be done rightly, never again."""

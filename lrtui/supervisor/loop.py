@@ -193,8 +193,7 @@ class Supervisor:
         return []
 
     def _finish(self, run: Run, condition: Exited | Vanished) -> None:
-        progress = self.readings.of(run)
-        progress.read_all()
+        progress = self.readings.at_end(run)
         root = self._root(run)
         beside = 0 if self.launcher.remote else slots.beside(self.sweep, run, time.time())
         events = conclude(run, condition, progress, AttemptLayout(root), beside)

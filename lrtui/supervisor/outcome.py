@@ -50,6 +50,10 @@ def conclude(
     code, number = (
         (condition.code, condition.signal) if isinstance(condition, Exited) else (None, None)
     )
+    may_be_silent = attempt.until <= _SPARSE * progress.horizon and progress.silent
+    stands = False
+    if progress.came_to_its_end_before or (code == 0 and not may_be_silent):
+        stands = progress.stand_on_earlier()
     came = progress.level if code == 0 else progress.complete  # the end completes the last epoch
     complete = came >= attempt.until * (1 - 1e-9)
     to_the_end = came >= progress.horizon * (1 - 1e-9)
@@ -99,7 +103,7 @@ def conclude(
     ):
         return ended("failed", progress.unread())
     if complete and (code == 0 or run.state is State.PAUSING):
-        return ended("finished")
+        return ended("finished", "an earlier attempt had come to its end" if stands else "")
     if run.state is State.PAUSING:
         return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]
     if abandoned and complete:
@@ -124,10 +128,10 @@ def conclude(
     loss = progress.signs.latest_loss
     if code == 0 and loss is not None and not math.isfinite(loss):
         return ended("diverged", f"the loss was {loss} when it ended", rule="nan", early=True)
-    if code == 0 and progress.lines:
+    if code == 0 and (progress.lines or stands):
         why = f"ended by itself at {amount_about(progress.level)} of {amount(attempt.until)}"
         return ended("finished", why, early=True)
-    if code == 0 and attempt.until <= _SPARSE * progress.horizon and progress.silent:
+    if code == 0 and may_be_silent:
         return [*events, ev.RunWaiting(run=run.id)]  # it may evaluate less often than that
     if code == 0:
         return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,15 @@ _SEVERAL = 3
 """Number of near misses of one kind that is no longer a coincidence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far an attempt came that has measured the deciding metric, in the plan's unit."""
+
+    level: float
+    complete: float
+    evaluated_at: float
+
+
 class Progress:
     """The summarised measurements of one attempt."""
 
@@ -57,6 +67,11 @@ class Progress:
         self._upto = until * (1 + 1e-9) if until < plan.horizon else math.inf
         """Evaluations beyond the rung do not count: a script without {until} overshoots it."""
         self._resumed_at = _resumed_at(run, attempt)
+        self._until = until
+        self._before: Standing | None = None
+        """How far the attempts came that this one goes on from, if they measured the deciding metric."""
+        self._stands_at = 0.0
+        """The level that counts as this attempt's, though it has measured nothing; see stand_on_earlier."""
         self._curve: list[tuple[float | None, float]] | None = [] if run.is_range_test else None
         self.last_time = 0.0
         """Seconds since the attempt began, at its last line."""
@@ -98,7 +113,7 @@ class Progress:
     @property
     def complete(self) -> float:
         """How far training is known to have come: the start of an epoch that is printed many times is not its end."""
-        return self._log.capture.complete
+        return max(self._log.capture.complete, self._stands_at)
 
     @property
     def comparable(self) -> float:
@@ -115,7 +130,8 @@ class Progress:
     @property
     def lacks_metric(self) -> bool:
         """Whether the attempt has no record with the deciding metric, neither a number nor nan."""
-        return self._plan.metric not in self._log.capture.names
+        measured = self._evaluated_at > -math.inf
+        return not measured and self._plan.metric not in self._log.capture.names
 
     @property
     def silent(self) -> bool:
@@ -152,6 +168,32 @@ class Progress:
         self._log.capture.go_on_from(earlier._log.capture)
         self.signs = earlier.signs
         self._evaluations = earlier._evaluations
+        self._before = earlier._standing
+
+    @property
+    def _standing(self) -> Standing | None:
+        if not self.lines:
+            return self._before
+        if self._evaluated_at == -math.inf:
+            return None
+        return Standing(self.level, self.complete, self._evaluated_at)
+
+    @property
+    def came_to_its_end_before(self) -> bool:
+        """Whether this attempt measured nothing, and those that it went on from came to its length."""
+        before = self._before
+        return not self.lines and before is not None and before.complete >= self._until * (1 - 1e-9)
+
+    def stand_on_earlier(self) -> bool:
+        """Count as far as the earlier attempts came, if this one measured nothing: its checkpoint may have held all of it.
+
+        Return whether it counts so. An attempt that was given up trains on where its node lives.
+        """
+        if self.lines or self._before is None:
+            return False
+        self.level, self._stands_at = self._before.level, self._before.complete
+        self._evaluated_at = self._before.evaluated_at
+        return True
 
     def read_all(self) -> None:
         """Read everything that is left; the worker has ended."""

@@ -35,6 +35,18 @@ class ProgressTracker:
             self._progress[key] = self._from(run, len(run.attempts))
         return self._progress[key]
 
+    def at_end(self, run: Run) -> Progress:
+        """Return the progress of a run's latest attempt, which has ended, with all that it wrote.
+
+        If that is nothing, what it went on from is read anew: an attempt that was given up may have written on.
+        """
+        progress = self.of(run)
+        progress.read_all()
+        if not progress.lines and run.attempts[-1].resumed_from is not None:
+            progress = self._from(run, len(run.attempts))
+            progress.read_all()
+        return progress
+
     def known(self) -> dict[str, Progress]:
         """Return the progress of the living runs that have printed something."""
         runs = self._journal.sweep.runs

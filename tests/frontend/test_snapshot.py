@@ -94,6 +94,25 @@ def test_attempts_are_merged_and_a_restarted_run_is_read_on(tmp_path):
     assert snapshot.standings[0].value_at == 1
 
 
+def test_what_a_given_up_attempt_wrote_on_is_shown(tmp_path):
+    """On a cluster it may live on, and come to the end before the next one has begun."""
+    directory = make(tmp_path / "sweep", ["running"])
+    watcher = DirectoryReader(directory)
+    setting = complete(watcher).sweep.runs["r01"].setting
+    append(
+        directory,
+        ev.RunLost(run="r01", attempt=1, why="gone"),
+        ev.RunQueued(run="r01", setting=setting, seed=0, until=20, resume=True),
+        ev.RunLaunched(run="r01", attempt=2, token="t", until=20, resumed_from=1),
+    )
+    (directory / "r01-lr1e-05" / "a2").mkdir()
+    assert complete(watcher).standings[0].level == 12
+    with open(directory / "r01-lr1e-05" / "a1" / "metrics.jsonl", "ab") as file:
+        file.write(b'{"epoch":20,"val_acc":0.9}\n')
+    append(directory, ev.RunEnded(run="r01", attempt=2, kind="finished"))
+    assert complete(watcher).standings[0].value_at == 20
+
+
 def test_every_run_shows_something_before_any_is_complete(tmp_path):
     directory = recorded.dense(tmp_path / "sweep", 4, 8_000)
     watcher = DirectoryReader(directory)

@@ -77,6 +77,38 @@ def test_a_run_that_is_cut_off_goes_on_while_it_comes_further(in_process):
     assert len(in_process.events("RunLost")) > EVICTIONS_FORGIVEN
 
 
+@pytest.mark.parametrize("stands", [15, 9])
+def test_a_given_up_attempt_may_train_to_the_end(in_process, stands):
+    """The job of a1 is believed gone at step 4 and lives on: a2 begins with a checkpoint of the end and has nothing left to do.
+
+    Where a1 was cut off between its last checkpoint and that step's line, a2 has ended by itself at what was measured.
+    """
+    launcher = in_process.launcher
+    condition, launch = launcher.condition, launcher.launch
+
+    def believed_gone(root, token):
+        metrics = AttemptLayout(root).metrics
+        lines = metrics.read_text().count("\n") if metrics.exists() else 0
+        return Vanished() if root.name == "a1" and lines >= 4 else condition(root, token)
+
+    def launch_late(job):
+        for root, worker in launcher.workers.items():
+            while worker.ending is None and AttemptLayout(root).checkpoint.read_text() != str(
+                stands
+            ):
+                worker.step()
+            launcher.send(root, "", signal.SIGKILL)
+            AttemptLayout(root).checkpoint.write_text("15")
+        launch(job)
+
+    launcher.condition, launcher.launch = believed_gone, launch_late
+    in_process.start(steps=15)
+    assert in_process.closed().code == 0
+    run = in_process.run()
+    assert (run.ending.kind, run.ending.early, len(run.attempts)) == ("finished", stands < 15, 2)
+    assert (run.reached[-1].level, run.spent) == (stands, stands)
+
+
 def test_a_run_that_is_cut_off_without_progress_is_given_up(in_process):
     evict(in_process, after=0)
     in_process.start(steps=15)
