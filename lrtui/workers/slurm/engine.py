@@ -62,6 +62,8 @@ _AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECI
 _ENDING_SIGNALS = frozenset({signal.SIGTERM, _KILL})
 _TAIL = 1 << 12
 _FORGOTTEN = Vanished("evicted", "Slurm's controller has forgotten its job")
+_CONFUSED = Vanished("evicted", "cancelled in Slurm, whose controller had given its job id twice")
+"""Whoever cancelled it: Slurm ends a node's earlier job of that id, and takes its end for that of the later one."""
 
 
 @dataclass(slots=True)
@@ -116,6 +118,8 @@ class Slurm(Launcher):
         """What `_open_tasks` counted last; None once something has changed."""
         self._listed: dict[int, tuple[frozenset[int], frozenset[tuple[int, int]]]] = {}
         """Per wave which tasks had begun and which attempts had ended when this last took them in."""
+        self._twice: set[int] = set()
+        """Job ids that Slurm has given to two waves."""
         self._asking: dict[Path, int] = {}
         """The waves of the attempts that have ended, and of which only Slurm knows why."""
         self.quiet: dict[str, _Member] = {}
@@ -318,6 +322,7 @@ class Slurm(Launcher):
         for _, wave in sorted(self._waves.items()):
             if wave.job > 0 and wave.job in latest:
                 latest[wave.job].job = -1
+                self._twice.add(wave.job)
             latest[wave.job] = wave
 
     def _open_tasks(self) -> list[tuple[int, int]]:
@@ -422,6 +427,8 @@ class Slurm(Launcher):
             self._asking[member.files.root] = member.wave.number
             return self._alive(member)
         self._asking.pop(member.files.root, None)
+        if self._is_forgotten(member):
+            return _FORGOTTEN
         return Vanished("evicted", "Slurm told its job to stop") if cause else ending
 
     def _doubted(self, member: _Member) -> Condition:
@@ -451,7 +458,7 @@ class Slurm(Launcher):
         """Return what Slurm says ended a job; None where it says nothing that its worker does not say better."""
         match said.state if said else "":
             case "CANCELLED":
-                return Vanished("cancelled", "cancelled in Slurm")
+                return self._cancelled(member, "cancelled in Slurm")
             case "TIMEOUT" | "DEADLINE":
                 return Vanished("limit", self._limit(member))
             case "PREEMPTED":
@@ -461,6 +468,10 @@ class Slurm(Launcher):
             case "OUT_OF_MEMORY":
                 return Exited(None, _KILL)
         return None
+
+    def _cancelled(self, member: _Member, why: str) -> Condition:
+        """Return what a cancelled job means: the user's wish, unless Slurm may have meant another job."""
+        return _CONFUSED if member.wave.job in self._twice else Vanished("cancelled", why)
 
     def _never_began(self, member: _Member, said: Task | None) -> Condition:
         """Return what became of a job in which no keeper began."""
@@ -476,7 +487,7 @@ class Slurm(Launcher):
         if self._is_forgotten(member):
             return _FORGOTTEN
         if said is None and not files.log(member.task).exists():
-            return Vanished("cancelled", "it left Slurm's queue before it began")
+            return self._cancelled(member, "it left Slurm's queue before it began")
         printed = [
             line
             for line in clean_lines(read_last_lines(files.log(member.task), _TAIL), 200)

@@ -487,8 +487,23 @@ def test_a_job_that_the_controller_forgot_is_not_cancelled(far, began, looked):
     assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
 
 
-def test_a_job_id_that_is_given_twice_is_the_later_ones(far):
-    """Recorded after such a kill: what became of the second job was taken for the first one's too."""
+def test_a_job_that_the_controller_forgot_is_ended_as_an_orphan(far):
+    """By Slurm, which kills on a node what it does not know: its worker did not fail."""
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    root = one.root / "r01/a1"
+    begin(wave, 0, root)
+    one.looked()
+    one.slurm.lose(wave)
+    end(wave, 0, root, signal=signal.SIGKILL)
+    over = one.until("r01/a1", Vanished)
+    assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
+
+
+@pytest.mark.parametrize("began", [False, True])
+def test_a_job_id_that_is_given_twice_is_the_later_ones(far, began):
+    """Recorded after such a kill: what became of the second job was taken for the first one's too, and Slurm cancels one for the other."""
     one = far()
     first = one.launch("r01/a1")
     one.accepted(first)
@@ -498,10 +513,14 @@ def test_a_job_id_that_is_given_twice_is_the_later_ones(far):
     second = one.launch("r02/a1")
     one.accepted(second)
     assert len({json.loads(each.files.job.read_text())["id"] for each in (first, second)}) == 1
+    if began:
+        begin(second, 0, one.root / "r02/a1")
     one.slurm.set(second, 0, "CANCELLED")
     over = one.until("r01/a1", Vanished)
     assert over == Vanished("evicted", "Slurm's controller has forgotten its job")
-    assert one.until("r02/a1", Vanished).cause == "cancelled"
+    over = one.until("r02/a1", Vanished)
+    assert over.cause == "evicted"
+    assert over.why.endswith("had given its job id twice")
 
 
 def test_a_job_that_nobody_lets_start_is_reported_once(far):
