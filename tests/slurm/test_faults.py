@@ -3,6 +3,7 @@
 The campaign waits as long as Slurm does: a node that falls silent, a time limit of a minute, a controller that is away for one.
 """
 
+import json
 import os
 import signal
 import time
@@ -143,6 +144,25 @@ def test_a_job_that_wakes_up_behind_its_successor_writes_none_of_its_files(far, 
     assert far.lab.closed().code == 0
     assert len(far.lab.run().attempts) == 2
     far.sound(apart=False)
+
+
+@pytest.mark.campaign
+def test_a_worker_that_outlives_its_agent_may_come_to_its_end(far):
+    """It is given up, and ends before the next attempt begins, which then has nothing left to do."""
+    far.lab.hold(4)
+    far.start(steps=12)
+    far.lab.running(steps=4)
+    beat = json.loads((far.lab.directory / "slurm/w1/0.beat").read_text())
+    os.kill(beat["pid"], signal.SIGKILL)
+    until(lambda: far.slurm.state(far.job()).startswith("FAILED"))
+    other = far.occupy()
+    until(lambda: len(far.lab.run().attempts) == 2)
+    far.lab.release()
+    until((far.lab.directory / far.lab.run().folder / "a1/exit.json").exists)
+    far.slurm.run("scancel", other)
+    assert far.lab.closed().code == 0
+    assert far.lab.told() == 12
+    far.sound()
 
 
 @pytest.mark.campaign
