@@ -1,4 +1,4 @@
-"""The mean of several measurements, its standard error and their quantiles: one way for leaderboard, verdict and report."""
+"""The mean of several measurements, its standard error and their quantiles: one way for search, leaderboard, verdict and report."""
 
 from __future__ import annotations
 
@@ -28,3 +28,8 @@ def standard_error(values: Sequence[float]) -> float | None:
     scale = max(abs(value - middle) for value in values) or 1.0  # squares of large values overflow
     spread = sum(((value - middle) / scale) ** 2 for value in values) / (len(values) - 1)
     return scale * math.sqrt(spread / len(values))
+
+
+def share_variance(share: float, images: int) -> float:
+    """Return the variance of a share of right answers, 0 to 1, because only so many images were judged."""
+    return share * (1 - share) / images

@@ -14,6 +14,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lrtui.analysis.averages import share_variance
+from lrtui.metrics.deciding import is_accuracy
+
 if TYPE_CHECKING:
     from lrtui.sweep.events import Plan
     from lrtui.sweep.state import Sweep
@@ -48,12 +51,17 @@ class Chance:
         if not self.is_share:
             return LOSS_BAND * abs(self.value)
         images = self.images if self.images > 0 else ASSUMED_IMAGES
-        return STANDARD_ERRORS * math.sqrt(self.value * (1 - self.value) / images)
+        return STANDARD_ERRORS * math.sqrt(share_variance(self.value, images))
+
+    @property
+    def guessing(self) -> float | None:
+        """The cross-entropy of a guesser; None if the classes are unknown."""
+        return math.log(self.classes) if self.classes > 1 else None
 
     @property
     def train_loss(self) -> float | None:
         """The cross-entropy from which on a training loss has learned nothing; None if the classes are unknown."""
-        return (1 - LOSS_BAND) * math.log(self.classes) if self.classes > 1 else None
+        return None if self.guessing is None else (1 - LOSS_BAND) * self.guessing
 
     def whole(self, value: float) -> float:
         """Return what 100 % is in the unit of a value, known by its size: 1 or 100."""
@@ -73,17 +81,17 @@ def chance_of(plan: Plan, classes: int, images: int) -> Chance | None:
 
     None for any other objective.
     """
-    named, metric = plan.health.get("chance"), plan.metric.lower()
+    named = plan.health.get("chance")
     if isinstance(named, int | float) and not isinstance(named, bool):
         if plan.goal == "min":
             return Chance(-float(named), classes, images)
-        percent = "acc" in metric and 1 < named < 100
+        percent = is_accuracy(plan.metric) and 1 < named < 100
         return Chance(named / 100 if percent else float(named), classes, images)
     if classes < 2:
         return None
-    if plan.goal == "max" and "acc" in metric:
+    if plan.goal == "max" and is_accuracy(plan.metric):
         return Chance(1 / classes, classes, images)
-    if plan.goal == "min" and "loss" in metric:
+    if plan.goal == "min" and "loss" in plan.metric.lower():
         return Chance(-math.log(classes), classes, images)
     return None
 

@@ -152,8 +152,8 @@ class Signs:
         said += "" if lower_learns else " is chance"  # the rule's name stands before it
         if self._begun:
             said += f", {self._plan.loss} {number(self._smooth)}"
-        if chance.classes > 1:
-            said += f" (guessing among {chance.classes}: {number(math.log(chance.classes))})"
+        if chance.guessing is not None:
+            said += f" (guessing among {chance.classes}: {number(chance.guessing)})"
         if lower_learns:
             return Finding("chance", f"{said}, while a lower LR learns", "pruned")
         return Finding("slow", f"{said}; no lower LR is better, so it may only be slow")

@@ -69,6 +69,12 @@ def heat(place: float, stops: Sequence[Stop] = STOPS) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
+def spread(lrs: Iterable[float]) -> dict[float, float]:
+    """Return each LR's place on the scale where all come at once: evenly by rank, the lowest cold."""
+    each = sorted(set(lrs))
+    return {lr: rank / max(1, len(each) - 1) for rank, lr in enumerate(each)}
+
+
 def place_of(colour: str) -> float | None:
     """Return the place whose `heat` a colour is; None if it is none of the scale's."""
     wanted = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -94,16 +100,12 @@ class RunColors:
         """Return the marks of all runs, given as (id, LR) in the journal's order; an LR of 0 has no place between others."""
         new = [(run, lr) for run, lr in runs if run not in self._marks]
         if new and not self._places:
-            self._spread(sorted({lr for _, lr in new}))
+            self._places = list(spread(lr for _, lr in new).items())
         for run, lr in new:
             order = len(self._marks)
             place = self._place(lr) if lr > 0 else order * _APART % 1
             self._marks[run] = RunMark(letter(order), heat(place))
         return MappingProxyType(dict(self._marks)) if new else MappingProxyType(self._marks)
-
-    def _spread(self, lrs: list[float]) -> None:
-        last = max(1, len(lrs) - 1)
-        self._places = [(lr, index / last) for index, lr in enumerate(lrs)]
 
     def _place(self, lr: float) -> float:
         at = bisect.bisect_left(self._places, (lr, -1.0))

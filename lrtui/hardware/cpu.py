@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from lrtui.workers import keeper
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MIB = 1 << 20
@@ -127,21 +129,14 @@ def _tree(pid: int, start: int) -> tuple[float, int] | None:
 
 def _stat(pid: int) -> list[int] | None:
     """Return the numbers of /proc/PID/stat from the state (here 0) on."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            words = file.read().rpartition(b")")[2].split()
-        return [0, *(int(word) for word in words[1:22])]
-    except (OSError, ValueError):
-        return None
+    fields = keeper.stat_fields(pid)
+    return [0, *map(int, fields[1:22])] if fields else None
 
 
 def _children(pid: int) -> list[int]:
     """Return the children of all threads of a process."""
-    found: list[int] = []
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found += [int(word) for word in file.read().split()]
-    except (OSError, ValueError):
-        pass  # ended meanwhile, or a kernel without the list
-    return found
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it ended meanwhile
+        return []
+    return [child for thread in threads for child in keeper.children_of(pid, int(thread))]

@@ -11,7 +11,6 @@ EVALUATES = re.compile(
 )
 _SMALLER = re.compile(r"loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|fid|bpc|bpb", re.IGNORECASE)
 _LARGER = re.compile(r"acc|auc|f1|iou|bleu|rouge|precision|recall|score|map|psnr|r2", re.IGNORECASE)
-_ACCURACY = re.compile(r"acc", re.IGNORECASE)
 _LOSS = re.compile(r"loss", re.IGNORECASE)
 _COUNTS = re.compile(r"(?:^|[_/. -])(?:lr|learning_rate|runtime|time|seconds|step|epoch)s?(?:$|[_/. -])|per_second|grad_norm", re.IGNORECASE)  # fmt: skip
 """What no run is ranked by."""
@@ -22,6 +21,11 @@ def goal_of(metric: str) -> Literal["max", "min", ""]:
     if _SMALLER.search(metric):
         return "min"
     return "max" if _LARGER.search(metric) else ""
+
+
+def is_accuracy(metric: str) -> bool:
+    """Return whether a metric is a share of right answers by its name: val_acc, Accuracy."""
+    return "acc" in metric.lower()
 
 
 def deciding(found: Mapping[str, int], runs: int) -> tuple[str, Literal["max", "min"]] | None:
@@ -45,5 +49,5 @@ def _family(metric: str) -> int:
     if _COUNTS.search(metric):
         return 6
     if EVALUATES.search(metric) and goal_of(metric):
-        return 0 if _ACCURACY.search(metric) else 1 if _LOSS.search(metric) else 2
+        return 0 if is_accuracy(metric) else 1 if _LOSS.search(metric) else 2
     return 3 if _LOSS.search(metric) else 4 if goal_of(metric) else 5

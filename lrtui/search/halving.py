@@ -21,7 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lrtui.analysis import common_length
+from lrtui.analysis.averages import share_variance
 from lrtui.analysis.common_length import Entry, in_order
+from lrtui.metrics.deciding import is_accuracy
 from lrtui.search.strategy import (
     Decision,
     Space,
@@ -424,17 +426,17 @@ def _is_near(sweep: Sweep, each: Judged, other: Judged) -> bool:
     """Return whether two values are the same, the val loss too, or cannot be told apart on so few validation images."""
     if each.value == other.value:
         return each.val_loss == other.val_loss
-    return abs(each.value - other.value) <= NEAR_SE * standard_error(sweep, other.value)
+    return abs(each.value - other.value) <= NEAR_SE * sampling_error(sweep, other.value)
 
 
-def standard_error(sweep: Sweep, value: float) -> float:
-    """Return the binomial standard error of an accuracy (also in percent) on the validation images; 0 if unknown."""
+def sampling_error(sweep: Sweep, value: float) -> float:
+    """Return the standard error of an accuracy (also in percent) on the validation images; 0 if unknown."""
     plan, data = sweep.plan, sweep.data
-    if plan is None or data is None or data.val <= 0 or "acc" not in plan.metric:
+    if plan is None or data is None or data.val <= 0 or not is_accuracy(plan.metric):
         return 0.0
     scale = 100.0 if value > 1 else 1.0
     share = value / scale
-    return scale * math.sqrt(share * (1 - share) / data.val) if 0 <= share <= 1 else 0.0
+    return scale * math.sqrt(share_variance(share, data.val)) if 0 <= share <= 1 else 0.0
 
 
 def _carry_out(sweep: Sweep, closed: RungClosed, further: float) -> list[Decision]:

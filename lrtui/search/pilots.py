@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lrtui.analysis.fall import FALL
+from lrtui.metrics.deciding import is_accuracy
 from lrtui.search.halving import (
     STEP_DECADES,
     Judged,
@@ -23,8 +24,8 @@ from lrtui.search.halving import (
     is_judged,
     nth,
     prune,
+    sampling_error,
     seed_finalists,
-    standard_error,
     value_at,
 )
 from lrtui.search.rounding import rounded
@@ -341,12 +342,12 @@ def _usual_noise(sweep: Sweep, value: float) -> float:
         return 0.0
     if plan.goal == "min":
         return USUAL["log"] * abs(value)
-    if "acc" not in plan.metric:
+    if not is_accuracy(plan.metric):
         return 0.0
     whole = 100.0 if value > 1 else 1.0
     share = value / whole
     usual = USUAL["logit"] * whole * share * (1 - share) if 0 <= share <= 1 else 0.0
-    return standard_error(sweep, value) or usual
+    return sampling_error(sweep, value) or usual
 
 
 def vertex(values: Mapping[float, float]) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrtui.frontend import requests
 from lrtui.sweep.allowed import Refusal
-from lrtui.sweep.events import AnyCommand, StopSweep
+from lrtui.sweep.events import AnyCommand
 from lrtui.text.clean import clean
 from lrtui.text.format import count, lr_text
 from lrtui.tui.charts.curves import drawn, metric_names, metric_ring, newest
@@ -615,7 +615,11 @@ class Actions:
         def answered(result: str | None) -> None:
             if result == "detach":
                 self.exit(0)
-            elif result == "stop":
-                self.send(StopSweep(), doing="stopping all runs", then_leave=4)
+            elif result == "stop" and model.snapshot is not None:
+                asked = requests.stop(model.snapshot.sweep)
+                if isinstance(asked, Refusal):  # it has ended meanwhile
+                    self.say(str(asked), bad=True)
+                else:
+                    self.send(asked, doing="stopping all runs", then_leave=4)
 
         self.push_screen(leave(live), answered)

@@ -253,9 +253,8 @@ def show_token(token: str) -> None:
 
 
 def _areas() -> list[int]:
-    """Return where the command line and the environment begin and end in memory (fields 48 to 51 of /proc/self/stat)."""
-    with open("/proc/self/stat", "rb") as file:
-        return [int(word) for word in file.read().rpartition(b")")[2].split()[45:49]]
+    """Return where the command line and the environment begin and end in memory (fields 48 to 51 of its stat)."""
+    return [int(word) for word in keeper.stat_fields(os.getpid())[45:49]]
 
 
 if __name__ == "__main__":

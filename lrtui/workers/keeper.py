@@ -447,12 +447,16 @@ def _has_children(converter: _Converter) -> bool:
 
 def children(parent: int) -> list[int]:
     """Return a process's living children; a keeper's are also the worker's orphans, since it is their subreaper."""
+    return [pid for pid in children_of(parent, parent) if not is_zombie(pid)]
+
+
+def children_of(parent: int, thread: int) -> list[int]:
+    """Return the children that one thread of a process has started, zombies included."""
     try:
-        with open(f"/proc/{parent}/task/{parent}/children", encoding="utf-8") as file:
-            pids = [int(word) for word in file.read().split()]
+        with open(f"/proc/{parent}/task/{thread}/children", encoding="utf-8") as file:
+            return [int(word) for word in file.read().split()]
     except OSError:
         return []
-    return [pid for pid in pids if not is_zombie(pid)]
 
 
 def _signal_left(pid: int, token: str, number: int) -> None:
@@ -500,7 +504,7 @@ def _environ(pid: int) -> bytes:
             os.readlink(f"/proc/{pid}/exe")  # a zombie and a thread of the kernel have none
         except OSError:
             return b""
-        if _stat(pid)[48:49] != ["0"]:  # the environment's end: the exec is over, or there was none
+        if stat_fields(pid)[48:49] != ["0"]:  # the exec is over, or there was none
             break
         time.sleep(0.001)
     try:
@@ -522,18 +526,18 @@ def _read_environ(pid: int) -> bytes:
 
 def start_time(pid: int) -> int | None:
     """Return a process's start in clock ticks since boot (field 22 of its stat), None if there is none."""
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     return int(fields[19]) if fields else None
 
 
 def is_zombie(pid: int) -> bool:
     """Return whether a process is a zombie or does not exist."""
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     return not fields or fields[0] in ("Z", "X")
 
 
-def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the state on (the command's name may hold anything)."""
+def stat_fields(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on (the command's name may hold anything); [] if there is no process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].decode("ascii", "replace").split()

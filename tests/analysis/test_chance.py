@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtui.analysis.chance import Chance, chance_in, chance_of, learns
+from lrtui.analysis.chance import STANDARD_ERRORS, Chance, chance_in, chance_of, learns
 from lrtui.analysis.health import Signs
 from lrtui.analysis.verdict.points import Point, is_chance
 from lrtui.analysis.verdict.scale import Scale
+from lrtui.search.halving import sampling_error
 from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan, Setting
 from lrtui.sweep.state import Sweep
@@ -55,6 +56,20 @@ def test_health_and_verdict_agree_on_a_loss(classes, loss):
     sweep = sweep_of("min", "val_loss", classes, 400)
     assert by_health(sweep, loss) == by_verdict(sweep, Scale("log"), loss)
     assert by_health(sweep, loss) == (loss >= 0.98 * math.log(classes))
+
+
+@given(
+    metric=st.sampled_from(["val_acc", "Acc", "eval/Accuracy", "f1"]),
+    images=st.integers(1, 10_000),
+    share=st.floats(0.02, 0.98),
+    percent=st.booleans(),
+)
+def test_search_and_health_agree_on_what_so_few_images_say(metric, images, share, percent):
+    """Also on which metrics are an accuracy."""
+    sweep, whole = sweep_of("max", metric, 10, images), 100 if percent else 1
+    chance = chance_in(sweep)
+    known = 0.0 if chance is None else Chance(share, 10, images).band / STANDARD_ERRORS
+    assert sampling_error(sweep, share * whole) == pytest.approx(known * whole)
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrtui.analysis.averages import mean, standard_error
+from lrtui.analysis.ranking import rank
 from lrtui.analysis.value_rule import RunValue, is_rule, run_value
 from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries
 from lrtui.supervisor.progress import Progress
+from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan, Setting
 from lrtui.sweep.layout import AttemptLayout
-from lrtui.sweep.state import Attempt, Run, State
+from lrtui.sweep.state import Attempt, Run, State, fold
 
 PLAN = Plan(
     name="t", source="t.toml", metric="acc", goal="max", loss="loss", unit="epoch", horizon=10
@@ -114,7 +116,7 @@ def same(a: RunValue, b: RunValue) -> bool:
 
 @given(
     files=st.lists(lines, min_size=1, max_size=3),
-    rule=st.sampled_from(["last", "best", "mean 2", "mean 3"]),
+    rule=st.sampled_from(["auto", "last", "best", "mean 2", "mean 3"]),
     goal=st.sampled_from(["max", "min"]),
     until=st.sampled_from([4.0, 10.0]),
 )
@@ -135,6 +137,36 @@ def test_supervisor_and_leaderboard_agree(files, rule, goal, until):
     else:
         assert shown is not None
         assert same(decided, shown)
+
+
+@given(
+    values=st.lists(st.floats(0, 1), min_size=1, max_size=9)
+    | st.lists(st.floats(0, 1), min_size=25, max_size=25),
+    rule=st.sampled_from(["auto", "last", "best", "mean 3"]),
+    goal=st.sampled_from(["max", "min"]),
+    ended=st.booleans(),
+)
+@settings(max_examples=40)
+def test_a_row_shows_the_value_that_is_decided_by(values, rule, goal, ended):
+    """All evaluations lie in the last tenth, over which `auto` averages where there are 20."""
+    plan = msgspec.structs.replace(PLAN, value=rule, goal=goal)
+    attempt = Attempt(1, "t", 10)
+    with tempfile.TemporaryDirectory() as folder:
+        points = [(9 + (n + 1) / len(values), value, None) for n, value in enumerate(values)]
+        write(Path(folder) / "1", points)
+        decided = by_supervisor(Path(folder), plan, [attempt])
+        series = RunSeries()
+        series.extend(1, list(MetricLog(Path(folder) / "1", Reading.of(plan)).poll(1 << 20)))
+    told = [
+        ev.SweepOpened(plan=plan),
+        ev.RunQueued(run="r01", setting=RUN.setting, seed=0, until=10),
+        ev.RunLaunched(run="r01", attempt=1, token="t", until=10),
+        ev.RunStarted(run="r01", attempt=1, pid=1),
+        ev.RunReached(run="r01", attempt=1, level=decided.level, value=decided.value),
+        ev.RunEnded(run="r01", attempt=1, kind="finished", code=0),
+    ]
+    (row,) = rank(fold(told if ended else told[:4]), {"r01": series})
+    assert (row.level, row.value) == (decided.level, decided.value)
 
 
 def test_best_counts_at_the_level_that_the_run_has_come_to(tmp_path):

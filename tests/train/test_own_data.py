@@ -14,6 +14,7 @@ from PIL import Image
 
 from lrtui.config import parse
 from lrtui.errors import ExperimentError
+from lrtui.hardware import cpu
 from lrtui.train import prepare, prepared_arrays
 from lrtui.train.datasets import custom_data, folder
 from lrtui.train.options import Choice, UsageError
@@ -360,6 +361,16 @@ def test_more_images_than_the_memory_holds_are_refused_before_they_are_read(tmp_
     monkeypatch.setattr(custom_data, "_free_memory", lambda: 100_000)
     with pytest.raises(MemoryError, match=r"20 images take 0\.0 GB of memory"):
         prepared("folder", tmp_path, "images")
+
+
+def test_free_memory_is_what_the_monitor_shows_as_free(tmp_path, monkeypatch):
+    """The trainer imports nothing of the monitor's room and so has a reader of its own."""
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal: 4096 kB\nMemFree: 1 kB\nMemAvailable: 3072 kB\nHugePages_Total: 0\n")
+    monkeypatch.setattr(custom_data, "Path", lambda _: file)
+    monkeypatch.setattr(cpu, "open", lambda _, mode: file.open(mode), raising=False)
+    used, total = cpu._memory_mib()
+    assert custom_data._free_memory() == (total - used) << 20 == 3 << 20
 
 
 # ---------------------------------------------------------------- in the experiment file

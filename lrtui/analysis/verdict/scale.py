@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lrtui.analysis.averages import share_variance
+from lrtui.metrics.deciding import is_accuracy
 from lrtui.sweep.events import Plan
 from lrtui.sweep.state import Sweep
 
@@ -57,8 +59,7 @@ class Scale:
 
     def sampled(self, value: float, images: int) -> float:
         """Return the score's variance because only so many images were judged."""
-        share = self._inside(value)
-        return (self.whole * self.slope(value)) ** 2 * share * (1 - share) / images
+        return (self.whole * self.slope(value)) ** 2 * share_variance(self._inside(value), images)
 
     def _inside(self, value: float) -> float:
         return min(max(value / self.whole, self.least), 1 - self.least)
@@ -73,7 +74,7 @@ def scale_of(sweep: Sweep, plan: Plan) -> Scale:
         if reached.value is not None and math.isfinite(reached.value)
     ]
     images = sweep.data.val if sweep.data is not None else 0
-    if plan.goal == "max" and "acc" in plan.metric.lower():
+    if plan.goal == "max" and is_accuracy(plan.metric):
         whole = 100.0 if max(values, default=0.0) > 1.0 + CLOSE else 1.0
         if all(0 <= value <= whole * (1 + CLOSE) for value in values):
             return Scale("logit", whole=whole, least=0.5 / images if images > 0 else 5e-4)

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
 
+from lrtui.frontend.run_colors import spread
 from lrtui.report.figures.style import MUTED
 from lrtui.report.model import Report
 from lrtui.text.clean import clean
@@ -71,8 +72,7 @@ def finite(values: Sequence[Any]) -> list[float]:
 
 def places_by_rank(made: Report) -> dict[float, float]:
     """Return each LR's place on the scale from cold to hot, by its rank."""
-    lrs = sorted({point.lr for each in made.sensitivity for point in each.points})
-    return {lr: i / max(1, len(lrs) - 1) for i, lr in enumerate(lrs)}
+    return spread(point.lr for each in made.sensitivity for point in each.points)
 
 
 def log_axis(ax: Axes, lrs: Sequence[float], *, margin: float = 0.0, narrow: bool = False) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.frontend.run_filter import matches
 from lrtui.metrics import Series, thin
+from lrtui.metrics.deciding import is_accuracy
 from lrtui.sweep.state import group_of, group_text
 from lrtui.text.clean import clean
 from lrtui.text.format import amount_short, number, run_name
@@ -229,7 +230,7 @@ def picture(
 def _is_log(model: ViewModel, metric: str, *, alone: bool) -> bool:
     if metric.rpartition("/")[2] in _IN_DECADES:
         return not model.view.log_y
-    return model.view.log_y and (alone or "acc" not in metric)
+    return model.view.log_y and (alone or not is_accuracy(metric))
 
 
 def _why_empty(model: ViewModel, metric: str) -> str:
