@@ -1,32 +1,28 @@
-"""Directories of format 1 say today what they said then, and what decides is never the wording."""
+"""Directories of format 1 say today what they said then (with other words: tests/sweep/test_other_words.py)."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from lrtui.analysis.ranking import rank
 from lrtui.config.directory import read_experiment
 from lrtui.errors import NoAnswerError
 from lrtui.frontend.explain import explanation
 from lrtui.frontend.snapshot import DirectoryReader
 from lrtui.report import Report, content
 from lrtui.report.json_form import as_json
-from lrtui.supervisor.outcome import exit_code, verdict_event
 from lrtui.sweep import events as ev
-from lrtui.sweep import state
 from lrtui.sweep.format1 import EventReader, decode_answer
 from lrtui.sweep.journal import JournalTail
 from lrtui.sweep.journal_writer import Journal
 from lrtui.sweep.layout import FORMAT, Layout
 from lrtui.sweep.mailbox import send
-from lrtui.sweep.state import Sweep, fold, group_of, group_text
+from lrtui.sweep.state import fold, group_of, group_text
 
 RECORDED = Path(__file__).parent.parent / "data" / "format1"
 NAMES = ("killed", "range", "search", "stopped", "study")
@@ -162,60 +158,6 @@ def test_a_command_is_understood_by_supervisors_of_either_format(tmp_path):
         send(tmp_path, ev.KillRun(run="r01", attempt=1), timeout=0.0)
     (command,) = (tmp_path / "inbox").glob("*.json")
     assert json.loads(command.read_bytes()).get("v", 1) == 1
-
-
-# ---------------------------------------------------------------- no decision reads prose
-
-
-def test_other_words_change_no_decision(directory, monkeypatch):
-    events = list(JournalTail(Layout(directory).journal).rest())
-    own, other = fold(events), fold(reworded(event) for event in events)
-    decided = decisions(directory, own)
-    words = state.group_words
-    monkeypatch.setattr(state, "group_words", lambda group: ["!", *words(group)])
-    if own.closed is not None:
-        assert own.closed.why != other.closed.why
-        assert (
-            exit_code(own, verdict_event(own)).code == exit_code(other, verdict_event(other)).code
-        )
-    assert decided == decisions(directory, other)
-
-
-def reworded(event: ev.AnyEvent) -> ev.AnyEvent:
-    """Return an event whose sentences are in another language."""
-    changes = {
-        name: translated(getattr(event, name))
-        for name in ("why", "text", "answer", "hint")
-        if hasattr(event, name)
-    }
-    return msgspec.structs.replace(event, **changes)
-
-
-def translated(words: Any) -> Any:
-    if isinstance(words, str):
-        return words[::-1]
-    if isinstance(words, tuple):
-        return tuple(translated(each) for each in words)
-    return msgspec.structs.replace(words, text=words.text[::-1])
-
-
-def decisions(directory: Path, sweep: Sweep) -> Any:
-    """Return all that follows from a sweep: states, ranks, verdicts, the numbers of the report."""
-    snapshot = DirectoryReader(directory).snapshot(60.0)
-    rows = rank(sweep, snapshot.series)
-    snapshot = replace(snapshot, sweep=sweep, standings=rows)
-    worded = SENTENCES | {
-        "reasons",
-        "why",
-        "warnings",
-        "written",
-        "group",
-        "leaderboard_note",
-        "no_answer",
-    }
-    return facts(json.loads(as_json(content(snapshot))), worded), [
-        (row.rank, row.runs, row.state, row.value) for row in rows
-    ]
 
 
 def test_old_groups_are_those_of_their_runs():
