@@ -395,6 +395,14 @@ def test_what_torch_answers_is_judged():
     assert marks["cuda:2 A100"] == "FAIL"
 
 
+def test_a_torch_without_torchvision_is_not_replaced():
+    """Its user's scripts may need just this version."""
+    bare = Answer(version="2.4.1", torchvision="ModuleNotFoundError", without_torchvision=True)
+    assert [str(finding.mark) for finding in pytorch.judge(bare, (), None)] == ["ok", "ok"]
+    unfit = Answer(version="2.4.1", torchvision="ImportError: undefined symbol")
+    assert "does not fit" in pytorch.judge(unfit, (), None)[-1].what
+
+
 @pytest.mark.parametrize(
     ("capability", "kernels", "runs"),
     [

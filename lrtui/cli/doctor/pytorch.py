@@ -53,6 +53,9 @@ class Answer(msgspec.Struct, frozen=True):
     """Architectures of the build: sm_90, compute_90."""
     devices: list[Device] = []
     torchvision: str = ""
+    """Its version, or why it cannot be imported."""
+    without_torchvision: bool = False
+    """Whether it is not installed."""
 
 
 class Probe:
@@ -175,6 +178,8 @@ def has_kernels(capability: tuple[int, int], kernels: list[str]) -> bool:
 def _vision(answer: Answer) -> list[Finding]:
     if answer.torchvision[:1].isdigit():
         return []
+    if answer.without_torchvision:
+        return [ok("no torchvision: only data sets of the built-in trainer need it")]
     what = f"torchvision does not fit this torch: {answer.torchvision}; digits and synthetic do not need it"
     again = f"{sys.executable} -m pip install --force-reinstall torch torchvision"
     return [warn(what, again)]

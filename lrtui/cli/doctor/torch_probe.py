@@ -6,6 +6,7 @@ starts it, waits, and judges the answer. Failures are reported as text; the exit
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import time
 import warnings
@@ -47,6 +48,7 @@ def _look() -> dict[str, Any]:
         if available
         else [],
         "torchvision": _try(_vision_fits),
+        "without_torchvision": importlib.util.find_spec("torchvision") is None,
     }
 
 
