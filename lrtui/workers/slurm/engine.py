@@ -62,6 +62,8 @@ _AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECI
 _ENDING_SIGNALS = frozenset({signal.SIGTERM, _KILL})
 _TAIL = 1 << 12
 _FORGOTTEN = Vanished("evicted", "Slurm's controller has forgotten its job")
+_AGAIN_STARTED = Vanished("evicted", "Slurm killed its job and started it again")
+"""The second start finds the attempt claimed and ends with 0."""
 _CONFUSED = Vanished("evicted", "cancelled in Slurm, whose controller had given its job id twice")
 """Whoever cancelled it: Slurm ends a node's earlier job of that id, and takes its end for that of the later one."""
 
@@ -452,6 +454,8 @@ class Slurm(Launcher):
             return ending
         if cut is None and self._is_forgotten(member):
             return _FORGOTTEN
+        if said is not None and said.state == "COMPLETED" and (ending is None or ending.signal):
+            return _AGAIN_STARTED
         return cut or Vanished("", "its job is gone from Slurm's queue")
 
     def _cut_off(self, member: _Member, said: Task | None) -> Condition | None:

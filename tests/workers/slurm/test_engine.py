@@ -216,6 +216,17 @@ def test_a_job_is_lost_only_if_file_and_queue_agree(far):
     assert AttemptLayout(root).orders.read_text() == "KILL\n"  # whatever lives on there
 
 
+def test_a_job_that_slurm_killed_and_started_again_is_no_loss(far):
+    """Recorded: a controller that is killed before it has saved that a job runs kills it, starts it again, and shows it as COMPLETED."""
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    begin(wave, 0, one.root / "r01/a1")
+    one.slurm.set(wave, 0, "COMPLETED")
+    over = one.until("r01/a1", Vanished)
+    assert over == Vanished("evicted", "Slurm killed its job and started it again")
+
+
 def test_an_ending_counts_though_the_agent_did_not_say_so(far):
     one = far()
     wave = one.launch("r01/a1")
