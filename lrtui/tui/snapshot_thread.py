@@ -45,6 +45,8 @@ _BRIEF, _LONG = 0.1, 0.4
 """Seconds of one read: at first, and while long runs are read on, whose charts are drawn from samples meanwhile. Each picture takes time from the reading."""
 _BRIEFLY = 5
 """The number of brief reads."""
+_FRAME_SECONDS = 0.02
+"""The time between a key and the look that it causes: what the key changes is on its way to the terminal first."""
 _TRIM_SECONDS = 2.0
 """The time between two returns of freed memory while long runs are read."""
 _PATIENCE = 40
@@ -283,7 +285,8 @@ class Reader(threading.Thread):
     def _wait(self, reading: bool) -> None:
         away = time.monotonic() - self._asked_at > _AWAY_SECONDS
         seconds = 0.01 if reading else QUIET if away or self._calm >= _PATIENCE else LIVE
-        self._wake.wait(seconds)
+        if self._wake.wait(seconds) and not reading and not self._ended:
+            time.sleep(_FRAME_SECONDS)
         self._wake.clear()
 
     def _output(self, watcher: SnapshotSource, snapshot: Snapshot, run: Run) -> tuple[str, ...]:

@@ -202,12 +202,33 @@ async def test_an_outdated_size_is_drawn_again(monitor, told, monkeypatch) -> No
         await settled(pilot)
         chart = monitor.query_one("#chart0", Chart)
         chart._rests_until = 0.0
-        width, height = chart.size
         sizes = []
-        monkeypatch.setattr(chart, "paint", lambda _, *size: sizes.append(size) or [Strip.blank(9)])
-        await chart._draw(chart.model, width - 1, height)
+
+        def paint(_, *size: int) -> list[Strip]:
+            sizes.append(size)
+            if len(sizes) == 1:
+                monitor.call_from_thread(pilot.resize_terminal, 100, 36)
+            return [Strip.blank(9)]
+
+        monkeypatch.setattr(chart, "paint", paint)
+        before, chart._drawn = tuple(chart.size), ()
+        chart.redraw()
         await settled(pilot)
-    assert sizes == [(width - 1, height), (width, height)]
+        assert sizes == [before, tuple(chart.size)]
+        assert sizes[0] != sizes[1]
+
+
+async def test_a_key_is_shown_before_charts_are_drawn(monitor, monkeypatch) -> None:
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        order = []
+        paint = Chart.paint
+        monkeypatch.setattr(Chart, "paint", lambda *args: order.append("chart") or paint(*args))
+        monkeypatch.setattr(monitor, "post_display_hook", lambda: order.append("frame"))
+        await pilot.press("j")
+        await settled(pilot)
+    assert order[0] == "frame"
+    assert order.count("chart") == 2
 
 
 def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:

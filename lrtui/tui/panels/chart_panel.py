@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lrtui.tui.charts.plot import Picture
     from lrtui.tui.view_model import ViewModel
 
+_FRAME_SECONDS = 0.01
+"""What the terminal's writer gets before a chart is drawn again: both need the interpreter, and a key's first bytes are few."""
 _REST_SECONDS = 0.5
 """The time between two drawings of a chart while a directory is being read; the last snapshot is always drawn."""
 
@@ -44,26 +46,41 @@ class ChartPanel(Lines):
     @override
     def redraw(self) -> None:
         """Start drawing if the picture has changed; changes meanwhile are drawn afterwards."""
-        width, height = self.size
-        model, snapshot = self.model, self.model.snapshot
-        if self._busy or not (width and height and self.display) or snapshot is None:
-            return
-        if snapshot.reading and time.monotonic() < self._rests_until:
-            return
-        key = (*self.inputs(model), snapshot.reading, width, height)
-        if key != self._drawn:
-            self._drawn = key
+        if not self._busy and self._changed():
             self._busy = True
-            self.run_worker(self._draw(model, width, height), exit_on_error=True)
+            self.run_worker(self._draw(), exit_on_error=True)
 
-    async def _draw(self, model: ViewModel, width: int, height: int) -> None:
+    def _changed(self) -> tuple[object, ...]:
+        """Return what the picture depends on if it is to be drawn now; else ()."""
+        width, height = self.size
+        snapshot = self.model.snapshot
+        if not (width and height and self.display) or snapshot is None:
+            return ()
+        if snapshot.reading and time.monotonic() < self._rests_until:
+            return ()
+        key = (*self.inputs(self.model), snapshot.reading, width, height)
+        return key if key != self._drawn else ()
+
+    async def _draw(self) -> None:
+        """Draw what is wanted once the frame with everything else is on its way, so that no key waits for a chart."""
         try:
-            strips = await asyncio.to_thread(self.paint, model, width, height)
-            if self.is_mounted and (width, height) == tuple(self.size):
-                self.put(strips)
-                self._rests_until = time.monotonic() + _REST_SECONDS
-            else:
-                self._drawn = ()  # hidden or resized meanwhile
+            if self._strips:
+                await self._frame_shown()
+            if wanted := self._changed():
+                self._drawn = wanted
+                width, height = self.size
+                strips = await asyncio.to_thread(self.paint, self.model, width, height)
+                if self.is_mounted and (width, height) == tuple(self.size):
+                    self.put(strips)
+                    self._rests_until = time.monotonic() + _REST_SECONDS
+                else:
+                    self._drawn = ()  # hidden or resized meanwhile
         finally:
             self._busy = False
         self.redraw()
+
+    async def _frame_shown(self) -> None:
+        shown = asyncio.Event()
+        if self.call_after_refresh(shown.set):
+            await shown.wait()
+            await asyncio.sleep(_FRAME_SECONDS)
