@@ -34,7 +34,7 @@ experiment directory, `RUN` a run (`r03`) or its learning rate (`3e-4`).
 | 129, 143 | SIGHUP and SIGTERM, which only detach |
 
 These are the codes of `lrtui FILE.toml` and `lrtui DIR`, in the log and in the monitor alike. 0 is given only with an answer: leaving the monitor of a
-sweep that goes on is 130, viewing one that nobody runs is 1. A budget that ends a sweep before anything could be compared is 1. The verbs exit with
+sweep that continues is 130, viewing one without a supervisor is 1. A budget that ends a sweep before anything could be compared is 1. The verbs exit with
 0 when they have done what they say.
 """
 

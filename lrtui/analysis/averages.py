@@ -13,14 +13,14 @@ def mean(values: Sequence[float]) -> float:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value below which such a share of ascending values lies."""
+    """Return the quantile of ascending values at a share from 0 to 1."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def standard_error(values: Sequence[float]) -> float | None:
     """Return the standard error of the mean; None for fewer than two values, if one of them is not finite, or if all are the same.
 
-    Values that are the same come from a script that repeats itself, not from one without noise.
+    Equal values come from a script that repeats itself, not from one without noise.
     """
     if len(set(values)) < 2 or not all(map(math.isfinite, values)):
         return None

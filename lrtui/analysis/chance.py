@@ -1,11 +1,11 @@
-"""What a run is at that has learned nothing, and whether a value is above it: one rule for health check and verdict.
+"""Chance level (the metric of a run that has learned nothing), and whether a value is above it: one rule for health check and verdict.
 
-A guesser among C classes is right in 1/C of the cases; its cross-entropy is ln C. A measured accuracy strays from 1/C only
-because so many images were judged, so it is at chance within three standard errors of that: one guesser in 700 gets above
-it. The number of images is the only thing that sets this band. A fixed share of chance cannot: for 10,000 images of 10
-classes three standard errors are 9 % of chance, for 400 images 45 %. If the number is unknown, 1,000 is assumed, the size of
-a small validation set: 28 % of chance for 10 classes, 9 % for two. A loss is no count of images; it is at chance from 98 % of it
-on, since a training that learns anything gets below that within its first steps.
+Guessing among C classes is right in 1/C of the cases; its cross-entropy is ln C. A measured accuracy deviates from 1/C only by the
+sampling error of the validation images, so it is at chance within three standard errors: one guesser in 700 gets above it. The
+number of images is the only thing that sets this band. A fixed share of chance cannot: for 10,000 images of 10 classes three
+standard errors are 9 % of chance, for 400 images 45 %. If the number is unknown, 1,000 is assumed, the size of a small validation
+set: 28 % of chance for 10 classes, 9 % for two. A loss is no count of images; it is at chance from 98 % of it on, since a training
+that learns anything gets below that within its first steps.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ CLEARLY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What a run would be at that had learned nothing."""
+    """The chance level of a sweep's metrics."""
 
     value: float
-    """Of the objective, higher is better: a loss is negative; an accuracy is a fraction, also if the script prints percent."""
+    """The objective at chance, higher is better: a loss is negative; an accuracy is a fraction, also if the script prints percent."""
     classes: int = 0
     """0 if unknown."""
     images: int = 0
@@ -47,7 +47,7 @@ class Chance:
 
     @property
     def band(self) -> float:
-        """How far above it a value is still chance."""
+        """How far above chance a value still counts as chance."""
         if not self.is_share:
             return LOSS_BAND * abs(self.value)
         images = self.images if self.images > 0 else ASSUMED_IMAGES
@@ -60,16 +60,16 @@ class Chance:
 
     @property
     def train_loss(self) -> float | None:
-        """The cross-entropy from which on a training loss has learned nothing; None if the classes are unknown."""
+        """The cross-entropy at or above which a run has learned nothing; None if the classes are unknown."""
         return None if self.guessing is None else (1 - LOSS_BAND) * self.guessing
 
     def whole(self, value: float) -> float:
-        """Return what 100 % is in the unit of a value, known by its size: 1 or 100."""
+        """Return what 100 % is in the unit of a value, judged by its size: 1 or 100."""
         return 100.0 if self.is_share and value > 1.5 else 1.0
 
 
 def chance_in(sweep: Sweep) -> Chance | None:
-    """Return what chance is for the runs of a sweep; None if that is not known."""
+    """Return the chance level of a sweep; None if unknown."""
     if sweep.plan is None:
         return None
     data = sweep.data
@@ -77,7 +77,7 @@ def chance_in(sweep: Sweep) -> Chance | None:
 
 
 def chance_of(plan: Plan, classes: int, images: int) -> Chance | None:
-    """Return what chance is for an objective: what the experiment file names, or what the classes say of an accuracy or a loss.
+    """Return the chance level of an objective: the experiment file's, or, for an accuracy or a loss, that of guessing among the classes.
 
     None for any other objective.
     """

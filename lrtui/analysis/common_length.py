@@ -1,8 +1,8 @@
-"""Comparing runs at a common length: the one order that rungs, leaderboard and verdict use.
+"""Compares runs at a common length: the one order that rungs, leaderboard and verdict use.
 
-Scripts evaluate at different steps and may end early. A value of one length is never compared with one of another: the
-runs that came about equally far are compared at the length of the shortest, and one that ended earlier takes its place by
-comparing it with each of the others at its own length.
+Scripts evaluate at different steps and may end early. Values at different lengths are never compared: runs of about equal length
+are compared at the length of the shortest, and a run that ended earlier is ranked by comparing it with each of the others at its
+own length.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 
 NEAR = 0.9
-"""Runs that came at least this share of the longest are compared at one length."""
+"""Runs of at least this share of the longest are compared at one length."""
 CLOSE = 1e-9
 """Lengths that differ by no more than this share are the same."""
 
@@ -31,12 +31,12 @@ class Entry(Generic[K]):
     value_at: Callable[[float], float | None]
     """Its value at a length; None before its first evaluation."""
     tie: tuple[object, ...] = ()
-    """What decides between equal values; the lower one goes first."""
+    """The tie-breaker between equal values; the lower one comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place(Generic[K]):
-    """A contender in its place."""
+    """A ranked contender."""
 
     key: K
     level: float
@@ -49,7 +49,7 @@ class Place(Generic[K]):
 def in_order(entries: Iterable[Entry[K]], goal: str, near: float = NEAR) -> list[Place[K]]:
     """Return the contenders, the best first; those that came at least the share `near` of the longest are compared at one length.
 
-    One that ended earlier comes behind those that are as good at its own length, and before the others; behind all if none of
+    One that ended earlier ranks after those that are at least as good at its own length, and before the others; last if none of
     them was evaluated so early.
     """
     found = list(entries)

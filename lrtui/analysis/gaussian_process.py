@@ -1,11 +1,11 @@
-"""A Gaussian process over log10(lr): what a handful of noisy results say about all learning rates between them.
+"""A Gaussian process over log10(lr): estimates the metric at all learning rates from a few noisy results.
 
-The verdict asks it where the best LR lies and how sure that is (`weigh`); `bayes` asks it which LR to try next (`fit`). A curve through every
-point would take one lucky seed for the optimum: this one knows how noisy each result is.
+The verdict uses it for the best LR and its uncertainty (`weigh`); `bayes` uses it to choose the next LR (`fit`). A curve through
+every point would mistake one lucky seed for the optimum; the process models the noise of each result.
 
-Squared-exponential covariance, constant mean; length scale, signal variance and, where the noise is not known, the noise itself by
-marginal likelihood over a few values each (Rasmussen and Williams 2006, chapters 2 and 5). Pure Python: the supervisor and
-the monitor's start may not import numpy. With 12 points a fit takes 2 ms, 400 draws 6 ms.
+Squared-exponential covariance, constant mean; length scale, signal variance and, if the noise is unknown, the noise itself are
+chosen by marginal likelihood over a few values each (Rasmussen and Williams 2006, chapters 2 and 5). Pure Python: the supervisor
+and the monitor's start may not import numpy. With 12 points a fit takes 2 ms, 400 draws 6 ms.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from operator import mul
 from lrtui.analysis.averages import mean
 
 LENGTHS = (0.25, 0.35, 0.5, 0.75, 1.0)
-"""Length scales that are tried, in decades: below a quarter every point stands alone, above one nothing bends."""
+"""Length scales to try, in decades: below a quarter the points are independent, above one the curve is straight."""
 USUAL_LENGTH = 0.75
-"""Accuracy and loss bend slowly over LRs. A log-normal prior around it: with seven noisy points the likelihood alone often takes a
-quarter of a decade, which widened the verdict's intervals by a tenth to a quarter and gained little coverage."""
+"""Prior median of the length scale, in decades (log-normal): accuracy and loss change slowly over LRs. with seven noisy points the
+likelihood alone often takes a quarter of a decade, which widened the verdict's intervals by a tenth to a quarter and gained little
+coverage."""
 _LENGTH_SD = 0.5
 MOST = 64
-"""Observations that a curve is fitted to; of more, neighbours are merged."""
+"""Largest number of observations for a fit; of more, neighbours are merged."""
 MOST_WEIGHED = 24
 """The same for `weigh`, which fits hundreds of curves."""
 _LENGTH, _SHARE = (0.56, 0.3), (2.5, 1.2)
 """Log-normal priors (median, standard deviation) of `weigh`: as the dense curves of eleven trained workloads have them
 (`tests/benchmarks`: lengths of 0.33 to 0.81 decades; leaving out any one of them moves the medians by 0.03 and 0.4)."""
 _PARTS = 20
-"""A belief keeps so many of these curves, each as often as it is likely."""
+"""Number of curves that a belief keeps, each weighted by its probability."""
 SIGNALS = (0.05, 0.15, 0.4, 1.0, 2.5, 6.0, 15.0)
-"""Signal variances that are tried, as multiples of the variance among the results."""
+"""Signal variances to try, as multiples of the variance among the results."""
 _JITTER = 1e-9
 _ROOT_2PI = math.sqrt(2 * math.pi)
 
@@ -52,12 +53,12 @@ class Observation:
     y: float
     """Higher is better."""
     variance: float
-    """Of the noise in y; 0 if it is known exactly."""
+    """Variance of the noise in y; 0 if y is exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """What is believed about the curve after the observations."""
+    """The posterior over the curve, given the observations."""
 
     observations: tuple[Observation, ...]
     length: float
@@ -81,7 +82,7 @@ class Posterior:
         return self.mean + sum(map(mul, shared, self.weights)), math.sqrt(max(0.0, left))
 
     def draws(self, xs: Sequence[float], count: int, seed: int = 0) -> list[list[float]]:
-        """Return `count` curves that are as likely as not, each at `xs`; the same ones for the same seed."""
+        """Return `count` curves drawn from the posterior, each at `xs`; the same ones for the same seed."""
         rng = random.Random(seed)
         shared = [self._shared(x) for x in xs]
         means = [self.mean + sum(map(mul, row, self.weights)) for row in shared]
@@ -95,7 +96,7 @@ class Posterior:
         for _ in range((count + 1) // 2):
             normal = [rng.gauss(0.0, 1.0) for _ in range(rank)]
             parts = [sum(map(mul, load, normal)) for load in loads]
-            # Each with its mirror image: half the work, and means that do not wander.
+            # Each with its mirror image: half the work, and exact means.
             curves.append([m + part for m, part in zip(means, parts, strict=True)])
             curves.append([m - part for m, part in zip(means, parts, strict=True)])
         return curves[:count]
@@ -112,19 +113,19 @@ class Posterior:
         return [self.covariance(x, o.x) for o in self.observations]
 
     def covariance(self, x: float, other: float) -> float:
-        """Return how much the curve at one place says of another, before any observation."""
+        """Return the prior covariance of the curve at two places."""
         return self.signal * math.exp(-0.5 * ((x - other) / self.length) ** 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What is believed where length, signal and noise are not known either: posteriors with their probabilities."""
+    """The posterior if length, signal and noise are unknown too: a mixture of posteriors with their probabilities."""
 
     parts: tuple[tuple[int, Posterior], ...]
     """(weight, posterior), the likeliest first."""
 
     def draws(self, xs: Sequence[float], count: int) -> list[list[float]]:
-        """Return `count` curves for each unit of weight, whose mean is the belief's where the count is even; always the same ones."""
+        """Return `count` curves for each unit of weight, always the same ones; for an even count their mean is the belief's."""
         return [
             curve
             for i, (weight, part) in enumerate(self.parts)
@@ -150,7 +151,7 @@ def fit(observations: tuple[Observation, ...], noises: tuple[float, ...] = (0.0,
     """Return the most likely curve's posterior.
 
     Args:
-        observations: at least one; several at one place are welcome.
+        observations: at least one; several may lie at one place.
         noises: variances of which one is added to every observation, whichever makes the results most likely: several
             where the noise is not known.
 
@@ -188,7 +189,7 @@ def weigh(cases: Sequence[tuple[tuple[Observation, ...], float]]) -> Belief:
 
 
 def _in_order(observations: Sequence[Observation], most: int) -> tuple[Observation, ...]:
-    """Return at most so many observations, in one order for all: whoever arrived first makes no difference, not even in the last digit."""
+    """Return at most `most` observations in a canonical order: the order of arrival makes no difference, not even in the last digit."""
     if not observations:
         raise ValueError("a curve needs at least one observation")
     if not all(map(math.isfinite, (v for o in observations for v in (o.x, o.y, o.variance)))):
@@ -202,7 +203,7 @@ def _fits(observations: tuple[Observation, ...], noise: float) -> list[tuple[flo
     centre = mean(ys)
     spread = mean([(y - centre) ** 2 for y in ys])
     unit = spread or max(o.variance for o in observations) or 1.0
-    unit = max(unit, 1e-18 * max(y * y for y in ys), 1e-100)  # no smaller than a float can tell
+    unit = max(unit, 1e-18 * max(y * y for y in ys), 1e-100)  # no smaller than float precision
     return [
         (share, _fit(observations, length, unit * share, noise, unit * _JITTER))
         for length in (LENGTHS if len(observations) > 1 else LENGTHS[-1:])
@@ -237,7 +238,7 @@ def _surprise(length: float) -> float:
 
 
 def _far(value: float, usual: float, sd: float) -> float:
-    """Return how unlikely a value is under a log-normal prior, as a log."""
+    """Return the negative log density, up to a constant, of a value under a log-normal prior."""
     return 0.5 * (math.log(value / usual) / sd) ** 2
 
 

@@ -1,4 +1,4 @@
-"""Rules that tell a dead run from a living one, each with its reason in words.
+"""Health rules: detect dead runs, each with a reason as text.
 
 | rule | what it looks at | what follows |
 |---|---|---|
@@ -9,8 +9,8 @@
 | stalled | no metric line for ten times the usual while | only warns |
 | beaten | the value against a rung's cut: `strategies/halving.py` | pruned |
 
-None but `nan` speaks before `grace`. NaN checks alone find 9 of 40 dead runs: Adam dies at chance with a finite loss, SGD can
-lead for many epochs and then collapse. A `Signs` is what is remembered of one run: a few numbers, however long it trains.
+Before `grace`, only the `nan` rule applies. NaN checks alone find 9 of 40 dead runs: Adam dies at chance with a finite loss, SGD can
+lead for many epochs and then collapse. A `Signs` holds the state of one run: a few numbers, however long it trains.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from lrtui.sweep.events import EndingKind, Plan, Rule
 from lrtui.text.format import amount_about, duration, number
 
 NAN_IN_A_ROW = 3
-"""So many non-finite values of the loss end a run: one may be a spike that an optimizer survives."""
+"""This many non-finite losses in a row end a run: one may be a spike that an optimizer survives."""
 SMOOTHED_OVER = 0.01
 """Share of the horizon over which the training loss is averaged; single batches are noisy."""
 LEAST_LINES = 5
-"""The loss began at the mean of so many lines, or of all in the first hundredth of the horizon."""
+"""The initial loss is the mean of this many lines, or of all in the first hundredth of the horizon."""
 FOR_LONG = 0.02
 """Share of the horizon for which a loss or the objective must be bad: spikes of a warm-up pass."""
 GAVE_BACK = 0.5
 ABOVE_START = 0.5
 LOST = 2 / 3
 TIMES_USUAL = 10.0
-"""A fall is a collapse only if it is so many times the mean drop from one value to the next: returns of single episodes fall all the time."""
+"""A fall is a collapse only if it is this many times the mean drop from one value to the next: returns of single episodes fall all the time."""
 MOST_LATEST = 50
 LEAST_RISE = 0.3
-"""What lies between best and worst (or chance) counts only if it is such a share of them: less is noise."""
+"""The difference between best and worst (or chance) counts only above this share of them: less is noise."""
 CHANCE_AFTER = 1 / 9
-"""Share of the horizon before which nobody is called dead at chance."""
+"""No run is called dead at chance before this share of the horizon."""
 SILENT_TIMES = 10.0
 SILENT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says of a run."""
+    """What a rule reports about a run."""
 
     rule: Rule
     why: str
@@ -58,7 +58,7 @@ class Finding:
 
 
 class Signs:
-    """What is remembered of one run's measurements."""
+    """The health state of one run, updated with each metric line."""
 
     def __init__(self, plan: Plan, chance: Chance | None = None) -> None:
         self._plan = plan
@@ -83,7 +83,7 @@ class Signs:
         # the objective, higher is better
         self._worst = math.inf
         self._best = -math.inf
-        """Of what most of the latest values held: one alone may be luck."""
+        """The best level that most of the latest values reached: a single one may be luck."""
         self._best_at = 0.0
         self._latest: deque[tuple[float, float]] = deque(maxlen=MOST_LATEST)
         """(level, value) within FOR_LONG, two at least."""
@@ -91,7 +91,7 @@ class Signs:
         """The sum of all drops from one value to the next, without those of a fall that has not ended."""
         self._falling = 0.0
         self._changes = 0
-        """How many values were not the one before once more, as a progress bar shows it."""
+        """The number of values, without immediate repetitions, as in a progress bar."""
         self.latest: float | None = None
         self._fallen = False
         # the clock
@@ -99,7 +99,7 @@ class Signs:
         self._whiles: deque[float] = deque(maxlen=15)
 
     def take(self, level: float, values: Mapping[str, float]) -> None:
-        """Take in one metric line."""
+        """Update the state with one metric line."""
         self.level = max(self.level, level)
         for name, value in values.items():
             if name == self._plan.loss:
@@ -112,13 +112,13 @@ class Signs:
                 self._take_objective(level, self._sign * value)
 
     def receive(self, now: float) -> None:
-        """Note that a line came at a moment of the monotonic clock."""
+        """Record the monotonic time (seconds) at which a line arrived."""
         if self._heard is not None:
             self._whiles.append(now - self._heard)
         self._heard = now
 
     def findings(self) -> list[Finding]:
-        """Return what the rules say that need nothing but the run itself."""
+        """Return the findings of the rules that need only the run itself."""
         found = [self._nan()]
         if self.level >= self._grace:
             found += [self._diverged(), self._collapsed()]
@@ -130,7 +130,7 @@ class Signs:
         return [each for each in found if each is not None and on.get(each.rule, True) is not False]
 
     def stalled(self, now: float) -> Finding | None:
-        """Return a warning where no line has come for long."""
+        """Return a warning if no line has arrived for long."""
         if self._heard is None or not self._whiles or self._plan.health.get("stalled") is False:
             return None
         usual, silent = median(self._whiles), now - self._heard
@@ -141,7 +141,7 @@ class Signs:
         )
 
     def at_chance(self, *, lower_learns: bool) -> Finding | None:
-        """Return that a run has learned nothing: dead where a lower LR learns, else slow."""
+        """Return a finding if a run has learned nothing: dead if a lower LR learns, else slow."""
         chance = self._chance
         if chance is None or self._plan.health.get("chance", True) is False:
             return None
@@ -177,7 +177,7 @@ class Signs:
             self._start += (value - self._start) / self._begun
             self._smooth = self._start
         else:
-            # At most a half: one line alone never decides, and an epoch's mean counts nevertheless.
+            # At most a half: a single line never decides, and an epoch's mean still counts.
             passed = max(0.0, level - self._smooth_at) / over
             self._share = min(0.5, 1 - math.exp(-passed))
             self._smooth += self._share * (value - self._smooth)
@@ -204,7 +204,7 @@ class Signs:
         return self._smooth > self._lowest + GAVE_BACK * fall + 3 * wobble
 
     def _wobble(self) -> float:
-        """Return how far the smoothed loss strays by noise alone."""
+        """Return how far the smoothed loss deviates by noise only."""
         return self._noise * math.sqrt(self._share)
 
     def _diverged(self) -> Finding | None:

@@ -1,12 +1,12 @@
-"""The best learning rate at a level that was not trained: a power law through the levels of a study, and how far to trust it.
+"""The best learning rate at a level that was not trained: a power law through the levels of a study, and how reliable it is.
 
-log LR* = a + b x + c x^2, with x the logarithm of the level counted from the middle of the levels, all in decades. What is known of a
-level's LR* is its interval: a normal distribution with a width for each side, flat on a side that is open. The exponent b has a weak prior
-for each factor (PRIORS). The bend c has one as well: power laws of learning rates end somewhere, and an interval has to grow with
-the distance from the levels as they do. What the levels scatter around the law beyond their intervals is a standard deviation of its own; a few
-values are tried, and the posterior is the mixture of the normal distributions that they give (Laplace's approximation).
+log LR* = a + b x + c x^2, with x the logarithm of the level counted from the middle of the levels, all in decades. A level's LR*
+enters as its interval: a normal distribution with a width for each side, flat on an open side. The exponent b has a weak prior for
+each factor (PRIORS). The bend c has one as well: power laws of learning rates end somewhere, and an interval has to grow with the
+distance from the levels as they do. What the levels scatter around the law beyond their intervals is a standard deviation of its
+own; a few values are tried, and the posterior is the mixture of the normal distributions that they give (Laplace's approximation).
 
-A prediction is made only where the levels support one; else `Prediction.why` says what is in the way. `study` calls `predict`. Pure
+A prediction is made only if the levels support one; else `Prediction.why` says why not. `study` calls `predict`. Pure
 Python, as the verdict: 4 levels cost under 1 ms.
 """
 
@@ -20,11 +20,11 @@ from typing import NamedTuple
 from lrtui.text.format import amount, amount_about, lr_rounded
 
 MOST_LEVEL = 1e30
-"""Levels are positive numbers below it."""
+"""Levels are positive numbers below this."""
 LEAST_LEVELS = 3
-"""A power law through two levels fits them whatever they are."""
+"""A power law through two levels always fits exactly."""
 MOST_SPANS = 3.0
-"""The target may lie so many times the span of the levels away from them, both as logarithms."""
+"""The target may lie at most this many times the span of the levels away from them, both as logarithms."""
 WIDEST = 1.3
 """Decades: a wider 90 % interval is no prediction. An ordinary search spans three."""
 _CONTRADICTED = 0.02
@@ -34,9 +34,9 @@ _ORDINARY_SCATTER = 0.1
 _SMALLEST_SD = 0.05
 """Decades: no interval is trusted further."""
 _SCATTERS = ((0.0, 0.5), (0.08, 0.25), (0.16, 0.15), (0.32, 0.1))
-"""Standard deviations of LR* around the law that are tried, in decades, each with its prior probability."""
+"""Standard deviations of LR* around the law to try, in decades, each with its prior probability."""
 _Z = 1.6449
-"""A 90 % interval reaches so many standard deviations to each side."""
+"""A 90 % interval reaches this many standard deviations to each side."""
 _ROUNDS = 50
 
 Vector = tuple[float, float, float]
@@ -44,7 +44,7 @@ Matrix = tuple[Vector, Vector, Vector]
 
 
 class Prior(NamedTuple):
-    """What is expected of a factor before anything was trained."""
+    """The prior of a factor's exponent."""
 
     exponent: float
     sd: float
@@ -98,7 +98,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The best LR at a level that was not trained, or why nothing is said about it."""
+    """The best LR at a level that was not trained, or why there is no prediction."""
 
     target: float
     """The level."""
@@ -112,7 +112,7 @@ class Prediction:
     law: tuple[tuple[float, float], ...] = ()
     """The law from the first level to the target: levels with the LR* expected there."""
     levels: int = 0
-    """How many levels it rests on."""
+    """The number of levels that it is based on."""
     why: str = ""
     """Why it is not predictable."""
 
@@ -149,7 +149,7 @@ def predict(factor: str, seen: Sequence[Seen], target: float, optimizer: str = "
 
 
 def _unsuitable(seen: Sequence[Seen], target: float) -> str:
-    """Return why no law can be fitted to these levels and carried to the target; "" if one can."""
+    """Return why no law can be fitted to these levels and extrapolated to the target; "" if one can."""
     if len({each.level for each in seen}) < LEAST_LEVELS:
         return f"{len(seen)} of the {LEAST_LEVELS} levels that it takes have an LR*"
     edges = [each for each in seen if not each.is_closed]

@@ -1,8 +1,8 @@
-"""The honest leaderboard: which setting leads, compared at equal lengths of training only.
+"""The leaderboard: which setting leads, compared only at equal lengths of training.
 
-Watcher, log mode and report call `rank`; it is a pure function of the fold and of what was measured. Settings that are
-compared with each other form a *group*: they are compared at the deepest level that all of them came to, and this value is the one
-that is shown. A setting that has come further never gains from its extra length, nor one that ended early.
+Monitor, log mode and report call `rank`, a pure function of the sweep and the measurements. Settings that are compared with each
+other form a *group*: they are compared at the deepest level that all of them reached, and this value is shown. A setting that has
+trained further gains nothing from its extra length, nor does one that ended early.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Standing:
     horizon: float
     """The full length; 0 if it is not known, of a run that lrtui did not start."""
     value: float | None
-    """What it is ranked by: the mean over the seeds, at `value_at`."""
+    """The value that ranks it: the mean over the seeds, at `value_at`."""
     value_at: float | None
-    """The deepest level that all in its group came to, or this one's last evaluation if it ended earlier than the others."""
+    """The deepest level that all in its group reached, or its last evaluation if it ended earlier than the others."""
     latest: float | None
-    """The first run's latest value, finite or not; never ranked by."""
+    """The first run's latest value, finite or not; it never ranks."""
     best: float | None
     best_at: float | None
     mean: float | None
@@ -62,7 +62,7 @@ class Standing:
     rate: float | None
     """Levels per second."""
     why: str
-    """Why it is in this state, in words."""
+    """Why it is in this state."""
 
 
 def rank(sweep: Sweep, series: Mapping[str, RunSeries], now: float | None = None) -> list[Standing]:
@@ -130,7 +130,7 @@ class _Value:
     seeds: int
     val_loss: float | None
     interpolated: bool
-    """Whether the first run was evaluated before and after `at`, not there."""
+    """Whether the first run was evaluated before and after `at`, but not at it."""
 
 
 def _by_setting(runs: Iterable[Run]) -> list[list[Run]]:
@@ -386,7 +386,7 @@ def _rate(run: Run, own: RunSeries | None, now: float | None) -> float | None:
 
 
 def _why(sweep: Sweep, row: _Row, value: _Value | None, queue: Mapping[str, int], note: str) -> str:
-    """Return in words why the first run is in its state, what the rules flagged, how other seeds died, and whether the value is interpolated."""
+    """Return as text why the first run is in its state, what the rules flagged, how other seeds died, and whether the value is interpolated."""
     run = row.first
     own = _own_why(sweep, run, queue)
     said = [note, own, *flag_texts(run, own)]
@@ -431,4 +431,4 @@ def _queue_why(sweep: Sweep, place: int) -> str:
         return "the sweep has ended"
     if len(sweep.alive()) < sweep.parallel:
         return "next" if place == 1 else f"number {place} in the queue"
-    return "waits for a free place" if place == 1 else f"number {place} in the queue"
+    return "waits for a free slot" if place == 1 else f"number {place} in the queue"

@@ -1,17 +1,17 @@
 """How the best learning rate moves with one external factor: a pure function of the sweep of a [study].
 
-Every level of a factor is a group of its own, with its own search and its own verdict; `study` lines the verdicts up. LR* is
-where a level's curve is highest (`Verdict.optimum`), with its 90 % interval. Of a number with three or more levels the exponent b of
-LR* ~ level^b is fitted by least squares on the logarithms, each level weighted by its interval; where the levels scatter more than
-their intervals allow, the exponent's interval is widened by as much (Birge 1932). LR* is said to rise or fall only where that
-interval leaves 0 out; else, and for names, only where the intervals of two levels leave each other out. An LR* at an edge of its search
-may lie anywhere beyond it: its interval is open on that side, and nothing is fitted through it.
+Every level of a factor is a group of its own, with its own search and its own verdict; `study` compares the verdicts. LR* is where
+a level's curve is highest (`Verdict.optimum`), with its 90 % interval. Of a number with three or more levels the exponent b of LR*
+~ level^b is fitted by least squares on the logarithms, each level weighted by its interval; where the levels scatter more than
+their intervals allow, the exponent's interval is widened by as much (Birge 1932). LR* is reported to rise or fall only if that
+interval excludes 0; else, and for names, only if the intervals of two levels do not overlap. An LR* at an edge of its search may
+lie anywhere beyond it: its interval is open on that side, and no exponent is fitted through it.
 
-Where the file asks for it (`predict`), LR* is predicted at a level that is not among them (`prediction`); if that level was trained to
-check it, what was measured there is beside the prediction and plays no part in it.
+With `predict`, LR* is predicted at another level (`prediction`); if that level was trained as a check, its measurement is shown
+beside the prediction and does not enter it.
 
-Beside batch sizes stand the two rules that are handed down: the linear one (Goyal et al. 2017) and the square-root one (Krizhevsky
-2014), both counted from the experiment's own batch size.
+For batch sizes, two common rules are shown too: the linear one (Goyal et al. 2017) and the square-root one (Krizhevsky 2014), both
+relative to the experiment's own batch size.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from lrtui.text.format import amount, exponent_text, lr_range, lr_rounded, numbe
 LINEAR, ROOT = 1.0, 0.5
 """The exponents of the two rules for batch sizes."""
 LEAST_FITTED = 3
-"""An exponent through two levels would fit them whatever they are."""
+"""An exponent through two levels would always fit exactly."""
 _INSIDE = 1.01
 _SD = 1.6449
-"""A 90 % interval reaches so many standard deviations to each side."""
+"""A 90 % interval reaches this many standard deviations to each side."""
 
 _EDGES = {"below": "lower", "above": "upper"}
 
@@ -61,7 +61,7 @@ class Level:
     """LR*; None if the level has no answer."""
     low: float | None = None
     high: float | None = None
-    """Where LR* lies with a probability of 90 %."""
+    """The 90 % interval of LR*."""
     by_noise: bool = False
     """Whether the interval has that probability; else the noise is not known."""
     edges: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Exponent:
     """The ends of the interval."""
 
     def excludes(self, exponent: float) -> bool:
-        """Return whether the interval leaves an exponent out."""
+        """Return whether the interval excludes an exponent."""
         return not self.low <= exponent <= self.high
 
 
@@ -121,7 +121,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """What became of one factor of a study."""
+    """The result of one factor of a study."""
 
     name: str
     """As in [study]."""
@@ -134,13 +134,13 @@ class Factor:
     trend: Trend = "not resolvable"
     """How LR* moves with the level."""
     why: tuple[str, ...] = ()
-    """What the trend rests on, or what keeps it from being resolved."""
+    """The evidence for the trend, or why it is not resolved."""
     exponent: Exponent | None = None
     """Of the law that was fitted; None with fewer than three levels, or names."""
     excluded: tuple[str, ...] = ()
-    """Of "linear" and "square-root" the rules that the data exclude; only for batch sizes."""
+    """Which of the rules "linear" and "square-root" the data exclude; only for batch sizes."""
     provisional: bool = True
-    """Whether runs are left that could change it."""
+    """Whether unfinished runs could still change it."""
     prediction: Prediction | None = None
     """LR* at the level that the file asks for."""
     check: Check | None = None
@@ -148,7 +148,7 @@ class Factor:
 
 
 def study(sweep: Sweep) -> list[Factor]:
-    """Return what became of each factor, in the order of the file; [] if nothing is studied."""
+    """Return the result of each factor, in the order of the file; [] without a study."""
     plan = sweep.plan
     if plan is None or not plan.study:
         return []
@@ -194,7 +194,7 @@ def remarks(factor: Factor) -> list[str]:
     ]
 
 
-_FIXED = "weight decay, and all else that the file names, stayed as it is at every level"
+_FIXED = "weight decay and every other setting of the file were the same at every level"
 
 
 # ---------------------------------------------------------------- levels
@@ -403,7 +403,7 @@ def _deviation(level: Level) -> float:
 
 
 def _compared(factor: Factor) -> Factor:
-    """Return the factor with what the intervals of its levels say by leaving each other out."""
+    """Return the factor with the trend that its levels' intervals show if they do not overlap."""
     known = [each for each in factor.levels if each.lr is not None and each.low is not None]
     if len(known) < 2:
         count = "no level has" if not known else f"only {known[0].text} has"
@@ -441,7 +441,7 @@ def _open(*levels: Level) -> str:
 
 
 def _doubts(factor: Factor) -> list[str]:
-    """Return what a reader should know about the levels before believing the trend."""
+    """Return caveats about the levels."""
     said = []
     for level in factor.levels:
         if level.lr is None:
@@ -468,8 +468,8 @@ def _excluded(factor: Factor, base: Level | None) -> tuple[str, ...]:
 
 
 def _is_excluded(factor: Factor, base: Level, exponent: float) -> bool:
-    """Return whether the exponent's interval leaves a rule out; without one, whether the base's interval, moved by the rule, and a
-    level's own leave each other out.
+    """Return whether the exponent's interval excludes a rule; without one, whether the base's interval, moved by the rule, does not
+    overlap a level's own.
     """
     if factor.exponent is not None:
         return factor.exponent.excludes(exponent)

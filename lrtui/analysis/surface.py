@@ -35,7 +35,7 @@ _LENGTH_SD, _SLOPE_SD = 0.5, 1.0
 _USUAL_NOISE, _NOISE_SD = 0.02, 1.0
 _SHORT_SD = 0.5
 LEAN = 0.5
-"""After a ninth of a training at a constant LR the best LR is higher than at its end, by about so many decades."""
+"""After a ninth of a training at a constant LR the best LR is this many decades higher than at its end, on average."""
 _PASSES = 2
 _JITTER = 1e-8
 _ROOT_2PI = math.sqrt(2 * math.pi)
@@ -52,7 +52,7 @@ class Seen:
     y: float
     """Higher is better."""
     variance: float
-    """Of the noise in y; 0 if it is known exactly."""
+    """Variance of the noise in y; 0 if y is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Shape:
         return turned / self.length, *along
 
     def covariance(self, one: Place, other: Place) -> float:
-        """Return how much the surface at one scaled place says of another."""
+        """Return the prior covariance of the surface at two scaled places."""
         return self.signal * math.exp(-0.5 * math.dist(one, other) ** 2)
 
     def surprise(self) -> float:
@@ -92,7 +92,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What is believed after the results."""
+    """The posterior over the surface, given the results."""
 
     shape: Shape
     places: tuple[Place, ...]
@@ -124,7 +124,7 @@ class Surface:
         return (mean - best) * below(z) + sd * math.exp(-z * z / 2) / _ROOT_2PI
 
     def draws(self, places: Sequence[Place], count: int, rng: random.Random) -> list[list[float]]:
-        """Return `count` surfaces that are as likely as not, each at `places`."""
+        """Return `count` surfaces drawn from the posterior, each at `places`."""
         scaled = [self.shape.scaled(place) for place in places]
         shared = [self._shared(place) for place in scaled]
         means = [self._height(row) for row in shared]
@@ -182,7 +182,7 @@ def refit(shape: Shape, seen: Sequence[Seen]) -> Surface:
 
 
 def weights(surfaces: Sequence[Surface]) -> list[float]:
-    """Return how likely each is beside the others; they sum to 1."""
+    """Return the relative probabilities; they sum to 1."""
     top = max(each.score for each in surfaces)
     odds = [math.exp(each.score - top) for each in surfaces]
     total = sum(odds)
@@ -190,7 +190,7 @@ def weights(surfaces: Sequence[Surface]) -> list[float]:
 
 
 def _ordered(seen: Iterable[Seen]) -> tuple[Seen, ...]:
-    """Return the results in one order for all: which arrived first makes no difference, not even in the last digit."""
+    """Return the results in a canonical order: the order of arrival makes no difference, not even in the last digit."""
     return tuple(sorted(seen, key=lambda each: (each.place, each.y, each.variance)))
 
 

@@ -1,7 +1,7 @@
-"""What counts as a run's value: `value = "auto"`, `"last"`, `"best"` or `"mean N"` of the experiment file.
+"""The value of a run: `value = "auto"`, `"last"`, `"best"` or `"mean N"` of the experiment file.
 
-The supervisor journals values by this rule, and with them decides the rungs and the verdict; the leaderboard, the report and
-log mode show values by it. All of them read a `RunSeries`, so the same files give the same value everywhere.
+The supervisor journals values by this rule, and decides rungs and verdict with them; the leaderboard, the report and log mode use
+the same rule. All of them read a `RunSeries`, so the same files give the same value everywhere.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _RULE = re.compile(r"auto|last|best|mean (?P<count>[1-9][0-9]{0,8})")
 _LATE = 0.9
-"""`auto` looks at the evaluations after this share of a run's length."""
+"""`auto` uses the evaluations after this share of a run's length."""
 _ENOUGH = 20
-"""The evaluations that are needed to see whether they scatter or rise."""
+"""The minimum number of evaluations to tell scatter from a trend."""
 _MOST = 400
 """More values than these make the mean hardly less noisy."""
 _POINTS = 24
@@ -34,7 +34,7 @@ WIDE = 1.5 / _POINTS
 
 @dataclass(frozen=True, slots=True)
 class RunValue:
-    """What a run is worth at a length of training."""
+    """The value of a run at a length of training."""
 
     level: float
     """Of the last evaluation that counts, in the plan's unit, whatever the rule: how far the run had come, not when it was best."""
@@ -100,7 +100,7 @@ def curve_of(
 
 
 def _settled(late: list[float]) -> list[float]:
-    """Return the values of a run's last stretch if they scatter more than they move; else the last one alone.
+    """Return the values of a run's last stretch if they scatter more than they move; else only the last one.
 
     Losses of single batches are the usual case: the last one says more about its batch than about the learning rate.
     """

@@ -1,4 +1,4 @@
-"""[alerts]: what to report, and where, while no monitor is open.
+"""[alerts]: which events to report, and where, while no monitor is open.
 
 [alerts]
 command = ["notify-send", "{text}"]     {kind} {text} {run} {directory}; the same as JSON on stdin; no shell

@@ -153,7 +153,7 @@ class _KnownName:
     def _is_there(self, path: Path, name: str) -> bool:
         """Return whether the packages that the name needs are installed; record a fault if not.
 
-        A frozen copy is read where nothing need be trained, so there it is not asked.
+        For a frozen copy this is skipped, because it is also read where no run trains.
         """
         missing = None if self.reader.beside is None else self.table[name].missing()
         if missing is not None:

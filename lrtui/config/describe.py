@@ -68,7 +68,7 @@ def search_words(experiment: Experiment) -> str:
 
 
 def _follows_down(experiment: Experiment) -> Callable[[str], bool]:
-    """Return what tells whether the search with a schedule follows the best LR down."""
+    """Return the condition under which the search with a schedule follows the best LR down."""
     space = experiment.space()
     autos = pilots(experiment.strategy)
     cells = {cell.schedule: cell for cell in space.cells()}
@@ -241,7 +241,7 @@ def _study(experiment: Experiment) -> list[tuple[str, str]]:
 
 
 def _predicted(experiment: Experiment, factor: str) -> str:
-    """Return which level is predicted, and what checking it costs."""
+    """Return which level is predicted, and the cost of checking it."""
     study = experiment.study
     assert study is not None  # noqa: S101  # it names the factor
     text = f"{factor} {level_text(factor, study.predict[factor])}"
@@ -311,7 +311,7 @@ def _runs(starts: list[RunQueued]) -> list[str]:
 
 
 def _row(start: RunQueued, names: list[str]) -> list[str]:
-    """Return what a run has, in columns; "" if it has no value for a name, as the base of a study."""
+    """Return a run's settings in columns; "" for a name without a value, as in the base of a study."""
     setting = start.setting
     values = (
         f"{name}={level_text(name, setting.named[name])}" if name in setting.named else ""
@@ -327,7 +327,7 @@ def _row(start: RunQueued, names: list[str]) -> list[str]:
 
 
 def _first_run(experiment: Experiment, start: RunQueued) -> list[str]:
-    """Return the command of the first run as one could type it, and the files that it gets."""
+    """Return the command of the first run in a form that can be typed, and the files that it gets."""
     context = _first_context(experiment, start)
     env = [f"{name}={value}" for name, value in own_environment(experiment, context).items()]
     lines = ["command of the first run:", f"  {shlex.join([*env, *argv(experiment, context)])}"]

@@ -159,7 +159,7 @@ def _create(
 
 
 def _relaunched(directory: Path, experiment: Experiment, overrides: Mapping[str, str]) -> bool:
-    """Take over a [launcher] that asks a cluster for other jobs to run the same; return whether that is all that was edited."""
+    """Adopt an edited [launcher] section that only changes the jobs requested from a cluster; return whether nothing else was edited."""
     frozen = read_experiment(directory)
     if same_experiment(frozen, experiment) != ["launcher"] or not runs_the_same(
         frozen.launcher, experiment.launcher

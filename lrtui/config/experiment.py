@@ -55,7 +55,7 @@ class Experiment:
     env: Mapping[str, str]
     """Environment variables of the user's own script, with placeholders."""
     files: tuple[Template, ...]
-    """[files]: what is written to each run's directory."""
+    """[files]: the files written to each run's directory."""
     callback: bool
     """Whether the user's own script uses a callback of lrtui.integrations, which needs no placeholders."""
     inject: bool
@@ -101,7 +101,7 @@ class Experiment:
 
     strategy: Strategy
     axes: tuple[Axis, ...]
-    """[search]: what is searched beside the LR."""
+    """[search]: the axes searched beside the LR."""
     seeds: int
     seed: int
     keep: str
@@ -127,7 +127,7 @@ class Experiment:
     can_range_test: bool = False
     """Whether the command can raise its LR step by step: it has {lr_to} and {lr_steps}."""
     sets_length: bool = False
-    """Whether the command says how long the whole run is, so that a shorter one can train the whole schedule: it has {horizon}."""
+    """Whether the command has {horizon}, the length of the whole run, so that a shorter one can train the whole schedule."""
     study: Study | None = None
     """[study], if the file has one."""
     notes: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """[files]: templates beside the experiment file that are written, with their placeholders filled in, to each run's directory.
 
-A sweep keeps copies of its templates, so that all runs get the same ones, whatever is edited meanwhile.
+A sweep keeps copies of its templates, so that all runs get the same ones, even if the templates are edited meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lrtui.sweep.files import read_untrusted
 RUN_DIR = "{run_dir}/"
 _MOST_BYTES = 1 << 20
 _OWN = re.compile(r"run\.json|a\d+")
-"""Names in a run's directory that are lrtui's own."""
+"""Names in a run's directory that lrtui reserves."""
 
 
 @dataclass(frozen=True, slots=True)

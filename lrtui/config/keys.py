@@ -1,4 +1,4 @@
-"""The keys of an experiment file: what each is for, and common names that people write instead."""
+"""The keys of an experiment file: the purpose of each, and common misnomers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""[launcher]: which engine runs the attempts, and what it is to ask for.
+"""[launcher]: which engine runs the attempts, and the resources it requests.
 
 [launcher]
 kind      = "slurm"
@@ -47,9 +47,9 @@ _SLURM: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     ),
     "supervisor_extra": (_are_texts, "a list of options", '["--partition=cpu", "--time=7-0"]'),
 }
-"""Per key what it takes, that in words, and an example."""
+"""Per key: a check, its description, and an example."""
 _MAY_CHANGE = frozenset({"partition", "account", "time", "gres", "cpus", "setup", "extra"})
-"""Keys that a sweep which has started takes over: what its further jobs ask for. `gres` must name as many GPUs as before."""
+"""Keys that a started sweep adopts for its further jobs. `gres` must name as many GPUs as before."""
 _OPTIONS = frozenset({"extra", "supervisor_extra"})
 _SET = (
     *("--array", "--job-name", "--output", "--signal", "--requeue", "--no-requeue", "--wrap"),
@@ -81,7 +81,7 @@ def read_launcher(reader: Reader) -> Values:
 
 
 def runs_the_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Return whether two [launcher] sections run the same, if only in other jobs of a cluster."""
+    """Return whether two [launcher] sections differ at most in the jobs requested from a cluster."""
     changed = {key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)}
     if ours["kind"] != "slurm" or not changed <= _MAY_CHANGE:
         return False

@@ -25,7 +25,7 @@ JUDGED = STREAMED[:5]
 
 _LONGEST_NAME = 128
 _PRESET_LIKE = re.compile(r"[\w.+-]+")
-"""What may be a misspelt preset: a pattern needs more than letters."""
+"""Matches a possible misspelt preset: a pattern contains more than letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class ParseRules:
 
     parse: str | tuple[str, ...]
     names: tuple[str, ...]
-    """The metrics that it gives."""
+    """The metrics that it reads."""
     closed: bool
-    """Whether it can give no others: a preset may read names that the script chooses."""
+    """Whether it reads no others: a preset may read names that the script chooses."""
 
     def lacks(self, metric: str) -> bool:
-        """Return whether it can never give a metric."""
+        """Return whether it can never read a given metric."""
         return self.closed and metric not in self.names
 
 
@@ -77,7 +77,7 @@ def read_parse(reader: Reader, unit: Unit) -> ParseRules | None:
 
 
 def read_first(reader: Reader) -> int | None:
-    """Return the number of the script's first step or epoch; None if that is found out."""
+    """Return the number of the script's first step or epoch; None if it is detected."""
     value = reader.data.get("first")
     if value is None or (value in {0, 1} and is_whole(value, 0, 1)):
         return value

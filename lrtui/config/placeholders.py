@@ -1,8 +1,8 @@
 """Placeholders such as `{lr}` and `{lr*0.1}`, replaced by a regular expression, never by str.format.
 
-Braces around a name are a placeholder; all other braces are kept, so JSON in an argument survives. `{{name}}`
-becomes `{name}`, for programs that have their own placeholders. `{?checkpoint:--resume={checkpoint}}` is its text where
-there is a checkpoint to continue from, else nothing.
+Braces around a name are a placeholder; all other braces are kept, so JSON in an argument survives. `{{name}}` becomes `{name}`, for
+programs that have their own placeholders. `{?checkpoint:--resume={checkpoint}}` becomes its text if there is a checkpoint to
+continue from, else nothing.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def render(template: str, context: Context) -> str:
 
 
 def decided(words: Iterable[str], present: Container[str]) -> list[str]:
-    """Return words in which each `{?name:text}` is its text if the name is `present`, else nothing; a word that becomes empty is dropped."""
+    """Return words with each `{?name:text}` replaced by its text if the name is `present`, else by nothing; empty words are dropped."""
     chosen = [
         (word, _CONDITION.sub(lambda match: match[2] if match[1] in present else "", word))
         for word in words
@@ -200,7 +200,9 @@ def check_command(
         for condition in _CONDITION.finditer(word):
             if condition[1] != "checkpoint":
                 what = f"unknown condition {{?{condition[1]}:"
-                hint = f"The only one is {_CONDITIONAL}: it is left out where there is no checkpoint yet."
+                hint = (
+                    f"The only one is {_CONDITIONAL}: it is left out if there is no checkpoint yet."
+                )
                 reader.fault(path, what, hint, part=condition[0])
         if _OPEN.search(_CONDITION.sub("", word)):
             hint = f"Write it in one word, without spaces: {_CONDITIONAL}"

@@ -16,9 +16,9 @@ def rungs(horizon: float, unit: Unit, grace: float, *, resumes: bool = True) -> 
     """Return the rungs R/9, R/3 and R in whole epochs, steps or tokens.
 
     A rung below twice the grace is left out. If none is left, as with a one-cycle schedule that warms up for 0.3 R, they lie at
-    R/3, R/2 and R, those below the grace left out: without them each LR trains to the end (76 % of a grid of 8 on digits
-    instead of 46 %, with the same picks in 9 of 9 searches). Runs that cannot resume start again behind each rung; so late that
-    costs more than it saves, and all train to the end.
+    R/3, R/2 and R, those below the grace left out: without them each LR trains to the end (76 % of a grid of 8 on digits instead of
+    46 %, with the same picks in 9 of 9 searches). Runs that cannot resume start again after each rung; so late that costs more than
+    it saves, and all train to the end.
     """
     made = [_whole(horizon / ETA**power, unit) for power in (2, 1)]
     kept = [rung for rung in made if 2 * grace <= rung < horizon]

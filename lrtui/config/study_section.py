@@ -64,7 +64,7 @@ def read_levels(reader: Reader, *, builtin: bool) -> Levels:
             levels[factor] = _read_factor(reader, factor, value, builtin=builtin)
     if reader.has("study") and not levels and isinstance(reader.data["study"], dict):
         hint = f"Name one: batch_size = {FACTORS['batch_size']}. There are {names(FACTORS)}."
-        reader.fault(("study",), "[study] names no factor that is to be varied", hint, key=True)
+        reader.fault(("study",), "[study] names no factor to vary", hint, key=True)
     return levels
 
 
@@ -229,7 +229,7 @@ def _read_predict(reader: Reader, around: Levels, base: Mapping[str, Scalar]) ->
             continue
         levels = [base[factor], *around[factor]]
         if not all(is_number(each) for each in levels):
-            what = f"the levels of {factor} are names, which nothing can be predicted from"
+            what = f"the levels of {factor} are names, from which no prediction is possible"
             reader.fault(
                 here, what, "Only numbers can be: batch_size, data, width, depth.", key=True
             )

@@ -153,9 +153,9 @@ def complete(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str,
 
 
 def _place(values: dict[str, Scalar], axis: Axis, *, builtin: bool) -> None:
-    """Put the value of an axis where its run finds it: of the built-in trainer among the options of what has one by that name.
+    """Put the value of an axis where its run reads it: for the built-in trainer among the options of the optimizer or schedule.
 
-    A run without one, as a user's own of another experiment, is in the middle.
+    A run without one, such as an added one, gets the middle.
     """
     value = values.setdefault(axis.name, value_of(axis, 0.5))
     if not builtin:

@@ -44,7 +44,7 @@ class ExportedRun:
 
     @property
     def state(self) -> str:
-        """What it is doing, or how it ended."""
+        """Its state, or how it ended."""
         return self.told.state
 
     @property

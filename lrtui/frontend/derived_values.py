@@ -1,4 +1,4 @@
-"""What follows from the curves: the gap between training and test, how unsteady a run is, how soon it reached a target.
+"""Values derived from the curves: the gap between training and test, how unsteady a run is, how soon it reached a target.
 
 gap       train_acc - test_acc (else val_acc), or val_loss - train_loss where there is no accuracy: overfitting when it grows
 rough     mean change of the objective from one evaluation to the next, over the second half of what was measured
@@ -25,7 +25,7 @@ _GAPS = (("train_acc", "test_acc", 1), ("train_acc", "val_acc", 1), ("train_loss
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One run's; None if it cannot be told."""
+    """One run's derived values; None if unknown."""
 
     gap: float | None
     rough: float | None
@@ -36,7 +36,7 @@ class Derived:
 
 
 def target(plan: Plan, series: Iterable[RunSeries]) -> float | None:
-    """Return the value that is waited for; None before anything was measured."""
+    """Return the target value; None before anything was measured."""
     firsts, bests = [], []
     for each in series:
         values = [value for value in each.get(plan.metric).y if math.isfinite(value)]
@@ -64,7 +64,7 @@ def derive(plan: Plan, series: RunSeries, wanted: float | None) -> Derived:
 
 
 def gap_name(series: Iterable[RunSeries]) -> str:
-    """Return what the gap is the difference of, in words; "" if no run has both."""
+    """Return which difference the gap is, as text; "" if no run has both metrics."""
     names = [set(each.names()) for each in series]
     for left, right, _ in _GAPS:
         if any({left, right} <= known for known in names):

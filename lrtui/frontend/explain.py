@@ -12,7 +12,7 @@ from lrtui.text.format import amount, run_name
 
 
 def explanation(sweep: Sweep, run: Run, directory: Path) -> list[str]:
-    """Return why a run is in its state, what the health rules said, and where its output stands: a line each."""
+    """Return why a run is in its state, what the health rules flagged, and where its output is: one line each."""
     lines = [f"{clean(run_name(run.id, run.setting.lr))}: {why(sweep, run)}"]
     lines += [f"  flagged by {clean(rule)}: {clean(text)}" for rule, text in run.flags]
     if run.attempt is not None:
@@ -36,7 +36,7 @@ def why(sweep: Sweep, run: Run) -> str:
         State.PAUSING: "writing its checkpoint; then it exits",
         State.PAUSED: "paused with its checkpoint; resume it to continue",
         State.STOPPING: "being stopped",
-        State.LOST: "how it ended is not known",
+        State.LOST: "how it ended is unknown",
     }
     known = words.get(run.state, str(run.state))
     return clean(f"{known} ({run.why})" if run.why else known)

@@ -1,4 +1,4 @@
-"""What a run's output says of it: what looked like a measurement and was not read; for a failed run its last lines too.
+"""What a run's output reveals: unread lines that look like measurements, and the last lines of a failed run.
 
 For the log, `lrtui explain`, the monitor's output pane and the report.
 """
@@ -28,7 +28,7 @@ _LAST_LINES = 5
 _END_BYTES = 1 << 17
 _NO_LRTUI = "No module named 'lrtui"
 _FOUND_BY = (
-    "Python found no lrtui: lrtui puts it on PYTHONPATH, which `python -I`, `python -E`, containers and `inject = false` keep from the script. "
+    "Python did not find lrtui: lrtui puts it on PYTHONPATH, which `python -I`, `python -E`, containers and `inject = false` keep from the script. "
     "Start the script without them, or print JSON lines instead of calling emit."
 )
 

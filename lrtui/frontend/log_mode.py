@@ -1,6 +1,6 @@
-"""Log mode: what happens in a sweep, one line each on stdout, for logs, CI and pipes; `--json` for JSON lines.
+"""Log mode: prints one line per event of a sweep on stdout, for logs, CI and pipes; `--json` for JSON lines.
 
-It reads the directory as the monitor does and owns nothing: Ctrl-C only detaches. `leaderboard_text` serves `lrtui status` too.
+It reads the directory as the monitor does and owns nothing: Ctrl-C only detaches. `lrtui status` uses `leaderboard_text` too.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from lrtui.text.format import (
 _LOOK_SECONDS = 0.25
 _PROGRESS_SECONDS = 5.0
 _ALONE_SECONDS = 10.0
-"""So long a sweep may be without a living supervisor before another one is started."""
+"""Seconds that a sweep may be without a living supervisor before another one is started."""
 _MOST_AT_ONCE = 20
-"""Evaluations of one run that one look prints in words; of more, the latest."""
+"""Evaluations of one run printed per snapshot; of more, only the latest."""
 
 
 def run(
@@ -58,11 +58,11 @@ def run(
     log: Log | None = None,
     heed: Callable[[Snapshot], int | None] = lambda _: None,
 ) -> int:
-    """Print what happens until the sweep is closed; return its exit code, or 130 where Ctrl-C or a closed pipe detached us.
+    """Print events until the sweep is closed; return its exit code, or 130 after Ctrl-C or a closed pipe.
 
-    With follow=False what there is is printed, and the code is 1 while the sweep is open. With start=False a sweep is followed
-    only while somebody owns it; no supervisor is started. `log` replaces lines and JSON; `heed` sees every look and ends the
-    mode with the code that it returns (`plain` uses both).
+    With follow=False only past events are printed, and the code is 1 while the sweep is open. With start=False a sweep is followed
+    only while a supervisor owns it; none is started. `log` replaces lines and JSON; `heed` gets every snapshot and ends the mode
+    with the code that it returns (text mode uses both).
 
     Raises:
         UserError: a supervisor was needed and could not be started.
@@ -77,7 +77,7 @@ def run(
         print(f"\n{back}", file=sys.stderr if json else out)
         return DETACHED
     except BrokenPipeError:
-        # Nobody reads on. Python would complain once more when it flushes at exit.
+        # The pipe is closed. Python would report that again when it flushes at exit.
         if out is sys.stdout:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DETACHED
@@ -154,7 +154,7 @@ def _follow(
 
 
 def _tell(snapshot: Snapshot, log: Log, seen: _Evaluations) -> None:
-    """Log what this look brought: events in their order, then evaluations."""
+    """Log the news of one snapshot: events in order, then evaluations."""
     for event in snapshot.events:
         log.event(event, snapshot.sweep)
         if isinstance(event, ev.RunLaunched):
@@ -177,16 +177,16 @@ def _tell(snapshot: Snapshot, log: Log, seen: _Evaluations) -> None:
 
 
 class _Evaluations:
-    """Up to where each run's evaluations have been told."""
+    """The last reported evaluation of each run."""
 
     def __init__(self) -> None:
         self._told: dict[str, float] = {}
         self._versions: dict[str, int] = {}
         self.ended: list[str] = []
-        """Runs that have ended, and whose output was not told yet."""
+        """Ended runs whose output was not reported yet."""
 
     def launched(self, event: ev.RunLaunched) -> None:
-        """An attempt from scratch tells its levels anew."""
+        """An attempt from scratch reports its levels again."""
         if event.resumed_from is None:
             self._told.pop(event.run, None)
 
@@ -207,37 +207,37 @@ class _Evaluations:
 
 
 class Log:
-    """Where what happens goes to."""
+    """The destination of the log."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def event(self, event: ev.AnyEvent, sweep: Sweep) -> None:
-        """Tell one event of the journal."""
+        """Report one event of the journal."""
         raise NotImplementedError
 
     def evaluations(
         self, run: Run, plan: ev.Plan, found: list[tuple[float, float]], series: RunSeries
     ) -> None:
-        """Tell what a run's evaluations gave."""
+        """Report a run's evaluations."""
         raise NotImplementedError
 
     def output(self, run: Run, lines: list[str]) -> None:
-        """Tell what the output of a failed run says of it."""
+        """Report what the output of a failed run reveals."""
 
     def progress(self, snapshot: Snapshot) -> None:
-        """Tell now and then how far runs are that evaluate rarely."""
+        """Report the progress of runs that evaluate rarely, now and then."""
 
     def note(self, text: str) -> None:
-        """Tell something about ourselves."""
+        """Report a message of the log mode itself."""
         raise NotImplementedError
 
     def end(self, snapshot: Snapshot) -> None:
-        """Tell how it ended."""
+        """Report how the sweep ended."""
         raise NotImplementedError
 
     def flush(self) -> None:
-        """Let the reader have it."""
+        """Flush the output."""
         self._out.flush()
 
 

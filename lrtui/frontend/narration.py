@@ -1,4 +1,4 @@
-"""What happened, in words: one line for each event of the journal. The log mode prints them, the monitor lists them."""
+"""Describes events: one line for each event of the journal. The log mode prints them, the monitor lists them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lrtui.text.format import (
 
 
 def event_text(event: ev.AnyEvent, sweep: Sweep, named: Namer = id_and_lr) -> str:
-    """Return an event as one line for people; "" for those that say nothing to them."""
+    """Return an event as one line for people; "" for internal events."""
     words = _WORDS.get(type(event))
     text = words(event, sweep) if words else ""
     run = sweep.runs.get(getattr(event, "run", None) or "")
@@ -30,7 +30,7 @@ def event_text(event: ev.AnyEvent, sweep: Sweep, named: Namer = id_and_lr) -> st
 
 
 def alert_kind(event: ev.AnyEvent) -> str:
-    """Return which kind of alert an event is, "" for none: what [alerts] tells of, and what the monitor's bell rings for."""
+    """Return which kind of alert an event is, "" for none: for [alerts] and for the monitor's bell."""
     match event:
         case ev.RunEnded(kind="failed" | "lost" | "diverged" as kind):
             return kind
@@ -79,7 +79,7 @@ def _ended(e: ev.RunEnded, _: Sweep) -> str:
 
 
 def _ranged(e: ev.RangeTested, sweep: Sweep) -> str:
-    """Say what the rules read from the curve of a range test."""
+    """Describe what the rules suggest for the curve of a range test."""
     if e.valley is None:
         return f"range test suggests nothing{_because(e.why)}"
     read = {"valley": e.valley, "steep": e.steep, "minimum/10": e.minimum, "slide": e.slide}
@@ -89,7 +89,7 @@ def _ranged(e: ev.RangeTested, sweep: Sweep) -> str:
 
 
 def _how_long(sweep: Sweep) -> str:
-    """Say about how long the rest takes, at the speed of what was trained so far."""
+    """Estimate the remaining time at the speed so far."""
     if sweep.plan is None or sweep.plan.planned <= 0 or sweep.spent <= 0 or sweep.seconds <= 0:
         return ""
     seconds = sweep.plan.planned * sweep.seconds / sweep.spent / max(1, sweep.parallel)

@@ -127,7 +127,7 @@ def _allowed(command: CommandT, sweep: Sweep, named: Namer) -> CommandT | Refusa
 
 
 def read_lr(text: str) -> float | str:
-    """Return the LR that someone typed, or what is wrong with it."""
+    """Return the typed LR, or what is wrong with it."""
     text = text.strip()
     if not text:
         return "type a learning rate, such as 3e-4"

@@ -44,7 +44,7 @@ LIGHT_STOPS: tuple[Stop, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class RunMark:
-    """How one run is told from the others."""
+    """How one run is distinguished from the others."""
 
     letter: str
     colour: str

@@ -1,4 +1,4 @@
-"""Narrowing the runs down: `lr>=1e-3 state:running adam`. Every word must hold; one that begins with `-` must not.
+"""Filters runs: `lr>=1e-3 state:running adam`. Every word must hold; one that begins with `-` must not.
 
 lr>=1e-3  epoch<10  value>0.5  best>0.5  rank<=3      comparisons, also of val_loss; a run without the number has it not
 state:running  optimizer:sgd  schedule:cosine         a part of that text; so do run: and why: and the names of axes
@@ -54,7 +54,7 @@ def matcher(text: str) -> Test | str:
 
 
 def matches(text: str) -> Test:
-    """Return the same; what is wrong holds for every run."""
+    """Return the filter; a malformed one matches every run."""
     found = matcher(text)
     return (lambda _: True) if isinstance(found, str) else found
 

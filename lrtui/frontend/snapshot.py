@@ -1,7 +1,7 @@
 """From an experiment directory to a frozen `Snapshot`: what monitor, log mode, status and report show.
 
 A watcher only reads. It takes no lock and writes nothing there, so it works on a living sweep, a finished one, a copy and a
-read-only disk alike. Reading is tailing: after the first look only what was appended is read.
+read-only disk alike. It tails files: after the first snapshot only appended data is read.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ SILENT_SECONDS = 6.0
 """A beat older than this is a supervisor that does not respond; it beats every 2 s."""
 
 _SLICE = 1 << 17
-"""Bytes read of one run before the next one's turn."""
+"""Bytes read from one run before the next run's turn."""
 _OUTPUT_TAIL = 1 << 16
 _GPU_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is said of runs that lrtui did not start (`frontend.watch`)."""
+    """Facts about runs that lrtui did not start (`frontend.watch`)."""
 
     notes: tuple[str, ...] = ()
     """What is not shown, with the reason."""
@@ -60,25 +60,25 @@ class Snapshot:
     directory: Path
     sweep: Sweep
     series: Mapping[str, RunSeries]
-    """What the runs that have begun measured. These grow under the reader; their accessors copy."""
+    """The measurements of runs that have begun. The reader appends to these; their accessors copy."""
     standings: list[Standing]
     gpus: tuple[gpu.Gpu, ...]
     supervisor: Literal["alive", "silent", "none"]
-    """"silent": it should beat and does not, so it is dead, stopped or stuck; "none": it left, or there never was one."""
+    """"silent": it should beat and does not, so it is dead, stopped or stuck; "none": it has ended, or never started."""
     view_only: str
-    """Why nothing can be commanded here; "" if it can."""
+    """Why no command can be sent from here; "" if commands are possible."""
     reading: bool
-    """Whether there is more to read: look again at once."""
+    """Whether there is more to read: take another snapshot at once."""
     journal_bad: int
     """Lines of the journal that could not be read."""
     problem: str
-    """What is wrong with the directory, in words; "" if nothing is."""
+    """What is wrong with the directory; "" if nothing is."""
     read_at: float
-    """Wall-clock time of the look."""
+    """Wall-clock time of the snapshot."""
     heard_at: float = 0.0
     """When the supervisor last beat; 0 if there is none."""
     events: tuple[AnyEvent, ...] = ()
-    """The events that came with this look, in order; log mode prints them."""
+    """The new events of this snapshot, in order; log mode prints them."""
     read: float = 1.0
     """The share of the metric files that was read, 0 to 1."""
     sketches: Mapping[str, RunSeries] = field(default_factory=lambda: MappingProxyType({}))
@@ -93,7 +93,7 @@ class SnapshotSource(Protocol):
     directory: Path
 
     def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
-        """Return the present, reading for about `budget_seconds`; never raises."""
+        """Return the current snapshot, reading for about `budget_seconds`; never raises."""
 
     def output(self, run_id: str, lines: int = 200) -> list[str]:
         """Return the last lines of a run's output, safe to show."""
@@ -109,7 +109,7 @@ class DirectoryReader:
     """Follows one experiment directory. `look` is for one thread; `output` and `settings` may be called from another."""
 
     def __init__(self, directory: Path, *, sketches: bool = False) -> None:
-        """Follow a directory; `sketches` is for those who draw charts."""
+        """Follow a directory; `sketches` also reads samples of long runs, for charts."""
         self.directory = directory
         self._sketches = sketches
         self._layout = Layout(directory)
@@ -123,13 +123,13 @@ class DirectoryReader:
         self._series: Mapping[str, RunSeries] = MappingProxyType({})
         self._gpus: tuple[gpu.Gpu, ...] = ()
         self._workers: dict[tuple[str, int], tuple[int, int] | None] = {}
-        """Who works for which attempt, as far as known."""
+        """The worker of each attempt, as far as known."""
         self._gpus_at = -1.0
         self._beat = self._ahead = 0.0
         self._looks = 0
 
     def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
-        """Return the present, reading metric files for about `budget_seconds`, every run a slice in turn; never raises."""
+        """Return the current snapshot, reading metric files for about `budget_seconds`, a slice of every run in turn; never raises."""
         deadline = time.monotonic() + budget_seconds
         events, whole = self._read_journal(deadline)
         if events:
@@ -251,7 +251,7 @@ class DirectoryReader:
             drawn = first == 0 and any(each.sketch is not None for each in waiting)
             if waiting and (drawn or time.monotonic() >= deadline):
                 break
-        # Those that did not come to their turn are first the next time.
+        # Runs without a turn are first next time.
         self._turns = deque([*waiting, *idle])
         return bool(waiting)
 
@@ -293,7 +293,7 @@ class DirectoryReader:
 
     def _problem(self) -> str:
         if not os.path.isdir(self.directory):
-            return "the experiment directory is gone"
+            return "the experiment directory no longer exists"
         version = read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
         if version not in {"", *READABLE}:
             return clean(
@@ -338,7 +338,7 @@ class _RunReader:
         self._begun = False
 
     def update(self, run: Run) -> None:
-        """Take in what the journal says of the run now."""
+        """Update the run from the journal."""
         self.run = run
         for attempt in run.attempts[len(self._logs) :]:
             self._logs.append((attempt.number, self._log(run, attempt.number)))
@@ -385,7 +385,7 @@ class _RunReader:
         return anything
 
     def _draw(self, size: int) -> None:
-        """Sketch the run; where that cannot be done rightly, never again."""
+        """Sketch the run; give up for good if that cannot be done correctly."""
         if self.run is None:
             return
         files = [
@@ -423,7 +423,7 @@ def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:
 
 
 def view_only(directory: Path, sweep: Sweep) -> str:
-    """Return why the sweep in a directory cannot be commanded from here; "" if it can, as that of a cluster can from any login node."""
+    """Return why the sweep in a directory cannot be controlled from here; "" if it can. A cluster's sweep can be from any login node."""
     local = sweep.plan is None or sweep.plan.launcher == LOCAL
     if local and sweep.host and sweep.host != socket.gethostname():
         return clean(f"started on host {sweep.host}", 200)
@@ -458,7 +458,7 @@ _STARTED = {
     "from": "resumed from attempt",
     "checkpoint_from": "resumed from",
 }
-"""What of an attempt's argv.json is shown, and under which name."""
+"""The fields of an attempt's argv.json that are shown, with their labels."""
 
 
 def _flatten(name: str, value: object, into: dict[str, str]) -> None:

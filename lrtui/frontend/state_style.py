@@ -1,4 +1,4 @@
-"""How the state of a run looks: a symbol, a word and a colour, never a colour alone."""
+"""How the state of a run looks: a symbol, a word and a colour, never only a colour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StateStyle:
     """At most 8 characters."""
     colour: str
     count: str
-    """Under which word the answer bar counts it."""
+    """The word under which the answer bar counts it."""
 
 
 OK, GO, REST, WARN, BAD = "#8fd694", "#e6edf3", "#8b98a5", "#ffc857", "#ff7b72"

@@ -1,4 +1,4 @@
-"""What `lrtui try` says: the kinds of lines that a script wrote, what was read from each, and what `parse` would read the rest."""
+"""The output of `lrtui try`: the kinds of lines that a script wrote, what was read from each, and a `parse` that would read the rest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def first_run(experiment: Experiment) -> RunQueued:
 
 
 class Heard:
-    """What one attempt, or a saved log, has said so far."""
+    """The output of one attempt, or of a saved log, so far."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -100,7 +100,7 @@ class Heard:
         self._rows = [msgspec.json.encode(each.row) for each in rows if each and each.row]
 
     def report(self) -> list[str]:
-        """Return all of this in lines that are safe to show."""
+        """Return the report as lines that are safe to show."""
         printed, emitted = kinds(self._records, self._reading), kinds(self._lines, self._reading)
         taken = [kind for kind in printed if kind.taken]
         passed = [kind for kind in printed if not kind.taken]

@@ -1,4 +1,4 @@
-"""What undoes the last command of this front end: pure, from the command and the sweep before it and now."""
+"""Finds the commands that undo the last command of this front end: pure, from the command and the sweep before it and now."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NotYet(Refusal):
 
 
 def undoing(entry: UndoEntry, now: Sweep, named: Namer) -> Undoing | Refusal:
-    """Return what undoes an entry, or why nothing does: the run may have moved on meanwhile."""
+    """Return the commands that undo an entry, or why it cannot be undone: the run's state may have changed since."""
     match entry.command:
         case ev.SetParallel(parallel=number):
             return _parallel(entry.before.parallel, number, now)
@@ -51,13 +51,13 @@ def undoing(entry: UndoEntry, now: Sweep, named: Namer) -> Undoing | Refusal:
             new = [r for r in now.runs.values() if r.id not in entry.before.runs]
             run = next((r for r in new if r.setting.lr == lr and r.origin == "user"), None)
             if run is None:
-                return Refusal(f"the run at {lr_text(lr)} that was added is not there any more")
+                return Refusal(f"the run at {lr_text(lr)} that was added no longer exists")
             return _end(now, run, "the addition", named)
         case ev.KillRun() | ev.RestartRun() | ev.PauseRun() | ev.FreezeRun() | ev.ResumeRun():
             run = now.runs.get(entry.command.run)
             before = entry.before.runs.get(entry.command.run)
             if run is None or before is None:
-                return Refusal(f"{entry.command.run} is not there any more")
+                return Refusal(f"{entry.command.run} no longer exists")
             return _of_run(entry.command, run, before, now, named)
     return Refusal("that cannot be undone")
 

@@ -1,9 +1,8 @@
-"""The report: the verdict, what it rests on, and how to reproduce it, as Markdown, JSON, HTML, CSV, SVG and PNG.
+"""The report: the verdict, its evidence, and how to reproduce it, as Markdown, JSON, HTML, CSV, SVG and PNG.
 
-`write` is what the verb and the supervisor's last act call. `content` gathers everything once, as a `Report` (`model`); each
-form is made from that: `json_form` is report.json, `document` lays it out for people, `markdown` and `html` dress it, `csv_tables` are
-the CSV, `figures` draw.
-Every file is written whole or not at all.
+The verb and the ending supervisor call `write`. `content` gathers everything once, as a `Report` (`model`); each format is made
+from that: `json_form` makes report.json, `document` lays it out for people, `markdown` and `html` render it, `csv_tables` makes the
+CSV files, `figures` draws. Every file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ __all__ = [
 ]
 
 USUAL = ("md", "json", "html", "csv")
-"""What is written where nobody chooses."""
+"""The formats written by default."""
 FORMATS = (*USUAL, "svg", "png")
 DRAWN = frozenset({"html", "svg", "png"})
-"""Those with charts."""
+"""The formats with charts."""
 _TITLES = {
     "sensitivity": "final value against the learning rate",
     "curves": "value over the training",
@@ -55,17 +54,17 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write` has done."""
+    """The result of `write`."""
 
     paths: tuple[Path, ...]
     missing: str = ""
-    """Why the forms with charts were left out, and what to do; "" if they were not."""
+    """Why the formats with charts were left out, and what to do; "" if they were not."""
 
 
 def write(directory: Path, snapshot: Snapshot, formats: Collection[str] = USUAL) -> Written:
-    """Write the report into an experiment directory, in the forms that are named.
+    """Write the report into an experiment directory, in the given formats.
 
-    Without matplotlib the forms with charts are left out, and `missing` says so.
+    Without matplotlib the formats with charts are left out, and `missing` says so.
 
     Raises:
         MachineError: the directory cannot be written.
@@ -119,7 +118,7 @@ def _charted(layout: Layout, made: Report, forms: Collection[str]) -> Iterator[t
     """
     logging.getLogger("matplotlib").setLevel(
         logging.ERROR
-    )  # it speaks of its cache while it is imported
+    )  # it prints a message about its cache during the import
     from lrtui.report import figures  # half a second, most of it matplotlib
     from lrtui.report.html import html
 

@@ -70,7 +70,7 @@ def _decades(ends: tuple[float, float] | None) -> float | None:
 
 
 def factor_of(factor: study.Factor) -> model.Factor:
-    """Return one factor of a study with what is said of it."""
+    """Return one factor of a study with its text."""
     levels = [
         model.FactorLevel(**_fields(level), range=study.level_range(level))
         for level in factor.levels

@@ -1,6 +1,6 @@
-"""What the report for people is made of; `document` makes the blocks, `markdown` and `html` dress them.
+"""The blocks of the report for people; `document` makes them, `markdown` and `html` render them.
 
-Text in blocks is plain: escaping is each dress's own business.
+Text in blocks is plain: each renderer escapes it.
 """
 
 from __future__ import annotations

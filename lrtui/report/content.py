@@ -1,4 +1,4 @@
-"""What the report says: gathers it once, for all its forms.
+"""Gathers the content of the report once, for all formats.
 
 `answers`, `rungs_and_ranges` and `run_rows` gather the larger parts.
 """
@@ -47,10 +47,10 @@ _PACKAGES = ("lrtui", "torch", "torchvision", "numpy")
 _RAN_WITH = ("program", "git", "script_crc32", "environment_crc32")
 _FILE_BYTES, _FILE_LINES = 1 << 20, 400
 _TITLED = 3
-"""Optimizers that a title names."""
+"""At most this many optimizers are named in a title."""
 _COMMAND_WIDTH = 60
 _TEXT, _NAME = 1000, 200
-"""Characters of a text and of a name at most."""
+"""Maximum length of a text and of a name, in characters."""
 
 
 def content(snapshot: Snapshot) -> Report:
@@ -109,7 +109,7 @@ def _no_plan(name: str) -> Plan:
 
 
 def _title(snapshot: Snapshot, plan: Plan) -> list[str]:
-    """Return what was trained, for how long, when and where; [] if nothing was opened."""
+    """Return what was trained, for how long, when and where; [] if no sweep was opened."""
     sweep = snapshot.sweep
     if sweep.plan is None:
         return []
@@ -137,7 +137,7 @@ def _command(directory: Path) -> str:
 
 
 def _settings(plan: Plan) -> dict[str, Scalar]:
-    """Return what was the same for every run."""
+    """Return the settings that were the same for every run."""
     rungs = [amount(rung) for rung in (plan.rungs[0][1] if plan.rungs else ())]
     given: dict[str, Scalar | None] = {
         "model": plan.model,
@@ -182,7 +182,7 @@ def _budget(sweep: Sweep, plan: Plan) -> Budget:
     )
 
 
-# ---------------------------------------------------------------- how to do it again
+# ---------------------------------------------------------------- how to reproduce it
 
 
 def _versions() -> dict[str, str]:

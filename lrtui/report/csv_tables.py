@@ -11,7 +11,7 @@ from lrtui.report.model import Report
 from lrtui.text.format import lr_text
 
 _FORMULA = ("=", "+", "-", "@", "\t")
-"""A spreadsheet runs a cell that begins so; a worker's output may."""
+"""A spreadsheet runs a cell that begins with one of these; a worker's output may."""
 
 
 def runs(made: Report) -> str:
@@ -38,7 +38,7 @@ def run_table(made: Report) -> tuple[list[str], list[list[Any]]]:
 
 
 def curves(made: Report) -> str:
-    """Return curves.csv; where a value was not finite the cell is empty."""
+    """Return curves.csv; the cell of a non-finite value is empty."""
     head = ["run", "lr", "seed", "metric", made.unit, "value"]
     rows = [
         [each.run, lr_text(each.lr), each.seed, each.metric, x, y]

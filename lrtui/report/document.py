@@ -30,7 +30,7 @@ from lrtui.text.format import (
 OWN = "the file's own"
 """The name of the setting that a study starts from, which has no values of its own."""
 _OUTPUTS = 5
-"""Runs whose output is shown; the cause is seldom another one."""
+"""At most this many runs' outputs are shown; other runs seldom have another cause."""
 
 
 def document(made: Report) -> list[Block]:
@@ -55,7 +55,7 @@ def title(made: Report) -> str:
 
 
 def setting_text(row: Verdict | Row) -> str:
-    """Return what a row's setting has besides its LR, in words."""
+    """Return the parts of a row's setting besides its LR, as text."""
     return group_text(GroupKey(row.optimizer, row.schedule, tuple(row.values.items())))
 
 
@@ -116,7 +116,7 @@ def _answer(made: Report) -> list[Block]:
 
 
 def _headline(made: Report) -> str:
-    """Return the answer without its interval, or what happened instead."""
+    """Return the answer without its interval, or why there is none."""
     found = made.verdict
     if found.lr is not None:
         beside = "".join(f", {name} = {value}" for name, value in found.axes.items())
@@ -396,7 +396,7 @@ def _board(made: Report) -> list[Block]:
 
 
 def _output(made: Report) -> list[Block]:
-    """Return what the output of failed runs says, and what looked like measurements in that of others; the same output once."""
+    """Return the output of failed runs, and unread lines of others that look like measurements; equal output only once."""
     told = list({run.output: run for run in reversed(made.runs) if run.output}.values())[::-1]
     if not told:
         return []

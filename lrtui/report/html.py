@@ -1,7 +1,7 @@
 """report.html: the blocks of the report as one file that needs nothing else, neither the network nor a script.
 
-Charts stand in it as SVG and take the page's colours, light or dark as the reader prefers. Whatever a worker or a file named
-is escaped; a content security policy forbids scripts and loading besides.
+Charts stand in it as SVG and take the page's colours, light or dark as the reader prefers. All text from workers and files is
+escaped; a content security policy also forbids scripts and loading.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The report as data: what report.json holds, and what all other forms are made from.
+"""The report as data: the content of report.json, and the source of all other formats.
 
-`content` makes it, `json_form` writes it. Text in it is clean, whoever wrote it. docs/report.md and docs/report.schema.json are made from the
+`content` makes it, `json_form` writes it. Its text is cleaned. docs/report.md and docs/report.schema.json are made from the
 docstrings and types here: a field without a docstring of its own shares that of the next.
 """
 
@@ -20,7 +20,7 @@ VERSION = 2
 """Of the schema. Fields may be added under the same number; one that is renamed or means something else raises it."""
 
 Measured = Annotated[float, msgspec.Meta(extra_json_schema={"pattern": "^(NaN|-?Infinity)$"})]
-"""What a script printed: perhaps not finite, which JSON has only as a word."""
+"""A value that a script printed; a non-finite one is a word in JSON."""
 
 
 class Paste(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     lr: float | None
     """The learning rate to use; `null` if the sweep found none: `reasons` say what to try."""
     group: str
-    """What its setting has besides the LR, in words."""
+    """Its setting besides the LR, as text."""
     optimizer: str
     schedule: str
     """A name, or compact JSON with the options; `""` for own scripts without one."""
@@ -52,23 +52,24 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """In a study: the factors in which it differs from the experiment's own, with their levels."""
     low: float | None
     high: float | None
-    """The best LR lies between them, with a probability of 90 % if `by_noise` is true; otherwise nothing says how large the noise is."""
+    """The interval of the best LR; its probability is 90 % if `by_noise` is true, otherwise the noise is unknown."""
     open: tuple[Literal["below", "above"], ...]
     """The sides on which no LR was seen to be worse, so that the best one may lie anywhere beyond that end."""
     by_noise: bool
     """Whether `noise` is not `unknown`."""
     noise: Noise
-    """What the noise between seeds is known from: `seeds` (measured), `curves` (one seed: how its late values scatter), `assumed` (one seed: from the benchmarks), `unknown`."""
+    """The source of the noise between seeds: `seeds` (measured), `curves` (one seed: how its late values scatter), `assumed` (one
+    seed: from the benchmarks), `unknown`."""
     scatter: float | None
     """The standard deviation between seeds that the interval takes, in the metric's unit."""
     optimum: float | None
     """The LR at which the curve is highest; it need not have been tried."""
     equal: tuple[Measured, Measured] | None
-    """The lowest and the highest of the LRs that are as good."""
+    """The lowest and the highest of the LRs that are equally good."""
     decades: float | None
     """The width of that range on log10(lr)."""
     within: float | None
-    """What counts as equal, in the metric's unit."""
+    """The tolerance that counts as equal, in the metric's unit."""
     value: Measured | None
     """The metric at `lr`."""
     se: Measured | None
@@ -76,47 +77,47 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     at: float | None
     """The length at which it was measured, in `unit`."""
     seeds: int
-    """How many seeds the value is the mean of."""
+    """The number of seeds in the mean."""
     runs: tuple[str, ...]
     """Their runs."""
     unit: Unit
     """Of `at` and the two below."""
     epochs_spent: float
-    """What the search cost; in `unit`, despite its name."""
+    """The cost of the search; in `unit`, despite its name."""
     epochs_grid: float
-    """What training every LR to the end with one seed costs; in `unit`, despite its name."""
+    """The cost of training every LR to the end with one seed; in `unit`, despite its name."""
     provisional: bool
-    """Whether something is unfinished that could change the verdict."""
+    """Whether unfinished runs could change the verdict."""
     reasons: tuple[str, ...]
-    """What it rests on, in words."""
+    """The reasons, as text."""
     not_tested: tuple[str, ...]
-    """LRs that it says nothing about, in words."""
+    """LRs that it does not cover, as text."""
     paste: Paste
     """Lines to copy."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FactorLevel(study.Level):
-    """One level of a factor with its interval in words."""
+    """One level of a factor with its interval as text."""
 
     range: str
-    """The interval in words: `1.0e-03..> 3.2e-03` where it is open above."""
+    """The interval as text: `1.0e-03..> 3.2e-03` if it is open above."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Factor(study.Factor):
-    """What became of one factor of a study."""
+    """The result of one factor of a study."""
 
     levels: tuple[FactorLevel, ...]
     """Numbers ascending; names in the order of the study, the experiment's own first."""
     said: tuple[str, ...]
-    """All of it in words, as log mode prints it."""
+    """The result as text, as log mode prints it."""
     remarks: tuple[str, ...]
-    """What of it stands beside the levels: the trend first."""
+    """The text beside the levels: the trend first."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one LR of a setting."""
+    """The result of one LR of a setting."""
 
     lr: float
     """The learning rate."""
@@ -131,7 +132,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     se: Measured | None
     """Standard error of the mean."""
     seeds: int
-    """How many seeds count in the mean."""
+    """The number of seeds in the mean."""
     level: float | None
     """The length at which the values were measured, in `unit`."""
     full: bool
@@ -148,16 +149,16 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     """The metric against the learning rate, of one setting."""
 
     group: str
-    """What the setting has besides the LR, in words."""
+    """The setting besides the LR, as text."""
     points: tuple[Point, ...]
     """The lowest LR first."""
 
 
 class Map(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search beside the LR believes of the metric at the full length. If there are two axes, the other one has its recommended value."""
+    """The metric at the full length as predicted by a search beside the LR. If there are two axes, the other one has its recommended value."""
 
     group: str
-    """What the setting has besides the LR, in words."""
+    """The setting besides the LR, as text."""
     axis: str
     """The name of the axis."""
     lrs: tuple[float, ...]
@@ -175,7 +176,7 @@ class Map(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RungRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one run at a rung: it was compared, joined late or died on the way."""
+    """The result of one run at a rung: it was compared, joined late or died before it."""
 
     run: str
     """Its ID, such as `r03`."""
@@ -195,7 +196,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     """All LRs of a setting, compared at one length."""
 
     group: str
-    """What the setting has besides the LR, in words."""
+    """The setting besides the LR, as text."""
     level: float
     """The length, in `unit`."""
     kept: tuple[str, ...]
@@ -204,9 +205,9 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     cut: Measured | None
     """The worst value that was kept."""
     why: str
-    """What was decided, in words."""
+    """The decision, as text."""
     runs: tuple[RungRun, ...]
-    """What became of each, the best first."""
+    """The result of each run, the best first."""
 
 
 class RangeTest(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -215,7 +216,7 @@ class RangeTest(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     run: str
     """Its ID, such as `t01`."""
     group: str
-    """What its setting has besides the LR, in words."""
+    """Its setting besides the LR, as text."""
     from_: float
     to: float
     """The LRs of its first and its last step."""
@@ -223,17 +224,17 @@ class RangeTest(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     """How many steps there are."""
     valley: float | None
     steep: float | None
-    """What the rules of these names suggest; the search starts from the valley."""
+    """The LRs that the rules of these names suggest; the search starts from the valley."""
     minimum: float | None
     """A tenth of the LR of the lowest loss."""
     slide: float | None
-    """What the rule of this name suggests."""
+    """The LR that the rule of this name suggests."""
     diverged: float | None
     """The LR at which the loss had turned; `null` if it never did."""
     points: int
     """How many losses were read."""
     why: str
-    """Why it suggests nothing, or how it ended, in words."""
+    """Why it suggests nothing, or how it ended."""
     curve: tuple[tuple[float, float], ...]
     """The LR and the loss, for each step or each few; the loss as it was measured."""
 
@@ -255,17 +256,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Scalar]
     """The values of `[values]` and of the axes of `[search]`, by name."""
     state: str
-    """What its first run is doing: `queued`, `running`, `ended`, ..."""
+    """The state of its first run: `queued`, `running`, `ended`, ..."""
     kind: str | None
     """How that ended: `finished`, `pruned`, `killed`, `failed`, `diverged`, `lost`."""
     epoch: float | UnsetType = UNSET
     step: float | UnsetType = UNSET
     tokens: float | UnsetType = UNSET
-    """How far its first run has come: one of the three, the one that `unit` names."""
+    """The progress of its first run: one of the three, the one that `unit` names."""
     metric: str
     """What `value` is of."""
     value: Measured | None
-    """The mean over the seeds at `at`; what it is ranked by."""
+    """The mean over the seeds at `at`, which ranks it."""
     at: float | None
     """The length at which settings are compared, in `unit`."""
     mean: Measured | None
@@ -283,9 +284,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     test: dict[str, Measured]
     """Test metrics at the same length: reported, never selected on."""
     spent: float
-    """What its runs trained for, in `unit`."""
+    """How much its runs trained, in `unit`."""
     why: str
-    """Why it is in this state, in words."""
+    """Why it is in this state."""
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,7 +308,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     """Whether the search or the user asked for it."""
     state: str
-    """What it is doing, or how it ended."""
+    """Its state, or how it ended."""
     why: str
     """Why, in words."""
     value: Measured | None
@@ -319,7 +320,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     test: dict[str, Measured]
     """The test metrics there."""
     spent: float
-    """What it trained for, in `unit`."""
+    """How much it trained, in `unit`."""
     attempts: int
     """How often it was started."""
     output: tuple[str, ...]
@@ -334,7 +335,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     lr: float
     """Its learning rate."""
     group: str
-    """What its setting has besides the LR, in words."""
+    """Its setting besides the LR, as text."""
     seed: int
     """Its seed."""
     metric: str
@@ -359,11 +360,11 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str | UnsetType = UNSET
     """Of the prepared arrays."""
     synthetic: bool | UnsetType = UNSET
-    """Whether it was made up, as for a first try."""
+    """Whether it is synthetic."""
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sweep may cost, and what it cost."""
+    """The budget of the sweep, and its cost."""
 
     limit: float | None
     """In `unit`; `null` without one."""
@@ -374,7 +375,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Of training."""
     reached: str | None
-    """How the budget ended the sweep, in words; `null` if it did not."""
+    """How the budget ended the sweep; `null` if it did not."""
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -400,7 +401,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     goal: Literal["max", "min"]
     """Whether more or less of it is better."""
     unit: Unit
-    """What lengths of training are in."""
+    """The unit of lengths of training."""
     horizon: float
     """The full length of a run, in `unit`."""
     verdict: Verdict
@@ -412,7 +413,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sensitivity: tuple[Sensitivity, ...]
     """The points of the sensitivity chart, by group."""
     maps: tuple[Map, ...]
-    """For each axis of `[search]` what the search believes; `[]` without axes."""
+    """The predicted metric for each axis of `[search]`; `[]` without axes."""
     rungs: tuple[Rung, ...]
     """Which runs were kept, which were not, and why."""
     ranges: tuple[RangeTest, ...]
@@ -428,19 +429,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[int, ...]
     """Those that were used."""
     settings: dict[str, Scalar]
-    """What was the same for every run, in words."""
+    """The settings that were the same for every run, as text."""
     data: Data
     """The data set and its splits."""
     budget: Budget
-    """What the sweep may cost, and what it cost."""
+    """The budget of the sweep, and its cost."""
     closed: Closed | None
     """The end; `null` while the sweep is open."""
     no_answer: str
     """Why an ended sweep has no answer; `""` if it has one."""
     remedy: tuple[str, ...]
-    """What to do about it, by lines, where that is known (missing data)."""
+    """What to do about it, as lines, if known (missing data)."""
     next: tuple[tuple[str, str], ...]
-    """What continues a sweep that was stopped or failed: words and a command."""
+    """How to continue a sweep that was stopped or failed: text and a command."""
     warnings: tuple[str, ...]
     """The latest 20."""
     versions: dict[str, str]

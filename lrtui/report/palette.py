@@ -2,7 +2,7 @@
 
 Charts are drawn in the light ones; where a chart stands inside report.html each becomes a CSS variable, so that it follows
 the reader's `prefers-color-scheme`. Learning rates go from cold to hot on the monitor's scales, which people with any of the three
-colour-vision deficiencies can distinguish. Nothing rests on colour alone: lines have styles and labels, points have shapes.
+colour-vision deficiencies can distinguish. No information is only in colour: lines have styles and labels, points have shapes.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lrtui.sweep.state import Run
 
 _CURVE_COLUMNS, _CURVE_POINTS = 200, 30_000
-"""How finely one curve is kept, and how many points all of them may have."""
+"""The most points of one curve, and of all curves together."""
 
 
 def board_row(snapshot: Snapshot, plan: Plan, row: Standing) -> Row:

@@ -19,7 +19,7 @@ _CLOSE = 1e-6
 
 
 def rung_of(sweep: Sweep, closed: RungClosed) -> Rung:
-    """Return who was compared at a rung, the best first, and what became of each."""
+    """Return the runs compared at a rung, the best first, with the result of each."""
     named = [*closed.kept, *closed.pruned]
     rows = [_at_rung(sweep, closed, run) for run in named if run in sweep.runs]
     for run in sweep.trained():

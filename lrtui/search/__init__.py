@@ -18,7 +18,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 """By the key that chooses it in `lr = { KEY = .. }`. A list or a number is Listed, "range" is RangeTest."""
 WORDS: dict[str, type[Strategy]] = {"auto": Auto, "range": RangeTest}
-"""Those that a word alone chooses: `lr = "auto"`."""
+"""Those chosen by a single word: `lr = "auto"`."""
 
 
 def searches(strategy: Strategy) -> bool:

@@ -141,7 +141,7 @@ def begins_with_few(space: Space, cell: Setting) -> bool:
 def has_room(
     space: Space, cell: Setting, count: int, going: Sequence[int], further: float = 0.0
 ) -> bool:
-    """Return whether a race keeps to what a search with `count` LRs announced: so many to each rung, and `further` steps beside it."""
+    """Return whether a race keeps to the cost that a search with `count` LRs announced, including `further` steps."""
     rungs = space.rungs_of(cell)
     before = (0.0, *rungs) if space.resumes else (0.0,) * len(rungs)
     spent = further + sum(
@@ -192,7 +192,7 @@ def finalists(sweep: Sweep, space: Space, cell: Setting) -> list[Run]:
 
 
 def cost(space: Space, count: int) -> tuple[float, float]:
-    """Return (usual cost, cost of training all to the end) of a search with so many LRs a group, in the horizon's unit.
+    """Return (usual cost, cost of training all to the end) of a search with `count` LRs per group, in the horizon's unit.
 
     With axes of [search] the latter is the cost of a full grid over them. Ties, neighbours and LRs that are added at an edge come on top, dead runs and range tests are left out.
     """
@@ -356,7 +356,7 @@ def _kept(
     kept, rest = sound[:count], sound[count:]
     cut = kept[-1].value if kept else None
     if not rest:
-        return kept, cut, f"all {len(kept)} that were left go on" if kept else "none was left"
+        return kept, cut, f"all {len(kept)} that were left continue" if kept else "none was left"
     near = [each for each in rest if _is_near(sweep, each, kept[-1])]
     beside = [each for each in _neighbours(sound) if each in rest and _is_beside(each, kept)]
     further = (near or beside)[: rule.spare]

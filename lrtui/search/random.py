@@ -32,7 +32,7 @@ class Random:
     def rates(self, seed: int) -> tuple[float, ...]:
         """Return the LRs in the order drawn, rounded to 3 digits.
 
-        Draw i depends on `seed` and i alone: asking for more keeps the earlier ones.
+        Draw i depends only on `seed` and i: asking for more keeps the earlier ones.
         """
         low, high = math.log10(self.from_), math.log10(self.to)
         draws = (random.Random(f"{seed} lr {i}").uniform(low, high) for i in range(self.random))

@@ -55,7 +55,7 @@ class Space:
     checked: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """[study] predict with check = true: each factor with the level that is trained last, around the LR predicted for it."""
     axes: tuple[Axis, ...] = ()
-    """[search]: what is searched beside the LR."""
+    """[search]: the axes searched beside the LR."""
     just: str | None = None
     """The optimizer, whatever its options, to whose part of the space this is restricted; None: the whole space."""
 

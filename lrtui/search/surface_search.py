@@ -66,7 +66,7 @@ class Surface:
         where = "around the valley of a range test"
         if self.auto.from_ is not None and self.auto.to is not None:
             where = f"from {lr_text(self.auto.from_)} to {lr_text(self.auto.to)}"
-        return f"search: {self.count} places, LRs {where}, {names}; the best continue, then up to {PROPOSED} where most is expected"
+        return f"search: {self.count} places, LRs {where}, {names}; the best continue, then up to {PROPOSED} at the most promising places"
 
     def _decide_group(self, sweep: Sweep, space: Space, cell: Setting) -> list[Decision]:
         bounded = self.auto.from_ is not None and self.auto.to is not None

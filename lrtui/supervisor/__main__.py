@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
             time.sleep(TIMING.retry)  # no disk space to begin
     except Exception:
         log.exception(
-            "a bug of lrtui, or a directory that went away; runs go on, and the next lrtui adopts them"
+            "internal error in lrtui, or the directory was removed; the runs continue, and the next lrtui adopts them"
         )
         return 3
     else:
@@ -107,7 +107,7 @@ def _own(
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _is_there(layout, inode):
             raise
-        log.error("%s; nothing can be written down, so nothing is done before there is room", error)
+        log.error("%s; the journal cannot be written; waiting for disk space", error)
         return None
     if supervisor is None:
         log.error(
@@ -120,7 +120,9 @@ def _own(
     report = ReportProcess(lambda: begin(layout.root))
     while True:
         if not _is_there(layout, inode):
-            log.error("the experiment directory was deleted; its runs go on without a supervisor")
+            log.error(
+                "the experiment directory was deleted; its runs continue without a supervisor"
+            )
             return 5
         try:
             if lease is not None and not lease.renew():

@@ -55,5 +55,5 @@ def _text(gpu: Gpu, runs: int, parallel: int) -> str:
     if runs > 1:
         hint = f"lower parallel ({parallel} now): the key <, or lrtui parallel DIR {parallel - 1}"
     else:
-        hint = "one run alone fills it: a smaller batch_size or model leaves room"
+        hint = "a single run fills it: use a smaller batch_size or model"
     return f"memory of GPU {gpu.index} is nearly full ({used} of {total} GiB, {IN_A_ROW} readings in a row); {hint}"

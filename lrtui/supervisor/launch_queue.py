@@ -174,7 +174,7 @@ class LaunchQueue:
             return frozenset()
         gone = slots.lost(self._sweep, gpu.read())
         for device in sorted(gone - self._said_lost):
-            text = f"GPU {device} does not answer any more; nothing new is started on it. `nvidia-smi` and the kernel's log say why"
+            text = f"GPU {device} no longer responds; no new runs start on it. `nvidia-smi` and the kernel's log say why"
             self._warn(text, None)
         self._said_lost = gone
         return gone

@@ -107,7 +107,7 @@ def conclude(
     if run.state is State.PAUSING:
         return [*events, ev.RunPaused(run=run.id, attempt=attempt.number)]
     if abandoned and complete:
-        return ended("finished", "the process that trained it beside others is gone")
+        return ended("finished", "the process that it shared with other runs ended")
     if isinstance(condition, Vanished):
         if complete:
             return ended("finished", condition.why or "exit code unknown: its keeper is gone")
@@ -118,7 +118,7 @@ def conclude(
         why = condition.why or _loss(run)
         return [ev.RunLost(run=run.id, attempt=attempt.number, why=why)]
     if abandoned:
-        why = "the process that trained it beside others is gone; on in one of its own"
+        why = "the process that it shared with other runs ended; continuing in its own process"
         return [*events, ev.RunLost(run=run.id, attempt=attempt.number, why=why, rule="apart")]
     if beside and ran_out_of_memory(condition, files):
         why = f"out of memory beside {count(beside, 'other run')}"
@@ -134,7 +134,7 @@ def conclude(
     if code == 0 and may_be_silent:
         return [*events, ev.RunWaiting(run=run.id)]  # it may evaluate less often than that
     if code == 0:
-        return ended("failed", "; ".join(["it ended without one metric line", *progress.misses]))
+        return ended("failed", "; ".join(["it ended without a metric line", *progress.misses]))
     return ended("failed", failure(condition, files))
 
 
@@ -227,7 +227,7 @@ def after_loss(sweep: Sweep, run: Run, lost: ev.RunLost) -> list[AnyEvent]:
             if run.furthest
             else "anywhere"
         )
-        why = f"cut off {cut} times in a row without coming {came}, the last time: {lost.why}; save checkpoints more often, or ask for jobs that are left to run"
+        why = f"cut off {cut} times in a row without coming {came}, the last time: {lost.why}; save checkpoints more often, or use jobs that are not preempted"
         return [ev.RunEnded(run=run.id, attempt=lost.attempt, kind="lost", why=why)]
     again = ev.RunQueued(
         run=run.id,
@@ -369,7 +369,7 @@ def _charged(run: Run, progress: Progress) -> AnyEvent:
 
 def _loss(run: Run) -> str:
     started = run.attempts[-1].pid is not None
-    return "its keeper and its worker are gone" if started else "it never came to its start"
+    return "its keeper and its worker are gone" if started else "it never started"
 
 
 def _signal_name(number: int) -> str:

@@ -242,7 +242,7 @@ class Progress:
         if self.first_level is None or self.begun_at > 0 or self._resumed_at == 0:
             return None
         unit = self._plan.unit
-        return f"was to go on from {unit} {amount_about(self._resumed_at)} and began at {unit} {amount_about(self.first_level)}; charged in full"
+        return f"should have continued from {unit} {amount_about(self._resumed_at)} but began at {unit} {amount_about(self.first_level)}; charged in full"
 
     def range_curve(self, run: Run) -> tuple[list[float], list[float]]:
         """Return LRs and losses of a range test; for a script that prints no lr, the LR is assumed to rise evenly on a log scale."""

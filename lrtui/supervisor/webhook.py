@@ -27,7 +27,7 @@ def main() -> int:
             return 0
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "no answer"
-        print(f"alert: the webhook did not take it: {reason}", file=sys.stderr)
+        print(f"alert: the webhook failed: {reason}", file=sys.stderr)
         return 1
 
 

@@ -1,8 +1,8 @@
-"""The built-in trainer: a command like anyone's script, started as `python -m lrtui.train`.
+"""The built-in trainer: a command like a user's own script, started as `python -m lrtui.train`.
 
-It reads arrays that `python -m lrtui.train.prepare` wrote once, trains one model at one learning rate, appends
-metric lines through `lrtui.emit` and keeps a checkpoint from which it resumes bit-identically. It knows of lrtui
-only `emit`, and it is the only part of lrtui that imports torch.
+It reads arrays that `python -m lrtui.train.prepare` wrote once, trains one model at one learning rate, appends metric lines through
+`lrtui.emit` and keeps a checkpoint from which it resumes bit-identically. Of lrtui it imports only `emit`, and it is the only part
+of lrtui that imports torch.
 
     options.py      the command line, read without torch
     table.py        what an entry of the tables below looks like

@@ -1,7 +1,7 @@
 """`python -m lrtui.train`: the command line, then the training.
 
 Where `lrtui.workers.forkserver` gave this worker a link to a host (LRTUI_HOST_FD), the host trains and the worker writes its lines
-(`guest.py`); without one, or where the host cannot begin, it trains here.
+(`guest.py`); without one, or if the host cannot begin, it trains here.
 
 Exit codes: 0 the end was reached, or SIGTERM came and a checkpoint was written (a range test writes none); 1 the
 checkpoint could not be read or written; 2 usage; 5 the memory does not hold the model and a batch; 75 the server ended; 130 Ctrl-C.

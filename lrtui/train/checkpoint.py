@@ -47,9 +47,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.unlink(
-            missing_ok=True
-        )  # of a worker that was killed here; or a link that somebody planted
+        temporary.unlink(missing_ok=True)  # left by a killed worker, or a planted link
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             torch.save({"format": FORMAT, **state}, file)
@@ -60,7 +58,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
             temporary.unlink()  # a full disk has no room for half a checkpoint
         if isinstance(error, OSError):
             raise
-        # torch's zip writer hides the reason; a disk that is full says it again
+        # torch's zip writer hides the reason; a full disk raises again here
         raise OSError(_why_full(path.parent) or str(error).splitlines()[0]) from error
     _keep(path)
     temporary.replace(path)

@@ -4,7 +4,7 @@ The images stay uint8 as they were prepared: mapped pages that all runs of a mac
 batch is gathered, fitted to the model's size, cropped and mirrored if requested, and normalised: 290 thousand 32x32
 images a second on one core without augmentation, 38 thousand with it (measured), where PIL transforms reach 5 to 10.
 
-The order of an epoch and its crops come from (seed, epoch) alone, so a resumed run needs only (epoch, index).
+The order of an epoch and its crops depend only on (seed, epoch), so a resumed run needs only (epoch, index).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What a run trains and is measured on."""
+    """The data that a run trains and evaluates on."""
 
     about: About
     train: Part
@@ -74,7 +74,7 @@ class Data:
     scale: Tensor
     """(1, C, 1, 1) float32, one over the standard deviation"""
     layout: torch.memory_format = torch.contiguous_format
-    """In which the inputs are given: the model's."""
+    """Of the inputs: that of the model."""
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return float32 inputs for the model, from (n, C, H, W) uint8."""

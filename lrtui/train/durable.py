@@ -1,4 +1,4 @@
-"""What outlives a power cut: the names in a folder. Checkpoints and the store of prepared data call it after a rename."""
+"""Makes renames survive a power cut. Checkpoints and the store of prepared data call it after a rename."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class StopFlag(Protocol):
 
 
 class ConsoleReporter:
-    """The reporter of a run that is alone in its process."""
+    """The reporter of the only run in its process."""
 
     def emit(self, **metrics: float) -> None:
         """Append a metric line."""

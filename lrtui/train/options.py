@@ -1,4 +1,4 @@
-"""The trainer's command line, read and checked without torch, so that a mistake is answered at once.
+"""The trainer's command line, read and checked without torch, so that a mistake is reported at once.
 
 `--model`, `--optimizer` and `--schedule` take a plain name or JSON of the experiment file's shape:
 `sgd`, `{"sgd": {"momentum": 0.9}}`, `{"step": 0.5, "warmup": 0.05}` (the schedule with its principal number, then options).
@@ -56,7 +56,7 @@ class RangeTest:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one training process is to do."""
+    """The task of one training process."""
 
     prepared: Path
     model: Choice

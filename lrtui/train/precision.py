@@ -1,4 +1,4 @@
-"""`precision = "auto"`: in which precision a model trains faster here. `prepare` asks, once for a sweep.
+"""`precision = "auto"`: measures in which precision a model trains faster here. `prepare` calls it once per sweep.
 
     a GPU       bf16 where it has it in hardware (compute capability 8.0 or more), else fp32
     the CPU     fp32 where it multiplies matrices much more slowly in bf16; else a few training steps in each, in turns: bf16 where
@@ -35,7 +35,7 @@ HOPELESS = 4.0
 
 
 def faster(options: Options) -> tuple[str, str]:
-    """Return "bf16" or "fp32", and how it was found out, in words.
+    """Return "bf16" or "fp32", and the reason as text.
 
     Raises:
         UsageError: the prepared folder, the model and the options do not go together.

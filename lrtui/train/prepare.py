@@ -1,8 +1,8 @@
 """Prepares a data set once: `python -m lrtui.train.prepare --dataset NAME --data-dir DIR [--force]`.
 
-The supervisor runs it as an attempt of its own before the first launch. It loads the data set, holds out a
-validation part and writes the arrays that all runs map (`store.py`). What is there already is checked and kept. Two
-preparations at once do the work once (a lock in the folder).
+The supervisor runs it as an attempt of its own before the first launch. It loads the data set, holds out a validation part and
+writes the arrays that all runs map (`store.py`). Existing data are checked and kept. Two concurrent preparations do the work once
+(a lock in the folder).
 
 `--dataset` takes a plain name, or JSON of the experiment file's shape for data of the user's own:
 `{"folder": "images"}`, `{"npz": {"path": "data.npz", "flip": true}}`; `--beside` is where their paths begin. They are
@@ -173,7 +173,7 @@ def _prepare(choice: Choice, options: argparse.Namespace) -> int:
 
 
 def _precision(prepared: str, options: argparse.Namespace) -> str:
-    """Return in which precision the model trains faster; fp32 where that cannot be found out, whoever trains then says why."""
+    """Return the faster precision of the model; fp32 if it cannot be measured: then the training reports why."""
     words = [f"--prepared={prepared}", f"--model={options.model}", f"--beside={options.beside}"]
     words += [f"--batch-size={options.batch_size}", "--lr=1e-4", "--epochs=1", "--threads=1"]
     try:
@@ -215,7 +215,7 @@ def _no_data(dataset: str, reason: str) -> str:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[bool]:
-    """Hold the lock and say whether: without locks the folder still appears by a rename."""
+    """Hold the lock and return whether that worked: without locks the folder still appears by a rename."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         locked = False

@@ -5,7 +5,7 @@
       {train,val,test}_images.npy                  (N, C, H, W) uint8
       {train,val,test}_labels.npy                  (N,) int64
 
-The folder appears by one rename, so a folder that bears the name is whole. All runs of a machine share its pages.
+The folder appears by one rename, so a folder of that name is complete. All runs of a machine share its pages.
 Needs numpy, not torch.
 """
 
@@ -188,7 +188,7 @@ def read_about(folder: Path) -> About:
 def open_part(folder: Path, part: str) -> tuple[Images, Labels]:
     """Map the images and labels of "train", "val" or "test".
 
-    Copy-on-write, so that torch takes the pages without a copy; nobody writes to them.
+    Copy-on-write, so that torch takes the pages without a copy; no code writes to them.
 
     Raises:
         DamagedError: a file is missing, cut short or of another shape than described.
@@ -214,7 +214,7 @@ def open_part(folder: Path, part: str) -> tuple[Images, Labels]:
 
 
 def intact(folder: Path) -> bool:
-    """Whether the folder is whole and its bytes bear the checksum (0.1 s per 100 MB)."""
+    """Return whether the folder is complete and its checksum is right (0.1 s per 100 MB)."""
     try:
         about = read_about(folder)
         parts = {part: open_part(folder, part) for part in PARTS}

@@ -79,7 +79,7 @@ class Smoothed:
     lowest: float = math.inf
 
     def turn(self, loss: float) -> str:
-        """Take in the next loss; return why no more is to be learnt, "" while there is."""
+        """Add the next loss; return why the test ends, "" while it continues."""
         if not math.isfinite(loss):
             return f"the loss is {loss}"
         self.sum = SMOOTHING * self.sum + (1 - SMOOTHING) * loss

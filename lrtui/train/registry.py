@@ -109,7 +109,7 @@ class Entry:
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The allowed strings of an option, if restricted."""
     together: Callable[[dict[str, Any]], tuple[str, str] | None] | None = None
-    """Returns (option, what is wrong) if individually valid options are not valid in combination."""
+    """Returns (option, fault) if individually valid options are invalid in combination."""
     principal: str | None = None
     """The option that `{ NAME = value }` sets."""
     needs: tuple[str, ...] = ()
@@ -165,14 +165,14 @@ class Model(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer(Entry):
-    """An optimizer; `fields` are its keyword arguments without `lr` and what torch alone decides."""
+    """An optimizer; `fields` are its keyword arguments without `lr` and those that only torch decides."""
 
     usual_lr: tuple[float, float]
     """Where good learning rates usually lie."""
     closure: bool = False
     """Whether a step computes the loss several times, so that it must be handed the means to."""
     plain: bool = False
-    """Whether it takes gradients in the plain memory layout alone."""
+    """Whether it takes gradients only in the plain memory layout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

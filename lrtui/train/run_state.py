@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Window:
-    """What the training steps since the last metric line sum up to."""
+    """Sums over the training steps since the last metric line."""
 
     loss: Tensor
     """() float64 on the device: sum over images."""
@@ -45,7 +45,7 @@ class Window:
     """() int64 on the device."""
     images: int = 0
     timed_images: int = 0
-    """Those of this process alone."""
+    """Only those of this process."""
     since: float = field(default_factory=time.monotonic)
     away: float = 0.0
     """Seconds since `since` that were spent on other things than training."""
@@ -133,7 +133,7 @@ def set_up(options: Options, arrays: data.Data | None = None) -> Training:
 
 
 def resume(training: Training) -> str:
-    """Go on from the checkpoint, if there is one; return a note for the log, "" if there is none.
+    """Resume from the checkpoint, if there is one; return a note for the log, "" if there is none.
 
     Raises:
         UsageError: it belongs to other settings.
@@ -254,7 +254,7 @@ def _settings(training: Training) -> dict[str, Any]:
 
 
 def chosen_device() -> torch.device:
-    """Return the GPU that we were given, if any: without CUDA_VISIBLE_DEVICES none is touched."""
+    """Return this process's GPU, if any: without CUDA_VISIBLE_DEVICES none is touched."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return torch.device("cuda" if given and torch.cuda.is_available() else "cpu")
 
@@ -278,7 +278,7 @@ def _load(options: Options, device: torch.device) -> data.Data:
 
 
 def _require_batch(options: Options, arrays: data.Data) -> None:
-    """Refuse a batch that has more images than there are: it would silently be a smaller one."""
+    """Refuse a batch larger than the training set: it would silently be smaller."""
     count = len(arrays.members)
     if options.batch_size > count:
         share = "" if options.data == 1 else f" with --data {options.data:g}"

@@ -234,7 +234,7 @@ class Actions:
             return
         if self.under_way:
             self.undo_waits = True
-            self.say("your last action is undone as soon as it is done")
+            self.say("your last action will be undone once it has finished")
             return
         if not self.deeds:
             self.say("nothing to undo in this monitor", bad=True)

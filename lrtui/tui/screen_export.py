@@ -1,4 +1,4 @@
-"""What `w` exports: the charts as PNG, the screen as SVG and text, and the listed runs as CSV.
+"""The export of key `w`: the charts as PNG, the screen as SVG and text, and the listed runs as CSV.
 
 The files go to `exports/` in the experiment directory or, if that is not writable, below the current folder. Called in a thread. The PNG
 is drawn by a separate process, to keep matplotlib out of the monitor (`lrtui/report/figures/screen_charts.py`).
@@ -166,7 +166,7 @@ def table(model: ViewModel) -> str:
 
 
 def _harmless(cell: object) -> object:
-    """Return text that no spreadsheet takes for a formula."""
+    """Return text that a spreadsheet does not take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 

@@ -1,4 +1,4 @@
-"""The themes of the monitor: dark, light, high contrast. Panels draw in the dark theme's colours and know no others.
+"""The themes of the monitor: dark, light, high contrast. Panels draw only in the dark theme's colours.
 
 On the way to the screen `worn` puts a theme's colours in their place, so that a change of theme draws nothing anew. Runs keep
 their place on the scale from cold to hot. Every scale holds for people with any of the three colour-vision deficiencies and is

@@ -34,7 +34,7 @@ _NAMED = {
 }  # fmt: skip
 _HELD = ("ctrl+", "shift+", "alt+")
 _KEPT = ("interrupt", "redraw")
-"""Actions whose keys cannot be changed: they are the way out of a file gone wrong."""
+"""Actions whose keys cannot be changed, so that a faulty file cannot lock the user out."""
 
 
 def path() -> Path:
@@ -49,7 +49,7 @@ def changed(usual: tuple[Key, ...]) -> tuple[Key, ...]:
     """Return the table of keys as the user's file changes it; the table itself where there is no file.
 
     Raises:
-        UserError: the file cannot be read, names what is no action or no key, or gives a key to two actions.
+        UserError: the file cannot be read, has an unknown action or key, or gives a key to two actions.
 
     """
     wishes = {name: wish for name, wish in _wishes().items() if name != "bell"}
@@ -57,7 +57,7 @@ def changed(usual: tuple[Key, ...]) -> tuple[Key, ...]:
 
 
 def bell_wanted() -> bool:
-    """Return whether the terminal's bell rings for what is new; not unless the user's file says so.
+    """Return whether the terminal's bell rings for new alerts; by default it does not.
 
     Raises:
         UserError: the file cannot be read, or says something else than true or false.
@@ -94,7 +94,7 @@ def with_keys(usual: tuple[Key, ...], wishes: dict[str, object], where: str) -> 
         if action not in actions:
             near = difflib.get_close_matches(action, actions, 1)
             raise UserError(
-                f"there is no action {clean(action, 60)!r} whose key could be changed",
+                f"there is no action {clean(action, 60)!r} with a key to change",
                 where,
                 f"did you mean {near[0]}?" if near else f"the actions are: {', '.join(actions)}",
             )

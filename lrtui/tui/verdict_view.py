@@ -35,11 +35,11 @@ class VerdictView:
     )
     """By group: the result of each LR, the lowest first."""
     factors: tuple[Factor, ...] = ()
-    """What became of each factor of a study."""
+    """The result of each factor of a study."""
     maps: Mapping[GroupKey, tuple[HeatMap, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    """By group: what a search believes over the LR and each of its axes."""
+    """By group: the metric predicted over the LR and each axis of the search."""
 
 
 def judge(sweep: Sweep) -> VerdictView:

@@ -1,8 +1,7 @@
 """Stores what the monitor remembers between visits: the view of each experiment, and the user's preferences.
 
-It stands under $XDG_STATE_HOME/lrtui (usually ~/.local/state/lrtui), never in the experiment directory, which may be somebody
-else's. Files are small, few and ours alone (0600); one that cannot be read, or holds what cannot be, is as good as none, and a
-home that cannot be written is no reason to say anything.
+It is under $XDG_STATE_HOME/lrtui (usually ~/.local/state/lrtui), never in the experiment directory, which may belong to another
+user. Files are small, few and private (0600); an unreadable or invalid one counts as missing, and an unwritable home is ignored.
 """
 
 from __future__ import annotations

@@ -252,14 +252,14 @@ class _Converter:
                 return
             self.reaped(pid)
             if self.pid and time.monotonic() > deadline:
-                _log(f"converter {self.pid} is not through after {CONVERTER_SECONDS} s")
+                _log(f"converter {self.pid} has not finished after {CONVERTER_SECONDS} s")
                 os.kill(self.pid, signal.SIGKILL)
                 return
             time.sleep(0.01)
 
     def _start(self) -> None:
         if not self._starts:
-            _log("the converter died too often; what loggers write is not read any more")
+            _log("the converter died too often; logger files are no longer read")
             return
         self._starts -= 1
         reader, self._pipe = os.pipe()

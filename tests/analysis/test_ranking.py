@@ -90,7 +90,7 @@ def test_order_finished_then_rung_then_blank_then_queue_then_the_dead():
     assert order(got) == ["done", "promoted", "cut", "low", "new", "q1", "q2", "mine", "broke", "died"]  # fmt: skip
     assert [s.state for s in got][-3:] == ["killed", "failed", "diverged"]
     assert got[-1].why == "it diverged"
-    assert got[5].why == "waits for a free place"
+    assert got[5].why == "waits for a free slot"
     assert got[6].why == "number 2 in the queue"
 
 

@@ -166,7 +166,7 @@ def test_names_and_contents_reach_the_terminal_clean(tmp_path):
         file.write(name.encode() + b"\n")
     done = doctor(directory)
     shown = done.stdout + done.stderr
-    assert "is no event" in shown
+    assert "is not an event" in shown
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown)
     assert not re.search(r"[\x1b\x07\u202e]|\\u001b|\\u202e", doctor(directory, "--json").stdout)
 

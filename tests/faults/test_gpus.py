@@ -79,7 +79,7 @@ def test_after_a_gpu_has_vanished_the_others_carry_the_sweep_on(gpus, start, tmp
     assert "unspecified launch failure (GPU 1)" in lab.run("r02").ending.why
     assert devices(lab)[2:] == [(0,)] * 10
     (warned,) = [event.text for event in lab.events("Warned") if "GPU" in event.text]
-    assert warned.startswith("GPU 1 does not answer any more")
+    assert warned.startswith("GPU 1 no longer responds")
     sound(lab, kinds=("finished", "failed"), lines=False)
 
 

@@ -222,7 +222,7 @@ def test_a_vanished_an_empty_and_a_strange_directory(tmp_path):
     watcher = DirectoryReader(gone)
     complete(watcher)
     shutil.rmtree(gone)
-    assert watcher.snapshot().problem == "the experiment directory is gone"
+    assert watcher.snapshot().problem == "the experiment directory no longer exists"
     assert watcher.output("r01") == []
     newer = make(tmp_path / "newer", ["running"])
     (newer / "format").write_text("7\n")

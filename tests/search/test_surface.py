@@ -185,7 +185,7 @@ def test_a_narrow_box_starts_no_setting_twice():
     [
         ((-0.9, -1.4, -0.5), "the best LR halves when weight_decay is ten times as large"),
         ((-0.2, -0.9, 0.4), "no interaction was seen: when weight_decay is ten times as large"),
-        ((0.1, -10.0, 7.5), "nothing is known of how the best LR changes when weight_decay"),
+        ((0.1, -10.0, 7.5), "how the best LR changes when weight_decay"),
         ((-4.0, -8.0, -1.0), "the best LR falls by a factor of"),
     ],
 )

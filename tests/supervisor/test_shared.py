@@ -79,7 +79,10 @@ def test_each_is_steered_and_outlives_the_process(den):
         assert found.losses == 0
         assert lines(lab, run) == alone(lab, run)
     (lost, *others) = lab.events("RunLost")
-    assert lost.why == "the process that trained it beside others is gone; on in one of its own"
+    assert (
+        lost.why
+        == "the process that it shared with other runs ended; continuing in its own process"
+    )
     assert len(others) == 2
     assert not lab.doubled()
     assert lab.left() == []

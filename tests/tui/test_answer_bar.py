@@ -25,7 +25,7 @@ def model(events: list[ev.AnyEvent], steps: int = 100, **changes: object) -> Vie
     return ViewModel(snapshot, shown, verdicts=judge(snapshot.sweep), **changes)
 
 
-def failed(why: str = "it ended without one metric line") -> list[ev.AnyEvent]:
+def failed(why: str = "it ended without a metric line") -> list[ev.AnyEvent]:
     events = [ev.SweepOpened(plan=recordings.plan(), host="box")]
     for run, lr in (("r01", 1e-3), ("r02", 1e-2)):
         events.append(ev.RunQueued(run=run, setting=ev.Setting(lr=lr), seed=1, until=30.0))
@@ -120,7 +120,7 @@ def test_a_value_that_ranks_is_not_shown_twice() -> None:
 
 def test_a_failed_sweep_says_why_and_the_next_keys() -> None:
     line = bar(model(failed()), 120)[0]
-    said = "2 of 2 runs failed: it ended without one metric line   l output   Ctrl-R retry failed"
+    said = "2 of 2 runs failed: it ended without a metric line   l output   Ctrl-R retry failed"
     assert said in line
     assert "l output" in bar(model(failed("x" * 500)), 60)[0]
     assert "Ctrl-R" not in bar(model(failed(), view_only="a copy"), 120)[0]

@@ -109,9 +109,9 @@ def test_going_on_is_undone_by_what_held_the_run_before() -> None:
         (ev.KillRun(run="r04", attempt=1), then(KILLED, *AGAIN), "no longer killed"),
         (ev.PauseRun(run="r04", attempt=1), BEFORE, "has moved on meanwhile"),
         (ev.RestartRun(run="r04", attempt=1), BEFORE, "cannot be undone"),
-        (ev.AddRun(lr=2e-3), BEFORE, "not there any more"),
+        (ev.AddRun(lr=2e-3), BEFORE, "no longer exists"),
         (ev.SetParallel(parallel=3), BEFORE, "2 at a time already"),
-        (ev.KillRun(run="r77"), BEFORE, "not there any more"),
+        (ev.KillRun(run="r77"), BEFORE, "no longer exists"),
     ],
 )
 def test_what_has_changed_since_is_left_alone_and_said(command, now, says) -> None:
@@ -170,7 +170,7 @@ async def test_an_action_under_way_is_undone_when_it_is_done(
             await pilot.pause()
             await pilot.press("U")
             await pilot.pause()
-            assert "undone as soon as it is done" in text_of(monitor)
+            assert "undone once it has finished" in text_of(monitor)
         finally:
             answered.set()
         await settled(pilot)

@@ -1,6 +1,6 @@
-"""The answer: what is recommended, and the two ways of saying it in one line.
+"""The answer: the recommendation, and its two one-line forms.
 
-Made by `recommend` alone; supervisor, monitor, log mode, study and report read it.
+Made only by `recommend`; supervisor, monitor, log mode, study and report read it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lrtui.text.format import lr_interval, lr_range, lr_text, number, setting_va
 
 
 class Why(StrEnum):
-    """What a reason is about."""
+    """The kind of a reason."""
 
     MEASURED = auto()
     BETTER = auto()
@@ -31,7 +31,7 @@ class Why(StrEnum):
     INTERACTION = auto()
     """How the best LR moves along an axis of [search]."""
     SPACING = auto()
-    """Nothing says how large the noise is that the interval was made with."""
+    """The size of the noise behind the interval is unknown."""
     OPTIMUM = auto()
     EQUAL = auto()
     EDGE = auto()
@@ -57,11 +57,11 @@ class Why(StrEnum):
     """All learning rates have the same result."""
     ADVICE = auto()
     RECORDED = auto()
-    """From the journal of a closed sweep, which says it in words."""
+    """From the journal of a closed sweep, as text."""
 
 
 class Noise(StrEnum):
-    """What the noise between seeds, on which an interval rests, is known from."""
+    """The source of the noise between seeds that an interval is based on."""
 
     SEEDS = auto()
     """Several seeds of an LR."""
@@ -70,11 +70,11 @@ class Noise(StrEnum):
     ASSUMED = auto()
     """One seed: as in the trained workloads of the benchmarks."""
     UNKNOWN = auto()
-    """Nothing says it: a metric of another kind, or seeds that repeat themselves."""
+    """Unknown: a metric of another kind, or seeds that repeat themselves."""
 
     @property
     def words(self) -> str:
-        """What is said beside an interval; "" if seeds measured it."""
+        """The note beside an interval, by noise source; "" if seeds measured it."""
         return _NOISE_WORDS[self]
 
 
@@ -113,10 +113,10 @@ class Verdict:
     value_at: float | None = None
     """The length at which the value was measured."""
     seeds: int = 0
-    """How many seeds the value is the mean of."""
+    """The number of seeds in the mean."""
     low: float | None = None
     high: float | None = None
-    """Where the best LR lies with a probability of 90 %; None if one LR alone was tried."""
+    """The 90 % interval of the best LR; None if only one LR was tried."""
     open_sides: tuple[Side, ...] = ()
     """Where no LR beyond the recommended one was seen to be worse, so that the best one may lie anywhere beyond `low` or `high`."""
     noise: Noise = Noise.UNKNOWN
@@ -126,20 +126,20 @@ class Verdict:
     optimum: float | None = None
     """The interpolated best LR, which need not have been tried."""
     equal: tuple[float, float] | None = None
-    """The LRs that are as good, within `within`."""
+    """The LRs that are equally good, within `within`."""
     within: float | None = None
     """In the metric's unit; None if neither the user nor any noise says what is equal."""
     spent: float = 0.0
     grid: float = 0.0
-    """What training every LR to the end with as many seeds costs, in the plan's unit."""
+    """The cost of training every LR to the end with as many seeds, in the plan's unit."""
     provisional: bool = True
-    """Whether runs are left that could change it."""
+    """Whether unfinished runs could still change it."""
     reasons: tuple[Reason, ...] = ()
     not_tested: tuple[str, ...] = ()
 
     @property
     def by_noise(self) -> bool:
-        """Whether something says how large the noise is."""
+        """Whether the size of the noise is known."""
         return self.noise is not Noise.UNKNOWN
 
     @property

@@ -1,10 +1,10 @@
-"""The verdict where axes are searched beside the LR: the pair to use, how far the LR is known there, and whether the axes interact.
+"""The verdict of a search with axes beside the LR: the pair to use, the interval of the LR there, and whether the axes interact.
 
 `recommend` comes here instead of `pick` and `interval` if the plan has axes; `search/surface_search.py` asks `surface_of` what is known so far.
 
-The interval of the LR holds with the axes where they are recommended. What is said of an axis itself, and of the
-interaction, comes from surfaces drawn for every slope in proportion to its likelihood, so that a slope which the results
-leave open is not called known.
+The interval of the LR holds with the axes where they are recommended. What is said of an axis itself, and of the interaction, comes
+from surfaces drawn for every slope in proportion to its likelihood, so that a slope that the results leave open is not reported as
+known.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _FEWEST = 3
 _DRAWS = 160
 _LRS = 25
 _STEPS = {1: 9, 2: 4}
-"""So many LRs are looked at, half of them at each of so many places on an axis, by the number of axes."""
+"""Number of LRs to evaluate; _STEPS: number of places on an axis, by the number of axes, each evaluated with half of the LRs."""
 _OPEN = 2.0
-"""A pair may be picked that is behind the best result by so many standard deviations of the noise at most."""
+"""A pair may be picked if it is at most this many standard deviations of the noise behind the best result."""
 _BELOW, _ABOVE = 0.25, 0.75
 """The places on an axis between which the best LR's move is measured: beyond them the surface is little known."""
 _SHORTEST = 9.0
@@ -340,7 +340,7 @@ def interaction(axis: Axis, slope: tuple[float, float, float]) -> str:
         else f"from {name} {setting_value(axis.low)} to {setting_value(axis.high)}"
     )
     if (high - low) / (decades if tenfold else 1) > _USELESS and low <= 0 <= high:
-        return f"nothing is known of how the best LR changes {when}: more places on {name}, or seeds, would say it"
+        return f"how the best LR changes {when} is unknown: it takes more places on {name}, or more seeds"
     factors = [10 ** (each / decades if tenfold else each) for each in (likely, low, high)]
     if low <= 0 <= high or max(factors[0], 1 / factors[0]) < _LITTLE:
         between = f"{factor(factors[1])} to {factor(factors[2])}"

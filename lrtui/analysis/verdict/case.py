@@ -1,4 +1,4 @@
-"""All that is known about one group: its points, the length they are compared at, and how noisy one run is.
+"""The facts about one group: its points, the length at which they are compared, and the noise of one run.
 
 `recommend` makes a case of each group; picking, the interval, the equal range and the reasons read it.
 """
@@ -20,7 +20,7 @@ from lrtui.sweep.state import Run, State, Sweep
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that is known about one group."""
+    """The facts about one group."""
 
     sweep: Sweep
     plan: Plan
@@ -29,11 +29,11 @@ class Case:
     results: Results
     runs: list[Run] = field(default_factory=list)
     noise: float | None = None
-    """Variance of one run's score; None if nothing says it."""
+    """Variance of one run's score; None if unknown."""
     measured: bool = False
     """Whether the noise comes from seeds; else from the number of validation images."""
     identical: bool = False
-    """Whether several seeds gave the same values throughout, which says nothing about noise."""
+    """Whether several seeds gave identical values, which says nothing about noise."""
     moved: Moved | None = None
     """Pilots as results of the full length, where few full runs say where the best LR lies."""
 
@@ -81,7 +81,7 @@ class Case:
 
 
 def case_of(sweep: Sweep, plan: Plan, scale: Scale, group: GroupKey) -> Case:
-    """Return what is known about one group."""
+    """Return the facts about one group."""
     runs = runs_of(sweep, group)
     results = results_of(sweep, plan, runs)
     points = points_of(sweep, plan, scale, runs, results)

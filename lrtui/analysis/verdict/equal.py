@@ -1,4 +1,4 @@
-"""The equal range: the LRs that are as good as the best, and what counts as equally good.
+"""The equal range: the LRs that are as good as the best, and the tolerance that counts as equal.
 
 `interval` asks for the range while it has the draws of the curve; `recommend` for the tolerance, and whether the pick lies inside.
 """
@@ -12,13 +12,13 @@ from lrtui.analysis.verdict.points import Point
 from lrtui.analysis.verdict.scale import CLOSE, Scale
 
 SURE = 0.8
-"""LRs are called equal that are, with this probability, no worse than `within`."""
+"""An LR is called equal if, with this probability, it is no worse than `within`."""
 WITHIN_ACCURACY = 0.005
-"""What counts as equal where the user did not say: half a percentage point."""
+"""Default tolerance: half a percentage point."""
 
 
 def tolerance(case: Case, best: Point) -> float | None:
-    """Return what counts as equal, in the metric's unit."""
+    """Return the tolerance that counts as equal, in the metric's unit."""
     if case.plan.within is not None:
         return case.plan.within
     if case.scale.kind == "logit":

@@ -1,4 +1,4 @@
-"""What a search beside the LR believes, over the LR and one axis: the data of the heat maps in monitor and report.
+"""The metric predicted over the LR and one axis of [search]: the data of the heat maps in monitor and report.
 
 Where there are two axes, each map shows the other one at its recommended value.
 """

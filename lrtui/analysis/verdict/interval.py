@@ -29,7 +29,7 @@ _OFFS = 20
 """Places that a curve may lie at, each as likely as another."""
 _NORMAL = NormalDist()
 _WORSE = 1.2816
-"""An LR bounds the interval where its result is worse by so many standard deviations: with a probability of 90 % it is."""
+"""An LR bounds the interval if its result is worse by this many standard deviations (a probability of 90 %)."""
 _SLOW = 1.25
 """Decades: an LR that has hardly learned at the rung where it was cut says nothing of LRs within this distance above it. In 171 replayed searches of 19 workloads such LRs
 within it below the pick were better in the end in 25 of 69 cases, those further below in none of 156."""
@@ -39,7 +39,7 @@ _LEAST = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The GP's answer about a stretch of LRs; all places are log10."""
+    """The Gaussian process' result on a stretch of LRs; all places are log10."""
 
     optimum: float
     low: float

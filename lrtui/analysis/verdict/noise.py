@@ -1,9 +1,10 @@
-"""How far one run's result may be from what its LR is worth, with one seed too: the noise that the interval stands on.
+"""How far one run's result may be from its LR's true value, also with one seed: the noise that the interval is based on.
 
-One model for all: the variance of one run's score is m² (s² + 4 f²). s is what so many validation images explain, or the usual noise of the
-trained workloads of tests/benchmarks where nobody says how many; f is how far the run's own late values scatter, which tells restless LRs
-from calm ones. How much larger or smaller the noise of seeds is, the factor m, nobody knows before: it has a wide prior, from the same
-workloads, and what seeds there are and how well a smooth curve fits the results say the rest. `interval` goes through all of its values.
+One model for all: the variance of one run's score is m² (s² + 4 f²). s is the sampling error of the validation images, or, if their
+number is unknown, the usual noise of the trained workloads of tests/benchmarks; f is the scatter of the run's own late values,
+which distinguishes unstable LRs from stable ones. The factor m, by which the noise of seeds is larger or smaller, is unknown in
+advance: it has a wide prior from the same workloads, updated by the seeds that exist and by how well a smooth curve fits the
+results. `interval` goes through all of its values.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from lrtui.analysis.verdict.scale import Scale
 from lrtui.sweep.state import Run
 
 LATE = 2.0
-"""Seeds differ by about so many times what the late values of one run scatter."""
+"""The spread of seeds as a multiple of the scatter of one run's late values."""
 USUAL = {"logit": 0.1, "log": 0.05}
 """Standard deviation between seeds of the score of an accuracy, whose number of images is not known, and of a loss."""
 SHARE = 0.1

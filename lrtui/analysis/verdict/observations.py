@@ -1,4 +1,4 @@
-"""The data that goes into the curve: which results, moved to one length, and how far each is trusted.
+"""The data for the curve: which results, moved to one length, with the weight of each.
 
 `pick` and `interval` fit the Gaussian process to them. Dead LRs and the cliff stay outside, as walls.
 """

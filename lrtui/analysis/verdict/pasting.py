@@ -1,4 +1,4 @@
-"""The verdict to paste: lines for the experiment file, and for PyTorch.
+"""The verdict as lines to paste into the experiment file and into PyTorch code.
 
 The report shows them.
 """

@@ -1,6 +1,6 @@
-"""Which of the LRs that were tried to recommend, and what decided between near ties.
+"""Chooses which of the tried LRs to recommend, and reports what decided between near ties.
 
-`recommend` calls `pick` once it is known that there is something to choose between.
+`recommend` calls `pick` if there is more than one candidate.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from lrtui.analysis.verdict.points import Point
 from lrtui.text.format import lr_text, number
 
 OPEN = 2.0
-"""The curve may prefer an LR to the one that measured best where it is behind by so many standard deviations at most."""
+"""The curve may prefer an LR to the one that measured best if it is at most this many standard deviations behind."""
 NEAR = 1.0
-"""An LR beside the cliff gives way to one that is no worse by more than so many standard deviations."""
+"""An LR beside the cliff gives way to one that is at most this many standard deviations worse."""
 TIE = 0.25
-"""Two LRs are tied, and val_loss decides, below so many standard deviations of their difference."""
+"""Two LRs are tied, and val_loss decides, if they differ by less than this many standard deviations of their difference."""
 
 
 def pick(case: Case, candidates: list[Point]) -> tuple[Point, list[Reason]]:
     """Return the LR to recommend, and what decided between near ties.
 
-    The highest point of the curve through all results: the highest result alone is often the luckiest. Among LRs that
+    The highest point of the curve through all results: the single highest result is often the luckiest. Among LRs that
     cannot be told from it, one beside the cliff gives way, for its next seed may fall off (simulated sweeps of digits with Adam: 0.4 points lost
     on average instead of the highest result's 1.1); then the lower val loss decides. Where the noise is not known, the results as they are.
     """

@@ -1,4 +1,4 @@
-"""What became of each LR: the mean over its seeds, or the word for how it died; and where the cliff is.
+"""The result of each LR: the mean over its seeds, or how it died; and where the cliff is.
 
 `case` judges by these points; the sensitivity chart of monitor, study and report draws them (`sensitivity`).
 """
@@ -21,7 +21,7 @@ from lrtui.sweep.state import Run, Sweep, setting_key, shown_state
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What became of one LR of a group: a point of the sensitivity chart."""
+    """The result of one LR of a group: a point of the sensitivity chart."""
 
     lr: float
     setting: Setting
@@ -34,7 +34,7 @@ class Point:
     se: float | None
     """Standard error of the mean, from two seeds on."""
     seeds: int
-    """How many seeds count in the mean."""
+    """The number of seeds in the mean."""
     level: float | None
     """The length at which the values were measured, in the plan's unit."""
     full: bool
@@ -42,7 +42,7 @@ class Point:
     length: float | None = None
     """The length that its runs were compared for: a rung, the horizon, or how far a run came that ended early."""
     dead: str = ""
-    """Why it is not to be recommended, in a word: diverged, collapsed, chance, failed, nan; "" if no seed died."""
+    """Why it must not be recommended, in a word: diverged, collapsed, chance, failed, nan; "" if no seed died."""
     val_loss: float | None = None
     state: str = ""
     """Of its first run."""
@@ -137,7 +137,7 @@ def _point(
 
 
 def _death(run: Run) -> str:
-    """Return in a word how a run died; "" if it did not, or where its end says nothing about its LR."""
+    """Return in a word how a run died; "" if it did not, or if its end says nothing about its LR."""
     if run.ending is None:
         return ""
     if run.ending.kind in ("diverged", "failed"):
@@ -185,7 +185,7 @@ def _at_chance(sweep: Sweep, plan: Plan, scale: Scale, points: list[Point]) -> l
 
 
 def is_chance(sweep: Sweep, plan: Plan, scale: Scale, point: Point) -> bool:
-    """Return whether a point's mean is what guessing attains."""
+    """Return whether a point's mean is at chance level."""
     chance = chance_in(sweep)
     if point.mean is None or chance is None:
         return False

@@ -1,6 +1,6 @@
-"""Why: the sentences that stand below a recommendation, each with its figures.
+"""The reasons below a recommendation: sentences with their figures.
 
-`recommend` asks for them last; `unanswered` says some of them where there is nothing to recommend.
+`recommend` makes them last; `unanswered` uses some of them if there is nothing to recommend.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from lrtui.text.format import (
 def reasons_of(
     case: Case, found: Verdict, best: Point, candidates: list[Point], told: list[Reason]
 ) -> list[Reason]:
-    """Return what stands below a recommendation; `told` is what decided between near ties."""
+    """Return the reasons below a recommendation; `told` is what decided between near ties."""
     plan = case.plan
     said = _measured(case, best, candidates)
     said += _runner_up(case, found, best, candidates)

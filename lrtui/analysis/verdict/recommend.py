@@ -1,6 +1,6 @@
-"""From the sweep to its recommendations: the chapters in their order, once a group, then over all groups.
+"""From the sweep to its recommendations: the chapters in their order, first for each group, then over all groups.
 
-Everyone outside comes in here, by the names that the package gives on.
+The public entry points, re-exported by the package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the runs of a group were measured at, and the length at which they can be compared.
+"""The measurements of a group's runs, and the length at which they can be compared.
 
 `points` makes one point per LR of it, `case` takes the length, `observations` the gain from one length to the next.
 """
@@ -30,7 +30,7 @@ def runs_of(sweep: Sweep, group: GroupKey) -> list[Run]:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run was measured at, at one length."""
+    """The measurement of one run at one length."""
 
     level: float
     """The length at which it was measured, which all that are compared there share."""
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What the runs of a group were measured at."""
+    """The measurements of a group's runs."""
 
     by_run: Mapping[str, Mapping[float, Result]]
     """Of each run by the length that it was started for; the full one under the horizon."""

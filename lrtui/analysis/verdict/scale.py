@@ -58,7 +58,7 @@ class Scale:
         return value if self.kind == "logit" else self.score(value)
 
     def sampled(self, value: float, images: int) -> float:
-        """Return the score's variance because only so many images were judged."""
+        """Return the score's variance from the limited number of validation images."""
         return (self.whole * self.slope(value)) ** 2 * share_variance(self._inside(value), images)
 
     def _inside(self, value: float) -> float:

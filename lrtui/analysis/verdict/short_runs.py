@@ -16,7 +16,7 @@ from lrtui.analysis.verdict.scale import Scale
 from lrtui.sweep.state import Run
 
 ENOUGH = 3
-"""With so many full runs pilots are not moved to lower LRs."""
+"""From this many full runs on, pilots are not moved to lower LRs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Why nothing can be recommended, and what to try instead.
 
-`recommend` asks `nothing_to_choose` before it picks, and gives `without_answer` where that says why.
+`recommend` calls `nothing_to_choose` before it picks, and returns `without_answer` if that gives a reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def nothing_to_choose(case: Case, candidates: list[Point]) -> list[Reason] | Non
         return []
     metric = clean(case.plan.metric)
     if all(is_chance(case.sweep, case.plan, case.scale, point) for point in candidates):
-        words = f"no run learned anything: {metric} stands where guessing does"
+        words = f"no run learned anything: {metric} is at chance level"
         return [Reason(Why.NOT_LEARNED, words), _TRY_MORE]
     values = {value for point in candidates for value in point.values}
     losses = {point.val_loss for point in candidates}

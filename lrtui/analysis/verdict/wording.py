@@ -1,6 +1,6 @@
-"""The small words of a verdict: lengths.
+"""Wording shared by the chapters of the verdict: lengths.
 
-The chapters that say something use them; log mode uses `length`.
+Log mode uses `length` too.
 """
 
 from __future__ import annotations

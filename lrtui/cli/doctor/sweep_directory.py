@@ -57,9 +57,9 @@ def open_case(directory: Path) -> Case:
     layout = Layout(directory)
     hint = "see which experiments there are: lrtui ls"
     if not directory.is_dir():
-        raise UserError("is no directory", str(directory), hint)
+        raise UserError("is not a directory", str(directory), hint)
     if not any(map(os.path.lexists, (layout.experiment, layout.journal, layout.format))):
-        what = "is no experiment directory (no experiment.toml, journal.jsonl or format in it)"
+        what = "is not an experiment directory (no experiment.toml, journal.jsonl or format in it)"
         raise UserError(what, str(directory), hint)
     tail = JournalTail(layout.journal)
     held = locks.is_held(directory)
@@ -84,7 +84,9 @@ def experiment(case: Case) -> list[Finding]:
     path = case.layout.experiment
     for each in (path, case.layout.format):
         if each.exists() and not is_plain(each):
-            return [fail(f"{each.name} is no plain file", "put the file itself there", str(each))]
+            return [
+                fail(f"{each.name} is not a regular file", "put the file itself there", str(each))
+            ]
     try:
         read_experiment(case.layout.root)
     except UserError as error:
@@ -105,12 +107,12 @@ def journal(case: Case) -> list[Finding]:
     """Report damaged lines by number, a torn end, and events that do not fit."""
     path, tail, sweep = case.layout.journal, case.tail, case.sweep
     if not os.path.lexists(path):
-        return [warn("there is none: nothing was started yet", f"start it: lrtui {case.here}")]
+        return [warn("missing: nothing was started yet", f"start it: lrtui {case.here}")]
     if not is_plain(path):
-        return [fail("journal.jsonl is no plain file: not read", "put the journal there")]
+        return [fail("journal.jsonl is not a regular file: not read", "put the journal there")]
     found = [ok(f"{tail.lines - tail.bad} events on {tail.lines} lines", str(path))]
     for line, why in tail.faults[:_SHOWN]:
-        what = f"line {line} is no event of this lrtui: {why}"
+        what = f"line {line} is not an event that this lrtui knows: {why}"
         hint = f"it is skipped; look at it: sed -n {line}l {shlex.quote(str(path))}"
         if isinstance(why, VersionError):
             hint = "open the directory with the lrtui that wrote it"
@@ -157,7 +159,7 @@ def attempts(case: Case) -> list[Finding]:
     """Report attempts that differ from the journal, and processes that outlived their attempt. No process is signalled."""
     plan = case.sweep.plan
     if plan is not None and plan.launcher != LOCAL:
-        return [ok(f"{len(case.sweep.alive())} attempts are in the hands of {plan.launcher}")]
+        return [ok(f"{len(case.sweep.alive())} attempts are managed by {plan.launcher}")]
     groups: dict[str, list[str]] = {}
     found, count = [], 0
     launcher, bearers = Local(), _bearers()

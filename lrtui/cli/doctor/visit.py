@@ -43,8 +43,8 @@ class Sheet:
             try:
                 found = check()
             except OSError as error:
-                what = f"could not be looked at: {error.strerror} {error.filename or ''}"
-                found = [fail(what, "see that the place exists and may be read and written")]
+                what = f"the check failed: {error.strerror} {error.filename or ''}"
+                found = [fail(what, "check that the path exists and can be read and written")]
             for finding in found:
                 self.say(name, label, finding)
 

@@ -1,4 +1,4 @@
-"""What a configuration of attributes takes: that of yacs, as words behind an option, and that of minGPT, as options.
+"""The fields of attribute configurations: yacs takes them as words after an option, minGPT as options.
 
 `_C.SOLVER.BASE_LR = 0.1` is said as `SOLVER.BASE_LR 0.1` or `--SOLVER.BASE_LR=0.1`.
 """
@@ -42,7 +42,7 @@ def with_fields(flags: Sequence[Flag], modules: Sequence[Module]) -> list[Flag]:
 
 
 def _option(key: str, value: Constant) -> Flag:
-    """Return the option of a field: minGPT evaluates the value, so a text stands in quotes."""
+    """Return the option of a field: minGPT evaluates the value, so text is quoted."""
     return Flag(key, f"--{key}='{{}}'" if isinstance(value, str) else f"--{key}={{}}", value)
 
 

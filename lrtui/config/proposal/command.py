@@ -1,4 +1,4 @@
-"""The command of a proposed experiment: the script's own words, with placeholders where they say a learning rate, a length, a seed, a folder."""
+"""The command of a proposed experiment: the script's own words, with placeholders for the learning rate, the length, the seed and the folder."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _options(
 def command_of(
     launch: Launch, flags: Sequence[Flag], roles: Roles, modules: Sequence[Module]
 ) -> Command:
-    """Return the command, with what is not sure about it."""
+    """Return the command, with notes on what is uncertain."""
     made = Command()
     wanted = _wanted(roles, modules, made)
     pieces = {name: each for name, each in wanted.items() if each[0].source}
@@ -80,7 +80,7 @@ def command_of(
 
 
 def _wanted(roles: Roles, modules: Sequence[Module], made: Command) -> dict[str, tuple[Flag, str]]:
-    """Return the flags that are filled in, with their values."""
+    """Return the flags to fill in, with their values."""
     key = KEYS[roles.unit]
     values: list[tuple[Flag | None, str]] = [(roles.rate, "{lr}")]
     if roles.lowest and roles.center and isinstance(roles.lowest.default, (int, float)):
@@ -127,7 +127,7 @@ def _places(
 
 
 def _conditional(flag: Flag, value: str) -> Flag:
-    """Return a switch that stands only where there is a checkpoint."""
+    """Return a switch that is only passed if there is a checkpoint."""
     text = flag.form.replace("{}", value, 1)
     return Flag(flag.name, f"{{?checkpoint:{text}}}", switch=True)
 
@@ -139,7 +139,7 @@ def _takes_word(resume: Flag, modules: Sequence[Module]) -> bool:
 
 
 def _written(modules: Sequence[Module]) -> str:
-    """Return the name of the checkpoint that a script writes, behind a slash; "" if that is not one."""
+    """Return the name of the checkpoint that a script writes, after a slash; "" if there is not exactly one."""
     found = [
         each[1]
         for module in modules[:1]
@@ -158,7 +158,7 @@ def _behind(
     wanted: dict[str, tuple[Flag, str]],
     made: Command,
 ) -> list[str]:
-    """Return the words behind the script."""
+    """Return the words after the script."""
     words: list[str] = []
     waiting = list(arguments)
     missing = {
@@ -194,7 +194,7 @@ def _behind(
 def _arguments(
     waiting: Sequence[Flag], wanted: dict[str, tuple[Flag, str]], made: Command
 ) -> list[str]:
-    """Return the words that are told by their place, up to the last that must be said."""
+    """Return the positional words, up to the last required one."""
     words: list[str] = []
     said = 0
     for flag in waiting:
@@ -209,7 +209,7 @@ def _arguments(
 
 
 def _start(launch: Launch, pieces: Sequence[tuple[Flag, str]], made: Command) -> list[str]:
-    """Return the words up to the script; where numbers in its source vary, those that run the source with them replaced."""
+    """Return the words up to the script; if numbers in its source vary, words that run the source with them replaced."""
     if not pieces or launch.script is None:
         return [*launch.before, *launch.name]
     made.notes.append(

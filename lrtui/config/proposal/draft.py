@@ -1,4 +1,4 @@
-"""Writes the experiment file that is proposed for a script: short, with a comment at whatever is not sure."""
+"""Writes the proposed experiment file for a script: short, with a comment at each uncertain value."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def draft(launch: Launch, modules: Sequence[Module], helped: Sequence[Flag] = ()
 def _told(
     launch: Launch, modules: Sequence[Module], helped: Sequence[Flag], printed: Unit | None
 ) -> tuple[list[Flag], Roles]:
-    """Return what a script can be told, from its launch line, its parser, and if there is no learning rate in those its variables and its source."""
+    """Return a script's options, from its launch line and its parser; if these have no learning rate, also from its variables and its source."""
     configured = {
         name: value
         for word in launch.given
@@ -110,7 +110,7 @@ def _told(
 
 
 def _read(report: Report, roles: Roles, command: Command) -> dict[str, str]:
-    """Return the keys that say how the output is read."""
+    """Return the keys that define how the output is read."""
     if report.unit and report.unit != roles.unit:
         command.doubts.append(
             f"the length is in {KEYS[roles.unit]}, but the lines that it prints count in {KEYS[report.unit]}"
@@ -157,7 +157,7 @@ def _metric(report: Report, command: Command) -> dict[str, str]:
 
 
 def _optimizer(roles: Roles, modules: Sequence[Module]) -> str:
-    """Return the name of the script's optimizer where there is only one, else ""."""
+    """Return the name of the script's optimizer if there is only one, else ""."""
     if roles.optimizer and isinstance(roles.optimizer.default, str):
         name = roles.optimizer.default.lower()
         return name if name in _USUAL_RATES else ""
@@ -203,7 +203,7 @@ def _string(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return a string of TOML in which backslashes stand for themselves, where that can be."""
+    """Return a TOML string in which backslashes are literal, if possible."""
     if "\n" in text and "'''" not in text and text.replace("\n", "").isprintable():
         return f"'''\n{text}'''"
     plain_text = text.isprintable() and "'" not in text and ("\\" in text or '"' in text)

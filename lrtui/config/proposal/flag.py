@@ -1,4 +1,4 @@
-"""One thing that a script can be told: how it is written in a command, and what it is when nothing is said."""
+"""One option of a script: how it is written in a command, and its default."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Flag:
     apart: bool = False
     """Whether the value is the next word."""
     behind: str | None = None
-    """The option that takes it with others, as the last of the command; "" if no option stands before them, None if it stands alone."""
+    """The option that takes it with others, as the last of the command; "" if no option stands before them, None if it is passed separately."""
     verb: str = ""
     """The subcommand that takes it."""
     source: str = ""
@@ -33,11 +33,11 @@ class Flag:
 
     @property
     def argument(self) -> bool:
-        """Whether its place says what it is."""
+        """Whether it is positional."""
         return self.form == "{}" and not self.variable and not self.source
 
     def words(self, value: str) -> list[str]:
-        """Return the words that say a value."""
+        """Return the words that pass a value."""
         if self.switch:
             return [self.form]
         return [self.form, value] if self.apart else [self.form.replace("{}", value, 1)]

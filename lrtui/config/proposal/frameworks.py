@@ -1,4 +1,4 @@
-"""How scripts report whose framework prints: Hugging Face's Trainer, Keras, Lightning, XGBoost, LightGBM, tqdm bars, and lines of JSON."""
+"""How scripts report if their framework prints: Hugging Face's Trainer, Keras, Lightning, XGBoost, LightGBM, tqdm bars, and lines of JSON."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _lightning(modules: Sequence[Module]) -> Report | None:
 
 
 def _forked(call: ast.Call, function: str) -> str:
-    """Return what Lightning puts behind a name that it logs both at steps and at the end of an epoch."""
+    """Return the suffix that Lightning adds to a name that it logs both at steps and at the end of an epoch."""
     trains = function.startswith("training")
     step, epoch = (value_of(keyword(call, name), {}) for name in ("on_step", "on_epoch"))
     both = (trains if step is None else step) and (not trains if epoch is None else epoch)
@@ -175,12 +175,12 @@ def _ultralytics(_: Sequence[Module]) -> Report:
 
 
 def program_report(name: Sequence[str]) -> Report | None:
-    """Return how a program reports that is started by its name."""
+    """Return how a program that is started by name reports."""
     return _ultralytics(()) if tuple(name) == ("yolo",) else None
 
 
 def bar_report(modules: Sequence[Module]) -> Report | None:
-    """Return how a script reports that shows numbers beside a tqdm bar."""
+    """Return how a script that shows numbers beside a tqdm bar reports."""
     names = [
         each.arg
         for module in modules
@@ -195,7 +195,7 @@ def bar_report(modules: Sequence[Module]) -> Report | None:
 
 
 def _records(modules: Sequence[Module]) -> Report | None:
-    """Return how a script reports that prints dicts, JSON, or calls lrtui's emit."""
+    """Return how a script that prints dicts or JSON, or calls lrtui's emit, reports."""
     names = [name for module in modules for call in _printed(module) for name in call]
     metric = decider(names)
     if not metric:

@@ -1,6 +1,6 @@
-"""What a Hydra application takes: the keys of its configuration, as overrides such as `model.optimizer.lr={}`.
+"""The options of a Hydra application: the keys of its configuration, as overrides such as `model.optimizer.lr={}`.
 
-Of YAML the nested keys with plain values are read, which is what can be overridden; lists and anchors are passed over.
+Nested YAML keys with plain values are read, since these can be overridden; lists and anchors are skipped.
 """
 
 from __future__ import annotations

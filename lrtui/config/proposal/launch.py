@@ -54,7 +54,7 @@ def launch_of(words: Sequence[str], environment: Mapping[str, str]) -> Launch:
     """Return how a script or launch line starts; `environment` are the variables of this process.
 
     Raises:
-        UserError: there is no such script, or it is none.
+        UserError: there is no such script, or the file is not a script.
 
     """
     if len(words) == 1 and words[0].endswith(".ipynb"):
@@ -105,7 +105,7 @@ def _launcher(before: Sequence[str]) -> tuple[str, ...]:
 def interpreter(script: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the words that start Python in a script's environment: the active one, one beside the script, that of its uv project, else python3.
 
-    The environment that lrtui itself runs in counts as active only where there is no other.
+    lrtui's own environment counts as active only if there is no other.
     """
     active = environment.get("VIRTUAL_ENV", "")
     conda = (

@@ -30,7 +30,7 @@ _TRAINING_ARGUMENTS: Mapping[str, int | float | str | None] = {
 }
 """The fields of transformers.TrainingArguments that matter here, with their defaults."""
 _EVALUATING = ("--do_train", "--do_eval", "--eval_strategy=epoch")
-"""What makes such a script train, and evaluate what decides."""
+"""Options that make such a script train, and evaluate the deciding metric."""
 _TRAINER = {"trainer.max_epochs": None, "trainer.max_steps": -1, "seed_everything": None}
 """What LightningCLI adds."""
 _LOGGED = ("--trainer.logger=CSVLogger", "--trainer.logger.save_dir={run_dir}")

@@ -1,4 +1,4 @@
-"""What a script without a parser can be told: words of `sys.argv`, variables of the environment, and numbers in its source."""
+"""The options of a script without a parser: words of `sys.argv`, environment variables, and numbers in its source."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def variables_of(module: Module) -> list[Flag]:
 
 
 def is_launched(module: Module) -> bool:
-    """Return whether a script runs only if a launcher such as torchrun tells it its rank."""
+    """Return whether a script needs a launcher such as torchrun to set its rank."""
     variables = {flag.name: flag.required for flag in variables_of(module)}
     ranks = [variables[name] for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE") if name in variables]
     return (
@@ -136,7 +136,7 @@ def _is_plain(node: ast.expr) -> bool:
 
 
 def _replaced(module: Module, name: str, node: ast.expr) -> Flag | None:
-    """Return a flag whose value takes a literal's place; None if no text of its line stands only once in the source."""
+    """Return a flag whose value replaces a literal; None if no text of its line is unique in the source."""
     lines = module.text.splitlines(keepends=True)
     if node.end_lineno != node.lineno or not 0 < node.lineno <= len(lines):
         return None

@@ -1,4 +1,4 @@
-"""What a script's parser takes: argparse, click, typer, absl, fire, and parsers that are made of dataclasses or functions.
+"""The options of a script's parser: argparse, click, typer, absl, fire, and parsers that are made of dataclasses or functions.
 
 Each family is a function from a module to flags; FAMILIES is their table.
 """
@@ -29,7 +29,7 @@ from lrtui.sweep.files import read_untrusted
 
 
 def flags_of(modules: Sequence[Module]) -> list[Flag]:
-    """Return what the first module with a parser takes: the script's own before those of what it imports."""
+    """Return the options of the first module with a parser: the script's own, then its imports."""
     families = (list(family(module, modules)) for module in modules for family in FAMILIES)
     return attributes.with_fields(next(filter(None, families), []), modules)
 

@@ -80,7 +80,7 @@ Piece = str | Shown
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number in a line that means something."""
+    """A number in a line that has a meaning."""
 
     name: str
     """What it is called in a pattern: a metric, the unit, batch or batches."""
@@ -113,7 +113,7 @@ _POSITIONS = frozenset({"epoch", "step", "tokens", "batch", "batches"})
 
 
 def report_of(modules: Sequence[Module], unit: Unit | None = None) -> Report:
-    """Return how a script reports; an empty Report where no metric was found. `unit` is what its length counts in."""
+    """Return how a script reports; an empty Report if no metric was found. `unit` is the unit of its length."""
     lines = [line for module in modules for line in _lines(module)]
     if known := framework_report(modules):
         return known
@@ -407,7 +407,7 @@ def _is_split(word: str) -> bool:
 
 
 def _position(words: Sequence[str], shown: Shown, label: str) -> str:
-    """Return the unit that a number counts in, "" for none."""
+    """Return the unit of a number; "" if it has none."""
     close = words[-1].lower() if words else ""
     own = last(shown.text).lower()
     joined = "_".join(words[-2:]).lower()
@@ -421,7 +421,7 @@ def _position(words: Sequence[str], shown: Shown, label: str) -> str:
 
 
 def _metric(words: Sequence[str], shown: Shown, around: str, label: str) -> str:
-    """Return what a number is called that is a metric, "" for one that is none."""
+    """Return the name of a number that is a metric; "" for any other."""
     if "(" in label.strip()[-1:] and not words:
         return ""
     parts = [part for word in words for part in word.lower().split("_")]
@@ -461,7 +461,7 @@ def _chosen(lines: Sequence[Line], metric: str, loss: str, unit: Unit | None) ->
 
 
 def _is_of_a_part(line: Line) -> bool:
-    """Return whether a line says how far it is in an epoch or an evaluation: `[10/391]`."""
+    """Return whether a line shows the progress within an epoch or an evaluation: `[10/391]`."""
     counts = (
         _label(line.pieces, at).rstrip().endswith(("[", "("))
         for at, piece in enumerate(line.pieces[:-1])
@@ -473,7 +473,7 @@ def _is_of_a_part(line: Line) -> bool:
 def _doubt(
     lines: Sequence[Line], chosen: Sequence[Line], patterns: Sequence[str], metric: str
 ) -> str:
-    """Return what is not sure: whether lines that stand for something else are read as the metric's."""
+    """Return a note if other lines would be read as the metric's."""
     reading = [pattern for pattern in patterns if f"(?P<{metric}>" in pattern]
     for line in lines:
         if line in chosen or line.has(metric) or not line.metrics:
@@ -544,7 +544,7 @@ def _number(value: Value, line: Line) -> str:
 
 
 def _first(lines: Sequence[Line], unit: Unit | None, modules: Sequence[Module]) -> int | None:
-    """Return from what number the epochs count that a script prints; None if its loop does not say."""
+    """Return the first number of the epochs that a script prints; None if its loop does not say."""
     if unit != "epoch":
         return None
     shown = {

@@ -64,7 +64,7 @@ def unreadable(script: Path) -> str:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return f"nothing was read from it, since it is not Python {version}: line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError):
-        return "nothing was read from it, since it is no source of Python"
+        return "nothing was read from it, since it is not Python source"
     return ""
 
 
@@ -132,7 +132,7 @@ def assigned(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
 
 
 def value_of(node: ast.expr | None, constants: Mapping[str, Constant]) -> Constant:
-    """Return what an expression of literals and known names is; None if that is not known."""
+    """Return the value of an expression of literals and known names; None if unknown."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str() as value):
             return value
@@ -186,7 +186,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 def dotted(node: ast.AST) -> str:
-    """Return a.b.c for an expression of names and attributes, "" in front of what is none."""
+    """Return a.b.c for an expression of names and attributes; "" stands for any other part."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -195,7 +195,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def last(name: str) -> str:
-    """Return what stands behind the last dot."""
+    """Return the part after the last dot."""
     return name.rpartition(".")[2]
 
 

@@ -1,4 +1,4 @@
-"""How a script reports, and which of the names that it reports decides."""
+"""How a script reports, and which of its metrics decides."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SPLITS = {
     ),
     **dict.fromkeys(("train", "training"), "train"),
 }
-"""The words that say on what something was measured."""
+"""Words that name the data of a measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ class Report:
     loss: str = ""
     parse: tuple[str, ...] = ()
     unit: Unit | None = None
-    """What the lines count in; None if they have no position."""
+    """The unit of the lines' positions; None if they have none."""
     first: int | None = None
-    """The number of the first epoch; None if that is not sure."""
+    """The number of the first epoch; None if uncertain."""
     read: str = ""
     """The files that its logger writes, instead of lines."""
     doubt: str = ""
-    """What is not sure about it."""
+    """Notes on what is uncertain."""
 
 
 def decider(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which of a script's flags is the learning rate, the length, the seed, the place of its files: by their names and defaults."""
+"""Identifies a script's flags for the learning rate, the length, the seed and the files' folder, by their names and defaults."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Roles:
     """The script's own learning rate."""
 
     def filling(self, before: Roles) -> Roles:
-        """Return what `before` says, with the learning rate from here if it has none, and then also what is needed with it."""
+        """Return the roles in `before`, with the learning rate from here if it has none, and then also the roles that it needs."""
         if before.rate:
             if before.rate.source and not before.length and self.length:
                 return replace(before, length=self.length, unit=self.unit)
@@ -159,7 +159,7 @@ class Roles:
 
 
 def roles_of(flags: Sequence[Flag], printed: Unit | None = None) -> Roles:
-    """Return which flag is what; `printed` is the position that the script prints, which decides between two lengths."""
+    """Return the flag of each role; `printed` is the position that the script prints, which decides between two lengths."""
     rates = [*_named(flags, _RATES), *_rate_like(flags)]
     rate = next(
         (each for each in rates if not isinstance(each.default, (str, bool)) or not each.default),
@@ -183,7 +183,7 @@ def roles_of(flags: Sequence[Flag], printed: Unit | None = None) -> Roles:
 
 
 def is_rate_or_length(name: str) -> bool:
-    """Return whether a name says a learning rate or a length."""
+    """Return whether a name means a learning rate or a length."""
     return plain(name) in _RATES or any(plain(name) in names for names in _LENGTHS.values())
 
 

@@ -1,4 +1,4 @@
-"""Text mode for screen readers: it says changes in sentences, draws nothing, and takes commands as words.
+"""Text mode for screen readers: reports changes as sentences, draws nothing, and takes commands as words.
 
 `lrtui DIR --plain` only adds lines and never rewrites one. It says what runs measure on request, and when another run takes the
 lead. Words become commands the same way as the keys of the monitor: through `requests` and `undo`.
@@ -26,7 +26,7 @@ def run(
     out: TextIO | None = None,
     words: TextIO | None = None,
 ) -> int:
-    """Say what happens and do what is typed, until the sweep is closed or the user leaves; return the exit code.
+    """Report events and carry out typed commands, until the sweep is closed or the user leaves; return the exit code.
 
     `view_only` says why no command can be sent. With start=False no supervisor is started.
     """

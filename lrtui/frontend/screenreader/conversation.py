@@ -30,7 +30,7 @@ class PendingQuestion:
 
 
 class Conversation:
-    """Reads what is typed and says what is answered; everything is said in the thread that calls `heed`."""
+    """Reads typed commands and prints the answers; all output comes from the thread that calls `heed`."""
 
     def __init__(
         self, directory: Path, out: TextIO, do: Callable[[Conversation, Snapshot, list[str]], None]
@@ -38,7 +38,7 @@ class Conversation:
         """`do` is called with what was typed, word by word."""
         self.directory = directory
         self.deeds: list[UndoEntry] = []
-        """What was done, the latest last."""
+        """The commands carried out, the latest last."""
         self.left: int | None = None
         """The exit code, once the user leaves."""
         self._out = out
@@ -46,7 +46,7 @@ class Conversation:
         self._typed: queue.Queue[str] = queue.Queue()
         self._answers: queue.Queue[tuple[str, UndoEntry | None]] = queue.Queue()
         self._question: PendingQuestion | None = None
-        """What a yes would do."""
+        """The commands that a yes would send."""
 
     def say(self, text: str) -> None:
         """Write one line."""
@@ -59,7 +59,7 @@ class Conversation:
             self._typed.put(line)
 
     def heed(self, snapshot: Snapshot) -> int | None:
-        """Do what was typed and say what was answered; return an exit code if the user leaves."""
+        """Carry out what was typed and print the answers; return an exit code if the user leaves."""
         while not self._answers.empty():
             text, deed = self._answers.get()
             self.say(text)

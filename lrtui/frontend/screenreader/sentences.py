@@ -19,9 +19,9 @@ from lrtui.sweep.state import Run, Sweep
 from lrtui.text.format import amount, duration, number, run_name
 
 _LEAD_SECONDS = 10.0
-"""Between two sentences about who leads: in the first epochs that changes all the time."""
+"""Seconds between two sentences about the leader, which changes all the time in the first epochs."""
 _UNSAID = (ev.RunStarted, ev.CommandDone, ev.Alerted)
-"""Events that another sentence tells."""
+"""Events that another sentence covers."""
 
 
 def called(sweep: Sweep, run: Run) -> str:
@@ -48,10 +48,10 @@ class Sentences(log_mode.Words):
             self._say(f"{text}.")
 
     def evaluations(self, *_: object) -> None:
-        """Say nothing: who wants to know asks for the list."""
+        """Print nothing: the user can ask for the list."""
 
     def progress(self, snapshot: Snapshot) -> None:
-        """Say who has taken the lead."""
+        """Report which run has taken the lead."""
         first = next((row for row in snapshot.standings if row.value is not None), None)
         now = time.monotonic()
         if snapshot.reading or first is None or first.runs[0] == self._leader:
@@ -67,7 +67,7 @@ class Sentences(log_mode.Words):
 
 
 def leads(snapshot: Snapshot, row: Standing) -> str:
-    """Return who leads, with what."""
+    """Return the leader and its value."""
     return f"{_name(snapshot, row)} leads: {_value(snapshot, row)}"
 
 

@@ -24,7 +24,7 @@ _OUTPUT_LINES = 10
 
 
 def do(talk: Conversation, snapshot: Snapshot, words: list[str], view_only: str) -> None:
-    """Do what was typed; `view_only` says why no command can be sent."""
+    """Carry out what was typed; `view_only` says why no command can be sent."""
     verb = VERBS.get(words[0].lower())
     if verb is None:
         talk.say(f"{words[0]} is not a command. The commands are: {', '.join(VERBS)}.")
@@ -165,7 +165,7 @@ def _parallel(talk: Conversation, snapshot: Snapshot, words: list[str]) -> None:
 
 def _undo(talk: Conversation, snapshot: Snapshot, _words: list[str]) -> None:
     if not talk.deeds:
-        talk.say("Nothing was done here that could be undone.")
+        talk.say("There is nothing to undo.")
         return
     sweep = snapshot.sweep
     found = undoing(talk.deeds.pop(), sweep, partial(called, sweep))

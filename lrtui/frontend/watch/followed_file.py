@@ -13,7 +13,7 @@ from lrtui.metrics.sources.framed import Framed
 
 _SLICE = 1 << 17
 """Bytes read before the next file's turn."""
-NO_LOG = "holds no metrics that are known as such"
+NO_LOG = "has no columns that lrtui knows as metrics"
 
 
 @dataclass(slots=True, eq=False)

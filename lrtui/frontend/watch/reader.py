@@ -1,7 +1,7 @@
 """Follows runs that lrtui did not start: folders of event files, W&B offline runs, CSV and JSON lines become the monitor's `Snapshot`.
 
-It has the interface of `snapshot.DirectoryReader`, so that app, panels and charts need not know the difference. Nothing is written and
-nothing is decided: runs are ordered by their best value of one metric, whatever their length, and that is said on screen.
+It has the interface of `snapshot.DirectoryReader`, so that app, panels and charts need not know the difference. It writes nothing
+and decides nothing: runs are ranked by their best value of one metric at any length, and the screen says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The charts of the report: sensitivity, curves, range tests, studies; the only package that imports matplotlib.
+"""The charts of the report: sensitivity, curves, range tests, studies. The only package that imports matplotlib.
 
 Figures are drawn straight onto the SVG and Agg canvases, never through pyplot, so no window system is asked for and nothing
 global is changed. Same content, same bytes: settings are matplotlib's defaults and ours whatever the user's matplotlibrc says,

@@ -1,4 +1,4 @@
-"""What the charts share: panels beside each other, axes of learning rates and of values, short labels.
+"""Shared by the charts: panels beside each other, axes of learning rates and of values, short labels.
 
 Called by `sensitivity`, `curves` and `ranges`.
 """
@@ -52,7 +52,7 @@ def panels_in_rows(
 
 
 def empty(text: str) -> Figure:
-    """Return a chart that says why there is nothing to see."""
+    """Return an empty chart with the reason."""
     figure, (ax,) = panels_in_rows(1, 1.6, bottom=0.2)
     ax.set_axis_off()
     ax.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=ax.transAxes)

@@ -1,4 +1,4 @@
-"""What a search beside the LR believes: the predicted metric over log10(lr) and each axis, with every place that was trained.
+"""Heat maps of a search beside the LR: the predicted metric over log10(lr) and each axis, with every place that was trained.
 
 Drawn by `draw` in place of the sensitivity chart if the search has axes. The denser a place, the better; lines have the values.
 """

@@ -1,4 +1,4 @@
-"""The chart that the report is about: the final metric against log10(lr), with pick, interval and equal range.
+"""The main chart of the report: the final metric against log10(lr), with pick, interval and equal range.
 
 Drawn by `draw`.
 """
@@ -33,7 +33,7 @@ from lrtui.report.palette import heat
 from lrtui.text.format import decades, lr_text, number, tolerance
 
 LEAST_FULL = 4
-"""From so many LRs trained to the end on, the axis of the sensitivity chart is theirs alone."""
+"""From this many LRs trained to the end on, only these set the axis of the sensitivity chart."""
 
 
 def sensitivity_chart(made: Report) -> Figure:

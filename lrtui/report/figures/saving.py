@@ -40,7 +40,7 @@ def svg(figure: Figure, name: str, title: str) -> str:
 
 
 def inline(figure: Figure, name: str, title: str) -> str:
-    """Return a chart for inside a page: the page's colours by name, its font, no ground of its own, no name spaces."""
+    """Return a chart to embed in a page: the page's colours by name, its font, no background, no name spaces."""
     root = _tree(figure, name, title)
     names = {colour: f"var({css})" for css, colour in variables(dark=False).items()}
     known = re.compile("|".join(names))

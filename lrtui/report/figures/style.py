@@ -1,4 +1,4 @@
-"""What every chart looks like: colours, fonts and matplotlib's other settings, the same on every machine.
+"""The style of all charts: colours, fonts and matplotlib's other settings, the same on every machine.
 
 `write` draws and saves inside of `style`; the charts take their colours from here.
 """

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 LARGEST_MAP, LARGEST_WITHOUT_MKL = 16, 4
 """Height times width; on an 8x8 map oneDNN is as fast or faster. The second is for fp32 where MKL holds back."""
 FEWEST_CHANNELS = 64
-"""With fewer on either side the products are too small to pay for being many."""
+"""With fewer channels on either side the many small products do not pay off."""
 IMAGES = 256
-"""The bf16 way gathers so many at a time, which takes nine times their size."""
+"""Number of images that the bf16 method gathers at a time, which takes nine times their size."""
 
 
 def quicken(model: nn.Module) -> None:
-    """Let the model's convolutions that fit take the quicker way where the map is small; nothing else changes."""
+    """Let the model's suitable convolutions use the faster method on small maps; nothing else changes."""
     for module in model.modules():
         if type(module) is nn.Conv2d and _fits(module):
             module.__class__ = (
@@ -75,7 +75,7 @@ class _QuickConv2d(nn.Conv2d):
     """A convolution that `_fits`."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name that torch gave it
-        """Return what `nn.Conv2d` returns, by the quicker way where the map is small."""
+        """Return what `nn.Conv2d` returns, by the faster method if the map is small."""
         lower = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if lower else input.dtype
         known = dtype == torch.float32 or (dtype == torch.bfloat16 and _multiplies_bf16())
@@ -93,7 +93,7 @@ def _is_small_map(images: Tensor, dtype: torch.dtype) -> bool:
 
 @functools.cache
 def _is_intel() -> bool:
-    """Whether MKL is at its best here; also where nobody says whose processor it is."""
+    """Whether MKL runs at full speed here; True for an unknown processor."""
     try:
         said = Path("/proc/cpuinfo").read_text()
     except OSError:

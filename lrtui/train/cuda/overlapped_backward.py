@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 def branch(model: nn.Module) -> None:
-    """Let the convolutions of a model on a GPU do so. Each may be used once a step: its gradients are set, not added to."""
+    """Let the convolutions of a model on a GPU use it. Each may be used once per step: its gradients are set, not accumulated."""
     for module in model.modules():
         if (
             type(module) is nn.Conv2d
@@ -27,7 +27,7 @@ def branch(model: nn.Module) -> None:
 
 
 def join(device: torch.device) -> None:
-    """Let what follows on this stream wait for the gradients that were computed beside it."""
+    """Make this stream wait for the gradients computed on the second stream."""
     if device.type == "cuda":
         _Side.of(torch.cuda.current_stream(device)).join()
 

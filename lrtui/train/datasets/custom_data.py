@@ -119,7 +119,7 @@ def divide(
 
 
 def require_memory(count: int, each: int, stated: str) -> None:
-    """Refuse what would be killed half way for want of memory: two copies are held at once.
+    """Refuse data that would run out of memory during preparation: two copies are held at once.
 
     Raises:
         MemoryError: it does not fit.

@@ -1,7 +1,7 @@
-"""One file from the network, whole: with progress, gone on with where it was cut off, and its checksum compared.
+"""One file from the network, whole: with progress, resumed where it was cut off, and its checksum compared.
 
-Called by `vision.py` with the addresses and MD5 sums that torchvision has. What has arrived stands in FILE.part
-until it bears the checksum, so that a later attempt continues from there and nobody takes a part for the whole.
+Called by `vision.py` with the addresses and MD5 sums that torchvision has. Received data is in FILE.part until its checksum is
+right, so that a later attempt continues from there and a part is never taken for the whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 ATTEMPTS = 5
-"""So often in a row a connection may bring nothing before the download is given up."""
+"""The download is given up after this many connections in a row without data."""
 PAUSE_SECONDS = 1.0
 PROGRESS_SECONDS = 2.0
 _BLOCK = 1 << 18
@@ -56,7 +56,7 @@ def fetch(url: str, target: Path, md5: str, *, timeout: float) -> None:
 
 
 def _receive_all(url: str, part: Path, timeout: float) -> None:
-    """Go on until all has arrived; a connection that was cut is made again."""
+    """Download until everything has arrived; reconnect if the connection is cut."""
     idle = 0
     while True:
         before = _size(part)
@@ -81,7 +81,7 @@ def _receive_all(url: str, part: Path, timeout: float) -> None:
 
 
 def _receive(url: str, part: Path, timeout: float) -> bool:
-    """Append what one connection brings; return whether that was all."""
+    """Append the data of one connection; return whether the file is complete."""
     have = _size(part)
     request = urllib.request.Request(url, headers={"User-Agent": "lrtui"})  # noqa: S310 - torchvision's addresses
     if have:
@@ -104,7 +104,7 @@ def _receive(url: str, part: Path, timeout: float) -> bool:
 
 
 def _copy(answer: HTTPResponse, fd: int, name: str, have: int, total: int | None) -> None:
-    """Write blocks as they come, and say now and then how much it is."""
+    """Write blocks as they arrive, and report the progress now and then."""
     began = told = time.monotonic()
     start = have
     _tell(name, have, total, 0.0)

@@ -109,7 +109,7 @@ def find(path: Path, stated: str) -> tuple[list[str], dict[str, Files]]:
 
 
 def _parts(path: Path) -> dict[str, Path]:
-    """Return the folder of each part: `path` alone, unless it has a train/ with sub-folders."""
+    """Return the folder of each part: only `path`, unless it has a train/ with sub-folders."""
     if not _folders(path / "train"):
         return {"train": path}
     return {

@@ -124,7 +124,7 @@ class _Remote:
 
 
 _UNREADABLE = (RuntimeError, OSError, ValueError, AssertionError, EOFError, pickle.UnpicklingError)
-"""What torchvision raises at files that are missing, cut short or wrong."""
+"""The exceptions that torchvision raises for missing, truncated or wrong files."""
 
 
 def _load(kind: Callable[..., Any], data_dir: Path, remote: _Remote) -> tuple[Any, Any]:

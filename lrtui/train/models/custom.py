@@ -1,9 +1,9 @@
 """Custom models: `module:function` in a file beside the experiment file. Only a worker imports it.
 
-The function is called as `build(channels, size, classes, **options)`, like the models here, and returns a
-`torch.nn.Module` that maps (N, channels, size, size) float32 to (N, classes) logits. Before the training begins the
-model is tried on two images, forwards and backwards, and left as it was: what is wrong with it is said with the line
-of the user's file, not with a traceback in the middle of a run.
+The function is called as `build(channels, size, classes, **options)`, like the models here, and returns a `torch.nn.Module` that
+maps (N, channels, size, size) float32 to (N, classes) logits. Before the training begins the model is tried on two images, forwards
+and backwards, and left as it was: faults are reported with the line of the user's file, not with a traceback in the middle of a
+run.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _import(name: str, module_name: str, file: Path, folder: Path) -> ModuleType
 
 
 def _blame(name: str, error: BaseException, folder: Path, images: Tensor | None = None) -> str:
-    """Return what went wrong in one line: the user's line, and what Python or torch says of it."""
+    """Return the fault in one line: the user's line, and the message of Python or torch."""
     said = " ".join(str(error).split())[:300]
     said = f"{type(error).__name__}: {said}" if said else type(error).__name__
     place = _place(error, folder)

@@ -42,7 +42,7 @@ def train_remotely(argv: list[str]) -> int | None:
         if end is not None:
             return int(end["exit"]) or (0 if end["reached"] else stop.exit_code)
     print(
-        "lrtui.train: the process that trained this run beside others is gone",
+        "lrtui.train: the process that this run shared with other runs ended",
         file=sys.stderr,
         flush=True,
     )

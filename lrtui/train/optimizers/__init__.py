@@ -1,7 +1,7 @@
 """The optimizers by name: those of `torch.optim` that train dense models, and a few from optional packages.
 
 Imports nothing of torch; tests compare the options with the real signatures and the ranges with what torch accepts.
-`build.py` makes one. Left out is SparseAdam, which takes sparse gradients alone.
+`build.py` makes one. SparseAdam is left out, because it takes only sparse gradients.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RANGES: dict[str, Range] = {
     **dict.fromkeys(("momentum_decay", "initial_accumulator_value"), _NOT_NEGATIVE),
     **dict.fromkeys(("warmup_steps", "r", "weight_lr_power"), _NOT_NEGATIVE),
 }
-"""What holds wherever an option of that name is."""
+"""Ranges that hold for every option of that name."""
 
 _WEIGHTS: dict[str, tuple[type, ...]] = {"eps": NUMBER, "weight_decay": NUMBER}
 _ADAM: dict[str, tuple[type, ...]] = {"betas": (Pair,), **_WEIGHTS}

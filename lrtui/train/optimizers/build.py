@@ -1,4 +1,4 @@
-"""From a choice to an optimizer, and what the loop does with one beside stepping it.
+"""Builds an optimizer from a choice, with the operations that the loop needs besides stepping.
 
 Where torch has a fused implementation it is used: one kernel for all parameters, 10 ms instead of 30 ms a step for
 the 5.2 million parameters of cnn7 on one core. It differs from torch's default in the last bits.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lrtui.train.options import Choice
 
 _OF_THE_DEVICE = ("fused", "foreach", "capturable")
-"""What a group of parameters says of the way its steps are computed, not of what they are."""
+"""Keys of a parameter group that affect only how steps are computed, not their result."""
 
 
 def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
@@ -54,10 +54,10 @@ def build_optimizer(choice: Choice, model: nn.Module, lr: float) -> Optimizer:
 
 @contextlib.contextmanager
 def resting(optimizer: Optimizer) -> Iterator[None]:
-    """Within the block the weights are those that the optimizer would hand out; after it those before, bit by bit.
+    """Within the block the weights are those to evaluate; after it the trained ones, bit by bit.
 
-    A schedule-free optimizer trains one set of weights and hands out their average. Its own way back, `train()`,
-    rounds, so that a run that was evaluated more often would be another; a copy of the weights is cheaper than that.
+    A schedule-free optimizer trains one set of weights and evaluates their average. Its own way back, `train()`, rounds, so that a
+    run that was evaluated more often would differ; copying the weights avoids that.
     """
     if not _is_averaging(optimizer):
         yield
@@ -86,7 +86,7 @@ def restore_weights(optimizer: Optimizer, kept: list[Tensor]) -> None:
 
 
 def _keep_way(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Let a state that is about to be put back, maybe that of another device, not change how steps are computed on this one."""
+    """Keep a state that is about to be restored, perhaps from another device, from changing how steps are computed on this one."""
     for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
         saved.update({name: group[name] for name in _OF_THE_DEVICE if name in group})
 
@@ -102,7 +102,7 @@ def _put(weights: list[Tensor], kept: list[Tensor]) -> None:
 
 
 def _is_averaging(optimizer: Optimizer) -> bool:
-    """Whether what is trained is not what is handed out: schedulefree's switch is there."""
+    """Whether the trained weights differ from the evaluated ones: the optimizer has schedulefree's switch."""
     return hasattr(optimizer, "eval") and hasattr(optimizer, "train")
 
 

@@ -1,9 +1,9 @@
 """Muon (Jordan 2024) for the hidden weights, AdamW for all others, as both their authors say, under one LR.
 
-Hidden is every weight with two dimensions or more but the last, which is the output layer; biases and scales have one.
-A convolution's weight (out, in, k, k) is taken as the matrix (out, in k k), as in Jordan's own code; torch's Muon
-takes matrices alone. One LR can serve both parts because Muon's is scaled to the size of AdamW's steps unless
-`adjust_lr_fn` says otherwise ("match_rms_adamw": Liu et al. 2025, section 2.2).
+Hidden is every weight with two dimensions or more but the last, which is the output layer; biases and scales have one. A
+convolution's weight (out, in, k, k) is taken as the matrix (out, in k k), as in Jordan's own code; torch's Muon takes only
+matrices. One LR can serve both parts because Muon's is scaled to the size of AdamW's steps unless `adjust_lr_fn` says otherwise
+("match_rms_adamw": Liu et al. 2025, section 2.2).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _RANGES: dict[str, Range] = {
     "end": SHARE,
     **dict.fromkeys(("gamma", "decay", "low"), PART),
 }
-"""What holds wherever an option of that name is."""
+"""Ranges that hold for every option of that name."""
 
 
 def _schedule(name: str, what: str, fields: dict[str, tuple[type, ...]], **rest: Any) -> Schedule:

@@ -1,4 +1,4 @@
-"""Lowered where the validation loss no longer falls: torch's ReduceLROnPlateau, fed with the run's evaluations."""
+"""Lowers the LR when the validation loss no longer falls: torch's ReduceLROnPlateau, fed with the run's evaluations."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Plateau(LRScheduler):
         return [base * share for base in self.base_lrs]
 
     def observe(self, loss: float) -> None:
-        """Take in an evaluation; the very next step has the new LR. What comes during the warm-up does not count."""
+        """Add an evaluation; the next step already has the new LR. Evaluations during the warm-up do not count."""
         if self.last_epoch < 0:
             return
         self._judge.step(loss)

@@ -1,4 +1,4 @@
-"""From what was measured to pictures: which metric, which runs, thinned, smoothed, within limits that seldom move.
+"""Makes pictures from measurements: which metric, which runs, thinned, smoothed, within limits that seldom move.
 
 Pure apart from `Framing`, which remembers limits. Called in the drawing thread; numpy is imported by the first call.
 """
@@ -37,7 +37,7 @@ MOST_DRAWN = 100
 FINE_POINTS = 1200
 """Points of a curve in a picture of 1600 pixels."""
 _SAME = 0.999
-"""What is nearer to the cursor than this share of its place has not ended before it."""
+"""A run that ended within this share of the cursor's place does not count as ended before it."""
 _SPARE = ("lr", "grad_norm", "images_per_second", "test_acc")
 """Metrics that come after all others."""
 _IN_DECADES = {"lr", "learning_rate", "grad_norm"}
@@ -61,13 +61,13 @@ def measured(model: ViewModel) -> dict[str, RunSeries]:
 
 
 def drawn(model: ViewModel) -> dict[str, RunSeries]:
-    """Return what the curves of each run are drawn from: samples of a long run until it is read."""
+    """Return the data of each run's curves: samples of a long run until it is fully read."""
     sketches = model.snapshot.sketches if model.snapshot else {}
     return {run: sketches.get(run, series) for run, series in measured(model).items()}
 
 
 def metric_names(model: ViewModel) -> list[str]:
-    """Return every metric that some run has measured, those that are looked at most first."""
+    """Return every metric that some run has measured, the most used first."""
     if model.snapshot is None or model.snapshot.sweep.plan is None:
         return []
     plan = model.snapshot.sweep.plan
@@ -111,7 +111,7 @@ def axis_for(model: ViewModel) -> Axis:
 
 
 def inputs(model: ViewModel, metric: str) -> tuple[object, ...]:
-    """Return what a chart depends on: while it is equal, nothing needs to be drawn."""
+    """Return the inputs of a chart: while they are equal, it need not be redrawn."""
     snapshot, view = model.snapshot, model.view
     if snapshot is None:
         return ()
@@ -266,7 +266,7 @@ def _legend(model: ViewModel) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a run had measured of a metric at one place of the x axis."""
+    """A run's value of a metric at one place of the x axis."""
 
     raw: float | None
     """None if there was nothing yet."""
@@ -339,7 +339,7 @@ def newest(model: ViewModel) -> float:
 
 
 def _end(model: ViewModel, series: RunSeries, axis: Axis) -> float:
-    """Return how far a run has come on the x axis."""
+    """Return a run's progress on the x axis."""
     if axis == "level":
         return series.level
     plan = model.snapshot.sweep.plan if model.snapshot else None
@@ -350,7 +350,7 @@ def _end(model: ViewModel, series: RunSeries, axis: Axis) -> float:
 def readings(
     model: ViewModel, metrics: Sequence[str], where: float | None
 ) -> list[tuple[Run, list[Reading]]]:
-    """Return what each run that is drawn and read had measured of each metric at `where`, living runs first; its latest for None."""
+    """Return the values of each visible and read run for each metric at `where`, living runs first; the latest ones for None."""
     if model.snapshot is None:
         return []
     axis, out = axis_for(model), absent(model)

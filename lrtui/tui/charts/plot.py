@@ -1,9 +1,9 @@
-"""Draws curves as text: the one user of plotext.
+"""Draws curves as text: the only user of plotext.
 
-A `Picture` and a size give strips; nothing else is known here. Curves are brought to the unit square first, finite
-points only, since plotext 6.1.0 aborts the process on a NaN in a line and raises on infinities. plotext draws the canvas of
-up to ten curves; beyond that `lrtui.tui.charts.braille` does, twenty times faster. Frame, ticks and letters are drawn here for both,
-so the pictures do not differ. Called in a thread; plotext is imported by the first call.
+A `Picture` and a size give strips. Curves are brought to the unit square first, finite points only, since plotext 6.1.0 aborts the
+process on a NaN in a line and raises on infinities. plotext draws the canvas of up to ten curves; beyond that
+`lrtui.tui.charts.braille` does, twenty times faster. Frame, ticks and letters are drawn here for both, so the pictures do not
+differ. Called in a thread; plotext is imported by the first call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PLOTEXT_CURVES = 10
 """Up to this many curves plotext draws (16 ms for eight of 240 points); 32 would take it 188 ms."""
 MOST_POINTS = 240
-"""plotext calls C once per point: what a curve may cost."""
+"""Maximum number of points of a curve: plotext calls C once per point."""
 _LETTERS = 3
 """Cells kept free at the right end for the letters."""
 _lock = threading.Lock()

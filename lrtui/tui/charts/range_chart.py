@@ -62,7 +62,7 @@ def suggestions(tested: RangeTested) -> list[tuple[str, float, str, str]]:
 
 
 def points(plan: Plan, run: Run, series: RunSeries | None) -> tuple[list[float], list[float]]:
-    """Return log10(lr) and loss of each step; a script that prints no lr is taken at its word that it raised it evenly."""
+    """Return log10(lr) and loss of each step; for a script that prints no lr, an even rise on the log scale is assumed."""
     if series is None or not run.setting.lr > 0 or not run.lr_to > 0:
         return [], []
     losses = series.get(plan.loss)

@@ -1,7 +1,8 @@
 """The sensitivity chart: the final metric against log10(lr), with seed bars, dead runs and the LRs that are equal.
 
 A pure function of the verdicts. ● was trained to the end, ○ was stopped before and is compared at its own length, ◆ is the
-verdict's pick, what died lies crossed at the bottom; the letter is the run's. A bar spans the seeds. The thick part of the axis is equal.
+verdict's pick, what died lies crossed at the bottom; the letter is the run's. A bar spans the seeds. The thick part of the axis is
+the equal range.
 """
 
 from __future__ import annotations

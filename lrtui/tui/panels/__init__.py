@@ -1,4 +1,4 @@
-"""What the monitor is made of: each panel draws lines from a `ViewModel` and knows nothing else.
+"""The panels of the monitor: each draws lines only from a `ViewModel`.
 
 To add one that takes turns with the charts: one file here, one line in LARGE, and its name in `lrtui.tui.view_model.Pane`. Others
 have their place in `lrtui.tui.arrangement`.

@@ -1,6 +1,6 @@
 """The answer bar at the top: the phase and the progress of the sweep, then its answer, or why there is none.
 
-It drops what is least important first, and cuts prose only between words. Nothing else is written here.
+It drops the least important parts first, and cuts prose only between words.
 """
 
 from __future__ import annotations

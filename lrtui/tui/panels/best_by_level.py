@@ -1,4 +1,4 @@
-"""A study: LR* against its factor as a chart, and beside it the best LR by level in a table, with what is said of the trend."""
+"""A study: LR* against its factor as a chart, and beside it the best LR by level in a table, with a text on the trend."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 def _table(
     model: ViewModel, factor: Factor, rows: Sequence[Sequence[str]], width: int
 ) -> list[Strip]:
-    """Return the best LR by level, the level of the run under the cursor bright, and below what is said of the trend."""
+    """Return the best LR by level, the level of the run under the cursor bright, and the text on the trend below."""
     from lrtui.analysis.study import remarks  # see _rows
 
     widths, under = _widths(rows), group_text(model.group)

@@ -1,4 +1,4 @@
-"""Why the run under the cursor waits, runs, was pruned or ended: the text of `lrtui explain`; without a run, why the sweep ended."""
+"""Explains why the run under the cursor waits, runs, was pruned or ended (the text of `lrtui explain`); without a run, why the sweep ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The footer: the most important keys of the pane that fit, from the table of keys: moving first, at the right what acts on runs."""
+"""The footer: the most important keys of the pane that fit, from the table of keys: moving first, keys that act on runs at the right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The message line: what became of the last key, else the latest problem, else the latest event."""
+"""The message line: the result of the last key, else the latest problem, else the latest event."""
 
 from __future__ import annotations
 
