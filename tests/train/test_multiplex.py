@@ -220,7 +220,7 @@ def test_when_the_host_is_killed_every_worker_says_so_with_an_exit_code_of_its_o
     (host,) = den.hosts()
     os.kill(host, signal.SIGKILL)
     assert [den.over(run) for run in runs] == [Exited(ABANDONED, None)] * 2
-    assert "is gone" in den.output(runs[0])
+    assert "the process that this run shared" in den.output(runs[0])
     newcomer = den.launch(lr="1e-2", epochs=1)
     assert den.over(newcomer) == Exited(0, None)
 
