@@ -10,7 +10,7 @@ from pathlib import Path
 from lrtui.errors import DETACHED, NoAnswerError, OwnedElsewhereError, UserError
 from lrtui.sweep.events import ReopenSweep
 from lrtui.sweep.journal import JournalTail
-from lrtui.sweep.layout import Layout
+from lrtui.sweep.layout import UPDATE, Layout, newer_format
 from lrtui.sweep.state import Sweep, fold
 from lrtui.text.clean import clean
 
@@ -69,10 +69,12 @@ def ours(directory: Path) -> Path:
     """Return an experiment directory whose runs this user may control from this machine.
 
     Raises:
-        UserError: it is not an experiment directory.
+        UserError: it is not an experiment directory, or one of a newer lrtui.
         OwnedElsewhereError: it is a copy, or of another host or user.
 
     """
+    if newer := newer_format(Layout(existing(directory))):
+        raise UserError(newer, str(directory), UPDATE)
     why = foreign(existing(directory), _sweep(directory))
     if why:
         raise OwnedElsewhereError(why, str(directory), _how_to_own(directory))
@@ -83,10 +85,14 @@ def prepare(directory: Path, *, resume: bool, view: bool, takeover: bool) -> str
     """Start a supervisor if the runs need one; return why the directory can only be viewed, "" if commands can be sent.
 
     Raises:
-        UserError: there is nothing left to continue.
+        UserError: there is nothing left to continue, or it is for a newer lrtui to continue.
         OwnedElsewhereError: it cannot be owned from here, and --resume or --takeover was given.
 
     """
+    if newer := newer_format(Layout(directory)):
+        if resume or takeover:
+            raise UserError(newer, str(directory), UPDATE)
+        return newer
     sweep = _sweep(directory)
     why = "opened with --view" if view else foreign(directory, sweep)
     takeover = takeover and not view

@@ -82,6 +82,8 @@ def _print_text(directory: Path, snapshot: Snapshot, supervisor: str) -> None:
     sweep, plan = snapshot.sweep, snapshot.sweep.plan
     name = clean(plan.name) if plan else directory
     print(f"{name}: {counts_text(sweep) or 'no run yet'}; supervisor: {supervisor}")
+    if plan and snapshot.problem:
+        print(f"  warning: {snapshot.problem}")
     if sweep.brake:
         print(f"  no run is launched: {clean(sweep.brake)}")
     for warned in sweep.warnings[-3:]:

@@ -19,7 +19,7 @@ from lrtui.config import Experiment, load, override, same_experiment
 from lrtui.config.launcher_section import runs_the_same
 from lrtui.errors import MachineError, UserError
 from lrtui.sweep.files import read_untrusted, write_atomic
-from lrtui.sweep.layout import FORMAT, READABLE, Layout
+from lrtui.sweep.layout import FORMAT, UPDATE, Layout, newer_format
 from lrtui.sweep.state import level_text
 
 
@@ -90,13 +90,8 @@ def read_experiment(directory: Path) -> Experiment:
             str(directory),
             "list the experiment directories: lrtui ls",
         )
-    found = read_untrusted(layout.format).decode(errors="replace").strip() or FORMAT
-    if found not in READABLE:
-        raise UserError(
-            f"has format {found[:20]!r}; this lrtui reads formats 1 to {FORMAT}",
-            str(directory),
-            "open it with the lrtui that made it",
-        )
+    if newer := newer_format(layout):
+        raise UserError(newer, str(directory), UPDATE)
     return load(layout.experiment, frozen=True)
 
 

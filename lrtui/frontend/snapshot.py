@@ -23,7 +23,7 @@ from lrtui.metrics import MetricLog, Reading, RunSeries
 from lrtui.metrics.sketch import WORTH, sizes, sketch
 from lrtui.sweep.files import read_end, read_last_lines
 from lrtui.sweep.journal import PER_POLL, JournalTail
-from lrtui.sweep.layout import FORMAT, READABLE, AttemptLayout, Layout
+from lrtui.sweep.layout import UPDATE, AttemptLayout, Layout, newer_format
 from lrtui.sweep.state import Run, State, Sweep, fold
 from lrtui.text.clean import clean, clean_lines
 from lrtui.text.format import lr_text
@@ -294,11 +294,8 @@ class DirectoryReader:
     def _problem(self) -> str:
         if not os.path.isdir(self.directory):
             return "the experiment directory no longer exists"
-        version = read_end(self._layout.format, 64).decode("utf-8", "replace").strip()
-        if version not in {"", *READABLE}:
-            return clean(
-                f"format {version[:20]!r} of a newer lrtui; this one reads 1 to {FORMAT}: update it"
-            )
+        if newer := newer_format(self._layout):
+            return f"{newer}: {UPDATE}"
         if self._journal.bad:
             many = f"{self._journal.bad} journal line{'s' * (self._journal.bad > 1)}"
             return clean(f"{many} could not be read: {self._journal.bad_why}", 300)
@@ -424,6 +421,8 @@ def _supervisor(heard_at: float) -> Literal["alive", "silent", "none"]:
 
 def view_only(directory: Path, sweep: Sweep) -> str:
     """Return why the sweep in a directory cannot be controlled from here; "" if it can. A cluster's sweep can be from any login node."""
+    if newer := newer_format(Layout(directory)):
+        return newer
     local = sweep.plan is None or sweep.plan.launcher == LOCAL
     if local and sweep.host and sweep.host != socket.gethostname():
         return clean(f"started on host {sweep.host}", 200)

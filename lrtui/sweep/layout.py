@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lrtui.sweep.files import read_untrusted
+from lrtui.text.clean import clean
+
 FORMAT = "2"
 """The format that this lrtui's supervisor writes."""
 READABLE = frozenset({"1", FORMAT})
 """The formats that this lrtui opens; a supervisor brings a directory to FORMAT."""
+UPDATE = "update lrtui, or use the one that made it"
+"""What helps with a directory of a newer one."""
 
 
 class Layout:
@@ -135,3 +140,11 @@ class SlurmLayout:
     def ended(self, task: int, member: int) -> Path:
         """Return the file that exists once an attempt of a task has ended; writer: agent."""
         return self.root / f"{task}.{member}.ended"
+
+
+def newer_format(layout: Layout) -> str:
+    """Return in words why a directory is of a lrtui that is newer than this one; "" if it is not."""
+    found = read_untrusted(layout.format).decode(errors="replace").strip()
+    if found in {"", *READABLE}:
+        return ""
+    return f"it has format {clean(found, 20)!r}, of a newer lrtui; this one reads 1 to {FORMAT}"
