@@ -53,9 +53,11 @@ if TYPE_CHECKING:
     from textual.events import Event, Resize
     from textual.geometry import Size
     from textual.theme import Theme
+    from textual.widget import Widget
 
     from lrtui.frontend.snapshot import Snapshot, SnapshotSource
     from lrtui.sweep.events import AnyCommand
+    from lrtui.tui.view_model import Pane
     from lrtui.tui.view_store import ViewStore
 
 CHARTS = 4
@@ -140,16 +142,11 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         model = {"model": Monitor.model}
         yield AnswerBar("answer").data_bind(**model)
         yield Tabs("tabs").data_bind(**model)
-        with Container(id="main"):
-            with Container(id="charts"):
-                for slot in range(CHARTS):
-                    yield Chart(slot).data_bind(**model)
-            for name, panel in LARGE.items():
-                yield panel(f"large-{name}").data_bind(**model)
+        with Container(id="main"), Container(id="charts"):
+            for slot in range(CHARTS):
+                yield Chart(slot).data_bind(**model)
         yield Leaderboard().data_bind(**model)
-        with Container(id="below"):
-            for name, panel in LARGE.items():
-                yield panel(name).data_bind(**model)
+        yield Container(id="below")
         yield MessageLine("message").data_bind(**model)
         yield Keys("keys").data_bind(**model)
 
@@ -319,15 +316,26 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
             widget.set_class(lines == 0, "gone")
             widget.styles.height = lines
         main.query_one("#charts").set_class(view.pane != "charts", "gone")
-        for pane in LARGE:
-            main.query_one(f"#large-{pane}").set_class(view.pane != pane, "gone")
-            main.query_one(f"#{pane}").set_class(pane not in panes or not at.below, "gone")
+        self._show_panes(main.query_one("#main"), "large-", (view.pane,))
+        self._show_panes(main.query_one("#below"), "", panes if at.below else ())
         grid = main.query_one("#charts")
         grid.styles.grid_size_columns = min(2, at.charts)
         grid.styles.grid_size_rows = 2 if at.charts > 2 else 1
         for chart in main.query(Chart):
             chart.shown = at.charts
             chart.set_class(chart.slot >= at.charts, "gone")
+
+    def _show_panes(self, place: Widget, prefix: str, wanted: Sequence[Pane]) -> None:
+        """Show these panes in a container, in the order of LARGE; each is made when it is shown first."""
+        last: Widget | None = None
+        for pane, panel in LARGE.items():
+            found = next((each for each in place.children if each.id == prefix + pane), None)
+            if found is None and pane in wanted:
+                found = panel(prefix + pane).data_bind(model=Monitor.model)
+                place.mount(found, after=last) if last else place.mount(found, before=0)
+            if found is not None:
+                found.set_class(pane not in wanted, "gone")
+                last = found
 
     @property
     @override

@@ -231,6 +231,21 @@ async def test_a_key_is_shown_before_charts_are_drawn(monitor, monkeypatch) -> N
     assert order.count("chart") == 2
 
 
+async def test_a_pane_is_made_when_it_is_shown_first(monitor) -> None:
+    def large() -> list[str | None]:
+        return [pane.id for pane in monitor.query("#main > Lines")]
+
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        made = [large(), [pane.id for pane in monitor.query("#below > Lines")]]
+        await pilot.press("8", "5", "8")
+        await settled(pilot)
+        made.append(large())
+        shown = [pane.id for pane in monitor.query("#main > Lines") if pane.size]
+    assert made == [[], ["output", "settings"], ["large-output", "large-journal"]]
+    assert shown == ["large-journal"]
+
+
 def test_the_second_chart_keeps_the_objective_while_m_turns_the_first() -> None:
     names = ["val_loss", "val_acc", "train_loss"]
     chosen = ("", "train_loss", "val_loss", "no longer measured")
