@@ -45,6 +45,13 @@ class Far:
     def accepted(self, wave) -> None:
         until(lambda: self.tick() or wave.files.job.exists())
 
+    def begun(self, name):
+        """Launch an attempt whose worker has begun on a node; return its wave."""
+        wave = self.launch(name)
+        self.accepted(wave)
+        begin(wave, 0, self.root / name)
+        return wave
+
     def tick(self) -> None:
         self.said += self.launcher.tick(self.most)
 
@@ -193,9 +200,7 @@ def test_what_a_refusal_leaves_in_the_queue_is_no_job(far):
 
 def test_nothing_is_lost_while_slurm_is_away(far):
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
-    begin(wave, 0, one.root / "r01/a1")
+    one.begun("r01/a1")
     one.slurm.answers["squeue"] = [AWAY] * 5
     until(lambda: one.condition("r01/a1") and not one.slurm.answers["squeue"])
     assert isinstance(one.condition("r01/a1"), Alive)
@@ -203,10 +208,8 @@ def test_nothing_is_lost_while_slurm_is_away(far):
 
 def test_a_job_is_lost_only_if_file_and_queue_agree(far):
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
+    wave = one.begun("r01/a1")
     root = one.root / "r01/a1"
-    begin(wave, 0, root)
     one.slurm.set(wave, 0, "NODE_FAIL")
     for count in range(20):  # its node lives, whatever Slurm thinks
         wave.files.beat(0).write_text(f'{{"count": {count}}}')
@@ -219,9 +222,7 @@ def test_a_job_is_lost_only_if_file_and_queue_agree(far):
 def test_a_job_that_slurm_killed_and_started_again_is_no_loss(far):
     """Recorded: a controller that is killed before it has saved that a job runs kills it, starts it again, and shows it as COMPLETED."""
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
-    begin(wave, 0, one.root / "r01/a1")
+    wave = one.begun("r01/a1")
     one.slurm.set(wave, 0, "COMPLETED")
     over = one.until("r01/a1", Vanished)
     assert over == Vanished("evicted", "Slurm killed its job and started it again")
@@ -229,10 +230,8 @@ def test_a_job_that_slurm_killed_and_started_again_is_no_loss(far):
 
 def test_an_ending_counts_though_the_agent_did_not_say_so(far):
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
+    wave = one.begun("r01/a1")
     root = one.root / "r01/a1"
-    begin(wave, 0, root)
     end(wave, 0, root)
     wave.files.ended(0, 0).unlink()
     one.slurm.forget(wave, 0)
@@ -245,10 +244,8 @@ def test_an_ending_counts_though_the_agent_did_not_say_so(far):
 )
 def test_slurm_says_why_a_job_was_told_to_stop(far, state, cause):
     one = far(time="1h")
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
+    wave = one.begun("r01/a1")
     root = one.root / "r01/a1"
-    begin(wave, 0, root)
     one.slurm.set(wave, 0, "RUNNING")
     end(wave, 0, root, signal=signal.SIGTERM, cause="term")
     assert isinstance(one.condition("r01/a1"), Alive)
@@ -261,9 +258,7 @@ def test_slurm_says_why_a_job_was_told_to_stop(far, state, cause):
 def test_a_requeued_job_goes_on_elsewhere(far):
     """Recorded: its worker is signalled before the agent, then the task is PENDING again (BeginTime)."""
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
-    begin(wave, 0, one.root / "r01/a1")
+    wave = one.begun("r01/a1")
     end(wave, 0, one.root / "r01/a1", signal=signal.SIGTERM)
     one.slurm.set(wave, 0, "PENDING", "BeginTime")
     assert one.until("r01/a1", Vanished) == Vanished("evicted", "requeued in Slurm")
@@ -281,9 +276,7 @@ def test_an_intent_leads_nowhere_else(far):
 
 def test_the_warning_of_the_time_limit_needs_no_queue(far):
     one = far(time="1h")
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
-    begin(wave, 0, one.root / "r01/a1")
+    wave = one.begun("r01/a1")
     end(wave, 0, one.root / "r01/a1", code=75, cause="limit")
     assert one.until("r01/a1", Vanished) == Vanished("limit", "time limit of 1h")
 
@@ -366,9 +359,7 @@ def test_a_signal_is_an_order_in_a_file(far):
 
 def test_a_job_that_does_not_hear_is_cancelled(far):
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
-    begin(wave, 0, one.root / "r01/a1")
+    wave = one.begun("r01/a1")
     until(lambda: one.condition("r01/a1") == Alive(7, kept=True))
 
     def killed():
@@ -501,10 +492,8 @@ def test_a_job_that_the_controller_forgot_is_not_cancelled(far, began, looked):
 def test_a_job_that_the_controller_forgot_is_ended_as_an_orphan(far):
     """By Slurm, which kills on a node what it does not know: its worker did not fail."""
     one = far()
-    wave = one.launch("r01/a1")
-    one.accepted(wave)
+    wave = one.begun("r01/a1")
     root = one.root / "r01/a1"
-    begin(wave, 0, root)
     one.looked()
     one.slurm.lose(wave)
     end(wave, 0, root, signal=signal.SIGKILL)
