@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +98,8 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
         trial = Trial(directory, read_experiment(directory), first_run(experiment))
         try:
             print(f"{clean(shlex.join(trial.argv()))}", flush=True)
+            for line in _found(trial.argv()[0]):
+                print(line)
             print(f"runs for at most {duration(options.seconds)}; Ctrl-C ends it\n", flush=True)
             _follow(trial, heard, options.seconds)
         finally:
@@ -108,6 +112,14 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
         )
         for line in _ended(trial, heard):
             print(line)
+
+
+def _found(program: str) -> list[str]:
+    """Return a line with the path that a program's bare name stands for: a virtual environment that is not active is not searched."""
+    from lrtui.text.clean import clean
+
+    found = shutil.which(program)
+    return [clean(f"{program} is {found}")] if found and os.sep not in program else []
 
 
 def _follow(trial: Trial, heard: Heard, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """`lrtui try`: what is read from a script, without a sweep."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_a_script_that_is_read_is_stopped_when_the_metric_came_twice(tried):
     code, said = tried(script)
     assert code == 0
     assert "sh train.sh 1e-01\n" in said, "the learning rate in the middle"
+    assert f"sh is {shutil.which('sh')}\n" in said
     assert "val_acc was read twice\n" in said
     assert "      2 x  {" in said
     assert "epoch 1, val_acc 0.1000\n" in said
