@@ -186,6 +186,7 @@ class Slurm(Launcher):
         waiting, self._waiting = self._waiting, len(self._fresh)
         if self._fresh and (waiting == self._waiting or waiting >= self._most_fresh()):
             self._submit(most)  # nothing has come since the last tick
+            self._looked_at = -1e9
         now = time.monotonic()
         if now - self._looked_at >= TIMING.far_look / 2:
             self._looked_at = now
@@ -291,6 +292,7 @@ class Slurm(Launcher):
         if since != self._quiet_since:
             self._quiet_since = since
             self.quiet.clear()
+            self._part_jobs()
 
     def _look_at(self, wave: Wave, *, anew: bool = False) -> None:
         """Take in what is new in a wave's folder."""

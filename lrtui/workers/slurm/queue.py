@@ -243,17 +243,16 @@ class Queue:
             self._pause = TIMING.queue
         if done.code == 0:
             found = parsed(done.out)
-            names = {wave.job: wave.name for wave in waves}
-            self._remember(began, waves, done.out)
+            names = {wave.job: wave.name for wave in waves}  # the later of two with one id
+            self._remember(began, waves, {names[job] for job in _jobs(done.out) if job in names})
             tasks = {(names[job], i): found[job, i] for job, i in found if job in names}
             given = {names[job]: each for job, each in granted(done.out).items() if job in names}
             self._publish(began, waves, tasks, given)
 
-    def _remember(self, began: float, waves: Sequence[Wave], said: str) -> None:
+    def _remember(self, began: float, waves: Sequence[Wave], known: Collection[str]) -> None:
         """Note of which waves Slurm said something, if only that what waited of it was cancelled."""
-        jobs = {line.partition("|")[0] for line in said.splitlines()}
         for wave in waves:
-            if str(wave.job) in jobs:
+            if wave.name in known:
                 self._known[wave.name] = began
                 self._forgotten.discard(wave.name)
             elif (
@@ -388,6 +387,12 @@ def parsed(text: str) -> dict[tuple[int, int], Task]:
             clean(node, _MOST_SHOWN),
         )
     return tasks
+
+
+def _jobs(text: str) -> set[int]:
+    """Return the ids of the jobs of which squeue said anything."""
+    firsts = (line.partition("|")[0] for line in text.splitlines())
+    return {int(first) for first in firsts if first.isdecimal()}
 
 
 def granted(text: str) -> dict[int, Given]:

@@ -1,6 +1,7 @@
 """The launcher before a Slurm that is a function: submissions, conditions, orders. A cluster is not needed."""
 
 import dataclasses
+import itertools
 import json
 import signal
 import threading
@@ -64,9 +65,16 @@ class Far:
         return until(lambda: isinstance(found := self.condition(name), kind) and found)
 
     def looked(self, times=1) -> None:
-        """Wait for further looks at the queue."""
+        """Wait for further looks at the queue; meanwhile ask how each attempt stands, as a supervisor does."""
         seen = self.launcher._queue.look.number
-        until(lambda: self.tick() or self.launcher._queue.look.number >= seen + times)
+
+        def seen_again():
+            self.tick()
+            for root in self.launcher._members:
+                self.launcher.condition(root, "t")
+            return self.launcher._queue.look.number >= seen + times
+
+        until(seen_again)
 
 
 @pytest.fixture
@@ -211,10 +219,15 @@ def test_a_job_is_lost_only_if_file_and_queue_agree(far):
     wave = one.begun("r01/a1")
     root = one.root / "r01/a1"
     one.slurm.set(wave, 0, "NODE_FAIL")
-    for count in range(20):  # its node lives, whatever Slurm thinks
-        wave.files.beat(0).write_text(f'{{"count": {count}}}')
-        one.looked()
+    beats = itertools.count()
+
+    def looked_while_it_beats():
+        """Its node lives, whatever Slurm thinks."""
+        wave.files.beat(0).write_text(f'{{"count": {next(beats)}}}')
         assert isinstance(one.condition("r01/a1"), Alive)
+        return one.launcher._queue.look.number >= 20
+
+    until(looked_while_it_beats)
     assert one.until("r01/a1", Vanished) == Vanished("evicted", "node n0 failed")
     assert AttemptLayout(root).orders.read_text() == "KILL\n"  # whatever lives on there
 
