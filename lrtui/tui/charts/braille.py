@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrtui.tui.charts.canvas import Canvas, Cell, Point
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from lrtui.tui.charts.plot import Canvas, Point
 
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
 """The bit of each dot of a cell, 4 rows of 2."""
@@ -20,8 +20,6 @@ _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype
 
 def paint(lines: list[list[Point]], columns: int, rows: int) -> Canvas:
     """Return the cells with all lines on them; where several cross, the last gives the colour."""
-    from lrtui.tui.charts.plot import Cell  # charts imports this module when it is needed
-
     bits = np.zeros((rows, columns), dtype=np.uint8)
     owner = np.full((rows, columns), -1, dtype=np.int32)
     for number, points in enumerate(lines):

@@ -14,11 +14,12 @@ import math
 import re
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
 from lrtui.tui.charts.axes import Limits, Tick
+from lrtui.tui.charts.canvas import EMPTY, Canvas, Cell, Point
 from lrtui.tui.styled_text import FAINT, RULE, TEXT, ink, style, width_of
 
 if TYPE_CHECKING:
@@ -109,26 +110,6 @@ class Picture:
     field: Field | None = None
 
 
-class Point(NamedTuple):
-    """A finite place in the unit square, (0, 0) at the lower left."""
-
-    x: float
-    y: float
-    joined: bool
-    """Whether a line leads here from the point before."""
-
-
-class Cell(NamedTuple):
-    """A character and the number of the curve that it belongs to, glyphs and then shades numbered behind the curves; -1 for none."""
-
-    char: str
-    owner: int
-
-
-Canvas = list[list[Cell]]
-_EMPTY = Cell(" ", -1)
-
-
 def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> list[Strip]:
     """Return `height` strips of `width` cells; whatever the numbers are, it neither raises nor aborts.
 
@@ -142,7 +123,7 @@ def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> l
         return [Strip([Segment(" " * max(0, width), style(TEXT))]) for _ in range(height)]
     lines = [list(unit(curve, picture.x_limits, picture.y_limits)) for curve in picture.curves]
     canvas = paint(lines, columns - _LETTERS, rows, quick=quick)
-    canvas = [row + [_EMPTY] * (columns - len(row)) for row in canvas]
+    canvas = [row + [EMPTY] * (columns - len(row)) for row in canvas]
     if picture.field is not None:
         _write_field(canvas, picture, picture.field)
     _write_cursor(canvas, picture)
@@ -195,7 +176,7 @@ def _part(value: float, limits: Limits) -> float | None:
 def paint(lines: list[list[Point]], columns: int, rows: int, *, quick: bool = False) -> Canvas:
     """Return the cells of a canvas with all lines on it, the last on top."""
     if not any(lines):
-        return [[_EMPTY] * columns for _ in range(rows)]
+        return [[EMPTY] * columns for _ in range(rows)]
     if not quick and len(lines) <= PLOTEXT_CURVES and max(map(len, lines)) <= 2 * MOST_POINTS:
         return _paint_plotext(lines, columns, rows)
     from lrtui.tui.charts import braille  # numpy is not imported before the first paint
@@ -246,9 +227,9 @@ def _parse(text: str, columns: int, rows: int) -> Canvas:
                 code = part.split(";")
                 owner = int(code[2]) - 16 if code[:2] == ["38", "5"] and len(code) == 3 else -1
             else:
-                cells.extend(Cell(char, owner) if char != " " else _EMPTY for char in part)
-        canvas.append((cells + [_EMPTY] * columns)[:columns])
-    return canvas + [[_EMPTY] * columns for _ in range(rows - len(canvas))]
+                cells.extend(Cell(char, owner) if char != " " else EMPTY for char in part)
+        canvas.append((cells + [EMPTY] * columns)[:columns])
+    return canvas + [[EMPTY] * columns for _ in range(rows - len(canvas))]
 
 
 # ---------------------------------------------------------------- around the canvas
