@@ -2,7 +2,7 @@
 
 The supervisor follows living attempts with a `MetricLog` each; the watcher fills a `RunSeries` per run, from which ranking,
 charts and report read. Reading never raises and never holds more than a few MiB: the files are a worker's, and a worker may
-write anything. Nothing here imports numpy until a chart is thinned.
+write anything. Nothing here imports numpy before a chart is thinned.
 
 A *level* is a length of training in the plan's unit (epochs, steps or tokens).
 """
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what reads files when it is asked for: charts need only series, and the first paint does not wait for the rest.
+    """Import a file reader on first use: charts need only series, so the first paint does not wait for the rest.
 
     Raises:
         AttributeError: there is no such name.

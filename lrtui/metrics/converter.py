@@ -1,8 +1,8 @@
 """Reads what a worker's loggers write to files, and appends it to read.jsonl: one process beside a worker, under its keeper.
 
-The keeper starts it where an experiment says `read`, starts it again when it dies, tells it through stdin when the worker has
-ended, and waits until it has read the rest. Without its keeper it goes on while the worker lives. It holds the attempt's lock,
-so nobody takes the attempt for over before it is.
+The keeper starts it for an experiment with `read`, restarts it when it dies, reports the worker's end through stdin, and waits
+until it has read the rest. Without its keeper it continues while the worker lives. It holds the attempt's lock, so the attempt
+does not count as over before the converter has ended.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from lrtui.workers.keeper import is_zombie, start_time
 _BUDGET = 1 << 18
 """Bytes read from one file at a time."""
 _SEARCH_SECONDS = 0.5
-"""Files are searched for so often."""
+"""Seconds between two searches for files."""
 _SHARE = 10
-"""A search, or a look at all files, takes at most one part in so many of the time."""
+"""Searching for files, and checking all of them, takes at most one part in this many of the time."""
 _MOST_BYTES = 1 << 24
 _POSITIONS = {name for names in NAMES.values() for name in names} | {"position"}
 
@@ -55,7 +55,7 @@ def main(attempt: str) -> None:
 
 
 class _Worker:
-    """Whether the worker lives: the keeper says its end, and without a keeper its process does."""
+    """Whether the worker lives: the keeper reports its end; without a keeper, its process is checked."""
 
     def __init__(self, files: AttemptLayout) -> None:
         self._files = files
@@ -64,7 +64,7 @@ class _Worker:
         self.ended_well = False
 
     def wait(self, seconds: float) -> None:
-        """Wait for the worker's end, at most so long."""
+        """Wait for the worker's end, at most `seconds`."""
         if not self._keeper_lives:
             time.sleep(seconds)
             self.lives = self._is_alive()
@@ -91,7 +91,7 @@ class _File:
         self.first = 0
         """As it was written last."""
         self.position: Values = {}
-        """The latest position that a row named."""
+        """The latest position in a row."""
         self.rows = 0
 
 
@@ -99,7 +99,7 @@ class Converter:
     """Follows the files of one attempt and appends their rows to read.jsonl."""
 
     def __init__(self, files: AttemptLayout, spec: ReadSpec) -> None:
-        """Go on where an earlier converter of the attempt was."""
+        """Continue from where an earlier converter of the attempt stopped."""
         self._spec = spec
         self._run_dir = str(files.root.parent)
         self._positions = _POSITIONS | {spec.position}
@@ -110,7 +110,7 @@ class Converter:
         self._numbers: dict[str, int] = {}
         self._notes: set[str] = set()
         self._older: set[int] = set()
-        """Records of trainer_state.json that were taken, or are older."""
+        """Records of trainer_state.json that were read, or belong to an earlier attempt."""
         self._search_at = 0.0
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._out = os.open(files.read, flags, 0o600)
@@ -118,7 +118,7 @@ class Converter:
             self._note_older_states()
 
     def step(self) -> bool:
-        """Take what came; return whether there is more at once."""
+        """Convert what was written since the last call; return whether there is more to read at once."""
         now = time.monotonic()
         if now >= self._search_at:
             self._search()
@@ -128,7 +128,7 @@ class Converter:
         return self._read(last=False)
 
     def finish(self, *, ok: bool) -> None:
-        """Take all that is left: the worker has ended, `ok` with exit code 0; say what was not read."""
+        """Convert the rest after the worker's end (`ok`: exit code 0), and note what was not read."""
         self._search()
         while self._read(last=False):
             pass
@@ -149,7 +149,7 @@ class Converter:
     # ── files ─────────────────────────────────────────────────────────────────────────────────────
 
     def _search(self) -> None:
-        """Follow the files that have come."""
+        """Follow new files."""
         for pattern in self._spec.patterns:
             for path in matching(pattern):
                 if path not in self._files:
@@ -173,7 +173,7 @@ class Converter:
         self._files[path] = _File(number, source)
 
     def _read(self, *, last: bool) -> bool:
-        """Append what the files hold by now; return whether one of them holds more."""
+        """Append the new rows of the files; return whether one of them has more."""
         for path, file in self._files.items():
             self._take(path, file, last=last)
         return any(file.source.more for file in self._files.values())
@@ -198,7 +198,7 @@ class Converter:
             self._note(f"read: {self._name(path)}: {source.why}")
 
     def _placed(self, file: _File, values: Values) -> Values:
-        """Return a row with its position, which may be that of the row before, and the seconds since the attempt began."""
+        """Return a row with its position (if it has none, that of the row before) and the seconds since the attempt began."""
         wall = values.pop("wall_time", None)
         if wall is not None and "time" not in values:
             values["time"] = max(0.0, wall - self._spec.began)
@@ -214,7 +214,7 @@ class Converter:
     # ── read.jsonl ────────────────────────────────────────────────────────────────────────────────
 
     def _recover(self) -> bool:
-        """Take up what an earlier converter wrote, and cut off a line that it was killed in; return whether there was anything."""
+        """Read what an earlier converter wrote and cut off its torn last line; return whether it wrote anything."""
         paths: dict[int, str] = {}
         whole = 0
         with open(self._out, "rb", closefd=False) as file:
@@ -235,7 +235,7 @@ class Converter:
         if read.path:
             self._numbers[read.path] = read.file
             known = self._known.get(read.path)
-            if known is None or known.first != read.first:  # another history begins
+            if known is None or known.first != read.first:  # a different history begins
                 self._known[read.path] = Start(first=read.first)
             paths[read.file] = read.path
         path = paths.get(read.file, "")
@@ -246,7 +246,7 @@ class Converter:
             self._older.add(named({n: float(v) for n, v in read.row.items()}))
 
     def _note_older_states(self) -> None:
-        """Write which records of trainer_state.json are an earlier attempt's: they come again in those of this one."""
+        """Write which records of trainer_state.json are an earlier attempt's: this attempt's files repeat them."""
         older: set[int] = set()
         for path, before in self._spec.before.items():
             if path.endswith("/trainer_state.json") and _is_same(path, before):
@@ -265,7 +265,7 @@ class Converter:
         return name_of(path, self._run_dir)
 
     def _write(self, content: bytes) -> None:
-        """Append whole lines; where the disk is full, try again until it is not."""
+        """Append whole lines; on a full disk, retry until there is room."""
         view = memoryview(content)
         while view:
             try:

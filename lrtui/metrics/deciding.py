@@ -1,4 +1,4 @@
-"""What the name of a metric says: whether it is an evaluation's, which direction is better, and which metric ranks runs best."""
+"""What a metric's name says: whether it is measured in evaluations, which direction is better, and which metric to rank runs by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SMALLER = re.compile(r"loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|fid|bpc|bpb
 _LARGER = re.compile(r"acc|auc|f1|iou|bleu|rouge|precision|recall|score|map|psnr|r2", re.IGNORECASE)
 _LOSS = re.compile(r"loss", re.IGNORECASE)
 _COUNTS = re.compile(r"(?:^|[_/. -])(?:lr|learning_rate|runtime|time|seconds|step|epoch)s?(?:$|[_/. -])|per_second|grad_norm", re.IGNORECASE)  # fmt: skip
-"""What no run is ranked by."""
+"""Metrics by which no run is ranked."""
 
 
 def goal_of(metric: str) -> Literal["max", "min", ""]:
@@ -29,14 +29,14 @@ def is_accuracy(metric: str) -> bool:
 
 
 def deciding(found: Mapping[str, int], runs: int) -> tuple[str, Literal["max", "min"]] | None:
-    """Return the metric to rank runs by if nobody named one, and its direction; None without metrics.
+    """Return the default metric to rank runs by, and its direction; None without metrics.
 
-    It is the first of: an accuracy of evaluations, a loss of evaluations, another score of evaluations, a loss, an accuracy, any other; of
-    several the one that most runs have, then the one with the shortest name.
+    It is the first of: an accuracy of evaluations, a loss of evaluations, another score of evaluations, a loss, an accuracy, any other. Among
+    several, the one that most runs have; then the one with the shortest name.
 
     Args:
-        found: by metric, how many runs have it.
-        runs: the runs that have any; a metric that fewer than half of them have comes after all others.
+        found: the number of runs that have each metric.
+        runs: the number of runs that have any metric; one that fewer than half of them have comes after all others.
 
     """
     if not found:

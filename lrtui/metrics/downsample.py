@@ -12,8 +12,8 @@ from lrtui.metrics.series import Series
 def thin(series: Series, columns: int, lo: float | None = None, hi: float | None = None) -> Series:
     """Return the points that a chart of `columns` columns needs: the lowest and the highest per column, in order of x.
 
-    Non-finite values come out as one nan per gap. lo and hi bound x; the default is all of it. At most three points a
-    column are returned. Costs about 1 ms for 100,000 points.
+    Each gap of non-finite values becomes one nan. lo and hi bound x (default: unbounded). Returns at most three points per
+    column. Costs about 1 ms for 100,000 points.
     """
     import numpy as np  # 50 ms and 15 MB, not needed by the supervisor and the first paint
 

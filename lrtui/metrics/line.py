@@ -1,4 +1,4 @@
-"""What a record of an attempt's files says, and at which length: one by one, or many in columns."""
+"""Measurements and their lengths: one at a time (`Measurement`), or many in columns (`Columns`)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import TypeAlias
 import msgspec
 
 MOST_NAMES = 256
-"""Metrics that one run may have; further names are ignored, so that a script cannot fill our memory with them."""
+"""Metrics that one run may have; further names are ignored, so that a script cannot fill the memory with them."""
 LONG = 1000
 """The number of lines from which numpy is worth its import."""
 AXES = ("step", "epoch", "tokens", "time")
-"""Fields of a metric line that say where it stands; every other number is a metric."""
+"""Fields of a metric line that are positions; every other number is a metric."""
 
 
 class Measurement(msgspec.Struct, frozen=True, gc=False):
     """One metric line. A msgspec.Struct since it is made in 0.2 us, a frozen dataclass in 1.3."""
 
     level: float
-    """The length that it belongs to, in the plan's unit; finite, not negative."""
+    """The length at which it was measured, in the plan's unit; finite, not negative."""
     step: float | None
     epoch: float | None
     tokens: float | None
@@ -34,12 +34,12 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """A column of `count` lines, of which some name it; it reads like a list with None for the others."""
+    """A column of `count` lines, only some of which have a value; iterates like a list with None for the others."""
 
     at: array[int]
-    """The lines that name it, ascending from 0; type 'I'."""
+    """The indices of the lines with a value, ascending from 0; type 'I'."""
     values: array[float]
-    """Its value in each of those; type 'd'."""
+    """The values of these lines; type 'd'."""
     count: int
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ Column: TypeAlias = "list[float | None] | array[float] | Sparse"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Consecutive measurements by column, each as long as `levels`; arrays of type 'd', or others where a line does not name it."""
+    """Consecutive measurements by column, each as long as `levels`; arrays of type 'd', or other columns if a line lacks a value."""
 
     levels: list[float] | array[float]
     axes: dict[str, Column]

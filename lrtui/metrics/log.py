@@ -19,14 +19,14 @@ from lrtui.sweep.layout import AttemptLayout
 
 
 class _Saved(msgspec.Struct):
-    """A line of printed.jsonl: what stood in output.log at `offset` before its middle was given back."""
+    """A line of printed.jsonl: the line of output.log at `offset`, saved before the log's middle was deleted."""
 
     offset: int
     line: str
 
 
 class _Exit(msgspec.Struct):
-    """exit.json, as far as it is needed here."""
+    """The part of exit.json that is needed here."""
 
     code: int | None = None
 
@@ -51,7 +51,7 @@ class MetricLog:
         self._exit = files.exit
         self._until = min(until, reading.horizon)
         self._ended = False
-        """Whether the worker has ended and everything that it wrote was read."""
+        """Whether the worker has ended and all its output was read."""
         self._metrics = Tail(files.metrics)
         self._output = Tail(files.output)
         self._printed = Tail(files.printed)
@@ -64,7 +64,7 @@ class MetricLog:
 
     @property
     def bad(self) -> int:
-        """Lines of metrics.jsonl that were no metric line; text in output.log is not bad."""
+        """The number of invalid lines in metrics.jsonl; text in output.log does not count."""
         return self._bad + self._metrics.long
 
     @property
@@ -75,11 +75,11 @@ class MetricLog:
 
     @property
     def offset(self) -> int:
-        """Bytes that were read, or passed over."""
+        """The number of bytes read or skipped."""
         return self._metrics.offset + self._output.offset + self._read.offset
 
     def left(self) -> int:
-        """Return how many bytes are still to be read or passed over."""
+        """Return how many bytes are left to read or skip."""
         left = 0
         for tail in (self._metrics, self._output, self._read):
             with contextlib.suppress(OSError):
@@ -87,14 +87,14 @@ class MetricLog:
         return left
 
     def poll(self, max_bytes: int = 1 << 22) -> list[Measurement]:
-        """Return what was measured since the last call, reading about `max_bytes` of each file; never raises."""
+        """Return the new measurements, reading about `max_bytes` of each file; never raises."""
         return one_by_one(self.read(max_bytes))
 
     def read(self, max_bytes: int = 1 << 22) -> list[Found]:
-        """Return what `poll` does, by column where that is quicker."""
+        """Return what `poll` returns, by column if that is faster."""
         found: list[Found] = []
         self._passed_hole = False
-        # Asked first: what an ended worker wrote is there before its exit.json.
+        # Checked first: all that a worker wrote is there before its exit.json.
         ended = not self._ended and os.path.exists(self._exit)
         for block in self._metrics.blocks(max_bytes):
             self._bad += self.capture.metric_lines(block, found)
@@ -124,7 +124,7 @@ class MetricLog:
             self.capture.row(said.file, said.values, found, line[line.find(b'"row":') + 6 : -1])
 
     def _end(self, found: list[Found]) -> None:
-        """Take what waited for more; a last line without its end counts where the worker was not cut off in it."""
+        """Take the records that were held back; a last line without a newline counts unless the worker was killed while writing it."""
         self._ended = True
         try:
             code = _exit.decode(read_end(self._exit, 1 << 12)).code
@@ -136,10 +136,10 @@ class MetricLog:
         self.capture.end(found, self._until, ok=code == 0)
 
     def _cross(self, hole: Hole, max_bytes: int, found: list[Found]) -> None:
-        """Take the lines that the keeper saved from a hole; once all are read, go on behind it.
+        """Take the lines that the keeper saved from a hole; once all are read, continue after it.
 
-        The keeper saves (and syncs) before it punches, so whoever sees the hole finds the lines. Some may have been saved
-        from beyond the hole, for the next one: reading goes on behind the last of them.
+        The keeper saves (and syncs) the lines before it punches the hole, so a reader that sees the hole finds them. Some may
+        lie beyond the hole, saved for the next one: reading continues after the last of them.
         """
         for block in self._printed.blocks(max_bytes):
             for record in block.split(b"\n"):

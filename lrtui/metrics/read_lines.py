@@ -1,7 +1,6 @@
-"""The lines of read.jsonl, in which a converter puts what it took from files, each with where it goes on after it.
+"""The lines of read.jsonl: what a converter read from files, each line with the place at which reading continues.
 
-So a row and the place behind it are written by one write, and a converter that was killed is followed by one that loses and
-doubles nothing.
+A row and that place are written by one write, so a converter that replaces a killed one neither loses nor repeats a row.
 """
 
 from __future__ import annotations
@@ -15,41 +14,41 @@ from lrtui.metrics.capture.values import number
 from lrtui.metrics.sources import Seen, Values
 
 POLL_SECONDS = 0.25
-"""A converter looks for new rows so often."""
+"""Seconds between two reads of a converter."""
 
 
 class ReadSpec(msgspec.Struct):
-    """read.json: what the converter of an attempt is to read; the keeper writes it as the supervisor said it."""
+    """read.json: what the converter of an attempt reads; the keeper writes it for the supervisor."""
 
     patterns: list[str]
-    """Absolute."""
+    """Absolute patterns."""
     before: dict[str, Seen]
-    """The files that were there before the attempt began, and how."""
+    """The files that existed before the attempt began, each as it was then."""
     began: float
     position: str = ""
     """What the script calls the unit; "" for the usual names."""
 
 
 class ReadLine(msgspec.Struct, omit_defaults=True):
-    """A line of read.jsonl: a file, a row of it, a near miss, or records that are passed over."""
+    """A line of read.jsonl: a file, a row of it, a near miss, or skipped records."""
 
     file: int = -1
     """The number of the file in this read.jsonl."""
     path: str = ""
     first: int = 0
-    """As in Source, where the line introduces a file."""
+    """As in Source, if the line introduces a file."""
     at: int = 0
     """As in Row."""
     note: str = ""
-    """What was passed over, and why."""
+    """What was skipped, and why."""
     older: list[int] = []
     """Names of records of trainer_state.json that an earlier attempt wrote."""
     row: dict[str, float | int | str] | None = None
-    """Numbers by name; one that JSON lacks is a string."""
+    """Numbers by name; nan and infinities, which JSON lacks, are strings."""
 
 
 class Taken(NamedTuple):
-    """What MetricLog needs of a line."""
+    """The part of a line that MetricLog needs."""
 
     file: int
     values: Values | None
@@ -61,17 +60,17 @@ _encoder = msgspec.json.Encoder()
 
 
 def encoded(line: ReadLine) -> bytes:
-    """Return a line, its end included."""
+    """Return a line as bytes, with its newline."""
     return _encoder.encode(line) + b"\n"
 
 
 def row_of(values: Values) -> dict[str, float | int | str]:
-    """Return values as JSON can hold them."""
+    """Return values as JSON can hold them, nan and infinities as strings."""
     return {n: v if math.isfinite(v) else str(v) for n, v in values.items()}
 
 
 def decoded(line: bytes) -> ReadLine | None:
-    """Return a line; None for one that is none."""
+    """Return a parsed line; None if it is invalid."""
     try:
         return _decoder.decode(line)
     except (ValueError, RecursionError):
@@ -79,7 +78,7 @@ def decoded(line: bytes) -> ReadLine | None:
 
 
 def taken(line: bytes) -> Taken | None:
-    """Return what a line says to those who read measurements; None for one that is no line of a converter."""
+    """Return the part of a line that readers of measurements need; None if it is invalid."""
     read = decoded(line)
     if read is None:
         return None

@@ -1,6 +1,6 @@
-"""A long run drawn from samples of its files, which charts show until the run is read.
+"""Samples of a long run's files, which charts show until the run is read.
 
-A sketch is right where it has points, and has few of them: ranking, numbers and reports never see it.
+The points of a sketch are exact but few: ranking, numbers and reports never use it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 WORTH = 1 << 20
-"""Bytes of metric lines from which on samples of them are drawn first."""
+"""From this many bytes of metric lines on, samples are drawn first."""
 PARTS = 128
-"""The places at which a run is sampled: about the columns of a chart."""
+"""The number of places at which a run is sampled: about one per column of a chart."""
 SIZES = (1 << 9, 1 << 12, 1 << 14)
-"""Bytes read at each place, one sketch after the other: what is measured seldom, such as evaluations, is only in the larger ones."""
+"""Bytes read at each place, by successive sketch: rare measurements, such as evaluations, are only in the larger ones."""
 
 
 def sizes(left: int) -> list[int]:
-    """Return the sizes of the sketches that are worth drawing of a run with so many bytes to read; larger ones cost at most a sixteenth of reading it."""
+    """Return the sizes of the sketches worth drawing of a run with `left` bytes to read; larger ones cost at most a sixteenth of reading it."""
     return [size for size in SIZES if size == SIZES[0] or PARTS * size <= left >> 4]
 
 

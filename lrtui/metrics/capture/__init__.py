@@ -1,6 +1,6 @@
-"""What training scripts and loggers write, turned into measurements: records, values, objects, patterns, positions, near misses.
+"""Turns the output of training scripts and loggers into measurements: records, values, objects, patterns, positions, near misses.
 
-`Capture` is all that others use; `Reading` says how an experiment's output is read.
+Other rooms use only `Capture`; `Reading` says how an experiment's output is read.
 """
 
 from lrtui.metrics.capture.capture import Capture

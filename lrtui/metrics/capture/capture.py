@@ -1,7 +1,7 @@
-"""From what one attempt wrote to what it measured: blocks of bytes in, Measurements out.
+"""From the output of one attempt to its measurements: blocks of bytes in, Measurements out.
 
-Supervisor and front ends read with the same object, so they cannot disagree. It keeps two streams apart, metrics.jsonl and the
-output: which of two files is read first must not matter.
+Supervisor and front ends read with the same class, so they cannot disagree. It keeps two streams apart, metrics.jsonl and the
+output, so that the order in which the two files are read does not matter.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from lrtui.metrics.line import AXES, LONG, MOST_NAMES, Column, Columns, Found, M
 
 _LONGEST_NAME = 128
 _LOOKED = 200
-"""Records of text that are looked at for numbers while nothing was measured."""
+"""The number of text records searched for numbers while nothing was measured."""
 _NULLS = 3
 _KEPT = 16
-"""Measurements at the end of a stream that are kept: the last evaluation and what else was measured with it."""
+"""The number of measurements kept at the end of a stream: the last evaluation and those beside it."""
 _BRACE = ord("{")
 _NEWLINE = ord("\n")
 _SAYING_WHERE = {*AXES, "batch", "batches"}
 _MOST_COLUMNS = 64
-"""The most names of lines that are read by column."""
+"""The maximum number of names in lines that are read by column."""
 _numbers = msgspec.json.Decoder(dict[str, float])
 _msgpack = msgspec.msgpack.Encoder()
 _HAS_NUMBER = re.compile(rb"[A-Za-z]\S*[ :=\t]+[-+]?\d*\.?\d")
 
 
 class _Stream:
-    """One of the files of an attempt."""
+    """The state of one file of an attempt."""
 
     def __init__(self, reading: Reading) -> None:
         self.positions = Positions(reading)
         self.latest: deque[Measurement] = deque(maxlen=_KEPT)
 
     def accepts(self, levels: list[float] | array[float]) -> bool:
-        """Return whether consecutive lines all lie at plain positions, and remember the last and the furthest if they do."""
+        """Return whether consecutive lines are all at plain positions; if so, remember the last and the furthest."""
         least, furthest = _bounds(levels)
         if not (least > 0.0 and furthest <= self.positions.limit):
             return False
@@ -59,10 +59,10 @@ class _Stream:
 
 
 class Capture:
-    """What one attempt measured."""
+    """Reads the output of one attempt."""
 
     def __init__(self, reading: Reading, *, by_column: bool = False) -> None:
-        """Read as `reading` says; `by_column` where columns are wanted: single measurements are quicker made line by line."""
+        """Read as `reading` says; `by_column` for a caller that wants columns: single measurements are made faster line by line."""
         self._reading = reading
         self._by_column = by_column
         self._unit = reading.unit
@@ -70,16 +70,16 @@ class Capture:
         self._metrics = _Stream(reading)
         self._output = _Stream(reading)
         self._files: dict[int, _Stream] = {}
-        """Files that loggers wrote, by number: each has positions of its own."""
+        """Streams of the files that loggers wrote, by the file's number: each has its own positions."""
         self._earlier: Positions | None = None
-        """Of an attempt before, whose files counted in the same way."""
+        """The memory of an earlier attempt, whose files counted positions in the same way."""
         self._known: set[str] = set()
-        """Names that were seen before and may pass: checking a record against them costs 0.1 us."""
+        """Accepted names that were seen before: checking a record against them costs 0.1 us."""
         self._aliases: dict[str, tuple[str, int]] = {}
-        """Those among them that say a position: (unit, rank)."""
+        """The names among them that are positions: (unit, rank)."""
         self._names: dict[str, None] = {}
         self._kept = {name for name in (reading.metric, reading.loss) if name}
-        """Names that are taken however many others there are."""
+        """Names that are accepted however many others there are."""
         self.misses = Misses()
         self._nulls: dict[str, int] = {}
         self._taken = 0
@@ -98,7 +98,7 @@ class Capture:
 
     @property
     def memories(self) -> list[Memory]:
-        """What is remembered of positions: of metrics.jsonl, the output, and the files that were read."""
+        """The memories of positions: of metrics.jsonl, of the output, and of each logger's file."""
         return [each.positions.memory for each in self._streams]
 
     @property
@@ -107,11 +107,11 @@ class Capture:
 
     @property
     def plain(self) -> bool:
-        """Whether a position above 0 is its record's length, whatever came before."""
+        """Whether a position above 0 is its record's length, whatever the records before."""
         return self._metrics.positions.plain
 
     def go_on_from(self, earlier: Capture) -> None:
-        """Count as the attempt before did, from whose checkpoint this one may go on."""
+        """Count positions as the earlier attempt did, whose checkpoint this one may continue from."""
         self._metrics.positions.go_on_from(earlier._metrics.positions)
         self._output.positions.go_on_from(earlier._output.positions)
         self._earlier = next((each.positions for each in earlier._files.values()), None)
@@ -119,9 +119,9 @@ class Capture:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
     def metric_lines(self, block: bytes, found: list[Found]) -> int:
-        """Append what the lines of metrics.jsonl measured; return how many of them were none."""
+        """Append what the lines of metrics.jsonl measured; return the number of invalid lines."""
         none = 0
-        if not self._is_quick(self._metrics.positions):  # what the first line says is known then
+        if not self._is_quick(self._metrics.positions):  # the first line settles it
             first = block.find(b"\n") + 1
             none = self._lines([block[: max(0, first - 1)]], self._metrics, found, self._untidy)
             block = block[first:]
@@ -130,7 +130,7 @@ class Capture:
         return none + self._lines(block.split(b"\n"), self._metrics, found, self._untidy)
 
     def samples(self, blocks: list[bytes], found: list[Found]) -> None:
-        """Append what lines from several places of metrics.jsonl measured; where lines were left out, none is placed by the one before."""
+        """Append what lines from several places of metrics.jsonl measured; after a gap, no line takes its position from the one before."""
         self.metric_lines(blocks[0], found)
         if self._plain_lines(b"".join(blocks[1:]), self._metrics, found):
             return
@@ -139,9 +139,9 @@ class Capture:
             self.metric_lines(block, found)
 
     def _plain_lines(self, block: bytes, stream: _Stream, found: list[Found]) -> bool:
-        """Append what lines measured that are objects of known names at plain positions; return False if any is not.
+        """Append what lines measured if all are objects of known names at plain positions; return False if any is not.
 
-        Nearly every block is such: its lines are decoded in one call.
+        Nearly every block is like this: its lines are decoded in one call.
         """
         if block[:1] != b"{" or not self._is_quick(stream.positions):
             return False
@@ -166,7 +166,7 @@ class Capture:
         return True
 
     def _plain_columns(self, block: bytes, stream: _Stream, found: list[Found]) -> bool:
-        """Do so by column, in 0.25 us a line of five fields instead of 1.4."""
+        """Do the same by column, in 0.25 us per line of five fields instead of 1.4."""
         names = (*(axis for axis in AXES if axis in self._known), *self._names)
         columns = _by_column(block, names) if self._unit in names else None
         if columns is None:
@@ -187,9 +187,9 @@ class Capture:
         found: list[Found],
         otherwise: Callable[[bytes, list[Measurement]], bool],
     ) -> int:
-        """Take lines; those that are not an object of numbers are for `otherwise`. Return how many were none.
+        """Take lines; pass those that are not an object of numbers to `otherwise`. Return the number of invalid lines.
 
-        Known names at a plain position are done here: 1.8 us a line of five fields.
+        Known names at a plain position are handled here: 1.8 us per line of five fields.
         """
         measured: list[Measurement] = []
         none, decode, append = 0, _numbers.decode, measured.append
@@ -229,12 +229,12 @@ class Capture:
         return none
 
     def _is_quick(self, positions: Positions) -> bool:
-        """Tell whether a known name at a plain position needs no further thought."""
+        """Return whether records of known names at plain positions can skip the general path."""
         began = positions.memory.began is not None
         return positions.plain and began and not self._aliases and not self._nulls
 
     def _untidy(self, line: bytes, found: list[Measurement]) -> bool:
-        """Take a line of metrics.jsonl that is not only numbers; return whether there is nothing in it."""
+        """Take a line of metrics.jsonl that has more than numbers; return whether it has text but no measurement."""
         taken, some = False, False
         for record in records(line):
             some = some or bool(record.strip())
@@ -243,14 +243,14 @@ class Capture:
         return some and not taken
 
     def text(self, block: bytes, found: list[Found]) -> None:
-        """Append what a script's output measured: objects in it, and what the patterns match."""
+        """Append the measurements in a script's output: objects, and what the patterns match."""
         if not self._patterns and b"{" not in block and (self._taken or self._looked >= _LOOKED):
             return
         if not self._plain_lines(block, self._output, found):
             self._lines(records(narrow(block)), self._output, found, self._untidy_text)
 
     def _untidy_text(self, record: bytes, found: list[Measurement]) -> bool:
-        """Take a record of text, by the patterns that the user gave before anything else; return whether there is nothing in it."""
+        """Take a record of text, first by the user's patterns; return whether it has no measurement."""
         taken = bool(self._patterns) and self._match(record, found)
         if not taken and b"{" in record:
             taken = self._take_objects(record, found)
@@ -259,7 +259,7 @@ class Capture:
         return not taken
 
     def row(self, file: int, fields: Fields, found: list[Found], record: bytes) -> None:
-        """Append what a row of a file measured that a logger wrote; `record` is quoted where it is not taken."""
+        """Append what a row of a logger's file measured; `record` is quoted if the row is not taken."""
         stream = self._files.get(file)
         if stream is None:
             stream = self._files[file] = _Stream(self._reading)
@@ -271,7 +271,7 @@ class Capture:
         found += measured
 
     def end(self, found: list[Found], until: float, *, ok: bool) -> None:
-        """Append what waited for more records: the process has ended, `ok` with exit code 0 after a length of `until`."""
+        """Append the records that were held back, after the end of a process that trained to `until` (`ok`: exit code 0)."""
         for stream in self._streams:
             positions = stream.positions
             last = positions.memory.last
@@ -320,7 +320,7 @@ class Capture:
         return self._take(self._output, matched.numbers, found, record, text=True)
 
     def _look(self, record: bytes) -> None:
-        """Note a record with numbers in it while nothing at all was measured."""
+        """Remember a record with numbers while nothing was measured yet."""
         start = record[:1000]
         traced = self._tracebacks.holds(start.decode(errors="replace"))
         if traced or b"{" in record or not _HAS_NUMBER.search(start):
@@ -338,7 +338,7 @@ class Capture:
         *,
         text: bool = False,
     ) -> bool:
-        """Append what named numbers measured; return whether they were taken."""
+        """Append named numbers as a measurement; return whether they were taken."""
         if not self._kept.isdisjoint(fields) and self._kept.isdisjoint(self._names):
             stream.positions.forget_settings(fields.get(self._unit))
         if not self._known.issuperset(fields):
@@ -389,7 +389,7 @@ class Capture:
     # ── names ─────────────────────────────────────────────────────────────────────────────────────
 
     def _learn(self, fields: Fields, record: bytes) -> Fields:
-        """Return the fields whose names may pass; note those that are new."""
+        """Return the fields with accepted names; remember new names."""
         learned = {
             name: value
             for name, value in fields.items()
@@ -422,13 +422,11 @@ class Capture:
         return True
 
     def _axis(self, name: str) -> tuple[str, int] | None:
-        """Return which unit a name says, and its rank among such names; None for a metric."""
+        """Return the unit of a position's name and its rank among such names; None for a metric."""
         if name == self._reading.position:
             return self._unit, -2
         if name == "position":
-            return self._unit, len(
-                NAMES[self._unit]
-            )  # it may be anything's: the unit's own names come first
+            return self._unit, len(NAMES[self._unit])  # ambiguous: the unit's own names come first
         folded = name.lower()
         for unit, names in NAMES.items():
             if folded in names:
@@ -436,12 +434,12 @@ class Capture:
         return None
 
     def _says_where(self, name: str) -> bool:
-        """Tell whether a name says the position: without that the rest of a record belongs nowhere."""
+        """Return whether a name is the position: without it the rest of a record cannot be placed."""
         axis = self._axis(name)
         return name == self._unit or (axis is not None and axis[0] == self._unit)
 
     def _rename(self, fields: Fields) -> None:
-        """Call positions by their units; the most trusted name of each unit counts."""
+        """Rename positions to their units; the most trusted name of each unit counts."""
         best: dict[str, tuple[int, float]] = {
             unit: (NAMES[unit].index(unit), fields[unit])
             for unit in NAMES
@@ -474,8 +472,8 @@ def _by_column(block: bytes, names: tuple[str, ...]) -> dict[str, Column] | None
 
 
 def _begins_each(block: bytes, count: int) -> bool:
-    """Tell whether a block is `count` lines that each begin an object and have an end; where it holds as many objects, each line is one."""
-    import numpy as np  # only where a file is this long
+    """Return whether a block is `count` lines that each begin with an object and end with a newline; if it holds as many objects, each line is one."""
+    import numpy as np  # only for files of this length
 
     characters = np.frombuffer(block, dtype=np.uint8)
     ends = np.flatnonzero(characters == _NEWLINE)
@@ -485,7 +483,7 @@ def _begins_each(block: bytes, count: int) -> bool:
 
 
 def _packed(lines: list[msgspec.Struct], names: tuple[str, ...]) -> dict[str, Column]:
-    """Return the numbers of each line by name, through MessagePack, in which each of these lines is as long: a fifth of the time of taking them one by one."""
+    """Return the numbers of each line by name, through MessagePack, which gives each line the same length: a fifth of the time of one by one."""
     import numpy as np  # see _begins_each
 
     packed = _msgpack.encode(lines)
@@ -506,7 +504,7 @@ def _packed(lines: list[msgspec.Struct], names: tuple[str, ...]) -> dict[str, Co
 
 @functools.lru_cache(maxsize=_MOST_COLUMNS)
 def _layout(names: tuple[str, ...]) -> Any:
-    """Return where the numbers stand in a line that MessagePack holds: behind the map's head, each name and the head of each number."""
+    """Return the dtype of a line in MessagePack: the numbers follow the map's head, each name and the head of each number."""
     import numpy as np  # see _begins_each
 
     at = len(_msgpack.encode(dict.fromkeys(names, 0))) - sum(
@@ -524,7 +522,7 @@ def _layout(names: tuple[str, ...]) -> Any:
 
 
 def _without_nan(values: array[float]) -> Column:
-    """Return the numbers of a field, with None instead of nan, which stands for a line without it: no number of JSON is nan."""
+    """Return the numbers of a field, with None for nan, which marks a line without it (JSON has no nan)."""
     if not any(map(math.isnan, values)):
         return values
     return [None if math.isnan(value) else value for value in values]
@@ -542,9 +540,9 @@ def _bounds(values: list[float] | array[float]) -> tuple[float, float]:
 
 @functools.lru_cache(maxsize=_MOST_COLUMNS)
 def _decoder(names: tuple[str, ...]) -> msgspec.json.Decoder[msgspec.Struct] | None:
-    """Return a decoder of objects that have numbers of these names and nothing else; None where there cannot be one.
+    """Return a decoder of objects that have numbers of these names and nothing else; None if there cannot be one.
 
-    A name that is absent reads as nan, which no number of JSON is; one that is null is refused.
+    An absent name reads as nan, which JSON cannot contain; a null is refused.
     """
     fields = [(f"f{at}", float, math.nan) for at in range(len(names))]
     if len(names) > _MOST_COLUMNS:
@@ -563,5 +561,5 @@ def _decoder(names: tuple[str, ...]) -> msgspec.json.Decoder[msgspec.Struct] | N
 
 
 def _written_whole(record: bytes) -> bool:
-    """Tell whether a record that names position 0 writes it as 0, not as 0.0."""
+    """Return whether a record writes its position 0 as 0, not as 0.0."""
     return re.search(rb"(?<![\d.])0\.0+(?![\d])", record) is None

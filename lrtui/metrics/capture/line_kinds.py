@@ -1,4 +1,4 @@
-"""The kinds of records in a script's output: lines that differ in their numbers only, and what is read from each."""
+"""The kinds of records in a script's output (lines that differ only in their numbers), and what is read from each."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BAR = re.compile(rb"\|[^|]{1,200}\||[#=\-.>\xe2\x94-\x96\x80-\xbf]{3,}")
 """A progress bar, at any length."""
 _SPACE = re.compile(rb"\s+")
 _LONGEST = 400
-"""Bytes of a record by which its kind is told."""
+"""The number of leading bytes of a record that determine its kind."""
 _MOST = 1000
-"""Kinds that are told apart; further ones count as one."""
+"""The maximum number of kinds; all others count as one."""
 _MEASURED = re.compile(rb"[A-Za-z)\]]\W{0,4}[-+]?\d*\.\d")
-"""A word, and a number with a decimal point behind it."""
+"""A word followed by a number with a decimal point."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Kind:
 
     @property
     def looks_measured(self) -> bool:
-        """Whether nothing is read from it although a word and a fraction stand side by side in it."""
+        """Whether nothing is read from it although it has a word followed by a fraction."""
         return not self.taken and bool(_MEASURED.search(self.example[:_LONGEST]))
 
 

@@ -1,4 +1,4 @@
-"""Near misses: what looked like a measurement and was not taken, with its reason and the names that were seen."""
+"""Near misses: records that looked like measurements and were not taken, with the reason and the names that were seen."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from lrtui.text.format import count
 
 _QUOTED = 160
 _KINDS = 8
-"""Different reasons that are remembered."""
+"""The maximum number of different reasons remembered."""
 _LISTED = 12
 _CUTOFF = 0.6
 
 
 class Miss(msgspec.Struct):
-    """Records that were passed over for one reason."""
+    """Records that were skipped for one reason."""
 
     why: str
     times: int
-    """0 for what is said as it is, of no record."""
+    """The number of records; 0 for a sentence about no record."""
     quote: str
     """The first of them, safe to show."""
     said: bool = False
-    """Whether it is said while the run measures all that is needed."""
+    """Whether it is reported even if the run measures all that is needed."""
 
 
 class Misses:
-    """The near misses of one attempt. What is remembered is bounded."""
+    """The near misses of one attempt; bounded in memory."""
 
     def __init__(self) -> None:
         self._by_why: dict[str, Miss] = {}
 
     def note(self, why: str, record: bytes, *, said: bool = False, times: int = 1) -> None:
-        """Count a record that was passed over, or several of which this is the last."""
+        """Count one skipped record, or `times` records of which this is the last."""
         miss = self._by_why.get(why)
         if miss is not None:
             miss.times += times
@@ -44,16 +44,16 @@ class Misses:
             self._by_why[why] = Miss(why, times, clean(record.strip(), _QUOTED), said)
 
     def say(self, text: str) -> None:
-        """Remember a sentence about files that were passed over."""
+        """Remember a sentence about skipped files."""
         if len(self._by_why) < _KINDS:
             self._by_why.setdefault(text, Miss(clean(text, 2 * _QUOTED), 0, ""))
 
     def state(self) -> list[Miss]:
-        """Return all."""
+        """Return all near misses."""
         return list(self._by_why.values())
 
     def told(self, *, said: bool = False) -> list[str]:
-        """Return a sentence for each reason, files first, then what is said in any case, then the most frequent; with `said` only for what is said in any case."""
+        """Return a sentence for each reason: files first, then those always reported, then the most frequent; with `said` only those always reported."""
         every = sorted(
             self._by_why.values(), key=lambda miss: (miss.times > 0, not miss.said, -miss.times)
         )
@@ -70,13 +70,13 @@ _OF_ONE = {"say": "says", "are": "is", "have": "has", "match": "matches"}
 
 
 def _agreeing(why: str, times: int) -> str:
-    """Return a reason with its verb in the number of the records."""
+    """Return a reason whose verb agrees with the number of records."""
     verb, space, rest = why.partition(" ")
     return f"{_OF_ONE.get(verb, verb) if times == 1 else verb}{space}{rest}"
 
 
 def missing(metric: str, names: list[str]) -> str:
-    """Return in words that a metric was not printed, what was, and which of it may be meant."""
+    """Return a sentence that a metric was not printed, which ones were, and which may be meant."""
     name = clean(metric)
     if metric in names:
         return f"no value of {name} has a place in training"
@@ -90,9 +90,9 @@ def missing(metric: str, names: list[str]) -> str:
 
 
 def likely(metric: str, names: list[str]) -> str:
-    """Return the name among those that were read that is most like a metric's, the first of equals; "" where none is.
+    """Return the name most like a metric's, the first of equals; "" if none is similar.
 
-    One that says training, where the metric says validation, or the other way round, comes last.
+    A training name comes last for a validation metric, and the other way round.
     """
 
     def likeness(name: str) -> float:
@@ -106,7 +106,7 @@ def likely(metric: str, names: list[str]) -> str:
 
 
 def _data(name: str) -> str:
-    """Return what data a metric's name says that it was measured on."""
+    """Return the data that a metric's name says it was measured on."""
     words = set(re.split(r"[^a-z]+", name.lower()))
     if words & {"train", "training", "tr"}:
         return "training"

@@ -12,12 +12,12 @@ import msgspec
 from lrtui.metrics.capture.values import number
 
 MOST_OBJECTS = 100
-"""Objects that are read from one record."""
+"""The maximum number of objects read from one record."""
 _LONGEST_LITERAL = 1 << 16
-"""Bytes of the longest repr that Python's own parser is given."""
+"""The longest repr, in bytes, that is given to Python's parser."""
 _DEEPEST = 32
 _TRIES = 200
-"""Braces of one record at which an object is looked for."""
+"""The maximum number of braces of one record at which an object is tried."""
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|[{}]')
 _BARE = re.compile(
     rb'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\''
@@ -63,7 +63,7 @@ def flattened(value: dict[Any, Any], nulls: set[str]) -> Fields:
 
 
 def _end(record: bytes, at: int) -> int:
-    """Return where the object that begins at `at` ends; 0 where it has no end."""
+    """Return where the object that begins at `at` ends; 0 if it does not end."""
     depth = 0
     for token in _TOKEN.finditer(record, at):
         if token[0] == b"{":
@@ -78,7 +78,7 @@ def _end(record: bytes, at: int) -> int:
 
 
 def _value(text: bytes, *, literal: bool) -> Any:
-    """Return what JSON, perhaps with bare nan, or (`literal`) Python's repr of a dict stands for; None for neither."""
+    """Return the value of JSON, bare nan allowed, or (`literal`) of Python's repr of a dict; None for neither."""
     try:
         return _anything.decode(text)
     except (ValueError, RecursionError):

@@ -16,9 +16,9 @@ from lrtui.metrics.capture.values import number
 from lrtui.text.clean import runaway
 
 LONGEST_TEXT = 1 << 12
-"""Bytes of a record that a pattern sees: a pattern with several `.*` takes a power of them."""
+"""The number of bytes of a record that a pattern sees: one with several `.*` takes a power of it in time."""
 _ABSENT = frozenset({"", "-", "--", "n/a", "na", "none", "null"})
-"""What stands for a value that was not measured."""
+"""Text in place of a value that was not measured."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Matched:
 
     numbers: dict[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
-    """The names for which there was text that is no number."""
+    """The names whose text was not a number."""
 
 
 class Patterns:
@@ -40,7 +40,7 @@ class Patterns:
         return bool(self._rules)
 
     def match(self, record: bytes) -> Matched | None:
-        """Return what all rules together take from a record; None where none matches."""
+        """Return what all rules together take from a record; None if no rule matches."""
         text = record[:LONGEST_TEXT].decode("utf-8", "replace")
         found: Matched | None = None
         for (regex, pairs), rule in self._rules:
@@ -81,12 +81,12 @@ def rules(parse: str | Sequence[str] | None) -> Iterable[PresetRule]:
 
 
 def sources(parse: str | Sequence[str] | None) -> list[str]:
-    """Return the regular expressions that `parse` stands for: what the keeper of a capped log looks for."""
+    """Return the regular expressions of `parse`, which the keeper of a capped log searches for."""
     return [rule.pattern for rule in rules(parse)]
 
 
 def first_of(parse: str | Sequence[str] | None) -> int | None:
-    """Return from what number the named presets count; None where they do not say, or say different things."""
+    """Return the number from which the named presets count; None if they do not say, or disagree."""
     each: Sequence[str] = (parse,) if isinstance(parse, str) else parse or ()
     said = {PRESETS[one].first for one in each if one in PRESETS}
     return said.pop() if len(said) == 1 else None
@@ -102,7 +102,7 @@ def _put(name: str, text: str, found: Matched) -> None:
 
 
 def _compiled(rule: PresetRule) -> tuple[re.Pattern[str], re.Pattern[str] | None] | None:
-    """Return a rule's expressions; None for one that is bad: it is refused when the experiment is loaded, in a copy it matches nothing."""
+    """Return a rule's expressions; None for an invalid one, which is refused when the experiment is loaded and matches nothing in a copied directory."""
     if runaway(rule.pattern):
         return None
     with contextlib.suppress(re.error, RecursionError, OverflowError):

@@ -1,6 +1,6 @@
 """Where a record stands in training: the memory of positions of one stream of records.
 
-A small state machine whose state depends on the records alone, not on how they were divided among reads: reading a file anew
+A small state machine whose state depends only on the records, not on how they were divided among reads: reading a file again
 after a restart gives the same lengths. A *label* is the length that a record belongs to, in the horizon's unit; an integer
 epoch that its script prints many times means "inside this epoch", so its label is the epoch's end, and `complete` says how
 far training is known to have come.
@@ -27,30 +27,30 @@ NAMES = {
         *("num_input_tokens_seen", "train/tokens", "n_tokens"),
     ),
 }
-"""What scripts call each unit, in the order in which they are believed; case does not count. No plurals: those are settings."""
+"""The scripts' names of each unit, the most trusted first; case is ignored. No plurals: those are settings."""
 FAR = 2.0
-"""A position beyond so many horizons is a bad record, not progress."""
+"""A position beyond this many horizons is a bad record, not progress."""
 _MOST_HELD = 100
 _SURE = 10
-"""From so many steps on, a run that exits with 0 one step short of its end counted from 0, wherever its first record stood."""
+"""From this many steps on, a run that exits with 0 one step short of its end counted from 0, whatever its first position."""
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A record that has its label."""
+    """A record with its label."""
 
     label: float
     fields: dict[str, float]
 
 
 class Memory(msgspec.Struct):
-    """All that is remembered."""
+    """All that is remembered of a stream's positions."""
 
     last: float | None = None
     """The label of the last record."""
     began: float | None = None
-    """The first position, as it was printed."""
+    """The first position as printed."""
     epoch: float | None = None
-    """The integer epoch that the last position named, as it was printed."""
+    """The integer epoch of the last position as printed."""
     zero: bool | None = None
     """Whether epochs count from 0; None: not known yet."""
     exact: bool = False
@@ -59,9 +59,9 @@ class Memory(msgspec.Struct):
     """Whether batches refine the epochs."""
     complete: float = 0.0
     counted: int = 0
-    """Values of the deciding metric in this epoch."""
+    """The number of values of the deciding metric in this epoch."""
     repeats: bool | None = None
-    """Whether an epoch before had several."""
+    """Whether an earlier epoch had several."""
     held: list[dict[str, float]] = []
     """Records of epoch 0, while it is not known whether that is the first epoch or what was measured before it."""
 
@@ -72,23 +72,23 @@ class Positions:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._counts = reading.unit == "epoch" and not reading.exact
-        """Whether integers are epochs that a record may lie inside of."""
+        """Whether integers are epochs, inside which a record may lie."""
         self.limit = min(FAR * reading.horizon + 1, sys.float_info.max)
         self.memory = Memory(exact=not self._counts)
         if self._counts and reading.first is not None:
             self.memory.zero = reading.first == 0
         self._shift = 1 - reading.first if reading.first is not None and not self._counts else 0
         self._own = EVALUATES.search(reading.metric) is not None
-        """Whether the deciding metric's name says that it is an evaluation's."""
+        """Whether the deciding metric's name is that of an evaluation."""
         self.plain = not self._counts and self._shift == 0
-        """Whether a position above 0 is its record's label: nothing else need be asked."""
+        """Whether a position above 0 is its record's label, without further checks."""
 
     def place(
         self, position: float | None, fields: dict[str, float], *, whole: bool = True
     ) -> tuple[list[Placed], str]:
-        """Return the records that have got their labels, in order, and why this one is not taken ("" where it is, or waits).
+        """Return the records whose labels are now known, in order, and why this one is not taken ("" if it is, or is held back).
 
-        `whole`: whether the position was written without a fraction, so that 0 is no 0.0.
+        `whole`: whether the position was written without a fraction (0, not 0.0).
         """
         memory = self.memory
         batch, batches = fields.pop("batch", None), fields.pop("batches", None)
@@ -110,13 +110,13 @@ class Positions:
         return self._in_epoch(position, batch, batches, fields, whole=whole), ""
 
     def came_to(self, last: float, complete: float) -> None:
-        """Note the last and the furthest of plain positions; `last` is 0 where there were none."""
+        """Record the last and the furthest of plain positions; `last` is 0 if there were none."""
         if last:
             self.memory.last = last
             self.memory.complete = max(self.memory.complete, complete)
 
     def end(self, until: float) -> list[Placed]:
-        """Return the records that waited, at the end of a process that exited with 0 after a length of `until`."""
+        """Return the records that were held back, after a process that trained to `until` exited with 0."""
         placed = self._release(zero=True) if self.memory.held else []
         memory = self.memory
         if memory.last is None:
@@ -136,18 +136,18 @@ class Positions:
         return placed
 
     def forget_settings(self, position: float | None) -> None:
-        """Begin anew at the first measurement if it lies before what was read so far: that was a setting, like the step size of a schedule."""
+        """Start over at the first measurement if it lies before the positions read so far: those were settings, such as a schedule's step size."""
         last = self.memory.last
         if position is not None and last is not None and position < last:
             fresh = Positions(self._reading)
             self.memory = fresh.memory
 
     def flush(self) -> list[Placed]:
-        """Return the records that waited, at the end of a process that failed or was stopped."""
+        """Return the records that were held back, after a process failed or was stopped."""
         return self._release(zero=True) if self.memory.held else []
 
     def go_on_from(self, earlier: Positions) -> None:
-        """Count as an earlier attempt did."""
+        """Count positions as an earlier attempt did."""
         if self.memory.began is None and self.memory.zero is None and self._counts:
             self.memory.zero = earlier.memory.zero
 
@@ -161,7 +161,7 @@ class Positions:
     def _belonging(
         self, batch: float | None, batches: float | None, fields: dict[str, float]
     ) -> tuple[list[Placed], str]:
-        """Place a record that says no position of its own: it belongs to the last one."""
+        """Place a record without a position: it belongs to the last one."""
         memory = self.memory
         if memory.held:
             return self._hold(fields), ""
@@ -176,7 +176,7 @@ class Positions:
         if batch is not None and batches:
             return [self._batch(memory.epoch, batch, batches, fields)], ""
         if self._decides(fields):
-            if memory.batches:  # an evaluation comes when the epoch is over
+            if memory.batches:  # an evaluation follows the end of its epoch
                 memory.last = self._label(memory.epoch)
                 memory.complete = max(memory.complete, memory.last)
             self._evaluated()
@@ -242,11 +242,12 @@ class Positions:
         seen, memory.counted = memory.counted, memory.counted + self._decides(fields)
         if label < begin + 1 or (memory.counted and not seen):
             return self._at(label, fields)
-        memory.last = label  # complete when the next epoch begins: a bar shows the last evaluation until the next one
+        # Complete when the next epoch begins: until then a bar shows the last evaluation.
+        memory.last = label
         return Placed(label, fields)
 
     def _label(self, epoch: float) -> float:
-        """Return the length at an epoch's end. One that counts from 0 and yet names the horizon began with an evaluation."""
+        """Return the length at an epoch's end. A script that counts from 0 and reaches the horizon's number began with an evaluation."""
         if not self.memory.zero or epoch == self._reading.horizon:
             return epoch
         return epoch + 1
@@ -257,7 +258,7 @@ class Positions:
         return self._reading.metric in fields
 
     def _evaluated(self) -> None:
-        """Note a value of the deciding metric: where there is one an epoch, the epoch is over."""
+        """Count a value of the deciding metric: if there is one per epoch, it ends the epoch."""
         memory = self.memory
         memory.counted += 1
         once = not memory.repeats and (self._own or memory.repeats is False)
@@ -267,7 +268,7 @@ class Positions:
     # ── epoch 0 ───────────────────────────────────────────────────────────────────────────────────
 
     def _hold(self, fields: dict[str, float]) -> list[Placed]:
-        """Keep a record of epoch 0 until it is known what 0 means: the same name twice is training inside an epoch."""
+        """Hold back a record of epoch 0 until it is known what 0 means: a repeated name means training inside an epoch."""
         memory = self.memory
         inside = any(name in each for each in memory.held for name in fields)
         memory.held = [*memory.held, fields]
@@ -287,7 +288,7 @@ class Positions:
         return [self._counted(0.0, fields) for fields in held]
 
     def _started_with_evaluation(self, fields: dict[str, float]) -> bool:
-        """Tell whether the records of epoch 0 were measured before training: they have no training loss, the next one has."""
+        """Return whether the records of epoch 0 were measured before training: they lack the training loss, the next record has it."""
         held = {name for each in self.memory.held for name in each}
         losses = (name for name in fields if name == self._reading.loss or "loss" in name.lower())
         return any(name not in held for name in losses)

@@ -1,6 +1,6 @@
-r"""What `parse = "keras"` and the like stand for: the lines that training frameworks print, by name.
+r"""The presets of `parse`, such as "keras": the lines that training frameworks print, by name.
 
-A group `position` counts in the horizon's unit, whichever that is. `batch` and `batches` refine an epoch.
+A group `position` counts in the horizon's unit. `batch` and `batches` refine an epoch.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class PresetRule:
 
     pattern: str
     pairs: str = ""
-    """Finds (name, value) behind the match; "" where the groups say all."""
+    """Finds (name, value) pairs after the match; "" if the groups hold everything."""
     prefix: str = ""
-    """Before the name of each pair."""
+    """Prefix of each pair's name."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """Metrics by the group that holds them, where they are not called alike."""
+    """Metrics by the group that holds them, if the names differ."""
     shares: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Metrics in percent: 100 x the first group / the second."""
 
@@ -32,9 +32,9 @@ class Preset:
 
     rules: tuple[PresetRule, ...] = ()
     first: int | None = None
-    """The number of the first epoch or step; None where that differs."""
+    """The number of the first epoch or step; None if it varies."""
     names: tuple[str, ...] = ()
-    """The metrics that it can give; () where the script names them."""
+    """The metrics that it can read; () if the script names them."""
 
 
 _COLON_PAIRS = rf"([A-Za-z_][\w./@-]*): ({_NUMBER})"
@@ -45,7 +45,7 @@ _PRECISION_NAMES = {"prec1": "Prec@1", "prec5": "Prec@5"}
 _TOP_NAMES = {"top1": "Acc@1", "top5": "Acc@5"}
 
 PRESETS = {
-    # Trainer prints dicts, which are read without any pattern
+    # Trainer prints dicts, which need no pattern
     "hf": Preset(),
     "keras": Preset(
         (
@@ -63,7 +63,7 @@ PRESETS = {
                 _EQUALS_PAIRS,
             ),
             PresetRule(r"Epoch \d+/\d+ .*?\d+/\d+ .*?it/s", _COLON_PAIRS),
-            PresetRule(r"^ {20,}(?=[A-Za-z_][\w./@-]*: )", _COLON_PAIRS),  # the bar goes on
+            PresetRule(r"^ {20,}(?=[A-Za-z_][\w./@-]*: )", _COLON_PAIRS),  # the bar continues
         ),
         first=0,
     ),
@@ -73,7 +73,7 @@ PRESETS = {
                 rf"^.*?Train: (?P<epoch>\d+) \[\s*(?P<batch>\d+)/(?P<batches>\d+).*?Loss: +(?P<train_loss>{_NUMBER})"
             ),
             PresetRule(
-                # the last line of an evaluation; those before have averages of a part
+                # the last line of an evaluation; earlier ones have averages of a part
                 rf"^.*?Test.*?: \[\s*(\d+)/\1\].*?Loss: +{_NUMBER} +\(\s*(?P<val_loss>{_NUMBER})\)"
                 rf".*?Acc@1: +{_NUMBER} +\(\s*(?P<top1>{_NUMBER})\).*?Acc@5: +{_NUMBER} +\(\s*(?P<top5>{_NUMBER})\)",
                 names=_TOP_NAMES,
@@ -82,7 +82,7 @@ PRESETS = {
         first=0,
         names=("train_loss", "val_loss", "Acc@1", "Acc@5"),
     ),
-    # PyTorch's example, older scripts made after it (Prec@1), and the MetricLogger of torchvision and Meta's repositories
+    # PyTorch's example, older scripts based on it (Prec@1), and the MetricLogger of torchvision and Meta's repositories
     "imagenet": Preset(
         (
             PresetRule(

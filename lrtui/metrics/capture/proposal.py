@@ -1,6 +1,6 @@
-"""For output from which nothing was read: the lines that look like measurements, and patterns for `parse` that read them.
+"""Proposes patterns for `parse` from output in which nothing was read, and finds the lines that look like measurements.
 
-A number belongs to the words before it: "val loss: 0.31" is val_loss. A proposal is made of such words and their numbers, and
+A number is named by the words before it: "val loss: 0.31" is val_loss. A proposal consists of such words and their numbers, and
 is returned only if `Capture` reads the lines with it.
 """
 
@@ -46,17 +46,17 @@ class _Field:
     """A number with the words before it."""
 
     name: str
-    """What it is called in a pattern."""
+    """Its name in a pattern."""
     label: str
     """The text from the first of its words to the number."""
     number: str
     """The pattern of the number."""
     rank: int
-    """3 if its words say the deciding metric, 2 if they do with the line's "val", 1 if they may mean it, else 0."""
+    """3 if its words name the deciding metric, 2 if they do together with the line's "val", 1 if they may mean it, else 0."""
 
 
 def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
-    """Return up to three lines, of different shapes and in their order, that look most like measurements; [] if none does."""
+    """Return up to three lines, of different shapes and in their order, that look most like measurements; [] if there are none."""
     shapes: dict[str, str] = {}
     tracebacks = Tracebacks()
     for line in lines:
@@ -73,7 +73,7 @@ def measurements(lines: Iterable[str], reading: Reading) -> list[str]:
 
 
 def proposed(lines: Sequence[str], reading: Reading) -> list[str]:
-    """Return patterns that read these lines, the deciding metric if it is in them; [] if none was found that does."""
+    """Return patterns that read these lines, the deciding metric if it is in them; [] if none was found."""
     fields = {line: _fields(line, reading) for line in lines}
     placed = [line for line in lines if _has(fields[line], reading.unit)]
     deciding = sorted(
@@ -91,9 +91,9 @@ def proposed(lines: Sequence[str], reading: Reading) -> list[str]:
 
 
 def fitting(lines: Sequence[str], reading: Reading) -> list[str]:
-    """Return what `parse` may be for these lines, a preset or patterns; [] if nothing was found that reads more. What reads something stays.
+    """Return a `parse` for these lines, a preset or patterns; [] if nothing was found that reads more. Patterns that read something are kept.
 
-    A preset that reads the deciding metric, or what may be meant by it, comes before patterns, and any other after them.
+    A preset that reads the deciding metric, or a name that may mean it, comes before patterns; any other comes after them.
     """
     given = [reading.parse] if isinstance(reading.parse, str) else list(reading.parse or ())
     before = names_read(given, lines, reading)
@@ -143,7 +143,7 @@ def _number(line: str, match: re.Match[str], is_position: bool) -> str:
 
 
 def _named(words: list[str], reading: Reading) -> tuple[str, int]:
-    """Return what a number is called by the words before it, and how many of them it needs."""
+    """Return a number's name from the words before it, and how many of them it needs."""
     for used in (2, 1):
         joined = "_".join(words[-used:]).lower()
         if len(words) >= used and joined in (*NAMES[reading.unit], reading.position.lower()):
@@ -153,7 +153,7 @@ def _named(words: list[str], reading: Reading) -> tuple[str, int]:
 
 
 def _meaning(words: list[str], splits: set[str], metric: str) -> int:
-    """Return how surely these words, in a line that speaks of `splits`, say a metric: as a field's rank."""
+    """Return how surely these words, in a line that mentions `splits`, name a metric: a field's rank."""
     own, wanted = _parts(" ".join(words)), _parts(metric)
     if not wanted - _SPLITS or not wanted - _SPLITS <= own:
         return 0
@@ -197,13 +197,13 @@ def _pattern(fields: list[_Field], reading: Reading) -> str:
 
 
 def _literal(label: str) -> str:
-    """Return a label as a pattern in which counts may differ, and any amount of white space may stand before the number."""
+    """Return a label as a pattern in which counts may differ, with any amount of white space before the number."""
     words = re.sub(r"\d+", r"\\d+", " +".join(map(re.escape, label.split())))
     return words + r"\s*" * (label != label.rstrip())
 
 
 def _reads(patterns: list[str], lines: Sequence[str], reading: Reading, metric: str) -> bool:
-    """Tell whether these patterns read the lines: at least one value of `metric`, if one is wanted."""
+    """Return whether these patterns read the lines: at least one value of `metric`, if one is given."""
     read = names_read(patterns, lines, reading)
     return metric in read if metric else bool(read)
 

@@ -1,4 +1,4 @@
-"""How the output of an experiment's scripts is to be read: the same for the supervisor and for every front end."""
+"""How the output of an experiment's scripts is read: the same for the supervisor and every front end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What an experiment says about its scripts' output."""
+    """What an experiment file says about its scripts' output."""
 
     unit: Unit
     parse: str | tuple[str, ...] | None = None
@@ -25,15 +25,15 @@ class Reading(msgspec.Struct, frozen=True):
     """The metric that decides."""
     loss: str = ""
     position: str = ""
-    """What the scripts call the unit; "" for the usual names."""
+    """The scripts' name of the unit; "" for the usual names."""
     first: int | None = None
-    """The number of the first epoch or step; None: found out."""
+    """The number of the first epoch or step; None: detected."""
     exact: bool = False
-    """Whether every line says its length exactly, as the built-in trainer does: an integer epoch is its end."""
+    """Whether every line has its exact length, as the built-in trainer's do: an integer epoch is its end."""
 
     @classmethod
     def of(cls, plan: Plan, *, range_test: bool = False) -> Reading:
-        """Return how the scripts of a plan are read; a range test has a length of its own, which no horizon bounds."""
+        """Return how the scripts of a plan are read; a range test has its own length, which the horizon does not bound."""
         first = first_of(plan.parse) if plan.first is None else plan.first
         return cls(
             unit=plan.unit,

@@ -1,6 +1,6 @@
 """From the bytes of a log to records: what a script meant as one line.
 
-A record ends at a newline or a carriage return. Escape sequences, backspaces and byte order marks are no part of it.
+A record ends at a newline or a carriage return. Escape sequences, backspaces and byte order marks are removed.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Which lines of an output belong to Python's tracebacks: their numbers are of code, and none is a measurement."""
+"""Finds the lines of Python's tracebacks in an output: their numbers are not measurements."""
 
 from __future__ import annotations
 
 import re
 
 _BEGINS = re.compile(r"(.*?)Traceback \(most recent call last\)")
-"""The first line of a traceback, after what a launcher may put before each line."""
+"""The first line of a traceback, after a launcher's prefix."""
 
 
 class Tracebacks:
@@ -13,7 +13,7 @@ class Tracebacks:
 
     def __init__(self) -> None:
         self._before: str | None = None
-        """What stands before each line of the present traceback; None outside of one."""
+        """The prefix of each line of the present traceback; None outside one."""
 
     def holds(self, line: str) -> bool:
         """Return whether the next line belongs to a traceback; the line of the exception, its last, does too."""

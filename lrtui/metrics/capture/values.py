@@ -20,7 +20,7 @@ _LONGEST = 80
 
 
 def number(text: str) -> float | None:
-    """Return the number that a text stands for, nan and infinities included; None where it is no number."""
+    """Return the number in a text, nan and infinities included; None if it is not a number."""
     if len(text) > _LONGEST:
         return None
     text = text.lstrip(_OPENING).replace("\N{MINUS SIGN}", "-")

@@ -1,6 +1,6 @@
-"""What other programs' loggers write to files, read record by record: one module per format, each follows one file.
+"""Readers of the files that other programs' loggers write: one module per format, each follows one file record by record.
 
-`source_of` chooses the reader. Nothing here raises for what a file holds.
+`source_of` chooses the reader. None raises because of a file's content.
 """
 
 from lrtui.metrics.sources.growing import Seen, seen

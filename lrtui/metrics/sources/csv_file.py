@@ -1,4 +1,4 @@
-"""CSV files of loggers: Lightning's and Keras' CSVLogger, pandas, R, and whatever has one line of names above lines of numbers."""
+"""CSV files of loggers: Lightning's and Keras' CSVLogger, pandas, R, and any other with one line of names above lines of numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ csv.field_size_limit(1 << 20)
 
 
 class CsvFile(Lines):
-    """Follows a CSV file. A line of names may come again, with other columns: what follows is read by it."""
+    """Follows a CSV file. The header may be repeated with other columns; it then applies to the lines after it."""
 
     _columns: tuple[str, ...] = ()
     _separator = ","
@@ -27,7 +27,7 @@ class CsvFile(Lines):
             self._separator = max(_SEPARATORS, key=text.count)
             names = tuple(name.strip() for name in self._cells(text))
             if all(number_of(name) is not None for name in names if name):
-                return {}  # no line of names
+                return {}  # not a header
             self._columns = names
             return None
         cells = self._cells(text)

@@ -1,4 +1,4 @@
-"""Files of binary records, each behind its length: followed like text, but a record that is damaged ends the file."""
+"""Files of binary records with a length before each: followed like text, but reading ends at a damaged record."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Framed(Followed):
         """Follow a file."""
         super().__init__(path, start)
         self.settings: dict[str, object] = {}
-        """What the run was started with, as far as the file says it; nested, any text in it is untrusted."""
+        """The settings that the run was started with, as far as the file has them; nested, with untrusted text."""
         self.exit_code: int | None = None
         """How the run ended; None if the file does not say it."""
         self._buffer = b""
         self._begin = 0
         """The offset at which the buffer begins."""
         self._pass_over = 0
-        """Bytes of a record that is too long, yet to be passed over."""
+        """Bytes left to skip of a record that is too long."""
         self._damaged = ""
 
     @property
@@ -42,7 +42,7 @@ class Framed(Followed):
         return self._damaged or self._file.why
 
     def read(self, budget: int = 1 << 20, *, last: bool = False) -> list[Row]:
-        """Return what came since the last call; a record that is cut off waits, also when nothing more will come."""
+        """Return the new rows; a record that is cut off is not read, even with `last`."""
         del last
         if self._pass_over:
             passed = self._file.skip(self._pass_over)
@@ -50,7 +50,7 @@ class Framed(Followed):
             self._begin += passed
         data, anew = self._file.read(budget)
         if anew:
-            self.__init__(self.path)  # type: ignore[misc]  # another file of that name
+            self.__init__(self.path)  # type: ignore[misc]  # a different file of that name
             data, _ = self._file.read(budget)
         if self._damaged:
             return []
@@ -108,16 +108,16 @@ class Framed(Followed):
             return None
 
     def _frame(self, buffer: bytes, at: int, offset: int) -> tuple[int, bytes | None] | None:
-        """Return the length of what stands at `at` of the buffer (`offset` in the file) and the record that it ends; None for too little.
+        """Return the length of the frame at `at` in the buffer (`offset` in the file) and the record that it completes; None if bytes are missing.
 
         Raises:
-            DamagedError: it is no record.
+            DamagedError: it is not a record.
 
         """
         raise NotImplementedError
 
     def _measured(self, record: bytes) -> Step | None:
-        """Return what a record measured; None for one that is no measurement.
+        """Return what a record measured; None if it is not a measurement.
 
         Raises:
             ValueError: it cannot be read.

@@ -1,4 +1,4 @@
-"""The bytes that come to one file of another program, which may also cut it, replace it or write it anew."""
+"""The new bytes of one file that another program appends to, truncates, replaces or rewrites."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _TAIL = 64
 
 
 class Seen(NamedTuple):
-    """A file as it was at a moment."""
+    """A file's state at one moment."""
 
     inode: int
-    """0 for a copy that is yet to be made."""
+    """0 for a copy that does not exist yet."""
     size: int
     changed: int
     """Its mtime in nanoseconds."""
 
 
 def seen(path: Path | str) -> Seen | None:
-    """Return how a regular file is now; None where there is none, or it is a link, a fifo, a folder or anything else."""
+    """Return a regular file's present state; None if it does not exist, or is a link, a fifo, a folder or the like."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -36,11 +36,11 @@ class Growing:
     """Follows the bytes of one file."""
 
     def __init__(self, path: Path, before: Seen | None = None) -> None:
-        """Follow a file; what stood in it at the moment `before` is older, unless it is written anew."""
+        """Follow a file; what it held at the time of `before` counts as older, unless the file is rewritten."""
         self.path = path
         self.offset = 0
         self.older = 0
-        """The bytes at the beginning of the file that are older than this reader's interest."""
+        """The number of bytes at the beginning of the file that are older, which the caller ignores."""
         self.more = False
         """Whether the last read stopped at its budget."""
         self.why = ""
@@ -52,7 +52,7 @@ class Growing:
         self._tail = b""
 
     def read(self, budget: int) -> tuple[bytes, bool]:
-        """Return what came since the last call, at most `budget` bytes, and whether it is the beginning of other content; never raises."""
+        """Return the new bytes, at most `budget`, and whether the file was replaced or rewritten and is read from its start; never raises."""
         if not self.more and self._last is not None and seen(self.path) == self._last:
             return b"", False
         self.more = False
@@ -73,7 +73,7 @@ class Growing:
             os.close(fd)
 
     def skip(self, length: int) -> int:
-        """Pass over up to `length` bytes that would come next, as far as the file has them; return how many."""
+        """Skip up to `length` bytes, as far as the file has them; return how many were skipped."""
         passed = min(length, max(0, self._last.size - self.offset)) if self._last else 0
         self.offset += passed
         self._tail = b""
@@ -98,7 +98,7 @@ class Growing:
         return data, anew
 
     def _same(self, fd: int, now: Seen) -> bool:
-        """Tell whether what was read still stands in the file."""
+        """Return whether the file still begins with what was read."""
         if now.inode != self._inode or now.size < self.offset:
             return False
         tail = os.pread(fd, len(self._tail), self.offset - len(self._tail))
@@ -110,7 +110,7 @@ def _of(status: os.stat_result) -> Seen:
 
 
 def _older(before: Seen, now: Seen) -> int:
-    """Return the bytes that are still those of before: none of a file that was replaced, cut or written anew."""
+    """Return the number of bytes that are unchanged since `before`: 0 for a file that was replaced, truncated or rewritten."""
     if before.inode == 0:  # a copy of that file
         return before.size if now.size >= before.size else 0
     touched = now.changed != before.changed

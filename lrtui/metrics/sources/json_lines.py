@@ -13,6 +13,6 @@ class JsonLines(Lines):
     def _measured(self, line: bytes) -> Values | None:
         found = [fields for record in records(line) for fields in objects(record, set())]
         values: Values = {name: value for fields in found for name, value in fields.items()}
-        if b"0.0" not in line:  # a position 0 that is written whole counts from 0
+        if b"0.0" not in line:  # a position written as 0, not 0.0, counts from 0
             values = {name: value or 0 for name, value in values.items()}
         return values or (None if found else {})

@@ -1,4 +1,4 @@
-"""Which reader a file gets: by its name, else by its first bytes."""
+"""Chooses the reader of a file by its name, else by its first bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _JSON = (".jsonl", ".ndjson")
 
 
 def source_of(path: Path, start: Start | None = None) -> Source | None:
-    """Return the reader of a file; None where neither its name nor its first bytes say what it is, or it is still empty."""
+    """Return the reader of a file; None if neither its name nor its first bytes identify the format, or it is still empty."""
     name = path.name.lower()
     if name == "trainer_state.json":
         return TrainerState(path, start)

@@ -1,4 +1,4 @@
-"""The files that match a pattern, found without following links in its wildcard parts and without end."""
+"""The files that match a pattern: a bounded search that follows no links in wildcard parts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOST_FILES = 2000
-"""Files that are followed for one attempt."""
+"""The maximum number of files followed for one attempt."""
 _MOST_ENTRIES = 50_000
-"""Entries of folders that are looked at in one search."""
+"""The maximum number of folder entries examined in one search."""
 _WILD = re.compile(r"[*?\[]")
 _OWN = re.compile(
     r"(?:/a\d+/(?:argv|pid|exit|read|prepared)\.json|/a\d+/(?:metrics|printed|read)\.jsonl|/a\d+/(?:claim|output\.log)|/run\.json)$"
@@ -22,7 +22,7 @@ _OWN = re.compile(
 def matching(pattern: str) -> list[str]:
     """Return the paths that match an absolute pattern, sorted, at most MOST_FILES: `*`, `?`, `[..]` and `**` for any folders.
 
-    Folders that the pattern names may be links, those that a wildcard finds may not. Hidden ones are not searched by `**`.
+    Folders named in the pattern may be links; those found by a wildcard may not. `**` skips hidden folders.
     """
     left = [_MOST_ENTRIES]
     parts = [part for part in pattern.split("/") if part]
@@ -73,5 +73,5 @@ def _entries(folder: str, left: list[int]) -> list[os.DirEntry[str]]:
 
 
 def name_of(path: str, run_dir: str) -> str:
-    """Return how a file is named to the user: relative to the run's folder where it lies in it."""
+    """Return the path shown to the user: relative to the run's folder if the file is inside it."""
     return os.path.relpath(path, run_dir) if Path(path).is_relative_to(run_dir) else path

@@ -1,4 +1,4 @@
-"""The files that are there before an attempt begins."""
+"""The files that exist before an attempt begins."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from lrtui.metrics.sources.matching import MOST_FILES, matching
 
 
 def older_files(patterns: list[str], copied: tuple[Path, Path] | None) -> dict[str, Seen]:
-    """Return the files that match before an attempt begins, and how they are.
+    """Return the files that match before an attempt begins, each with its present state.
 
-    `copied`: a checkpoint that the keeper copies before the worker starts, and where to: what is in it is older too.
+    `copied`: a checkpoint that the keeper copies before the worker starts, and its destination; its files are older too.
     """
     found: dict[str, Seen] = {}
     for pattern in patterns:

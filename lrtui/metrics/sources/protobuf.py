@@ -1,4 +1,4 @@
-"""Fields of a protobuf message, without its schema: all that event files and W&B's files need, in place of two heavy libraries."""
+"""Fields of a protobuf message, without its schema: all that event files and W&B's files need, instead of two heavy libraries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes]]:
     """Yield (number, wire type, value) for each field: an int for a varint, bytes for all others.
 
     Raises:
-        ValueError: the message is cut off or is none.
+        ValueError: the message is cut off or invalid.
 
     """
     at, end = 0, len(message)
@@ -47,7 +47,7 @@ def double(value: bytes) -> float:
 
 
 def signed(value: int) -> int:
-    """Return a varint as the int64 that it stands for."""
+    """Return the int64 that a varint encodes."""
     return value - (1 << 64) if value >> 63 else value
 
 

@@ -1,4 +1,4 @@
-"""What every reader of one file offers: the records that came since the last look, numbered, with what they measured."""
+"""The interface of all readers of one file: the new records, numbered, with what they measured."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple, Protocol
 from lrtui.metrics.sources.growing import Growing, Seen
 
 LONGEST = 1 << 20
-"""The longest record that is read, in bytes; longer ones are passed over and counted as bad."""
+"""The longest record that is read, in bytes; longer ones are skipped and counted as bad."""
 
 Values = dict[str, float]
-"""What one record measured, by name; what was not measured is absent. Whole numbers may be int."""
+"""The values of one record by name; missing ones are absent. Integers may be int."""
 
 
 class Row(NamedTuple):
-    """What one record, or several of one position, measured."""
+    """The values of one record, or of several at one position."""
 
     at: int
-    """How many records of the file are read with this one: where to go on after it."""
+    """The number of records read up to and including this one, at which reading continues."""
     values: Values
 
 
@@ -26,10 +26,10 @@ class Start(NamedTuple):
     """Where reading begins."""
 
     at: int = 0
-    """Records that were taken before, by a reader whose `first` was `first`."""
+    """The number of records that a reader with the same `first` has taken before."""
     first: int = 0
     before: Seen | None = None
-    """How the file was when the attempt began: what stood in it then is passed over."""
+    """The file's state when the attempt began: what it held then is skipped."""
 
 
 class Source(Protocol):
@@ -37,11 +37,11 @@ class Source(Protocol):
 
     path: Path
     at: int
-    """Records of the file that were read."""
+    """The number of records read."""
     first: int
-    """Names the first record: a file that is written anew and begins with another one has another history. 0: not known yet."""
+    """Identifies the first record: a rewritten file that begins with a different one has a different history. 0: not known yet."""
     bad: int
-    """Records that are none: torn, too long, of another kind."""
+    """The number of invalid records: torn, too long, of another kind."""
 
     @property
     def more(self) -> bool:
@@ -52,14 +52,14 @@ class Source(Protocol):
         """Why the file, or the rest of it, cannot be read; "" while it can."""
 
     def read(self, budget: int = 1 << 20, *, last: bool = False) -> list[Row]:
-        """Return what came since the last call, reading about `budget` bytes; never raises.
+        """Return the new rows, reading about `budget` bytes; never raises.
 
-        `last`: nothing will come any more, so a last record without its end counts.
+        `last`: the file is complete, so a last record without a newline counts.
         """
 
 
 class Followed:
-    """What a reader knows of the file that it follows."""
+    """The state that all readers share."""
 
     def __init__(self, path: Path, start: Start | None = None) -> None:
         """Follow a file."""
@@ -70,7 +70,7 @@ class Followed:
         self.bad = 0
         self._file = Growing(path, start.before)
         self._taken = start.at
-        """Records up to here were returned before, if the first one is `_known`."""
+        """The number of records returned before, if the first one is `_known`."""
         self._known = start.first
 
     @property
@@ -85,19 +85,19 @@ class Followed:
 
 
 class Lines(Followed):
-    """The lines of a growing text file, numbered, through rewrites that keep its history. Each format says what a line measured."""
+    """Follows the numbered lines of a growing text file, through rewrites that keep its history; subclasses parse a line."""
 
     def __init__(self, path: Path, start: Start | None = None) -> None:
         """Follow a file."""
         super().__init__(path, start)
         self._rest = b""
         self._begin = 0
-        """The offset at which the rest begins."""
+        """The offset of the incomplete last line."""
         self._long = False
-        """Whether the rest is that of a line which is too long."""
+        """Whether the incomplete last line is too long."""
 
     def read(self, budget: int = 1 << 20, *, last: bool = False) -> list[Row]:
-        """Return what came since the last call."""
+        """Return the new rows."""
         data, anew = self._file.read(budget)
         if anew:
             self._taken, self._known = max(self.at, self._taken), self.first or self._known
@@ -140,15 +140,15 @@ class Lines(Followed):
             rows.append(Row(self.at, values))
 
     def _anew(self) -> None:
-        """Forget what was read of the file: it begins anew."""
+        """Reset after the file was replaced or rewritten."""
 
     def _measured(self, line: bytes) -> Values | None:
-        """Return what a line measured; {} for a line that should have and did not, None for one that need not."""
+        """Return what a line measured; {} if it should have values and has none, None if it need not."""
         raise NotImplementedError
 
 
 def named(values: Values) -> int:
-    """Return a number that names a record, the same in every process; never 0."""
+    """Return a number that identifies a record, the same in every process; never 0."""
     import zlib
 
     text = repr(sorted(values.items()))
@@ -156,7 +156,7 @@ def named(values: Values) -> int:
 
 
 def number_of(text: str) -> float | None:
-    """Return the number in a cell, an int where it is written as one; None where it is no number."""
+    """Return the number in a cell, an int if it is written as one; None if it is not a number."""
     from lrtui.metrics.capture.values import number
 
     if len(text) < 16 and text.lstrip("-").isdecimal():

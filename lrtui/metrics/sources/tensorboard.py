@@ -1,7 +1,7 @@
 """TensorBoard's event files: scalars, as TensorFlow 1 (simple_value) and TensorFlow 2 and Keras (tensor) write them.
 
-The format (TFRecord around `Event`) is read without TensorBoard: its own reader takes a file's lengths as they are, whatever
-memory they cost, and importing it takes longer than reading a run.
+The format (TFRecord around `Event`) is read without TensorBoard: its reader trusts the lengths in a file, whatever memory they
+cost, and importing it takes longer than reading a run.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _take(summary: bytes, values: Values) -> None:
 
 
 def _hparams(summary: bytes) -> dict[str, object]:
-    """Return what a Summary.Value of the HParams plugin says that the run was started with."""
+    """Return the settings of the run in a Summary.Value of the HParams plugin."""
     found: dict[str, object] = {}
     for metadata in children(summary, 9):
         for plugin in children(metadata, 1):
@@ -94,7 +94,7 @@ def _hparams(summary: bytes) -> dict[str, object]:
 
 
 def _plain(value: bytes) -> object:
-    """Return a google.protobuf.Value that is a number, a text or a truth value; None for any other."""
+    """Return a google.protobuf.Value that is a number, a string or a bool; None for any other."""
     for number, _, content in fields(value):
         if number == 2 and isinstance(content, bytes):
             return double(content)

@@ -1,4 +1,4 @@
-"""trainer_state.json of Hugging Face's Trainer: its log_history, written anew at each save, and again in each checkpoint's folder."""
+"""trainer_state.json of Hugging Face's Trainer: its log_history, rewritten at each save and repeated in each checkpoint's folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_BYTES = 64 << 20
 
 
 class _State(msgspec.Struct):
-    """The file, as far as it is needed."""
+    """The part of the file that is needed."""
 
     log_history: list[dict[str, object]]
 
@@ -41,7 +41,7 @@ class TrainerState:
         self._last: Seen | None = None
 
     def read(self, budget: int = 1 << 20, *, last: bool = False) -> list[Row]:
-        """Return what came since the last call, whatever the budget: the file is read whole."""
+        """Return the new rows; the file is read whole, whatever the budget."""
         del budget
         now = seen(self.path)
         if now is None or now in {self._last, self._before}:

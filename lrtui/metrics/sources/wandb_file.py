@@ -70,7 +70,7 @@ class WandbFile(Framed):
         return values.get("_step", -1.0), values
 
     def _note(self, record: bytes) -> None:
-        """Note the run's configuration and its exit code."""
+        """Remember the run's configuration and its exit code."""
         configs = children(record, 5) + [
             c for run in children(record, 17) for c in children(run, 4)
         ]

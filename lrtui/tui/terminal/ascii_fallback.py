@@ -1,4 +1,4 @@
-"""An ASCII character for each one that lrtui draws with, for terminals whose encoding or font has no others."""
+"""An ASCII replacement for each character that lrtui draws with, for terminals whose encoding or font has only ASCII."""
 
 # ruff: noqa: RUF001  # this table is about characters that look alike
 
@@ -22,7 +22,7 @@ _SIGNS = {
 def wanted() -> bool:
     """Return whether to draw in ASCII: LRTUI_ASCII is set, the locale is not UTF-8, or the terminal is the Linux console.
 
-    The console's font has no braille, which the curves are drawn with.
+    The console's font lacks the braille characters of the curves.
     """
     told = os.environ.get("LRTUI_ASCII", "")
     if told:

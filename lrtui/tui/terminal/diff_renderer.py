@@ -2,8 +2,8 @@
 
 Textual writes whole spans: 14 KB for an update in which a few hundred bytes change, and behind a slow link its queue fills and
 then blocks the keys (measured with 8.2.8). Here a grid remembers what was sent. An update is painted into a second grid; the
-writer asks for the difference when it has caught up, so what comes meanwhile replaces it: the latest frame wins.
-`App._display` is a private hook: where it does not look as expected, or LRTUI_PLAIN is set, Textual's own way is taken.
+writer asks for the difference when it has caught up, so updates in between replace each other: the latest frame wins.
+`App._display` is a private hook: if it does not look as expected, or LRTUI_PLAIN is set, Textual writes as usual.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Grid:
     def difference(self, colours: ColorSystem | None, room: int = _ALL) -> str:
         """Return about `room` bytes that bring the terminal closer to the wanted content; "" if there is no difference.
 
-        Where not all fits, the rows that cost least come first, and those that wait for long: a key's answer is a row
+        If not everything fits, the cheapest rows come first, and those that have waited long: the response to a key is a row
         or two, a chart is many.
         """
         with self._lock:

@@ -1,9 +1,9 @@
 """Writes to the terminal in a thread, so that the app never waits for a connection that is slow, cut or not read.
 
-Two things go over it: Textual's own control sequences (few, kept in order, never dropped) and frames, which are not queued at
-all: when the line has taken the last one, the next is asked for, so it shows the newest state. How much is sent at once follows
-from how fast the line is: from the time that the terminal takes to answer a cursor report sent behind a frame, which counts
-whatever lies in the buffers of ssh and the kernel, and where it answers none from the time that writing takes.
+It sends Textual's own control sequences (few, kept in order, never dropped) and frames, which are not queued: when the
+connection has taken the last one, the next is requested, so it shows the newest state. The size of a frame's part follows from
+the connection's speed, measured by how long the terminal takes to answer a request for the cursor position sent after a frame,
+which includes the buffers of ssh and the kernel; if it does not answer, by how long writing takes.
 """
 
 from __future__ import annotations
@@ -176,8 +176,8 @@ class TerminalDriver(LinuxDriver):
     def run_input_thread(self) -> None:
         """Read input until the end.
 
-        In Textual's own loop a byte that is no UTF-8 ends the app, and a terminal that is gone, which may go without SIGHUP
-        (nohup, a lost race at the start), is read for ever at full speed.
+        In Textual's own loop a byte that is not UTF-8 ends the app, and a terminal that has gone, possibly without SIGHUP
+        (nohup, a lost race at the start), is read forever at full speed.
         """
         parser = XTermParser(self._debug)
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -259,7 +259,7 @@ class TerminalDriver(LinuxDriver):
 
 
 def _descriptor(file: IO[str]) -> tuple[int, bool]:
-    """Return a descriptor to write to, and whether it is private; only a private one is non-blocking, the terminal's is shared."""
+    """Return a descriptor to write to, and whether it is private: only a private one is non-blocking, since the terminal's is shared."""
     fd = file.fileno()
     with contextlib.suppress(OSError):
         own = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

@@ -1,8 +1,8 @@
 """Delivers key presses one at a time, so that keys typed ahead reach the screen that the previous key opened.
 
-Over a slow link, and when somebody types ahead, a terminal hands over many keys in one piece. Textual gives all of them to the widget
-that has the focus when they come: those after `/` would never reach its field, and those after an answer would be lost with the
-question (seen with 8.2.8). Here a key waits until what took the one before it is done with it.
+Over a slow connection, and when a user types ahead, a terminal delivers many keys at once. Textual sends all of them to the widget
+that has the focus when they arrive: those after `/` would never reach its field, and those after an answer would be lost with the
+dialog (seen with 8.2.8). Here a key waits until the receiver of the key before it has handled that one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class KeyQueue(App[int], inherit_bindings=False):
         return self._opening
 
     async def _take_turns(self) -> None:
-        """Deliver the queued keys until one goes to a widget, which must finish it first, or the app exits."""
+        """Deliver the queued keys until one goes to a widget, which must handle it first, or the app exits."""
         while self._keys and self._settling is None and not self._exit:
             await self._opened()
             event = self._keys.popleft()

@@ -1,4 +1,4 @@
-"""Decides how many bytes may be sent to the terminal now, from how fast it takes them."""
+"""Decides how many bytes may be sent to the terminal now, from how fast it has taken earlier ones."""
 
 from __future__ import annotations
 

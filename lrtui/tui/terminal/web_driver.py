@@ -1,7 +1,6 @@
 """The driver for a browser tab (`lrtui serve`): packets on pipes instead of a terminal.
 
-Stands in for `link`, whose shaping it does without: the line is local, and what is behind it asks for no pace. What changed on
-the screen is found by `frames` here as well.
+It replaces `driver`, without its pacing: the connection is local. `diff_renderer` finds what changed on the screen here, too.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The parent of the keepers in one Slurm job, started with the words of `job_options.agent_words`; standard library only.
 
 It forks a keeper for each of its attempts, which writes the same files as on one machine. It reads the orders that the supervisor
-appends to each attempt's file `orders`, since no signal crosses machines; hands Slurm's warning of the time limit on as SIGTERM;
+appends to each attempt's file `orders`, since signals do not cross machines; forwards Slurm's warning of the time limit as SIGTERM;
 and changes its beat, so that a job whose node Slurm lost is still known to be alive.
 
-An attempt that was claimed before is not started: a job may be submitted or requeued twice, its runs begin once.
+An attempt that was claimed before is not started: a job may be submitted or requeued twice, but its runs begin once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 
 TYPE_CHECKING = False
-"""typing's own costs the start 4 ms."""
+"""Stands in for typing's constant, since importing typing costs the start 4 ms."""
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ else:
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 LATE_SECONDS = 60.0
-"""NFS remembers for so long, as it is usually mounted, that a file is not there."""
+"""Seconds for which NFS, as usually mounted, remembers that a file does not exist."""
 _HEARD = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR2}
 _CAUSES: dict[int, str] = {signal.SIGTERM: "term", signal.SIGUSR2: "limit"}
 _ORDERS: dict[str, int] = {
@@ -46,7 +46,7 @@ def main(wave: str) -> int:
     )  # beside this package, in a folder that is on the path of a job only
     folders = _read(keeper, f"{wave}/intent.json")["tasks"][int(task)]
     if not all(_is_ours(folder) for folder in folders):
-        return 1  # an intent that is not ours
+        return 1  # not an intent of this experiment
     root = os.path.dirname(os.path.dirname(wave))
     members = [
         _Member(f"{root}/{folder}", f"{wave}/{task}.{k}.ended", keeper)
@@ -60,7 +60,7 @@ def main(wave: str) -> int:
     while living:
         beat.tick()
         cause = cause or _cause(_HEARD)
-        if cause == "limit" and not told:  # a SIGTERM of Slurm's reaches the workers by itself
+        if cause == "limit" and not told:  # Slurm's SIGTERM reaches the workers without help
             told = True
             for member in living:
                 member.signal(signal.SIGTERM)
@@ -76,7 +76,7 @@ def main(wave: str) -> int:
 
 
 def _is_ours(folder: str) -> bool:
-    """Tell whether a name is that of an attempt below the experiment directory: r03-lr3e-04/a1."""
+    """Return whether a name is that of an attempt below the experiment directory: r03-lr3e-04/a1."""
     run, _, attempt = folder.partition("/")
     letters = run.translate(str.maketrans("_+-.", "xxxx"))
     plain = letters.isalnum() and not run.startswith(".")
@@ -87,13 +87,13 @@ def _read(keeper: ModuleType, path: str) -> Any:
     """Return the content of a JSON file that another machine has written; a shared file system may show it late.
 
     Raises:
-        OSError: it is not there, or cannot be read, for so long that it is not the file system.
+        OSError: it is missing or unreadable for longer than a shared file system may take to show it.
 
     """
     deadline = time.monotonic() + LATE_SECONDS
     while True:
         try:
-            os.listdir(os.path.dirname(path))  # so that it looks anew
+            os.listdir(os.path.dirname(path))  # makes NFS ask the server again
             with open(path, encoding="utf-8") as file:
                 return keeper.from_json(file.read())
         except FileNotFoundError:
@@ -103,9 +103,9 @@ def _read(keeper: ModuleType, path: str) -> Any:
 
 
 def _cause(signals: Iterable[int]) -> str:
-    """Wait a moment for a signal; return what it means for the job, "" where none came or it means nothing.
+    """Wait a moment for a signal; return its meaning for the job, "" if none came or it has none.
 
-    A job that was suspended and goes on gets a number that is no signal's: Python returns what it never filled in.
+    In a job that was suspended and continues, Python returns a number that is not a signal: a field that was never filled in.
     """
     heard = signal.sigtimedwait(signals, LOOK_SECONDS)
     return _CAUSES.get(heard.si_signo, "") if heard is not None else ""
@@ -121,7 +121,7 @@ class _Member:
         self._pid = 0
         self._token = ""
         self._obeyed = 0
-        """Orders that have reached somebody."""
+        """The number of orders that have reached a process."""
         self._ordered = False
 
     def start(self) -> bool:
@@ -129,7 +129,7 @@ class _Member:
         if os.path.exists(f"{self._attempt}/claim"):
             return False
         given = _read(self._keeper, f"{self._attempt}/environment.json")
-        _read(self._keeper, f"{self._attempt}/argv.json")  # which the keeper needs
+        _read(self._keeper, f"{self._attempt}/argv.json")  # the keeper needs it
         self._token = given["token"]
         self._pid = os.fork()
         if self._pid == 0:
@@ -145,7 +145,7 @@ class _Member:
         return True
 
     def _become_keeper(self, environment: dict[str, str]) -> None:
-        """Take what is set for the worker; what `setup` put on PYTHONPATH stays behind it."""
+        """Set the worker's environment; entries that `setup` put on PYTHONPATH come after the worker's."""
         os.setsid()
         for name in [name for name in os.environ if name.startswith("LRTUI_")]:
             del os.environ[name]
@@ -157,7 +157,7 @@ class _Member:
             os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(parts))
 
     def obey(self) -> None:
-        """Signal the worker as the supervisor orders, each order once; one that reaches nobody yet is tried again."""
+        """Signal the worker as the supervisor orders, each order once; one that reaches no process yet is retried."""
         try:
             with open(f"{self._attempt}/orders", encoding="utf-8") as file:
                 orders = file.read(1 << 16).split()
@@ -171,7 +171,7 @@ class _Member:
             self._ordered = self._ordered or order in {"TERM", "KILL"}
 
     def signal(self, number: int) -> int:
-        """Signal everybody who carries the token; return how many were reached. The keeper, a fork of this process, does not."""
+        """Signal all processes that carry the token; return how many were reached. The keeper, a fork of this process, has no token."""
         reached = 0
         for pid in self._keeper.bearers(self._token):
             try:
@@ -189,11 +189,11 @@ class _Member:
         return reached
 
     def is_over(self) -> bool:
-        """Tell whether the keeper has ended."""
+        """Return whether the keeper has ended."""
         return os.waitpid(self._pid, os.WNOHANG)[0] == self._pid
 
     def failed(self) -> bool:
-        """Tell whether the worker ended otherwise than with 0."""
+        """Return whether the worker ended with anything but exit code 0."""
         try:
             with open(f"{self._attempt}/exit.json", encoding="utf-8") as file:
                 return bool(self._keeper.from_json(file.read())["code"] != 0)
@@ -201,7 +201,7 @@ class _Member:
             return True
 
     def finish(self, cause: str) -> None:
-        """Say that the attempt is over; nothing where its keeper found it claimed by another job, or was killed."""
+        """Record that the attempt is over; do nothing if its keeper found it claimed by another job, or was killed."""
         try:
             with open(f"{self._attempt}/claim", encoding="utf-8") as file:
                 ours = file.read().strip() == str(self._pid)
@@ -215,7 +215,7 @@ class _Member:
 
 
 class _Beat:
-    """A file whose content changes while this job lives; its name says that the task began."""
+    """A file whose content changes while this job lives; its existence shows that the task began."""
 
     def __init__(self, path: str, keeper: ModuleType) -> None:
         self._path = path
@@ -224,7 +224,7 @@ class _Beat:
         self._due = 0.0
 
     def tick(self) -> None:
-        """Change it if that is due; a full disk is no reason to end."""
+        """Change the file when due; ignore a full disk."""
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + BEAT_SECONDS

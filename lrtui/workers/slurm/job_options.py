@@ -1,4 +1,4 @@
-"""What [launcher] says of a Slurm job, and the words of sbatch that follow from it: pure functions."""
+"""The options of a Slurm job from [launcher], and the sbatch command that follows from them: pure functions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lrtui.text.clean import clean
 from lrtui.text.format import duration
 
 LEAD_SECONDS = 120
-"""How long before its time limit a job is warned; Slurm is up to 60 s early."""
+"""Seconds before its time limit at which a job is warned; Slurm may be up to 60 s early."""
 _BEGIN = "import os, sys; sys.path += sys.argv[2:]; import agent; os._exit(agent.main(sys.argv[1]))"
 """Python's own end costs a job 4 ms of CPU."""
 MOST_TASKS = 1000
-"""Of one array; Slurm's default MaxArraySize is 1001."""
+"""The maximum number of tasks of one array; Slurm's default MaxArraySize is 1001."""
 _PLAIN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
 _SLURMS = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@-]+")
@@ -29,7 +29,7 @@ _PASSING = re.compile(
     r"|submit limit|submitjob|job count|max_?job|try again|slurmctld|unexpected message",
     re.IGNORECASE,
 )
-"""What a refusal says that will be lifted: the controller is away, or the user has too many jobs."""
+"""Texts of temporary refusals: the controller is away, or the user has too many jobs."""
 _UNMET = re.compile(r"node configuration is not available")
 
 
@@ -43,9 +43,9 @@ class Options:
     gres: str = ""
     cpus: int = 1
     pack: int = 1
-    """Runs in one job, at once."""
+    """The number of runs that share a job."""
     at_most: int = MOST_TASKS
-    """Runs at once in all."""
+    """The number of runs at once in all."""
     setup: tuple[str, ...] = ()
     """Lines of shell before the keeper starts."""
     extra: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Options:
 
     @property
     def gpus(self) -> int:
-        """How many GPUs a job asks for by `gres`."""
+        """The number of GPUs that a job requests by `gres`."""
         found = re.fullmatch(r"gpu(?::[^:,]+)??(?::(\d+))?", self.gres)
         return int(found[1] or 1) if found else 0
 
@@ -105,17 +105,17 @@ def time_text(seconds: int) -> str:
 
 
 def lead(seconds: int) -> int:
-    """Return how long before its time limit a job is warned: two minutes, of a short one a quarter."""
+    """Return the seconds before its time limit at which a job is warned: two minutes, or a quarter of a short limit."""
     return min(LEAD_SECONDS, seconds // 4)
 
 
 def job_name(directory: str, wave: int, token: str) -> str:
-    """Return the name of a wave's job: lrtui-digits-w3-1f2e3d4c. It holds no character that anything must quote."""
+    """Return the name of a wave's job: lrtui-digits-w3-1f2e3d4c. It has no character that needs quoting."""
     return f"lrtui-{_UNSAFE.sub('-', directory)[:64]}-w{wave}-{token}"
 
 
 def resource_words(options: Options) -> list[str]:
-    """Return the options of sbatch that say what a job needs."""
+    """Return the options of sbatch for the resources of a job."""
     seconds = options.seconds
     words = [
         *([f"--partition={options.partition}"] if options.partition else []),
@@ -137,7 +137,7 @@ def partitions(options: Options) -> list[str]:
 
 
 def sbatch_words(options: Options, name: str, tasks: int, throttle: int, wave: Path) -> list[str]:
-    """Return the command that submits a wave of so many tasks, of which `throttle` may run at once."""
+    """Return the command that submits a wave of `tasks` tasks, of which `throttle` may run at once."""
     seconds = options.seconds
     return [
         "sbatch",
@@ -156,7 +156,7 @@ def sbatch_words(options: Options, name: str, tasks: int, throttle: int, wave: P
 
 
 def supervisor_words(settings: Mapping[str, Any], name: str, folder: Path, wrap: str) -> list[str]:
-    """Return the command that submits the supervisor as a job, of which one of a name runs at a time."""
+    """Return the command that submits the supervisor as a job; Slurm runs one job of a name at a time."""
     return [
         "sbatch",
         "--parsable",
@@ -184,13 +184,13 @@ def shown(options: Options, directory: str, runs: int) -> str:
 
 
 def agent_words(python: str, agent: Path, wave: Path) -> list[str]:
-    """Return the command that starts the agent of a wave's task: imported, so that it is compiled once and not in each job."""
+    """Return the command that starts the agent of a wave's task: imported as a module, so that it is compiled once and not in each job."""
     folders = [str(agent.parent), str(agent.parent.parent)]  # the standard library comes first
     return [python, "-I", "-S", "-c", _BEGIN, str(wave), *folders]
 
 
 def script(options: Options, python: str, agent: Path, wave: Path) -> str:
-    """Return the script of a wave's tasks. A node without the interpreter says so where lrtui looks for it."""
+    """Return the script of a wave's tasks. On a node without the interpreter it writes a sentence to TASK.trouble in the wave's folder."""
     said, program = shlex.quote(str(wave)), shlex.quote(python)
     return "\n".join(
         [
@@ -207,7 +207,7 @@ def script(options: Options, python: str, agent: Path, wave: Path) -> str:
 
 
 def is_passing(said: str) -> bool:
-    """Tell whether what sbatch said of a failure will pass by itself, so that the submission is tried again."""
+    """Return whether sbatch's message is about a temporary failure, so that the submission is retried."""
     return not said or bool(_PASSING.search(said))
 
 
@@ -231,12 +231,12 @@ def refusal(said: str, options: Options) -> str:
 
 
 def is_unmet(said: str) -> bool:
-    """Tell whether no node can run the job; a trial (--test-only) says so too of a job that waits until nodes are back."""
+    """Return whether no node can run the job; a trial (--test-only) says this also of a job that waits until nodes are back."""
     return bool(_UNMET.search(said))
 
 
 def asked(options: Options) -> str:
-    """Return what a job asks of its node, in the words of [launcher]."""
+    """Return what a job requests of its node, in the words of [launcher]."""
     gres = f'gres = "{options.gres}"' if options.gres else ""
     return ", ".join(filter(None, (gres, f"cpus = {options.cpus}", *options.extra)))
 
@@ -247,7 +247,7 @@ def supervisor_refusal(said: str) -> str:
 
 
 def rewritten(options: Options, partition: str, seconds: int | None) -> str:
-    """Return in words what a site changed of what a job asked for; "" if it got that."""
+    """Return in words which requested options the site changed; "" if none."""
     wanted = options.seconds
     changed = []
     if wanted is not None and seconds != -(-wanted // 60) * 60:  # Slurm counts in minutes
@@ -259,7 +259,7 @@ def rewritten(options: Options, partition: str, seconds: int | None) -> str:
 
 
 def _own_words(said: str) -> str:
-    """Return what sbatch said without its name: its last line, then what the site's own filter said."""
+    """Return sbatch's message without its name: its last line, then the message of the site's own filter."""
     lines = [_PREFIX.sub("", line.strip()) for line in said.splitlines() if line[:4] != "Try "]
     last, *others = reversed([line for line in lines if line] or ["sbatch said nothing"])
     others = [each for each in others if each[:7].lower() != last[:7].lower()]
@@ -267,9 +267,9 @@ def _own_words(said: str) -> str:
 
 
 def throttles(waiting: Sequence[tuple[int, int]], most: int) -> dict[int, int]:
-    """Return how many tasks of each wave may run at once, the oldest first; `waiting` holds (wave, its tasks that are not over).
+    """Return how many tasks of each wave may run at once, the oldest first; `waiting` holds (wave, number of its unfinished tasks).
 
-    Slurm takes 0 for no limit, so each wave keeps one.
+    Slurm takes 0 as no limit, so each wave keeps at least one.
     """
     shares = {}
     for wave, tasks in sorted(waiting):

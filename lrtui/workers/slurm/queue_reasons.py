@@ -1,4 +1,4 @@
-"""Why a job waits in Slurm's queue: which of its reasons do not pass by themselves, and what to do about those. Pure functions."""
+"""Why a job waits in Slurm's queue: which reasons are permanent, and what to do about those. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lrtui.workers.slurm.job_options import Options, asked
 
 _OTHER_WORDS = {"None": "", "JobArrayTaskLimit": "at_most is reached"}
 _AGAIN = ", and run lrtui FILE again"
-"""How a sweep that has started takes an edited [launcher] over."""
+"""How to apply an edited [launcher] to a sweep that has started."""
 _LASTING = (
     (
         r"\w*TimeLimit|\w*MaxWallDuration\w*",
@@ -44,17 +44,17 @@ _LASTING = (
     ),
     (r"ReservationDeleted", "the reservation is gone: remove it from extra in [launcher]{again}"),
 )
-"""Slurm's reasons (%r of squeue, of 22.05) that stay until somebody acts, and what to do."""
+"""Slurm's permanent reasons (%r of squeue 22.05), each with what to do."""
 
 
 def in_words(reason: str, job: str, options: Options) -> str:
-    """Return why a job waits, in Slurm's word and, if that will not pass, with what to do; "" while Slurm has not looked at it."""
+    """Return why a job waits: Slurm's reason and, if it is permanent, what to do; "" until Slurm has considered the job."""
     advice = lasting(reason, job, options)
     return f"{reason}: {advice}" if advice else _OTHER_WORDS.get(reason, reason)
 
 
 def lasting(reason: str, job: str, options: Options) -> str:
-    """Return what to do about a reason that does not pass by itself; "" for one that does."""
+    """Return what to do about a permanent reason; "" for a temporary one."""
     advice = _advice(reason)
     if not advice:
         return ""
@@ -64,7 +64,7 @@ def lasting(reason: str, job: str, options: Options) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _advice(reason: str) -> str:
-    """Return what to do in general: a thousand waiting runs share a few reasons."""
+    """Return the advice without the job's details, cached because a thousand waiting runs share a few reasons."""
     return next(
         (advice for pattern, advice in _LASTING if re.fullmatch(pattern, reason, re.IGNORECASE)),
         "",

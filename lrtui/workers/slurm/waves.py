@@ -1,6 +1,6 @@
-"""What is known of one submission: the files of DIR/slurm/wN, each with one writer.
+"""The state of one submission: the files of DIR/slurm/wN, each with one writer.
 
-intent.json is there before sbatch is called, so that a supervisor which was killed in between finds out what became of it.
+intent.json is written before sbatch is called, so that after a kill in between the next supervisor can find the job.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ _T = TypeVar("_T")
 _INTENT_BYTES = 1 << 20
 _NUMBERED = re.compile(r"w([1-9][0-9]{0,8})")
 _FOLDER = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,127}/a[1-9][0-9]{0,8}")
-"""Of an attempt; nothing else is written or claimed in another one's directory."""
+"""Matches the folder of an attempt; nothing is written or claimed outside such folders."""
 _BEGUN = re.compile(r"([0-9]{1,6})\.beat")
 _OVER = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.ended")
 
 
 class _Intent(msgspec.Struct, frozen=True):
-    """intent.json: what is submitted, under which name."""
+    """intent.json: what is submitted, and its job name."""
 
     name: str
     tasks: tuple[tuple[str, ...], ...]
 
 
 class _Accepted(msgspec.Struct, frozen=True):
-    """job.json: that Slurm took it."""
+    """job.json: Slurm accepted the wave."""
 
     id: int
     at: float = 0.0
-    """When, by the clock of the login node."""
+    """The time by the clock of the login node."""
 
 
 class _Refused(msgspec.Struct, frozen=True):
-    """refused.json: that it never will."""
+    """refused.json: Slurm refused the wave."""
 
     why: str
 
 
 class _Ended(msgspec.Struct, frozen=True):
-    """I.K.ended: what made an attempt end, "" where it ended by itself."""
+    """I.K.ended: what made an attempt end; "" if it ended by itself."""
 
     cause: str
 
@@ -61,11 +61,11 @@ class Wave:
         self.files = SlurmLayout(folder)
         self.name = name
         self.tasks = tasks
-        """Per task the folders of its attempts, below the experiment directory."""
+        """The folders of each task's attempts, relative to the experiment directory."""
         self.number = int(folder.name[1:])
         accepted = _read(self.files.job, _Accepted, _Accepted(0))
         self.job = accepted.id
-        """The array's job id; 0 while it is not known to be accepted."""
+        """The array's job id; 0 until it is known to be accepted."""
         self.accepted_at = accepted.at
         self.refused = _read(self.files.refused, _Refused, _Refused("")).why
         self.begun: frozenset[int] = frozenset()
@@ -73,14 +73,14 @@ class Wave:
         self.over: frozenset[tuple[int, int]] = frozenset()
         """(task, member) of the attempts that have ended."""
         self._changed = 0
-        """The folder's mtime when it last was another one, in nanoseconds; and when that was noticed."""
+        """The folder's last known mtime in nanoseconds, and when its change was noticed."""
         self._changed_at = self._listed_at = -1e9
 
     def look(self, *, anew: bool = False) -> None:
-        """List the folder: one call says of all tasks which began and which ended.
+        """List the folder to find all tasks that began or ended.
 
-        Unless `anew` is given that is done for `TIMING.queue` after each change of the folder, and else once in as long: a file
-        server may count in seconds and show late.
+        Without `anew` it is listed for `TIMING.queue` seconds after each change of the folder, and otherwise once in that time: a file
+        server may count mtimes in seconds and show changes late.
         """
         try:
             if anew or self._may_have_changed():
@@ -91,7 +91,7 @@ class Wave:
     def _may_have_changed(self) -> bool:
         fd = os.open(self.files.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            changed = os.fstat(fd).st_mtime_ns  # NFS asks the server about what is opened
+            changed = os.fstat(fd).st_mtime_ns  # NFS asks the server when a file is opened
         finally:
             os.close(fd)
         now = time.monotonic()
@@ -106,7 +106,7 @@ class Wave:
         self.over = frozenset((int(m[1]), int(m[2])) for n in names if (m := _OVER.fullmatch(n)))
 
     def cause(self, task: int, member: int) -> str:
-        """Return what the job says made an attempt end."""
+        """Return what made an attempt end, according to its job."""
         return _read(self.files.ended(task, member), _Ended, _Ended("")).cause
 
     def beat(self, task: int) -> bytes:
@@ -114,20 +114,20 @@ class Wave:
         return read_untrusted(self.files.beat(task))
 
     def accepted(self, job: int) -> None:
-        """Write down that Slurm took the wave."""
+        """Record that Slurm accepted the wave."""
         self.accepted_at = time.time()
         content = {"id": job, "at": self.accepted_at}
         write_atomic(self.files.job, json.dumps(content).encode())
         self.job = job
 
     def refuse(self, why: str) -> None:
-        """Write down that Slurm does not take the wave."""
+        """Record that Slurm refused the wave."""
         write_atomic(self.files.refused, json.dumps({"why": why}).encode())
         self.refused = why
 
 
 def begin(root: Path, name: str, tasks: tuple[tuple[str, ...], ...]) -> Wave:
-    """Write down a wave that is about to be submitted; `root` is the folder that its number names."""
+    """Write the intent of a wave that is about to be submitted; `root` is the folder of its number."""
     root.mkdir(mode=0o700, parents=True)
     content = json.dumps({"name": name, "tasks": tasks}, indent=1)
     write_atomic(SlurmLayout(root).intent, content.encode())
@@ -135,7 +135,7 @@ def begin(root: Path, name: str, tasks: tuple[tuple[str, ...], ...]) -> Wave:
 
 
 def known(folder: Path) -> list[Wave]:
-    """Return the waves of an experiment directory, the oldest first; a folder without an intent was never submitted, one with a foreign one is passed over."""
+    """Return the waves of an experiment directory, the oldest first; folders without an intent (never submitted) or with a foreign one are skipped."""
     found = []
     for number in sorted(numbers(folder)):
         root = folder / f"w{number}"
@@ -150,7 +150,7 @@ def known(folder: Path) -> list[Wave]:
 
 
 def numbers(folder: Path) -> list[int]:
-    """Return the numbers of the waves, those that were not submitted included."""
+    """Return the numbers of the waves, including those that were not submitted."""
     try:
         names = os.listdir(folder)
     except OSError:
