@@ -14,15 +14,13 @@ from lrtui.analysis.verdict.points import Point, is_chance
 from lrtui.analysis.verdict.scale import Scale
 from lrtui.search.halving import sampling_error
 from lrtui.sweep import events as ev
-from lrtui.sweep.events import Plan, Setting
+from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Sweep
+from tests.plans import plan_of
 
 
 def sweep_of(goal, metric, classes, images, **health) -> Sweep:
-    plan = Plan(
-        name="t", source="t.toml", metric=metric, goal=goal, loss="train_loss", unit="epoch",
-        horizon=9, health=health,
-    )  # fmt: skip
+    plan = plan_of(metric=metric, goal=goal, horizon=9, health=health)
     return Sweep(plan=plan, data=ev.DataPrepared(classes=classes, val=images))
 
 

@@ -19,11 +19,9 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import Attempt, Run, State
 from tests.analysis.outputs import PrintedSweep
+from tests.plans import plan_of
 
-PLAN = ev.Plan(
-    name="t", source="t.toml", metric="val_loss", goal="min", loss="train_loss", unit="step",
-    horizon=100, builtin=False, value="auto",
-)  # fmt: skip
+PLAN = plan_of(metric="val_loss", goal="min", unit="step", horizon=100, builtin=False, value="auto")
 
 
 def printed(root, scripts, **changes) -> PrintedSweep:

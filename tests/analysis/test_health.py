@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 
 from lrtui.analysis.chance import Chance, chance_of, learns
 from lrtui.analysis.health import Signs
-from lrtui.sweep.events import Plan
+from tests.plans import plan_of
 
 TEN = Chance(0.1, 10, 400)
 CURVES = Path(__file__).parents[1] / "benchmarks" / "curves"
 
 
 def plan(goal="max", metric="val_acc", horizon=100.0, **more):
-    return Plan(
-        name="x", source="", metric=metric, goal=goal, loss="train_loss", unit="epoch", horizon=horizon, **more
-    )  # fmt: skip
+    return plan_of(goal=goal, metric=metric, horizon=horizon, **more)
 
 
 def fed(lines, the_plan=None, chance=TEN):
@@ -306,10 +304,7 @@ def test_on_measured_runs_none_that_ends_well_is_stopped(name):
 def test_a_rising_loss_ends_no_run_whose_metric_gets_better():
     """In reinforcement learning the loss may rise with the reward."""
     for metric, ends in (("reward", False), ("loss", True)):
-        plan = Plan(
-            name="t", source="", metric=metric, goal="max", loss="loss", unit="step", horizon=100
-        )
-        signs = Signs(plan)
+        signs = Signs(plan_of(metric=metric, loss="loss", unit="step", horizon=100))
         for step in range(1, 101):
             signs.take(step, {"loss": 1 + step / 10, "reward": step / 10})
         rules = {finding.rule for finding in signs.findings()}

@@ -15,8 +15,8 @@ import pytest
 
 from lrtui.analysis.ranking import rank
 from lrtui.analysis.verdict import verdict
-from lrtui.sweep import events as ev
 from tests.analysis.outputs import PrintedSweep
+from tests.plans import plan_of
 
 LRS = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 SAMPLE, ALL = 60, 3000
@@ -86,10 +86,9 @@ def world(seed: int) -> World:
 
 
 def played(world: World, root: Path) -> PrintedSweep:
-    plan = ev.Plan(
-        name="t", source="t.toml", metric="score", goal=world.goal, loss="train_loss", unit="epoch",
-        horizon=world.horizon, builtin=False, value="auto",
-    )  # fmt: skip
+    plan = plan_of(
+        metric="score", goal=world.goal, horizon=world.horizon, builtin=False, value="auto"
+    )
     printed = PrintedSweep(root, plan)
     for script in world.scripts:
         printed.run(script.lr, world.output(script))

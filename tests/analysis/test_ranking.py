@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from lrtui.analysis.ranking import rank
 from lrtui.metrics import Measurement, RunSeries
-from lrtui.sweep.events import Plan, Setting
+from lrtui.sweep.events import Setting
 from lrtui.sweep.state import Attempt, Ending, Reached, Run, State, Sweep
+from tests.plans import plan_of
 
-PLAN = Plan(
-    name="t", source="t.toml", metric="acc", goal="max", loss="loss", unit="epoch", horizon=10
-)
+PLAN = plan_of(metric="acc", loss="loss")
 
 
 def measured(points) -> RunSeries:

@@ -10,6 +10,7 @@ from lrtui.analysis.study import Exponent, lines, study
 from lrtui.search import Auto, Space
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
+from tests.plans import plan_of
 from tests.search.simulated import Simulation
 
 RATES = [10 ** (-4 + i / 2) for i in range(9)]
@@ -21,10 +22,9 @@ def accuracy(lr: float, best: float) -> float:
 
 
 def opened(factors, unit="epoch", horizon=9, **kw):
-    plan = ev.Plan(
-        name="s", source="", metric="val_acc", goal="max", loss="train_loss", unit=unit, horizon=horizon,
-        dataset="digits", model="cnn3", study=tuple(factors), **kw,
-    )  # fmt: skip
+    plan = plan_of(
+        unit=unit, horizon=horizon, dataset="digits", model="cnn3", study=tuple(factors), **kw
+    )
     return [
         ev.SweepOpened(plan=plan),
         ev.DataPrepared(dataset="digits", val=20_000, classes=10),

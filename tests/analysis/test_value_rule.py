@@ -21,10 +21,9 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.events import Plan, Setting
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.sweep.state import Attempt, Run, State, fold
+from tests.plans import plan_of
 
-PLAN = Plan(
-    name="t", source="t.toml", metric="acc", goal="max", loss="loss", unit="epoch", horizon=10
-)
+PLAN = plan_of(metric="acc", loss="loss")
 RUN = Run("r01", Setting(lr=0.1), 0, "strategy", State.RUNNING, 10)
 
 

@@ -10,6 +10,7 @@ from lrtui.search import Grid, Space, predicted_level
 from lrtui.supervisor.commands import with_ids
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
+from tests.plans import plan_of
 from tests.search.simulated import Simulation
 
 SPACE = Space(
@@ -39,10 +40,7 @@ class Both:
 
 def swept(measure=accuracy):
     simulation = Simulation(Both(), SPACE, measure)
-    plan = ev.Plan(
-        name="s", source="", metric="val_acc", goal="max", loss="train_loss", unit="epoch", horizon=9.0, seeds=2,
-        study=(("width", 32),), predict=(("width", 512.0),),
-    )  # fmt: skip
+    plan = plan_of(horizon=9.0, seeds=2, study=(("width", 32),), predict=(("width", 512.0),))
     simulation.say(ev.SweepOpened(plan=plan), ev.DataPrepared(dataset="d", val=2000, classes=10))
     simulation.run()
     return simulation

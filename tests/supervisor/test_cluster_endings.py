@@ -12,18 +12,10 @@ from lrtui.sweep.state import State
 from lrtui.workers.launcher import Alive, Unclaimed, Vanished
 from lrtui.workers.launchers import LAUNCHERS
 from tests.analysis.outputs import PrintedSweep
+from tests.plans import plan_of
 from tests.until import until
 
-PLAN = ev.Plan(
-    name="x",
-    source="x.toml",
-    metric="val_acc",
-    goal="max",
-    loss="train_loss",
-    unit="step",
-    horizon=9.0,
-    launcher="slurm",
-)
+PLAN = plan_of(unit="step", horizon=9.0, launcher="slurm")
 LIMIT = Vanished("limit", "time limit of 4h")
 PREEMPTED = Vanished("evicted", "preempted in Slurm")
 

@@ -12,11 +12,10 @@ from lrtui.frontend import log_mode
 from lrtui.supervisor.outcome import exit_code, verdict_event
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep, fold
+from tests.plans import plan_of
 from tests.recorded import make
 
-PLAN = ev.Plan(
-    name="x", source="", metric="val_acc", goal="max", loss="loss", unit="epoch", horizon=4
-)
+PLAN = plan_of(horizon=4)
 ANSWER = [("finished", 0.9), ("finished", 0.5)]
 TESTED = {"valley": 1e-3, "steep": 1e-3, "minimum": 1e-3, "slide": 1e-3, "diverged": 1.0}
 

@@ -8,6 +8,7 @@ from lrtui.hardware.gpu import Gpu
 from lrtui.supervisor.gpu_memory_watch import FULL, IN_A_ROW, GpuMemoryWatch
 from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep, fold
+from tests.plans import plan_of
 
 TOTAL = 80_000
 
@@ -18,10 +19,7 @@ def gpu(used: float, index: int = 0) -> Gpu:
 
 def sweep_of(devices: list[int], warnings: tuple[ev.Warned, ...] = ()) -> Sweep:
     """A sweep with a run on each of these GPUs."""
-    plan = ev.Plan(
-        name="x", source="x.toml", metric="val_acc", goal="max", loss="train_loss", unit="epoch", horizon=10.0,
-        devices=tuple(sorted(set(devices))), parallel=len(devices),
-    )  # fmt: skip
+    plan = plan_of(devices=tuple(sorted(set(devices))), parallel=len(devices))
     events: list[ev.AnyEvent] = [ev.SweepOpened(plan=plan)]
     for number, device in enumerate(devices, 1):
         run = f"r{number:02d}"

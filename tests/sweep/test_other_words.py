@@ -33,6 +33,7 @@ from lrtui.sweep.layout import FORMAT, AttemptLayout, Layout
 from lrtui.sweep.state import Run, Sweep, fold
 from lrtui.workers.launcher import Cause, Vanished
 from tests.analysis.outputs import PrintedSweep
+from tests.plans import plan_of
 from tests.search import test_halving, test_pilots
 from tests.search.simulated import Simulation
 from tests.sweep.test_format1 import NAMES, RECORDED, SENTENCES, facts
@@ -117,10 +118,7 @@ def halved() -> list[ev.AnyEvent]:
 
 def on_a_cluster() -> list[ev.AnyEvent]:
     """Runs that were held, cut off, cancelled and refused; then the brake, and a stop."""
-    plan = ev.Plan(
-        name="x", source="x.toml", metric="val_acc", goal="max", loss="train_loss", unit="step", horizon=9,
-        launcher="slurm", checkpoints=True, parallel=3,
-    )  # fmt: skip
+    plan = plan_of(unit="step", horizon=9, launcher="slurm", checkpoints=True, parallel=3)
     told: list[ev.AnyEvent] = [ev.SweepOpened(plan=plan), ev.DataPrepared(val=400, classes=10)]
     for n, lr in enumerate((1e-4, 1e-3, 1e-2, 1e-1, 1.0), 1):
         run = f"r{n:02}"
@@ -242,9 +240,7 @@ def test_a_search_goes_the_same_way_in_other_words():
     assert any(isinstance(event, ev.RungClosed) for event in ways[0])
 
 
-PLAN = ev.Plan(
-    name="x", source="x.toml", metric="val_acc", goal="max", loss="train_loss", unit="step", horizon=9, launcher="slurm"
-)  # fmt: skip
+PLAN = plan_of(unit="step", horizon=9, launcher="slurm")
 LINES = "".join(f'{{"step": {i}, "val_acc": 0.{i}}}\n' for i in range(1, 5))
 
 

@@ -7,19 +7,12 @@ from hypothesis import strategies as st
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.allowed import stopped_with_sweep
-from lrtui.sweep.events import Plan, Setting, decode_event, encode
+from lrtui.sweep.events import Setting, decode_event, encode
 from lrtui.sweep.state import ALIVE, State, Sweep, apply, differences, fold, group_of, group_text
 from lrtui.text.format import lr_text
+from tests.plans import plan_of
 
-PLAN = Plan(
-    name="x",
-    source="x.toml",
-    metric="val_acc",
-    goal="max",
-    loss="train_loss",
-    unit="epoch",
-    horizon=3,
-)
+PLAN = plan_of(horizon=3)
 RUNS = st.sampled_from(["r01", "r02", "r03"])
 KINDS = st.sampled_from(["finished", "pruned", "killed", "failed", "diverged", "lost"])
 ATTEMPTS = st.integers(0, 3)

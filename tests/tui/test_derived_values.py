@@ -6,18 +6,10 @@ import pytest
 
 from lrtui.frontend.derived_values import TARGET, derive, gap_name, target
 from lrtui.metrics import Measurement, RunSeries
-from lrtui.sweep.events import Plan
+from tests.plans import plan_of
 from tests.tui.conftest import settled, text_of
 
-PLAN = Plan(
-    name="x",
-    source="x.toml",
-    metric="val_acc",
-    goal="max",
-    loss="train_loss",
-    unit="epoch",
-    horizon=6,
-)
+PLAN = plan_of(horizon=6)
 ACCURACIES = (0.1, 0.5, 0.9, 0.8, 0.9, 1.0)
 
 
