@@ -31,5 +31,5 @@ def standard_error(values: Sequence[float]) -> float | None:
 
 
 def share_variance(share: float, images: int) -> float:
-    """Return the variance of a share of right answers, 0 to 1, because only so many images were judged."""
+    """Return the variance of a share of right answers, 0 to 1, because only `images` images were judged."""
     return share * (1 - share) / images

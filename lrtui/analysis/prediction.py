@@ -26,7 +26,7 @@ LEAST_LEVELS = 3
 MOST_SPANS = 3.0
 """The target may lie at most this many times the span of the levels away from them, both as logarithms."""
 WIDEST = 1.3
-"""Decades: a wider 90 % interval is no prediction. An ordinary search spans three."""
+"""Decades: with a wider 90 % interval there is no prediction. An ordinary search spans three."""
 _CONTRADICTED = 0.02
 """Levels contradict a power law if chance scatters them as far around it with no more than this probability."""
 _ORDINARY_SCATTER = 0.1

@@ -1,1 +1,1 @@
-"""The command line: `main` parses and dispatches, one module per verb behind it."""
+"""The command line: `main` parses and dispatches, and each verb has a module."""

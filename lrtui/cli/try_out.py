@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
 
 
 def _found(program: str) -> list[str]:
-    """Return a line with the path that a program's bare name stands for: a virtual environment that is not active is not searched."""
+    """Return a line with the path of the program that a bare name refers to: a virtual environment that is not active is not searched."""
     from lrtui.text.clean import clean
 
     found = shutil.which(program)

@@ -118,7 +118,7 @@ def _axes(subject: Subject) -> Iterator[pb.MetricRecord]:
 
 
 def _json(value: Any) -> str:
-    """Return a value as wandb writes it: NaN and Infinity stand bare."""
+    """Return a value as wandb writes it, with bare NaN and Infinity."""
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     return json.dumps(value)

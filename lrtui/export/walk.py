@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lrtui.sweep.state import Attempt, Run, Sweep
 
 _WINDOW = 10_000
-"""Lines that are held back so that a line that comes late takes its place; one that comes later still stays where it is."""
+"""The number of lines held back, so that a late line is put in its place; one that is later still stays where it is."""
 _FINEST = 10**9
 _NEARLY = 1 - 1e-6
 """The distance of two steps, less what is lost in a difference such as 0.3 - 0.2."""
@@ -105,7 +105,7 @@ class Walk:
             yield row
 
     def beside(self, row: Row) -> Iterator[tuple[str, float]]:
-        """Yield where a row lies on the axes that `at` does not say."""
+        """Yield a row's positions on the axes that `at` does not give."""
         unit = self._plan.unit
         told = "step" if self.steps.own else unit if self.steps.per_unit == 1 else ""
         places = {"step": row.step, "epoch": row.epoch, "tokens": row.tokens, unit: row.level}

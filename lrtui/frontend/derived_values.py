@@ -1,6 +1,6 @@
 """Values derived from the curves: the gap between training and test, how unsteady a run is, how soon it reached a target.
 
-gap       train_acc - test_acc (else val_acc), or val_loss - train_loss where there is no accuracy: overfitting when it grows
+gap       train_acc - test_acc (else val_acc), or val_loss - train_loss if there is no accuracy: overfitting when it grows
 rough     mean change of the objective from one evaluation to the next, over the second half of what was measured
 target    when the objective first was at least as good as TARGET of the way from the worst first value to the best of all
 """

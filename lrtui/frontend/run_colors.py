@@ -76,7 +76,7 @@ def spread(lrs: Iterable[float]) -> dict[float, float]:
 
 
 def place_of(colour: str) -> float | None:
-    """Return the place whose `heat` a colour is; None if it is none of the scale's."""
+    """Return the place whose `heat` is this colour; None if it is not a colour of the scale."""
     wanted = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
     for low, (start, end) in enumerate(itertools.pairwise(STOPS)):
         span = [b - a for a, b in zip(start, end, strict=True)]

@@ -441,7 +441,7 @@ def view_only(directory: Path, sweep: Sweep) -> str:
 
 
 def _read_json(path: Path) -> object:
-    """Return a small JSON file's content; None if it is none."""
+    """Return a small JSON file's content; None if it is missing or invalid."""
     data = read_end(path, _OUTPUT_TAIL)
     try:
         return msgspec.json.decode(data)

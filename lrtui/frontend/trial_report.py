@@ -81,7 +81,7 @@ class Heard:
         self.wrote(data)
 
     def follow(self, capture: Capture) -> None:
-        """Say in the end what another capture has read, which `measured` is told of."""
+        """Report at the end what another capture has read, which is passed to `measured`."""
         self._capture = capture
 
     def measured(self, found: Iterable[Measurement], seconds: float) -> None:

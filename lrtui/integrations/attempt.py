@@ -104,7 +104,7 @@ def number(value: Any) -> Any:
 
 
 def random_states() -> dict[str, Any]:
-    """Return where the random numbers of Python, numpy and torch stand, those of the last two if they are imported; JSON can hold it."""
+    """Return the states of the random generators of Python and, if they are imported, numpy and torch; JSON can hold them."""
     version, words, gauss = random.getstate()
     states: dict[str, Any] = {"python": [version, list(words), gauss]}
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")

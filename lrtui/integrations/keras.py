@@ -25,7 +25,7 @@ _NAMES = {"loss": "train_loss", "learning_rate": "lr"}
 
 
 class LrtuiCallback(keras.callbacks.Callback):
-    """Emits Keras' logs, ends the attempt at {until} and on SIGTERM, saves a checkpoint behind each epoch, and continues from it.
+    """Emits Keras' logs, ends the attempt at {until} and on SIGTERM, saves a checkpoint after each epoch, and continues from it.
 
     `epochs` stays the whole length, so that a schedule does too. If the length is in steps, an attempt may end within an epoch; the next
     one then begins with that epoch's data from the start, since Keras cannot pass over batches.
@@ -53,7 +53,7 @@ class LrtuiCallback(keras.callbacks.Callback):
         self._attempt.listen()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Count its batches anew."""
+        """Count its batches from 0."""
         self._epoch, self._batches, self._total = epoch, 0, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -82,7 +82,7 @@ class LrtuiCallback(keras.callbacks.Callback):
             raise SystemExit(128 + signal.SIGTERM)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Emit the epoch's metrics; behind a whole epoch save, and end here if the attempt ends."""
+        """Emit the epoch's metrics; after a whole epoch save, and end here if the attempt ends."""
         if not self._attempt.of_lrtui or self._attempt.lr_steps:
             return
         position = self._position(whole=not self._cut)
@@ -113,7 +113,7 @@ class LrtuiCallback(keras.callbacks.Callback):
         emit(**{"lr": number(rate) if tested is None else tested, **line, **position})
 
     def _position(self, *, whole: bool = False) -> dict[str, float]:
-        """Return where the training is, behind a whole epoch or within it."""
+        """Return the training's position, after a whole epoch or within one."""
         batches = self.params.get("steps")
         share = 1.0 if whole else self._batches / batches if batches else 0.0
         return {"step": self._steps(), "epoch": self._epoch + share}
@@ -163,7 +163,7 @@ class LrtuiCallback(keras.callbacks.Callback):
             generator.state.assign(seed)
 
     def _generators(self) -> list[Any]:
-        """Return the generators of layers such as Dropout, whose states are no weights."""
+        """Return the generators of layers such as Dropout, whose states are not weights."""
         return [
             each
             for layer in self.model._flatten_layers()  # noqa: SLF001

@@ -71,7 +71,7 @@ class LrtuiCallback(pl.Callback):
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Emit the loss if the module does not log it, and end the training behind the last step of this attempt."""
+        """Emit the loss if the module does not log it, and end the training after the last step of this attempt."""
         self._batches = batch_idx + 1
         if not self.attempt.of_lrtui or self._ends:
             return
@@ -93,11 +93,11 @@ class LrtuiCallback(pl.Callback):
         self._save_at(trainer, "now")
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Save behind the last validation of an attempt."""
+        """Save after the last validation of an attempt."""
         self._save_at(trainer, "validation")
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Save behind the last epoch of an attempt."""
+        """Save after the last epoch of an attempt."""
         self._epoch, self._batches = random_states(), 0
         told = trainer.strategy.reduce_boolean_decision(self.attempt.told, all=False)
         if told and not self._ends:

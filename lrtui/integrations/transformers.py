@@ -31,7 +31,7 @@ class LrtuiCallback(TrainerCallback):
         self._attempt = Attempt()
         self._ends = False
         self._theirs: str | None = None
-        """The Trainer's output_dir while ours stands in its place."""
+        """The Trainer's output_dir while it is replaced by the attempt's."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Listen for SIGTERM."""
@@ -41,7 +41,7 @@ class LrtuiCallback(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
     ) -> None:
-        """Emit one metric line; the summary of a whole training is none."""
+        """Emit one metric line; skip the summary of a whole training."""
         if not self._attempt.of_lrtui or not logs or "train_runtime" in logs:
             return
         line = {_NAMES.get(name, name): number(value) for name, value in logs.items()}
@@ -58,13 +58,13 @@ class LrtuiCallback(TrainerCallback):
             group["lr"] = lr
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """End the training behind the last step of this attempt."""
+        """End the training after the last step of this attempt."""
         control.should_log = control.should_log or self._attempt.lr_steps > 0
         if self._is_over(args, state):
             self._ends = control.should_training_stop = control.should_log = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Save. The Trainer comes here behind the last step, also in the middle of an epoch, where nothing else is due."""
+        """Save. The Trainer calls this after the last step, also in the middle of an epoch, when nothing else is due."""
         self._ends = self._ends or self._is_over(args, state)
         if not self._ends:
             return

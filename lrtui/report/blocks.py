@@ -18,7 +18,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The verdict: what stands at the top of the page."""
+    """The verdict, at the top of the page."""
 
     headline: str
     facts: tuple[tuple[str, str], ...]

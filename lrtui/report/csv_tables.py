@@ -20,7 +20,7 @@ def runs(made: Report) -> str:
 
 
 def run_table(made: Report) -> tuple[list[str], list[list[Any]]]:
-    """Return the columns' names and a row for each run; a value of a setting stands under set.NAME, as in set.wd."""
+    """Return the columns' names and a row for each run; a value of a setting has the column set.NAME, such as set.wd."""
     values = sorted({name for run in made.runs for name in run.values})
     tests = sorted({name for run in made.runs for name in run.test})
     head = ["experiment", "run", "range_test", "lr", "optimizer", "schedule"]

@@ -1,4 +1,4 @@
-"""The report as strict JSON: numbers that are not finite stand as "NaN", "Infinity" and "-Infinity", as in a metric line."""
+"""The report as strict JSON: non-finite numbers are written as "NaN", "Infinity" and "-Infinity", as in a metric line."""
 
 from __future__ import annotations
 

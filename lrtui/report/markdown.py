@@ -78,7 +78,7 @@ _BLOCK = re.compile(r"^(?=[-+*=>#\[])|^\d{1,9}(?=[.)](?:\s|$))")
 
 
 def _escape(value: Any) -> str:
-    """Return text that Markdown shows as it is within a line: no link, image or HTML comes of it; escapes only where they are needed."""
+    """Return text that Markdown shows literally within a line, without links, images or HTML; escaped only where needed."""
     return _SPECIAL.sub(lambda match: "\\" + match[0], clean(str(value), 1000).strip())
 
 
@@ -88,5 +88,5 @@ def _escape_block(value: Any) -> str:
 
 
 def _bold(escaped: str) -> str:
-    """Return text in bold, in which an asterisk at the end is none of the marks."""
+    """Return text in bold; an asterisk at its end is kept apart from the marks."""
     return f"**{escaped[:-1]}\\***" if escaped.endswith("*") else f"**{escaped}**"

@@ -1,4 +1,4 @@
-"""`lr = "auto"`: range test, bracket, halving, two more LRs where the best lies at an edge, further seeds for the finalists.
+"""`lr = "auto"`: range test, bracket, halving, two more LRs if the best lies at an edge, further seeds for the finalists.
 
 The edge is checked twice: when the first rung is decided (one more LR joins the race) and when the race is over.
 

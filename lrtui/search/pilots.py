@@ -171,7 +171,7 @@ def _pilots(
 def _missing_pilots(
     sweep: Sweep, space: Space, cell: Setting, reach: Reach, stages: list[Stage]
 ) -> list[Decision]:
-    """Return the pilots of the length behind these stages that the sweep does not have."""
+    """Return the pilots of the length after these stages that the sweep does not have."""
     length = space.pilots[cell.schedule][len(stages)]
     wanted = _pair(sweep, stages, reach) if stages else reach.first
     return [

@@ -319,7 +319,7 @@ class Supervisor:
 
     def _plan(self) -> ev.Plan:
         plan = self.sweep.plan
-        assert plan is not None, "open() comes first"  # noqa: S101  # a bug of ours, not of the user
+        assert plan is not None, "open() comes first"  # noqa: S101  # a bug in lrtui
         return plan
 
     def _root(self, run: Run) -> Path:

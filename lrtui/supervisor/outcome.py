@@ -26,7 +26,7 @@ _SPARSE = 0.2
 LOSSES_FORGIVEN = 1
 """A run that is lost more often is not started again."""
 EVICTIONS_FORGIVEN = 10
-"""A run is not started again after a cluster has ended more of its jobs in a row, none of which came further than the one before."""
+"""The most jobs of a run in a row that a cluster may end without progress; then the run is not started again."""
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*\w+(?:Error|Exception)\b")
 _EXCEPTION_WITHIN = 8
 """Number of last lines searched for an exception: advice may follow it."""

@@ -69,7 +69,7 @@ class Progress:
         self._resumed_at = _resumed_at(run, attempt)
         self._until = until
         self._before: Standing | None = None
-        """How far the attempts came that this one goes on from, if they measured the deciding metric."""
+        """How far the attempts came that this one continues from, if they measured the deciding metric."""
         self._stands_at = 0.0
         """The level that counts as this attempt's, though it has measured nothing; see stand_on_earlier."""
         self._curve: list[tuple[float | None, float]] | None = [] if run.is_range_test else None
@@ -180,7 +180,7 @@ class Progress:
 
     @property
     def came_to_its_end_before(self) -> bool:
-        """Whether this attempt measured nothing, and those that it went on from came to its length."""
+        """Whether this attempt measured nothing, and those that it continued from reached its length."""
         before = self._before
         return not self.lines and before is not None and before.complete >= self._until * (1 - 1e-9)
 

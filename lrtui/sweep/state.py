@@ -283,7 +283,7 @@ class Sweep:
     """The decided rungs, in order."""
     budget_reached: ev.BudgetReached | None = None
     budget_lifted: bool = False
-    """Whether the user went on after the budget was spent."""
+    """Whether the user continued after the budget was spent."""
     seconds: float = 0.0
     """Training time of all ended attempts."""
     verdict: ev.VerdictReached | None = None

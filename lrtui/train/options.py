@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("fp32", "bf16")
 AUTO = "auto"
-"""In an experiment file: one of PRECISIONS, chosen once for all runs (`precision.py`). A training process is told which."""
+"""In an experiment file: one of PRECISIONS, chosen once for all runs (`precision.py`). A training process gets the chosen one."""
 LEAST_TEST_STEPS = 10
 """With fewer a range test's curve has no shape."""
 
@@ -197,7 +197,7 @@ def _known(kind: str, name: str, options: dict[str, Any], table: Mapping[str, En
 
 
 def _test(raw: argparse.Namespace) -> RangeTest | None:
-    """Return the range test that is asked for: none with 0 steps, whatever --lr-to says."""
+    """Return the requested range test; None with 0 steps, whatever --lr-to is."""
     if raw.lr_steps == 0:
         return None
     if raw.lr_steps < LEAST_TEST_STEPS:

@@ -29,9 +29,9 @@ CLEARLY = 1.2
 BATCH = 128
 """Larger ones tell nothing more about the ratio and take longer."""
 ROUNDS, SECONDS = 50, 4.0
-"""Steps of each, cut short after so long."""
+"""Steps measured in each precision, and the seconds after which measuring ends early."""
 HOPELESS = 4.0
-"""Where products are this much slower than they would have to be, no training step is measured: one took 10 s on such a CPU."""
+"""If products are slower by this factor than required, no training step is measured: one took 10 s on such a CPU."""
 
 
 def faster(options: Options) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 NUMBER = (int, float)
 """The types of an option that is a number: TOML's 1 is as good as 1.0."""
 LARGEST = 1e300
-"""No option is as large: an integer of TOML may be, and then is no float."""
+"""Larger than any valid option: an integer of TOML may be too large for a float."""
 
 
 class Pair:

@@ -90,7 +90,7 @@ def _differentiate(training: Training, inputs: Tensor, labels: Tensor) -> tuple[
 def _again(
     training: Training, inputs: Tensor, labels: Tensor, first: Tensor
 ) -> Callable[[], float]:
-    """Return a function that returns `first`, and from its second call on computes loss and gradients anew."""
+    """Return a function that returns `first`, and from its second call on computes loss and gradients again."""
     known = [first.detach()]
 
     def closure() -> float:

@@ -1,4 +1,4 @@
-"""The app: wiring and bindings. What a key means for a run stands in `intents`, what the screen shows in `panels`."""
+"""The app: wiring and bindings. `actions` has what a key does, `panels` what the screen shows."""
 
 from __future__ import annotations
 

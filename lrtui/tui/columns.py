@@ -1,6 +1,6 @@
 """The columns of the leaderboard: their content and width, and which are dropped on a narrow screen.
 
-A setting has a column only if it varies, and a number stands in one column only: `now` and `best` are empty where they would repeat
+A setting has a column only if it varies, and a number appears in one column only: `now` and `best` are empty where they would repeat
 the value that ranks. To add a column: one line in `_columns`.
 """
 

@@ -1,6 +1,6 @@
 """The thread that reads the experiment directory and notifies the app of changes.
 
-It alone reads files, and writes none. One message for each look that brought something new, none while nothing happens: an idle monitor
+Only this thread reads files, and it writes none. It sends one message for each read that found something new: an idle monitor
 writes no byte. A message replaces an older one that the app has not read yet.
 """
 

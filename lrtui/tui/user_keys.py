@@ -1,6 +1,6 @@
 """The user's own keys: a small file that changes the table of keys; docs/keys.md describes it.
 
-It stands in $XDG_CONFIG_HOME/lrtui/keys.toml (usually ~/.config/lrtui/keys.toml), or where LRTUI_KEYS says:
+Its path is $XDG_CONFIG_HOME/lrtui/keys.toml (usually ~/.config/lrtui/keys.toml), or LRTUI_KEYS:
 
     kill = "X"                  # an action of the table below, and its key
     "move(1)" = ["n", "down"]   # several keys
@@ -38,7 +38,7 @@ _KEPT = ("interrupt", "redraw")
 
 
 def path() -> Path:
-    """Return where the user's file would stand."""
+    """Return the path of the user's file, which need not exist."""
     told = os.environ.get("LRTUI_KEYS")
     if told is not None:
         return Path(told)
@@ -46,7 +46,7 @@ def path() -> Path:
 
 
 def changed(usual: tuple[Key, ...]) -> tuple[Key, ...]:
-    """Return the table of keys as the user's file changes it; the table itself where there is no file.
+    """Return the table of keys as the user's file changes it; the table itself if there is no file.
 
     Raises:
         UserError: the file cannot be read, has an unknown action or key, or gives a key to two actions.

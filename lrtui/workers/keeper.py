@@ -384,7 +384,7 @@ def _may_be_json(line: bytes) -> bool:
 
 
 def _punch(fd: int, offset: int, length: int) -> None:
-    """Deallocate a range of a file; its size and the offsets behind it stay."""
+    """Deallocate a range of a file; its size and the offsets after the range stay."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)

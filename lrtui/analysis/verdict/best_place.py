@@ -45,7 +45,7 @@ _BELOW, _ABOVE = 0.25, 0.75
 _SHORTEST = 9.0
 """The length of the first rung is the horizon by this."""
 _LITTLE = 1.15
-"""A factor of the LR that is no change."""
+"""A factor of the LR that counts as no change."""
 _USELESS = 2.0
 """Decades between the ends of a move of the LR beyond which nothing is known of it."""
 

@@ -35,7 +35,7 @@ class Case:
     identical: bool = False
     """Whether several seeds gave identical values, which says nothing about noise."""
     moved: Moved | None = None
-    """Pilots as results of the full length, where few full runs say where the best LR lies."""
+    """Pilots as results of the full length, used if too few full runs show where the best LR lies."""
 
     def place(self, point: Point) -> float:
         """Return where a point lies on the curve, log10 of its LR; a pilot where its like at the full length does."""

@@ -52,7 +52,7 @@ def observations_of(
 
 
 def lag(case: Case, point: Point) -> float:
-    """Return by how much a result of a shorter rung, moved as above, is worse than the best at the compared length; 0 if it is none."""
+    """Return by how much a result of a shorter rung, moved as above, is worse than the best at the compared length; 0 if it is not worse."""
     if case.is_deep(point) or point.mean is None or not case.candidates:
         return 0.0
     gain = _gain(case, point)
@@ -66,7 +66,7 @@ def _is_moved(case: Case, point: Point) -> bool:
 
 
 def _gain(case: Case, point: Point) -> float | None:
-    """Return by how much the score usually rose from this point's length to the compared one; None if nobody shows it."""
+    """Return by how much the score usually rose from this point's length to the compared one; None if no run shows it."""
     if case.moved is not None and point.lr in case.moved.gains:
         return case.moved.gains[point.lr]
     gains = []

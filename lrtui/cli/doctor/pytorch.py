@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Probe:
-    """The process that reports on torch. Use it in a `with`, which ends the process if nobody waited for it."""
+    """The process that reports on torch. Use it in a `with`, which ends the process if it is still running."""
 
     def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
         self._limit = limit_seconds

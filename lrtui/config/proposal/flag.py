@@ -23,7 +23,7 @@ class Flag:
     apart: bool = False
     """Whether the value is the next word."""
     behind: str | None = None
-    """The option that takes it with others, as the last of the command; "" if no option stands before them, None if it is passed separately."""
+    """The option that takes it together with others, at the end of the command; "" if no option precedes them, None if it is passed separately."""
     verb: str = ""
     """The subcommand that takes it."""
     source: str = ""

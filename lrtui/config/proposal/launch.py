@@ -28,9 +28,9 @@ class Launch:
     script: Path | None
     """The file with its source; None if that is not Python."""
     name: tuple[str, ...]
-    """The words that name it: its path, or -m and a module; the program where there is no script."""
+    """The words that name it: its path, or -m and a module; the program if there is no script."""
     given: tuple[str, ...] = ()
-    """The words behind it."""
+    """The words after it."""
 
     def distributed(self) -> Launch:
         """Return the launch of the same script by torchrun, unless it names a launcher."""

@@ -78,7 +78,7 @@ def constants_of(module: Module) -> list[Flag]:
 
 
 def keras_optimizers_of(module: Module) -> list[Flag]:
-    """Return the optimizer that `model.compile` names by a text: in its place comes one with a learning rate."""
+    """Return the optimizer that `model.compile` names by a string: the proposal replaces it by one with a learning rate."""
     found: list[Flag] = []
     for name, call in calls(module.tree):
         chosen = keyword(call, "optimizer")

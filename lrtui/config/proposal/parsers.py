@@ -59,7 +59,7 @@ def _argparse(module: Module, modules: Sequence[Module]) -> Iterator[Flag]:
 
 
 def _main_only(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield what stands under `if __name__ == "__main__"`."""
+    """Yield the statements under `if __name__ == "__main__"`."""
     for node in tree.body:
         if isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
             yield from ast.walk(node)

@@ -88,7 +88,7 @@ class Value:
     """Its piece."""
     shown: Shown
     counted_at: int = 0
-    """The piece of the count whose percentage it is; 0 if it is none."""
+    """The piece of the count whose percentage it is; 0 if it is not a percentage of a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +378,7 @@ def _values(pieces: Sequence[Piece], context: str) -> list[Value]:
 
 
 def _percentages(found: list[Value], pieces: Sequence[Piece]) -> list[Value]:
-    """Return values in which the percentage stands for a count: of "Accuracy: 9815/10000 (98%)" it is 98."""
+    """Return values with a count replaced by its percentage: of "Accuracy: 9815/10000 (98%)" it is 98."""
     best: list[Value] = []
     for value in found:
         after = pieces[value.at + 1 : value.at + 6]
@@ -516,14 +516,14 @@ def _label(pieces: Sequence[Piece], at: int) -> str:
 
 
 def _end_of(label: str) -> str:
-    """Return the last words of a label, with all that stands behind them."""
+    """Return the last words of a label and all text after them."""
     label = label.rpartition("\n")[2]
     words = list(_WORD.finditer(label))[-_FEWEST_WORDS:]
     return label[words[0].start() :] if words else label.lstrip()
 
 
 def _literal(label: str, shown: Shown) -> str:
-    """Return a label as a pattern in which any white space may stand for white space."""
+    """Return a label as a pattern whose white space matches any white space."""
     label = label.replace("\n", " ")
     padded = bool(re.match(r"[ >]?\d", shown.spec)) and not re.match(r"0\d", shown.spec)
     words = re.split(r"(\s+)", label)

@@ -186,7 +186,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 def dotted(node: ast.AST) -> str:
-    """Return a.b.c for an expression of names and attributes; "" stands for any other part."""
+    """Return a.b.c for an expression of names and attributes; any other part becomes ""."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

@@ -104,7 +104,7 @@ class Conversation:
         self.say(f"{question} Type yes or no.")
 
     def send(self, asked: PendingQuestion, snapshot: Snapshot) -> None:
-        """Send commands in a thread; the answer is said when it comes."""
+        """Send commands in a thread; the answer is printed when it arrives."""
         self.say(f"{asked.doing}.")
         deed = UndoEntry(asked.commands[-1], snapshot.sweep) if asked.remember else None
         threading.Thread(target=self._deliver, args=(asked.commands, deed), daemon=True).start()

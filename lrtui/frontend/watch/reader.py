@@ -246,7 +246,7 @@ class WatchReader:
             (self._warm if warm else self._idle).append((run, file))
 
     def _lose(self, run: _Watched, file: Followed) -> None:
-        """Keep what a deleted file had said, and take it as new if it comes back."""
+        """Keep what a deleted file had said, and treat it as new if it reappears."""
         run.files.remove(file)
         self._tree.forget(file.path)
         self._gone += 1
@@ -272,7 +272,7 @@ class WatchReader:
                 return
 
     def _begin_anew(self, run: _Watched, written: Followed) -> None:
-        """Forget what a run had measured, since a file of it was written anew with another history; its other files are read again."""
+        """Forget a run's measurements, because one of its files was rewritten with a different history; its other files are read again."""
         version = run.series.version + 1
         run.series = RunSeries()
         run.series.version = version
@@ -321,7 +321,7 @@ class WatchReader:
     # ------------------------------------------------ the picture
 
     def _rank(self) -> None:
-        """Make plan, runs and standings anew if anything has changed that they show."""
+        """Rebuild plan, runs and standings if anything that they show has changed."""
         began = time.monotonic()
         now = time.time()
         if self._varied:

@@ -1,4 +1,4 @@
-"""From the rows of a file to measurements: which column is the step, which the time, and at which length a row lies."""
+"""Turns the rows of a file into measurements: finds the columns of step and time, and the length of each row."""
 
 from __future__ import annotations
 

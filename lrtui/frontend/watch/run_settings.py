@@ -127,7 +127,7 @@ def _plain(value: object) -> Scalar:
 
 
 def _scalar(text: str) -> Scalar:
-    """Return what a text stands for: a number, a truth value, or itself."""
+    """Return the value of a text: a number, a bool, or the text itself."""
     text = text.strip()
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
         return clean(text[1:-1], 200)

@@ -52,7 +52,7 @@ class _Folder:
     changed_ns: int = -1
     """When it had changed as of the last listing; -1 before the first."""
     again: bool = False
-    """Whether it is to be listed again whatever its time says."""
+    """Whether it is listed again even if its mtime is unchanged."""
 
 
 @dataclass(slots=True)
@@ -198,12 +198,12 @@ class Tree:
         self._waiting.append(folder)
 
     def forget(self, path: Path) -> None:
-        """Take a file that is gone for a new one if it comes back."""
+        """Forget a deleted file, so that it counts as new if it reappears."""
         self._files.discard(path)
 
 
 def holds_logs(folder: Path, most_seconds: float = 0.3) -> bool:
-    """Return whether a log file is found below a folder in so many seconds."""
+    """Return whether a log file is found below a folder within `most_seconds`."""
     tree = Tree((folder,))
     deadline = time.monotonic() + most_seconds
     while tree.more and time.monotonic() < deadline:

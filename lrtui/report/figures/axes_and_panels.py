@@ -21,7 +21,7 @@ from lrtui.text.clean import clean
 from lrtui.text.format import lr_rounded
 
 WIDTH = 7.4
-"""Inches; at 9 points a line of text stands well beside the page's."""
+"""Inches; 9-point text then looks right beside the text of the page."""
 MOST_PANELS = 12
 MOST_TICKS = 24
 
@@ -115,7 +115,7 @@ def name_axes(axes: Sequence[Axes], x: str, y: str) -> None:
 
 
 def name_y(ax: Axes, text: str) -> None:
-    """Name the y axis at a fixed place: inside of the figure whatever the numbers beside it are."""
+    """Name the y axis at a fixed place, inside the figure whatever the width of its numbers."""
     inches = ax.get_position().width * WIDTH
     ax.set_ylabel(label(text, 40))
     ax.yaxis.set_label_coords(-0.56 / inches, 0.5)

@@ -53,7 +53,7 @@ def inline(figure: Figure, name: str, title: str) -> str:
 
 
 def _tree(figure: Figure, name: str, title: str) -> ET.Element:
-    """Return a chart's SVG without name spaces, metadata and ids that nobody asks for; the others begin with its name."""
+    """Return a chart's SVG without name spaces, metadata and unused ids; the other ids begin with its name."""
     figure.set_canvas(FigureCanvasSVG(figure))
     data = io.StringIO()
     figure.savefig(data, format="svg", metadata=_NO_METADATA)

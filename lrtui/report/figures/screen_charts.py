@@ -1,4 +1,4 @@
-"""The charts that stand in the monitor, as one PNG of 1600 x 900: what its key `w` writes beside the screen.
+"""The charts that the monitor shows, as one PNG of 1600 x 900: what its key `w` writes beside the screen.
 
 The monitor may not import matplotlib (half a second and 60 MB for its user, who looks at other things meanwhile), so this is a
 process of its own: `python -m lrtui.report.figures.screen_charts` takes the pictures as JSON on stdin and gives the PNG on stdout. What is

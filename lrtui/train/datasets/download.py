@@ -32,7 +32,7 @@ class DownloadError(Exception):
 
 
 def fetch(url: str, target: Path, md5: str, *, timeout: float) -> None:
-    """Put the file behind `url` at `target`.
+    """Download `url` to `target`.
 
     Raises:
         DownloadError: no answer within `timeout` seconds, an answer that refuses, or another checksum.

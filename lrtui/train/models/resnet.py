@@ -60,6 +60,6 @@ class _Block(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> tuple[nn.Module, ...]:
-    """Return a convolution without bias, which the normalisation behind it would undo, and the normalisation."""
+    """Return a convolution without bias, which the normalisation after it would undo, and the normalisation."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     return convolution, nn.BatchNorm2d(outputs)

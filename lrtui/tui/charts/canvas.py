@@ -15,7 +15,7 @@ class Point(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A character and the number of the curve that it belongs to, glyphs and then shades numbered behind the curves; -1 for none."""
+    """A character and the number of the curve that it belongs to, glyphs and then shades numbered after the curves; -1 for none."""
 
     char: str
     owner: int

@@ -53,7 +53,7 @@ class Framing:
 
 
 def measured(model: ViewModel) -> dict[str, RunSeries]:
-    """Return what each run measured, range tests left out: their lines stand at no common length."""
+    """Return what each run measured, without range tests: their lengths have no common meaning."""
     if model.snapshot is None:
         return {}
     known = model.snapshot.series

@@ -49,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """A place that is marked by characters, drawn over the curves; the first character stands at the place."""
+    """A point marked by characters, drawn over the curves; the first character is at the point."""
 
     x: float
     y: float
@@ -102,16 +102,16 @@ class Picture:
     legend: tuple[tuple[str, str], ...] = ()
     """(text, colour), cold to hot."""
     note: str = ""
-    """Written in the middle where there is no curve."""
+    """Written in the middle if there is no curve."""
     glyphs: tuple[Glyph, ...] = ()
     spans: tuple[Span, ...] = ()
     cursor: float | None = None
-    """Where a line stands across the canvas."""
+    """The x position of a vertical line across the canvas."""
     field: Field | None = None
 
 
 def draw(picture: Picture, width: int, height: int, *, quick: bool = False) -> list[Strip]:
-    """Return `height` strips of `width` cells; whatever the numbers are, it neither raises nor aborts.
+    """Return `height` strips of `width` cells; never raises or aborts, whatever the numbers.
 
     `quick` leaves plotext, whose import takes 170 ms, for later: while a directory is being read.
     """
@@ -236,7 +236,7 @@ def _parse(text: str, columns: int, rows: int) -> Canvas:
 
 
 def _write_letters(canvas: Canvas, picture: Picture, lines: list[list[Point]]) -> None:
-    """Write each run's letter behind its last point; runs that end together have theirs in the order of their values."""
+    """Write each run's letter after its last point; runs that end together have theirs in the order of their values."""
     rows, columns = len(canvas), len(canvas[0])
     ends: list[tuple[int, int, float]] = []
     for number, points in enumerate(lines):
@@ -247,7 +247,7 @@ def _write_letters(canvas: Canvas, picture: Picture, lines: list[list[Point]]) -
     for together in _touching(sorted(ends), picture):
         last = sorted(together, key=lambda end: end[1])[
             -rows:
-        ]  # the runs on top, where there is no row for all
+        ]  # only the topmost runs if there are too few rows
         last.sort(key=lambda end: (end[2], end[1]))
         for (column, number, _), row in zip(
             last, spread([end[2] for end in last], rows), strict=True
@@ -330,7 +330,7 @@ def _write_cursor(canvas: Canvas, picture: Picture) -> None:
 
 
 def _write_glyphs(canvas: Canvas, picture: Picture) -> None:
-    """Write the glyphs; what one adds behind its place gives way to another's."""
+    """Write the glyphs; the further characters of one give way to another glyph."""
     rows, columns = len(canvas), len(canvas[0])
     heads: set[tuple[int, int]] = set()
     tails: list[tuple[int, int, Cell]] = []

@@ -37,6 +37,6 @@ LARGE: dict[Pane, type[Lines]] = {
     "hardware": Hardware,
     "study": Study,
 }
-"""What can stand in the place of the charts, and side by side below the leaderboard."""
+"""What can be shown instead of the charts, and side by side below the leaderboard."""
 
 __all__ = ["LARGE", "AnswerBar", "Chart", "Keys", "Leaderboard", "Lines", "MessageLine", "Tabs"]

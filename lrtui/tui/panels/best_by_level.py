@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _LEAST_CHART = 32
-"""Cells below which there is no chart beside the table."""
+"""The width in cells below which there is no chart beside the table."""
 _ROOMY, _WIDE = 100, 140
 """Cells from which on the table has the metric, and what the rules predict."""
 

@@ -34,7 +34,7 @@ class Tabs(Lines):
         return [line(*segments)]
 
     def pane_at(self, x: int) -> Pane | None:
-        """Return the pane whose tab is in a column; None between and behind them."""
+        """Return the pane whose tab is in a column; None between and after them."""
         for pane, text in tabs(self.model, self.size.width):
             x -= width_of(text)
             if x < 0:
@@ -43,7 +43,7 @@ class Tabs(Lines):
 
 
 def tabs(model: ViewModel, width: int) -> list[tuple[Pane, str]]:
-    """Return the panes with the texts of their tabs, as long as there is room for; one without a number comes last."""
+    """Return the panes with the texts of their tabs, short ones if the long ones do not fit; a pane without a number comes last."""
     here = model.view.pane
     for long in (True, False):
         gap = " " if long else ""
