@@ -117,10 +117,12 @@ def launching(lab: Lab) -> None:
 
 def adopting(lab: Lab) -> None:
     """Two living runs whose supervisor is dead, and an order to kill the first: adoption and a stop."""
+    lab.hold(2)
     lab.start(words=careful(lab), lrs="1e-3, 3e-4", steps=60)
     lab.running("r01")
     lab.running("r02")
     lab.kill_supervisor()
+    lab.release()
     _drop(Layout(lab.directory), ev.KillRun(run="r01"))
 
 

@@ -28,20 +28,22 @@ def small(lab, disk):
 
 def test_a_full_disk_stops_nothing_that_runs_and_the_sweep_goes_on_when_there_is_room(small, disk):
     """Journal, metric lines, checkpoints, output, answers: all in one place, all full."""
+    small.hold(3)
     small.start(words=careful(small), steps=60, lrs="1e-3, 3e-4, 1e-4")
     small.running(steps=3)
     disk.fill()
     events = small.sweep.n
-    full = small.told()
+    small.hold(40)
     letter = Layout(small.directory).inbox / "00000000000000000001-aaaaaaaa.json"
     with pytest.raises(OSError, match="No space"):
         (letter.parent / "big").write_bytes(b"x" * 100_000)
     (letter.parent / "big").unlink(missing_ok=True)  # the supervisor may have been quicker
     pid = supervisor_pid(small.directory)
-    until(lambda: "No space" in _output(small) or small.told() > full + 30, 10)
+    until(lambda: "No space" in _output(small) or small.told() == 40)
     assert supervisor_pid(small.directory) == pid
     assert small.run().alive
     disk.empty()
+    small.release()
     assert small.closed().code == 0
     assert small.sweep.n > events
     sound(small)
@@ -52,10 +54,12 @@ def test_a_full_disk_stops_nothing_that_runs_and_the_sweep_goes_on_when_there_is
 
 def test_a_disk_that_is_full_at_the_start_is_waited_for(small, disk):
     """The worst moment: the supervisor has died, and the next one cannot write that it is there."""
+    small.hold(3)
     small.start(words=careful(small), steps=40, lrs="1e-3, 3e-4")
     small.running(steps=3)
     small.kill_supervisor()
     disk.fill()
+    small.release()
     small.revive()
     pid = until(lambda: supervisor_pid(small.directory))
     until(lambda: "No space" in _log(small), 15)
@@ -66,9 +70,12 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for(small, disk):
 
 
 def test_with_little_room_nothing_new_is_launched_and_that_is_said(small, disk):
+    small.hold(2)
     small.start(words=careful(small), steps=20, lrs="1e-3, 3e-4, 1e-4")
-    small.running(steps=2)
+    small.running("r01", 2)
+    small.running("r02", 2)
     disk.fill(but=20 << 20)
+    small.release()
     warned = until(lambda: [e.text for e in small.events("Warned") if "MiB are free" in e.text])
     assert len(warned) == 1
     until(lambda: not small.sweep.alive())
@@ -128,6 +135,7 @@ def test_a_report_that_has_no_room_is_said_and_written_when_there_is_some(small,
 
 
 def test_a_full_disk_says_itself_to_who_sends_a_command(small, disk):
+    small.hold(2)
     small.start(words=careful(small), steps=400)
     small.running(steps=2)
     disk.fill()

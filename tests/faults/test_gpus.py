@@ -13,14 +13,14 @@ from tests.until import until
 
 WORKER = """
 import json, os, sys, time
+given = os.environ["CUDA_VISIBLE_DEVICES"]
 def need_gpu():
-    given = os.environ["CUDA_VISIBLE_DEVICES"]
     if not os.path.exists(os.path.join(os.environ["TEST_GPUS"], given)):
         sys.exit(f"RuntimeError: CUDA error: unspecified launch failure (GPU {given})")
 for step in range(1, 4):
     need_gpu()
     print(json.dumps({"step": step, "val_acc": 0.1 * step, "train_loss": 1 / step}), flush=True)
-    while os.path.exists(os.environ["HOLD"]):
+    while os.path.exists(os.environ["HOLD"] + given):
         time.sleep(0.02)
     need_gpu()
 """
@@ -28,7 +28,7 @@ for step in range(1, 4):
 
 @pytest.fixture
 def gpus(tmp_path, monkeypatch):
-    """Return a folder with two GPUs."""
+    """Return a folder with two GPUs; runs on GPU n wait while there is a file hold`n`."""
     compiler = shutil.which("cc")
     if not compiler:
         pytest.skip("needs a C compiler")
@@ -41,11 +41,11 @@ def gpus(tmp_path, monkeypatch):
         pytest.skip("cannot compile a library")
     for index in range(2):
         (folder / f"{index}").write_text("10")
+        (tmp_path / f"hold{index}").touch()
     monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
     monkeypatch.setenv("TEST_GPUS", str(folder))
     monkeypatch.setenv("HOLD", str(tmp_path / "hold"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    (tmp_path / "hold").touch()
     return folder
 
 
@@ -63,6 +63,11 @@ def start(lab, tmp_path):
     return begin
 
 
+def release(folder, *gpus):
+    for gpu in gpus:
+        (folder / f"hold{gpu}").unlink()
+
+
 def devices(lab):
     return [run.attempts[0].devices for run in lab.sweep.runs.values() if run.attempts]
 
@@ -71,7 +76,7 @@ def test_after_a_gpu_has_vanished_the_others_carry_the_sweep_on(gpus, start, tmp
     lab = start()
     assert devices(lab)[:2] == [(0,), (1,)]
     (gpus / "1").unlink()
-    (tmp_path / "hold").unlink()
+    release(tmp_path, 0, 1)
     assert lab.closed().code == 1
     endings = {run.id: run.ending.kind for run in lab.sweep.runs.values()}
     assert endings.pop("r02") == "failed"
@@ -86,22 +91,20 @@ def test_after_a_gpu_has_vanished_the_others_carry_the_sweep_on(gpus, start, tmp
 def test_one_that_comes_back_is_used_again(gpus, start, tmp_path):
     lab = start()
     (gpus / "1").rename(tmp_path / "away")
-    hold = tmp_path / "hold"
-    hold.rename(tmp_path / "held")
-    until(lambda: lab.sweep.runs["r03"].attempts)
-    (tmp_path / "held").rename(hold)
+    release(tmp_path, 1)
+    until(lambda: [event for event in lab.events("Warned") if "GPU 1" in event.text])
+    assert devices(lab) == [(0,), (1,)]
     (tmp_path / "away").rename(gpus / "1")
-    until(lambda: len(lab.sweep.alive()) == 2)
-    hold.unlink()
+    until(lambda: devices(lab)[2:3] == [(1,)])
+    release(tmp_path, 0)
     lab.closed()
-    assert (1,) in devices(lab)[3:]
 
 
 def test_when_all_vanish_the_queue_stops_instead_of_failing_to_its_end(gpus, start, tmp_path):
     lab = start()
     for file in list(gpus.iterdir()):
         os.unlink(file)
-    (tmp_path / "hold").unlink()
+    release(tmp_path, 0, 1)
     until(lambda: lab.sweep.brake is not None, 30)
     assert any(run.state == "queued" for run in lab.sweep.runs.values())
     assert all("CUDA error" in run.ending.why for run in lab.sweep.runs.values() if run.ending)

@@ -122,6 +122,7 @@ def test_a_worker_that_the_kernel_kills_for_its_memory_has_failed_and_others_go_
 
 
 def test_a_hundred_supervisors_at_once_are_one(lab):
+    lab.hold(2)
     opened(lab, words=careful(lab), steps=60)
     child = subprocess.Popen(
         [sys.executable, "-c", MANY, str(lab.directory), "100"], stdout=subprocess.PIPE, text=True
@@ -134,6 +135,7 @@ def test_a_hundred_supervisors_at_once_are_one(lab):
         for pid in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split():
             os.kill(int(pid), signal.SIGKILL)
         child.wait()
+    lab.release()
     lab.revive()
     assert lab.closed().code == 0
     assert len(lab.events("SweepOpened")) == 1

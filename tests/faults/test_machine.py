@@ -40,17 +40,18 @@ if __name__ == "__main__":
 
 
 def test_commands_to_a_stopped_supervisor_wait_run_once_or_expire(lab):
+    lab.hold(2)
     lab.start(words=careful(lab), steps=400, lrs="1e-3, 3e-4")
-    lab.running("r01")
-    lab.running("r02")
+    lab.running("r01", 2)
+    lab.running("r02", 2)
     pid = supervisor_pid(lab.directory)
     os.kill(pid, signal.SIGSTOP)
     try:
-        told = lab.told()
         with pytest.raises(NoAnswerError, match="no answer yet"):
             lab.send(ev.KillRun(run="r01"), timeout=0.1)
         late = _drop(Layout(lab.directory), ev.KillRun(run="r02", expires=1e-9))
-        until(lambda: lab.told() > told)  # the runs do not notice
+        lab.hold(4)
+        until(lambda: lab.told() == 4)  # the runs do not notice
     finally:
         os.kill(pid, signal.SIGCONT)
     until(lambda: lab.run("r01").ending)
@@ -71,6 +72,7 @@ def test_an_upgrade_under_a_living_sweep_harms_no_run(lab, monkeypatch):
         Path(lrtui.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    lab.hold(2)
     lab.start(words=careful(lab), steps=40, lrs="1e-3, 3e-4, 1e-4, 3e-5")
     pid = until(lambda: supervisor_pid(lab.directory))
     assert str(package.parent) in Path(f"/proc/{pid}/environ").read_text()
@@ -82,7 +84,8 @@ def test_an_upgrade_under_a_living_sweep_harms_no_run(lab, monkeypatch):
     shutil.copytree(lab.folder / "old", package)
     changed = package / "__init__.py"
     changed.write_text(changed.read_text() + '\n__version__ = "99.0"\n')
-    until(lambda: lab.run("r03").attempts[-1].pid or lab.run("r03").ending, 30)
+    until(lambda: lab.run("r03").attempts[-1].pid or lab.run("r03").ending)
+    lab.release()
     lab.kill_supervisor()
     lab.revive()
     lab.closed()
@@ -91,6 +94,7 @@ def test_an_upgrade_under_a_living_sweep_harms_no_run(lab, monkeypatch):
 
 
 def test_a_terminal_session_that_hangs_up_takes_no_run_with_it(lab):
+    lab.hold(3)
     file = lab.toml(words=careful(lab), steps=100)
     pid, master = pty.fork()
     if pid == 0:
@@ -101,15 +105,16 @@ def test_a_terminal_session_that_hangs_up_takes_no_run_with_it(lab):
         )
     os.set_blocking(master, False)
     try:
-        until(lambda: _drained(master) and lab.directory.exists() and lab.told() > 2, 40)
+        until(lambda: _drained(master) and lab.directory.exists() and lab.told() == 3)
         found = supervisor_pid(lab.directory)
         os.killpg(pid, signal.SIGHUP)
     finally:
         os.close(master)
     until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
-    seen = lab.told()
-    until(lambda: lab.told() > seen)
+    lab.hold(5)
+    until(lambda: lab.told() == 5)
     assert supervisor_pid(lab.directory) == found
+    lab.release()
     assert lab.closed().code == 0
     sound(lab)
 

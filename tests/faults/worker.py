@@ -39,12 +39,12 @@ while step < float(until):
     time.sleep(float(rest[0]) if rest else 0.02)
     if made >= allowed():
         continue
-    made += 1
     before = emit.__globals__["_OUTPUT"].dropped
     emit(step=step + 1, train_loss=1 / (step + 1), val_acc=1 - 1 / (step + 2 + lr))
     if emit.__globals__["_OUTPUT"].dropped > before:
         continue  # not written, so not told and not counted: the next try is the same step
     step += 1
+    made += 1
     os.write(told, f"{os.environ['LRTUI_TOKEN'][:6]} {step}\n".encode())
     try:
         with open(f"{checkpoint}.tmp", "w") as file:

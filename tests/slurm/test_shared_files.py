@@ -76,10 +76,11 @@ def test_a_full_quota_loses_nothing_and_the_sweep_goes_on_when_there_is_room(far
     try:
         far.lab.running("r01", 4)
         disk.fill()
-        far.lab.release()
-        until(lambda: "No space" in output(far) or far.lab.told() > 34)
+        far.lab.hold(40)
+        until(lambda: "No space" in output(far) or far.lab.told() == 40)
         assert not far.lab.run().ending
         disk.empty()
+        far.lab.release()
         assert far.lab.closed().code == 0
         far.sound()
     finally:
