@@ -1,6 +1,8 @@
 """A worker that learns nothing and knows how it would: val_acc peaks at LR 1e-2, and rises with the steps.
 
-curve.py LR [--until N] [--steps N] [--checkpoint PATH] [--lr-to LR --lr-steps N] [--pause SECONDS] [--no-range] [--seed N]
+curve.py LR [--until N] [--steps N] [--checkpoint PATH] [--lr-to LR --lr-steps N] [--pause SECONDS] [--no-range] [--seed N] [--hold PATH]
+
+While there is a file PATH, a run that goes on from a checkpoint waits.
 """
 
 import argparse
@@ -20,6 +22,7 @@ parser.add_argument("--lr-steps", type=int, default=0)
 parser.add_argument("--pause", type=float, default=0.005)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--no-range", action="store_true")
+parser.add_argument("--hold", default="")
 
 
 def train(args, out):
@@ -57,5 +60,7 @@ def train(args, out):
 
 if __name__ == "__main__":
     asked = parser.parse_args()
+    while os.path.exists(asked.checkpoint) and os.path.exists(asked.hold):
+        time.sleep(0.01)
     for _ in train(asked, sys.stdout):
         time.sleep(asked.pause)

@@ -50,7 +50,7 @@ def test_each_is_steered_and_outlives_the_process(den):
 
     Whatever happens to it, a run writes what it writes in one process without a break.
     """
-    lab = den(epochs=100)
+    lab = den(epochs=200)
     (host,) = host_pids()
     assert lab.send(ev.FreezeRun(run="r03")).ok
     held = lab.told("r03")
@@ -64,12 +64,15 @@ def test_each_is_steered_and_outlives_the_process(den):
     assert lab.run("r03").state == "frozen"
     assert lab.send(ev.ResumeRun(run="r03")).ok
     until(lambda: lab.told("r03") > held + 2)
+    assert lab.send(ev.FreezeRun(run="r03")).ok
     assert lab.send(ev.RestartRun(run="r02")).ok
     assert lab.send(ev.ResumeRun(run="r01")).ok
     until(lambda: [kept(lab, run) for run in lab.sweep.runs] == [2, 2, 1])
     assert host_pids() == [host]
     assert not lab.events("RunLost")
+    assert lab.send(ev.ResumeRun(run="r03")).ok
     os.kill(host, signal.SIGKILL)
+    (lab.oracle / "quick").touch()
     assert lab.closed().code == 0
     for run, before in (("r01", 2), ("r02", 2), ("r03", 1)):
         found = lab.run(run)

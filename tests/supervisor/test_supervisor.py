@@ -194,12 +194,15 @@ def test_random_kills_with_a_forkserver(campaign, no_charts):
 
 def test_a_search_beside_the_lr_resumes(lab):
     """Stopped after its first rung and resumed by the command: promoted runs go on from their checkpoints, no place is tried twice."""
-    words = "--until={until} --steps={horizon} --checkpoint={checkpoint} --pause={wait}"
+    hold = lab.oracle / "hold"
+    hold.touch()  # nobody gets far beyond the first rung
+    words = f"--until={{until}} --steps={{horizon}} --checkpoint={{checkpoint}} --pause={{wait}} --hold={hold}"
     axis = "[search]\nwait = { from = 1e-4, to = 1e-2 }"
     search(lab, words=words, lr="{ auto = 5, from = 1e-4, to = 1 }", extra=axis)
     until(lambda: lab.sweep.rungs, 120)
     assert lab.send(ev.StopSweep()).ok
     assert lab.closed(120).code == 4
+    hold.unlink()
     done = lab.lrtui(str(lab.directory), "--resume")
     assert done.returncode == 0, done.stderr
     sweep = lab.sweep

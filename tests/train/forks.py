@@ -6,6 +6,7 @@ later writes how the child ended; it ends with the last of those that asked.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -34,15 +35,14 @@ class Forked:
 
     def __init__(self, args: list[str], env: Mapping[str, str], cwd: Path) -> None:
         """Start `python -m MODULE ARG ..` in a fork."""
-        if Forked._link is None:
-            Forked._link = _connected()
+        link = until(_connection)
         self.args = args
         self.returncode: int | None = None
         request = json.dumps({"argv": args, "env": dict(env), "cwd": str(cwd)}).encode()
         pipes = [os.pipe() for _ in range(3)]
         self._out, self._err, self._ended = (read for read, _ in pipes)
-        socket.send_fds(Forked._link, [request], [write for _, write in pipes])
-        self.pid = int(Forked._link.recv(64))
+        socket.send_fds(link, [request], [write for _, write in pipes])
+        self.pid = int(link.recv(64))
         for _, write in pipes:
             os.close(write)
 
@@ -86,8 +86,10 @@ class Forked:
         return said[self._out].decode(), said[self._err].decode()
 
 
-def _connected() -> socket.socket:
-    """Return a link to the process that forks, which is started where there is none."""
+def _connection() -> socket.socket | None:
+    """Return a link to the process that forks, which is started where there is none; None where it has just ended."""
+    if Forked._link is not None:
+        return Forked._link
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     address = f"\0lrtui-forks-{run}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -102,8 +104,16 @@ def _connected() -> socket.socket:
             fds = [listener.fileno()]
             Forked.parent = subprocess.Popen(words, pass_fds=fds, cwd=root, start_new_session=True)
     link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    until(lambda: link.connect_ex(address) == 0)
-    return link
+    try:
+        link.connect(address)
+        accepted = link.recv(1)
+    except OSError:
+        accepted = b""
+    if accepted:
+        Forked._link = link
+    else:
+        link.close()
+    return Forked._link
 
 
 def _readable(fd: int, seconds: float) -> bool:
@@ -119,7 +129,12 @@ def _serve(listener: socket.socket) -> list[str]:
 
     def reap(*_: object) -> None:
         for pid in list(waited_for):
-            ended, status = os.waitpid(pid, os.WNOHANG)
+            try:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+            except (
+                ChildProcessError
+            ):  # the call that a signal has interrupted has just waited for it
+                continue
             if ended:
                 tell = waited_for.pop(pid)
                 os.write(tell, str(os.waitstatus_to_exitcode(status)).encode())
@@ -130,6 +145,8 @@ def _serve(listener: socket.socket) -> list[str]:
         asking, _, _ = select.select([listener, *links], [], [])
         if listener in asking:
             links.append(listener.accept()[0])
+            with contextlib.suppress(OSError):
+                links[-1].send(b"1")  # whoever gets no answer met a process that ends
             continue
         link = asking[0]
         try:

@@ -21,8 +21,8 @@ from tests.until import until
 
 NAME = f"{HOST} cpu"
 SHARED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-LONG = 400
-"""Epochs that no test sees the end of."""
+LONG = 100_000
+"""Epochs that no test sees the end of, however late it looks."""
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,11 @@ class Den:
         until(lambda: all(keeper.is_zombie(pid) for pid in hosts))
 
 
+def stat_letter(pid: int) -> str:
+    """Return the state of a process: "T" once it is stopped."""
+    return keeper.stat_fields(pid)[0]
+
+
 def _words(pid: int) -> bytes:
     """Return a process's command line, nothing where it has just ended."""
     try:
@@ -152,15 +157,15 @@ def test_a_worker_that_is_killed_ends_its_run_and_no_other(den):
 
 
 def test_a_worker_that_is_told_to_stop_leaves_a_checkpoint_to_go_on_from(den):
-    whole = den.launch(lr="1e-2", epochs=30)
-    stopped = den.launch(lr="1e-2", epochs=30)
+    stopped = den.launch(lr="1e-2", epochs=LONG)
     den.wait_for(stopped, 40)
     den.send(stopped, signal.SIGTERM)
     assert den.over(stopped) == Exited(0, None)
-    last = den.step(stopped)
+    until = den.step(stopped) // 15 + 2  # epochs, of 15 steps
     assert den.output(stopped).splitlines()[-1].startswith("stopped at step ")
-    assert last < 30 * 15
-    again = den.launch(lr="1e-2", epochs=30, checkpoint=stopped.root / "checkpoint")
+    whole = den.launch(lr="1e-2", epochs=LONG, until=until)
+    kept = stopped.root / "checkpoint"
+    again = den.launch(lr="1e-2", epochs=LONG, until=until, checkpoint=kept)
     assert den.over(again) == den.over(whole) == Exited(0, None)
     assert "resumed at step" in den.output(again)
     begun = den.lines(again)[0]["step"]
@@ -172,6 +177,8 @@ def test_a_frozen_worker_holds_its_run_and_no_other(den):
     frozen, other = den.launch(epochs=LONG), den.launch(lr="1e-2", epochs=LONG)
     den.wait_for(frozen, 5)
     den.send(frozen, signal.SIGSTOP)
+    worker = read_pid(frozen.root / "pid.json", frozen.token).worker
+    until(lambda: stat_letter(worker) == "T")
     held = den.step(frozen)
     den.wait_for(other, den.step(other) + 300)
     assert den.step(frozen) == held
