@@ -25,6 +25,12 @@ from tests.recorded import CLOCK, STATES, dense, make
 from tests.until import PATIENCE_SECONDS
 
 
+@pytest.fixture(autouse=True)
+def _never_alone(monkeypatch):
+    """Let no test that takes long start a supervisor."""
+    monkeypatch.setattr(log_mode, "_ALONE_SECONDS", PATIENCE_SECONDS)
+
+
 def log(directory, **kwargs) -> list[str]:
     out = io.StringIO()
     log_mode.run(directory, out=out, follow=False, **kwargs)
@@ -169,7 +175,7 @@ def test_a_copy_is_shown_and_never_revived(tmp_path, monkeypatch):
     assert "a copy of the directory" in out.getvalue()
 
 
-CODE = "import sys, pathlib; from lrtui.frontend import log_mode; sys.exit(log_mode.run(pathlib.Path(sys.argv[1])))"
+CODE = f"import sys, pathlib; from lrtui.frontend import log_mode; log_mode._ALONE_SECONDS = {PATIENCE_SECONDS}; sys.exit(log_mode.run(pathlib.Path(sys.argv[1])))"
 
 
 def start(directory, **kwargs):

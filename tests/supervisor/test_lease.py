@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lrtui.supervisor import lease
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -24,8 +24,10 @@ def hosts(tmp_path, monkeypatch):
     return act
 
 
-def test_an_owner_that_lives_keeps_it(hosts):
+def test_an_owner_that_lives_keeps_it(hosts, monkeypatch):
     folder = hosts("login1")
+    patient = dataclasses.replace(lease.TIMING, lease=PATIENCE_SECONDS)
+    monkeypatch.setattr(lease, "TIMING", patient)
     owner = lease.take(folder)
     ended, found = threading.Event(), []
 
@@ -93,7 +95,7 @@ def test_who_lives_elsewhere_is_known_without_its_clock(hosts, monkeypatch):
     assert not lease.lives(folder)  # it stands still
     renewed = []
     monkeypatch.setattr(lease.time, "sleep", lambda _: renewed.append(owner.renew()))
-    monkeypatch.setattr(lease, "TIMING", dataclasses.replace(lease.TIMING, beat=0.1))
+    monkeypatch.setattr(lease, "TIMING", dataclasses.replace(lease.TIMING, beat=PATIENCE_SECONDS))
     owner._renewed_at = -1e9
     assert (lease.host(folder), lease.lives(folder)) == ("login1", True)
     owner.release()

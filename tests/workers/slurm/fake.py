@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 
 from lrtui.sweep.layout import AttemptLayout
 from lrtui.workers.slurm.queue import Done
@@ -14,9 +15,10 @@ AWAY = Done(
 
 
 class FakeSlurm:
-    """Knows the jobs that were submitted, by name; a test changes their states."""
+    """Knows the jobs that were submitted, by name; a test changes their states while the launcher's thread asks."""
 
     def __init__(self) -> None:
+        self._busy = threading.Lock()
         self.calls: list[list[str]] = []
         self.states: dict[tuple[str, int], tuple[str, str]] = {}
         self.ids: dict[str, int] = {}
@@ -30,7 +32,11 @@ class FakeSlurm:
         """What the site calls every job, instead of the name it was given."""
 
     def __call__(self, words, _seconds):
-        self.calls.append(list(words))
+        with self._busy:
+            return self._answer(list(words))
+
+    def _answer(self, words):
+        self.calls.append(words)
         if self.answers.get(words[0]):
             return self.answers[words[0]].pop(0)
         done = getattr(self, words[0])(words)
@@ -86,16 +92,24 @@ class FakeSlurm:
         return Done(0, "", "")
 
     def set(self, wave, index, state, reason="None"):
-        self.states[wave.name, index] = (state, reason)
+        with self._busy:
+            self.states[wave.name, index] = (state, reason)
 
     def forget(self, wave, index):
         """Do as `scancel` of a task that waits."""
-        del self.states[wave.name, index]
+        with self._busy:
+            del self.states[wave.name, index]
 
     def lose(self, wave):
         """Do as a controller that is killed before it has saved what it knows."""
-        del self.ids[wave.name]
-        self.states = {key: state for key, state in self.states.items() if key[0] != wave.name}
+        with self._busy:
+            del self.ids[wave.name]
+            self.states = {key: state for key, state in self.states.items() if key[0] != wave.name}
+
+    def recover(self):
+        """Answer by itself again."""
+        with self._busy:
+            self.answers.clear()
 
 
 def begin(wave, task, root, token="t", pid=7):

@@ -179,7 +179,7 @@ def test_a_killed_supervisor_submits_what_it_had_meant_to(far):
     one.slurm.answers["sbatch"] = [AWAY] * 1000
     wave = one.launch("r01/a1")
     until(lambda: one.slurm.named("sbatch"))
-    one.slurm.answers.clear()
+    one.slurm.recover()
     one.open()
     one.accepted(wave)
 
