@@ -86,7 +86,6 @@ def place(tmp_path):
     return Inbox(layout), layout, outside
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("thing", THINGS)
 def test_what_is_no_small_file_of_ours_with_an_order_in_it_is_answered_and_removed(place, thing):
     inbox, layout, outside = place

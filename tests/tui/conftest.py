@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import MappingProxyType
 
@@ -90,6 +91,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[AnyCommand]:
 @pytest.fixture
 def monitor(told: type[ToldReader], sent: list[AnyCommand]) -> Monitor:
     return Monitor(Path("runs/cifar100"))
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait for a condition while the monitor goes on."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "did not come true"
+        await asyncio.sleep(0.02)
 
 
 def _is_shown(chart: ChartPanel) -> bool:

@@ -20,7 +20,7 @@ from lrtui.tui.panels.readout import Values
 from lrtui.tui.view_model import View, ViewModel
 from tests.benchmarks.monitor import record
 from tests.tui import recordings
-from tests.tui.conftest import settled, text_of
+from tests.tui.conftest import eventually, settled, text_of
 
 POINTS = 200
 
@@ -31,13 +31,8 @@ def recorded(tmp_path):
 
 
 async def opened(pilot, app) -> None:
-    for _ in range(200):
-        await settled(pilot)
-        snapshot = app.model.snapshot
-        if snapshot and not snapshot.reading and len(snapshot.series) == 8:
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("not read")
+    await eventually(lambda: (s := app.model.snapshot) and not s.reading and len(s.series) == 8)
+    await settled(pilot)
 
 
 @pytest.mark.parametrize("size", [(160, 45), (80, 24)])

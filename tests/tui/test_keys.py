@@ -9,7 +9,7 @@ from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels import Leaderboard
 from lrtui.tui.view_model import USUAL_WEIGHT
 from tests.tui import recordings
-from tests.tui.conftest import settled, text_of
+from tests.tui.conftest import eventually, settled, text_of
 
 SIZE = (160, 45)
 
@@ -318,8 +318,7 @@ async def test_q_can_stop_all_or_be_cancelled(monitor, sent) -> None:
         await settled(pilot)
         assert monitor.is_running
         await pilot.press("q", "s")
-        for _ in range(50):
-            await pilot.pause(0.02)
+        await eventually(lambda: monitor.return_value is not None)
     assert sent == [ev.StopSweep()]
     assert monitor.return_value == 4
 

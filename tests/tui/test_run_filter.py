@@ -15,7 +15,7 @@ from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.screen_export import placed
 from tests.benchmarks.monitor import record
 from tests.tui import recordings
-from tests.tui.conftest import settled, text_of
+from tests.tui.conftest import eventually, settled, text_of
 from tests.until import PATIENCE_SECONDS
 
 
@@ -121,10 +121,8 @@ async def test_the_journal_tells_what_happened_in_order(recorded, size) -> None:
         await settled(pilot)
         await pilot.press("J")
         await settled(pilot)
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if recorded.model.pages.journal:
-                break
+        await eventually(lambda: recorded.model.pages.journal)
+        await settled(pilot)
         assert "journal" in text_of(recorded)
         end = text_of(recorded)
         journal = recorded.model.pages.journal
@@ -234,10 +232,7 @@ async def test_slash_looks_for_a_text_in_the_output(recorded) -> None:
     async with recorded.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         await pilot.press("slash", *"run:r01", "enter", "l")
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if recorded.model.pages.run == "r01" and recorded.model.pages.output:
-                break
+        await eventually(lambda: recorded.model.pages.run == "r01" and recorded.model.pages.output)
         for key, wanted in (("n", "300"), ("", "100"), ("", "300")):
             await pilot.press("slash", *("needle" if key else ""), "enter")
             await settled(pilot)
