@@ -1,4 +1,4 @@
-"""Names as a tool takes them: made of what a script or a file calls something, one for each original, the same for every run."""
+"""Names that a tool accepts, made from those of scripts and files: one for each original, the same for every run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST = 200
 
 
 class Names:
-    """Gives each original one name, and no two the same. A tool with rules of its own overrides what is public but `of`."""
+    """Gives each original a unique name. A tool with its own rules overrides the public methods except `of`."""
 
     def __init__(self) -> None:
         self._given: dict[str, str] = {}
@@ -30,13 +30,13 @@ class Names:
         return name
 
     def shape(self, name: str) -> str:
-        """Return a cleaned name of at most 200 characters as the tool takes it."""
+        """Return a cleaned name of at most 200 characters that the tool accepts."""
         return name
 
     def free(self, name: str) -> bool:
-        """Return whether a name can be given; of a name with enough different numbers behind it, one must be."""
+        """Return whether a name is free and valid; among the names made by appending numbers, one must be."""
         return name not in self._taken
 
     def take(self, name: str) -> None:
-        """Note that a name is given."""
+        """Record that a name is taken."""
         self._taken.add(name)

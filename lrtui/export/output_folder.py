@@ -21,7 +21,7 @@ def filled(folder: Path, source: Path, target: str, *, force: bool) -> Iterator[
     """Yield the folder to write into; afterwards record what is new in it.
 
     Raises:
-        UserError: it holds something already, and `force` does not allow to replace it.
+        UserError: the folder is not empty, and `force` does not allow replacing its content.
 
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -40,7 +40,7 @@ def _free(folder: Path, record: dict[str, Any] | None, *, force: bool) -> set[st
     """Remove what an earlier export wrote; return the files that stay.
 
     Raises:
-        UserError: there is something that may not be removed.
+        UserError: the folder has files that may not be removed.
 
     """
     there = _files(folder)
@@ -73,7 +73,7 @@ def _free(folder: Path, record: dict[str, Any] | None, *, force: bool) -> set[st
 
 
 def _files(folder: Path) -> set[str]:
-    """Return the files below a folder, relative to it, links as what they are; the record is left out."""
+    """Return the files below a folder, relative to it, without following links and without the record."""
     found = set()
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
@@ -83,7 +83,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
-    """Return the record in a folder; None if there is none that lrtui can have written."""
+    """Return the record in a folder; None if it is missing or not lrtui's."""
     try:
         found = json.loads(read_untrusted(folder / RECORD, _MOST))
     except (ValueError, RecursionError):

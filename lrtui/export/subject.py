@@ -1,4 +1,4 @@
-"""What is exported: an experiment with its verdict, and its runs with their settings, as every target tells them."""
+"""What is exported: an experiment with its verdict, and its runs with their settings, the same for every target."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class ExportedRun:
     name: str
     """Its folder in the experiment directory: r03-lr3e-04; safe as a file name."""
     settings: dict[str, Scalar]
-    """Hyperparameters: a key has values of one type in all runs, text, numbers or truth."""
+    """Hyperparameters: a key has values of one type in all runs: strings, numbers or bools."""
     told: RunRow
-    """What the report says of it."""
+    """Its row in the report."""
     recommended: bool
     """Whether it is a run of the recommended setting."""
     started: float
@@ -49,12 +49,12 @@ class ExportedRun:
 
     @property
     def value(self) -> float | None:
-        """Its own last value of the metric; None if it has none that is finite."""
+        """Its own last value of the metric; None if it has no finite value."""
         value = self.told.value
         return value if value is not None and math.isfinite(value) else None
 
     def facts(self) -> dict[str, Scalar]:
-        """Return what became of it, as tags and columns say it."""
+        """Return its outcome for tags and columns."""
         told = self.told
         return {
             "run": self.run.id,
@@ -75,7 +75,7 @@ class Subject:
     plan: Plan
     report: Report
     runs: tuple[ExportedRun, ...]
-    """Those that have begun."""
+    """The runs that have begun."""
     walk: Walk
     opened: float
     """Unix time."""
@@ -98,7 +98,7 @@ class Subject:
         return "\n".join(lines)
 
     def verdict_facts(self) -> dict[str, Scalar]:
-        """Return the verdict as tags say it; what it does not have is left out."""
+        """Return the verdict as tags, without absent parts."""
         verdict = plain(self.report.verdict)
         keys = ("headline", "lr", "low", "high", "group", "value", "provisional")
         found = {key: verdict[key] for key in keys if verdict[key] not in (None, "")}
@@ -165,7 +165,7 @@ def _settings(run: Run, plan: Plan, batch_size: int) -> dict[str, Scalar]:
 
 
 def _alike(runs: list[dict[str, Scalar]]) -> list[dict[str, Scalar]]:
-    """Return settings of which each key has one type in all runs, with keys and text that are safe to show."""
+    """Return settings with one type per key in all runs; keys and text are safe to show."""
     names = Names()
     types: dict[str, set[type]] = {}
     for run in runs:

@@ -32,7 +32,7 @@ _VERDICT = (
 
 
 def runs(subject: Subject) -> tuple[list[str], list[list[Any]]]:
-    """Return the columns' names and a row per run: those of report.csv, and what only an export has."""
+    """Return the columns' names and a row per run: those of report.csv, and those that only an export has."""
     head, rows = run_table(subject.report)
     at = head.index("lr")
     begun = {run.run.id: run for run in subject.runs}

@@ -1,7 +1,7 @@
 """To MLflow: a file store, as `mlflow ui --backend-store-uri FOLDER` opens it, with one experiment.
 
 MLflow's own store writes experiment, runs, parameters and tags. It would open a file for every single value, so the values are
-appended here, as it does: a line "timestamp value step" in the metric's file. Newer MLflow asks for a switch to use file stores.
+appended here in its format: a line "timestamp value step" in the metric's file. Newer MLflow needs a switch to use file stores.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _STATUS = {
 }
 _FORBIDDEN = re.compile(r"[^\w./ -]")
 _LONGEST = 180
-"""Bytes of a name, which becomes a file's."""
+"""The longest name in bytes; it becomes a file name."""
 _PENDING = 50_000
-"""Values that wait to be appended together."""
+"""The number of values that are appended together."""
 _TAG = 5000
 
 
 class _Names(Names):
-    """Names that MLflow takes: relative paths, of which none is another one's folder."""
+    """Names that MLflow accepts: relative paths, none of which is a folder of another."""
 
     def __init__(self) -> None:
         super().__init__()

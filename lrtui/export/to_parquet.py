@@ -59,7 +59,7 @@ def _type(name: str, column: list[Any]) -> pa.DataType:
 
 
 def _write(path: Path, schema: pa.Schema, rows: Iterator[list[Any]]) -> int:
-    """Write rows as they come; return their number."""
+    """Write rows as a stream; return their number."""
     count = 0
     with path.open("xb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         while batch := list(itertools.islice(rows, _BATCH)):
@@ -71,7 +71,7 @@ def _write(path: Path, schema: pa.Schema, rows: Iterator[list[Any]]) -> int:
 
 
 def _fitting(kind: pa.DataType, column: Iterable[Any]) -> list[Any]:
-    """Return values as Arrow takes them for a type."""
+    """Return values that Arrow accepts for a type."""
     if kind == pa.float64():
         return [None if value is None else float(value) for value in column]
     if kind == _TIME:

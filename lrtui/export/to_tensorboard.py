@@ -69,14 +69,14 @@ def _run(subject: Subject, run: ExportedRun, folder: Path, tags: Names) -> int:
 
 
 class _Tags(Names):
-    """Tags; none is the HParams plugin's own."""
+    """Tags that differ from the HParams plugin's own."""
 
     def shape(self, name: str) -> str:
         return f"metric{name}" if name.startswith("_hparams_") else name
 
 
 def _config(subject: Subject, tags: Names) -> Any:
-    """Return what the columns of the HParams tab are."""
+    """Return the summary that defines the columns of the HParams tab."""
     metrics = [
         _VALUE,
         *(tags.of(name) for name in (subject.plan.metric, subject.plan.loss) if name),
@@ -100,7 +100,7 @@ def _domain(values: set[Scalar]) -> summary_v2.Domain:
 
 
 def _end(state: str, at: float) -> Summary:
-    """Return the end of a session; the plugin's own function for it needs TensorFlow."""
+    """Return the summary that ends a session; the plugin's function for it needs TensorFlow."""
     status = _STATUS.get(state, api_pb2.STATUS_UNKNOWN)
     data = plugin_data_pb2.HParamsPluginData(
         session_end_info=plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=at)

@@ -35,12 +35,12 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _MIN_CONSUMER = "0.70.0"
 _FORBIDDEN = re.compile(r"[/\\#?%:]")
 _LONGEST = 128
-"""Characters of a project or a group."""
+"""The longest name of a project or a group, in characters."""
 _FAILED = frozenset({"failed", "diverged", "lost"})
 
 
 class _Names(Names):
-    """Keys; none begins as wandb's own do."""
+    """Keys that do not begin like wandb's own."""
 
     def shape(self, name: str) -> str:
         return f"metric{name}" if name.startswith("_") else name
@@ -109,7 +109,7 @@ def _about(subject: Subject, run: ExportedRun, made: str) -> pb.RunRecord:
 
 
 def _axes(subject: Subject) -> Iterator[pb.MetricRecord]:
-    """Yield what makes the charts' axis the unit of the experiment, where a step is a multiple of it."""
+    """Yield the records that make the experiment's unit the charts' axis, if steps are lengths times a factor."""
     steps, unit = subject.walk.steps, subject.plan.unit
     if not steps.own and steps.per_unit > 1:
         yield pb.MetricRecord(name=unit, options=pb.MetricOptions(defined=True))

@@ -1,4 +1,4 @@
-"""The measurements of a run, position by position: what every target writes, read from the files with nothing left out.
+"""The measurements of a run, position by position: what every target writes, read from the files in full.
 
 The series of the monitor coarsen long runs, so an export reads the metric files itself, as a stream: memory does not grow with the
 length of a run. Attempts are merged as in a series: a later attempt hides earlier lines from its first length on.
@@ -34,7 +34,7 @@ _LARGEST = 2**53
 
 
 class Row(msgspec.Struct, gc=False):
-    """What one run measured at one position."""
+    """The measurements of a run at one position."""
 
     attempt: int
     level: float
@@ -45,20 +45,20 @@ class Row(msgspec.Struct, gc=False):
     time: float | None
     """Seconds of training since the run began, over all attempts."""
     wall: float
-    """Unix time; of a line without a time, estimated from its place in the attempt."""
+    """Unix time; estimated from the line's place in the attempt if it has no time."""
     values: dict[str, float]
     at: int = 0
-    """The step for a tool that wants whole, ascending ones; see `Steps`."""
+    """The step for a tool that needs ascending integers; see `Steps`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How a position becomes a whole number, for all runs of an experiment alike."""
+    """How a position becomes an integer, the same for all runs of an experiment."""
 
     own: bool
-    """Whether it is the script's own step: every line has a whole one that never falls."""
+    """Whether it is the script's own step: every line has one, an integer that never falls."""
     per_unit: int = 1
-    """Otherwise it is the length times this: 1 where all are whole, else 1,000 or as many as keep the closest two apart."""
+    """Otherwise it is the length times this: 1 if all lengths are integers, else 1,000 or more, to keep the closest two apart."""
 
     def of(self, row: Row) -> int:
         """Return the step of a row."""
@@ -66,7 +66,7 @@ class Steps:
         return round(min(place, _LARGEST))
 
     def words(self, unit: str) -> str:
-        """Return what a step is."""
+        """Return in words what a step is."""
         if self.own:
             return "the script's step"
         return unit if self.per_unit == 1 else f"{unit} times {self.per_unit:,}"
@@ -74,7 +74,7 @@ class Steps:
 
 @dataclass(slots=True)
 class _Scan:
-    """What a first reading of a run found out."""
+    """Facts from a first reading of a run."""
 
     firsts: dict[int, float] = field(default_factory=dict)
     """The length of each attempt's first line."""
@@ -98,7 +98,7 @@ class Walk:
         self.steps = _steps(list(self._scans.values()))
 
     def rows(self, run: Run) -> Iterator[Row]:
-        """Yield what a run measured, ascending in length; `at` ascends strictly."""
+        """Yield a run's measurements, ascending in length; `at` ascends strictly."""
         last = -1
         for row in _merged(_in_order(self._rows(run))):
             last = row.at = max(last + 1, self.steps.of(row))
@@ -114,7 +114,7 @@ class Walk:
                 yield name, place
 
     def _found(self, run: Run) -> Iterator[tuple[Attempt, Sequence[Found]]]:
-        """Yield what the attempts' files hold, slice by slice."""
+        """Yield the content of the attempts' files, slice by slice."""
         reading = Reading.of(self._plan, range_test=run.is_range_test)
         before: MetricLog | None = None
         for attempt in run.attempts:
@@ -186,7 +186,7 @@ class Walk:
 
 
 def _ascend(steps: Sequence[float | None], before: float) -> bool:
-    """Return whether every line has a whole step, and none falls."""
+    """Return whether every line has an integer step, and none falls."""
     for step in steps:
         if step is None or not before <= step < _LARGEST or step < 0 or step != int(step):
             return False
@@ -208,7 +208,7 @@ def _steps(scans: list[_Scan]) -> Steps:
 
 
 def _in_order(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield rows by their length, those of one length as they were written."""
+    """Yield rows in order of length; those of one length in the order in which they were written."""
     waiting: list[tuple[float, int, Row]] = []
     for n, row in enumerate(rows):
         if n < _WINDOW:
@@ -220,7 +220,7 @@ def _in_order(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _merged(rows: Iterator[Row]) -> Iterator[Row]:
-    """Yield rows with the lines of one position in one; of a metric that was written twice there, the last value."""
+    """Yield one row per position; of a metric that was written twice there, the last value."""
     held = next(rows, None)
     if held is None:
         return

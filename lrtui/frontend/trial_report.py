@@ -22,15 +22,15 @@ from lrtui.text.clean import clean
 from lrtui.text.format import amount_about, count, duration, number, plural
 
 _MOST_KINDS = 12
-"""Kinds of lines that are shown of those that are read, and of those that are not."""
+"""The maximum number of kinds shown, of read lines and of unread ones each."""
 _MOST_VALUES = 12
 _LONGEST = 160
 _LOOKED = 400
-"""Records, from the end, that a proposal is made from."""
+"""The number of last records from which a proposal is made."""
 
 
 def first_run(experiment: Experiment) -> RunQueued:
-    """Return a run with a learning rate amid those of the experiment, to its first rung."""
+    """Return a run with the middle learning rate of the experiment, up to its first rung."""
     starts = planned(experiment)
     middle = sorted(starts, key=lambda start: start.setting.lr)[len(starts) // 2]
     setting = middle.setting
@@ -50,16 +50,16 @@ class Heard:
         """The latest value by name."""
         self._times: dict[str, int] = {}
         self._levels: list[tuple[float, float]] = []
-        """(level, seconds since the start) of what was measured."""
+        """(level, seconds since the start) of each measurement."""
         self._records: list[bytes] = []
         self._lines: list[bytes] = []
-        """Of the metric file."""
+        """Lines of metrics.jsonl."""
         self._rows: list[bytes] = []
-        """Of the files that `read` names."""
+        """Rows of the files that `read` names."""
 
     @property
     def metric(self) -> str:
-        """The metric that decides."""
+        """The deciding metric."""
         return self._reading.metric
 
     @property
@@ -69,7 +69,7 @@ class Heard:
 
     @property
     def evaluations(self) -> int:
-        """How many values of the deciding metric were read."""
+        """The number of values of the deciding metric that were read."""
         return self._times.get(self._reading.metric, 0)
 
     def log(self, data: bytes) -> None:
@@ -117,7 +117,7 @@ class Heard:
         return [*lines, *self._summary(), *self._proposal(looked)]
 
     def _summary(self) -> list[str]:
-        """Return what was measured, from where to where, and what is missing."""
+        """Return the measured metrics with their ranges, and what is missing."""
         metric, unit = self._reading.metric, self._reading.unit
         lines = []
         if self._last:
@@ -171,7 +171,7 @@ class Heard:
 
 
 def _values(numbers: Mapping[str, float]) -> str:
-    """Return some numbers with their names; whole ones, which may be positions, as they are."""
+    """Return some numbers with their names; integers, which may be positions, are not rounded."""
     shown = list(numbers.items())[:_MOST_VALUES]
     texts = (f"{v:.0f}" if v.is_integer() and abs(v) < 1e15 else number(v) for _, v in shown)
     named = [f"{clean(name, 60)} {text}" for (name, _), text in zip(shown, texts, strict=True)]

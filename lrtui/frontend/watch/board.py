@@ -28,7 +28,7 @@ def run(source: WatchReader, out: TextIO | None = None) -> int:
 
 
 def lines_of(snapshot: Snapshot) -> list[str]:
-    """Return the leaderboard, what ranks it, and what is not shown."""
+    """Return the leaderboard, the metric that ranks it, and notes on what is not shown."""
     plan, rows = snapshot.sweep.plan, snapshot.standings
     notes = [clean(note) for note in (snapshot.watched.notes if snapshot.watched else ())]
     if plan is None or not rows:

@@ -1,4 +1,4 @@
-"""One followed log file: what it brings, how much of it was read, and when it last grew."""
+"""One followed log file: its new rows, how much of it was read, and when it last grew."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_LOG = "has no columns that lrtui knows as metrics"
 
 @dataclass(slots=True, eq=False)
 class Followed:
-    """A log file of a run. It may be empty at first, and be cut, replaced or deleted later."""
+    """A log file of a run. It may be empty at first, and truncated, replaced or deleted later."""
 
     path: Path
     prefix: str
@@ -26,13 +26,13 @@ class Followed:
     """The length of its last row."""
     rows: int = 0
     grew_at: float = 0.0
-    """When it was last written, by its own time."""
+    """Its mtime."""
     more: bool = False
     """Whether there is more to read at once."""
     why: str = ""
     """Why it, or the rest of it, is not read."""
     anew: bool = False
-    """Whether the rows of the last read begin another history: those before it are void."""
+    """Whether the rows of the last read begin a different history: those before are void."""
     read_bytes: int = 0
     _source: Source | None = None
     _first: int = 0
@@ -40,12 +40,12 @@ class Followed:
 
     @property
     def size(self) -> int:
-        """Bytes as of the last look."""
+        """Bytes at the last check."""
         return self._seen.size if self._seen is not None else 0
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """What the file says that the run was started with."""
+        """The settings of the run that the file contains."""
         return self._source.settings if isinstance(self._source, Framed) else {}
 
     @property
@@ -65,7 +65,7 @@ class Followed:
         return True
 
     def read(self) -> list[Row]:
-        """Return the next slice of what was not read yet; never raises."""
+        """Return the next slice of unread rows; never raises."""
         self.more = self.anew = False
         if self._source is None:
             self._source = source_of(self.path)

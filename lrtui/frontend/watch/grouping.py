@@ -32,11 +32,11 @@ class Place:
     run: str
     """The run's path relative to the watched folder; "" is that folder itself."""
     folder: str
-    """The folder with the run's settings, relative as well."""
+    """The folder with the run's settings, relative too."""
     prefix: str = ""
     """Precedes the names of its metrics."""
     progress: int | None = None
-    """Of a checkpoint's state, which holds the whole history up to it: at which step; only the latest is read."""
+    """The step of a checkpoint's state, which holds the whole history up to it: only the latest is read."""
 
 
 def is_log(name: str) -> bool:
@@ -46,7 +46,7 @@ def is_log(name: str) -> bool:
 
 
 def place_of(path: PurePath, beside: Collection[str]) -> Place:
-    """Return where a log file belongs; `path` is relative to the watched folder, `beside` names what else is in its folder."""
+    """Return where a log file belongs; `path` is relative to the watched folder, `beside` names the other entries of its folder."""
     folder, name = _text(path.parent), path.name
     if _EVENTS in name:
         if path.parent.name.lower() in PARTS and all(_only_events(each) for each in beside):

@@ -37,16 +37,16 @@ LIVE_SECONDS = 300.0
 """A run whose files were written within this time is shown as running."""
 MOST_RUNS = 10_000
 _WARM_SECONDS = 600.0
-"""Files written within this time are looked at first."""
+"""Files written within this time are checked first."""
 _CHECK_SECONDS = 0.03
-"""For looking at files, each time."""
+"""Seconds per snapshot for checking files for changes."""
 _FIRST_LOOKS, _LONG_LOOK_SECONDS = 4, 0.4
-"""So many looks are short, for a first chart soon."""
+"""The number of short snapshots at first, for an early chart, and the seconds of later ones."""
 _PATIENCE = 4
 """While files are being read, ranking takes at most a fifth of the time."""
 _LONGEST_NAME = 200
 _NAMED = 12
-"""Metrics that a message lists."""
+"""The maximum number of metrics in a message."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,13 +61,13 @@ class _Watched:
     placing: Placing = field(default_factory=Placing)
     settings: Mapping[str, Scalar] = field(default_factory=dict)
     progress: int = -1
-    """Of the checkpoint's state that is followed."""
+    """The step of the checkpoint's state that is followed."""
     ranked: tuple[object, ...] = ()
     value: tuple[float, float] | None = None
     """(length, best value)."""
     latest: float | None = None
     shown: tuple[tuple[object, ...], Run] | None = None
-    """The run as it is shown, with what that depends on."""
+    """The run as it is shown, with the values that this depends on."""
 
     @property
     def grew_at(self) -> float:
@@ -85,7 +85,7 @@ class WatchReader:
     def __init__(
         self, paths: Sequence[Path], metric: str = "", goal: Literal["max", "min"] | None = None
     ) -> None:
-        """Follow the runs below `paths`; rank them by a metric, by default by the first usual one that is there."""
+        """Follow the runs below `paths`; rank them by a metric, by default the first usual one found."""
         self.directory = (
             paths[0]
             if len(paths) == 1
@@ -99,24 +99,24 @@ class WatchReader:
         self._names: dict[tuple[Path, str], str] = {}
         """The id of each run by its root and its path."""
         self._reading: deque[tuple[_Watched, Followed]] = deque()
-        """Files with something to read, whose turn it is first."""
+        """Files with unread data, the next one first."""
         self._warm: deque[tuple[_Watched, Followed]] = deque()
-        """Those that were written lately, to be looked at first."""
+        """Recently written files, which are checked first."""
         self._idle: deque[tuple[_Watched, Followed]] = deque()
-        """The others."""
+        """All other files."""
         self._settings: dict[Path, dict[str, Scalar]] = {}
-        """By folder."""
+        """The settings in each folder."""
         self._below: dict[Path, set[_Watched]] = {}
-        """The runs for which the settings of a folder hold."""
+        """The runs to which the settings of a folder apply."""
         self._stale: dict[_Watched, None] = {}
-        """Runs whose settings are to be read, in this order."""
+        """Runs whose settings must be read, the next one first."""
         self._looks = 0
         self._columns: list[str] = []
         """The settings that vary."""
         self._varied = False
-        """Whether settings have changed since these were found."""
+        """Whether settings have changed since `_columns` was found."""
         self._rank_at = 0.0
-        """When to rank again, while files are being read."""
+        """When to rank again while files are being read (monotonic seconds)."""
         self._sweep = Sweep()
         self._shown: tuple[object, ...] = ()
         self._standings: list[Standing] = []
@@ -128,7 +128,7 @@ class WatchReader:
     # ------------------------------------------------ the interface of DirectoryReader
 
     def snapshot(self, budget_seconds: float = 0.1) -> Snapshot:
-        """Return the present, looking for files and reading them for about `budget_seconds`; never raises."""
+        """Return the current snapshot, finding and reading files for about `budget_seconds`; never raises."""
         began = time.monotonic()
         self._looks += 1
         if (
@@ -165,7 +165,7 @@ class WatchReader:
         )
 
     def output(self, run_id: str, lines: int = 200) -> list[str]:
-        """Return what is read of a run: its files, with their sizes and why one is not read."""
+        """Return a run's files with their sizes, and why one is not read."""
         run = self._runs.get(run_id)
         if run is None:
             return []
@@ -224,7 +224,7 @@ class WatchReader:
         return unique
 
     def _check(self, deadline: float) -> None:
-        """Look which files were written: those first that were lately, and as many as there is time for; the others are first the next time."""
+        """Check which files were written, recent ones first, as many as there is time for; the rest comes first the next time."""
         for files, share in ((self._warm, 0.8), (self._idle, 1.0)):
             now = time.monotonic()
             end = now + (deadline - now) * share
@@ -290,7 +290,7 @@ class WatchReader:
         return sum(f.read_bytes for f in files) / max(1, sum(f.size for f in files))
 
     def _settle(self, deadline: float) -> None:
-        """Read the settings of new runs, and again where a file of settings may have changed."""
+        """Read the settings of new runs, and of those whose settings may have changed."""
         touched, self._tree.touched = self._tree.touched, set()
         for folder in touched:
             self._settings.pop(folder, None)
@@ -343,7 +343,7 @@ class WatchReader:
         self._rank_at = time.monotonic() + _PATIENCE * (time.monotonic() - began)
 
     def _choose(self, runs: Sequence[_Watched]) -> None:
-        """Choose the metric that ranks, unless one was asked for."""
+        """Choose the metric to rank by, unless the user named one."""
         metric, goal = self._asked
         names = Counter(name for run in runs for name in run.series.names())
         if not metric:
@@ -387,7 +387,7 @@ class WatchReader:
         return run.shown[1]
 
     def _setting(self, run: _Watched) -> Setting:
-        """Return a run's name and those of its settings that vary."""
+        """Return a run's name and its varying settings."""
         rate = learning_rate(run.settings)
         values: dict[str, Scalar] = {NAME: run.id}
         for name in self._columns:

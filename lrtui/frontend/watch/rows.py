@@ -16,7 +16,7 @@ _TIMES = ("_runtime", "time", "elapsed", "elapsed_time", "time/total", "wall_tim
 _CLOCK = 1e8
 """Seconds above this are a clock's, not a duration."""
 _MOST_NAMES = 4096
-"""Names of a run's files that are looked at: each is remembered."""
+"""The maximum number of names of a run, each of which is remembered."""
 _LONGEST_NAME = 128
 _UNITS: tuple[Unit, ...] = ("step", "epoch", "tokens")
 _ROLES = {name: unit for unit in _UNITS for name in NAMES[unit]} | dict.fromkeys(_TIMES, "time")
@@ -32,12 +32,12 @@ class Placing:
 
     def __init__(self) -> None:
         self.unit: Unit | None = None
-        """What the run's length is counted in, from its first row on."""
+        """The unit of the run's length, known from its first row on."""
         self._began: float | None = None
         self._counts = False
         """Whether the rows have no position, so that a row is a step."""
         self._roles: dict[str, tuple[str, str]] = {}
-        """By prefix and name: the axis that it is, or "", and the name to show."""
+        """By prefix and name: its axis ("" for a metric) and the name to show."""
 
     def place(self, rows: Iterable[Row], prefix: str, at: float) -> list[Measurement]:
         """Return the rows as measurements; `at` is the length of the last row of their file, for rows without a position."""

@@ -1,4 +1,4 @@
-"""What a run was started with, from the files that loggers and scripts leave beside their metrics, and what varies among runs."""
+"""The settings of a run, from the files that loggers and scripts write beside their metrics, and which of them vary among runs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ FILES = (
     *("hparams.yaml", "config.yaml", "args.yaml", "params.yaml", "hparams.json", "config.json", "args.json", "params.json"),
     *(".hydra/config.yaml", ".hydra/overrides.yaml", "files/config.yaml", "training_args.json"),
 )  # fmt: skip
-"""Later ones win."""
+"""Files with settings; later ones override earlier ones."""
 _LEVELS_UP = 2
 """A run's settings may lie in a folder above its logs (Hydra's output folder holds the logger's)."""
 _MOST_BYTES = 1 << 17
 MOST_SETTINGS = 300
 MOST_VARYING = 8
-"""Settings that get a column."""
+"""The maximum number of settings with a column."""
 _LEVELS = 8
 _LONGEST_LINE = 1000
 _LONGEST = 40
-"""Characters of a text that can be a setting's level; a longer one is a path or a description."""
+"""The longest text, in characters, that counts as a setting's level; a longer one is a path or a description."""
 _LR = ("lr", "learning_rate", "lr0", "base_lr", "max_lr", "peak_lr", "init_lr", "initial_lr")
 _NO_SETTING = re.compile(
     r"(?:^|[._])(?:name|id|host|hostname|date|time|timestamp|version|port|pid)$|dir(?:ectory)?$|path|folder|file|^hydra\.|^_"
@@ -39,7 +39,7 @@ _OVERRIDE = re.compile(r"- *['\"]?\+{0,2}([\w./@]+)=(.*?)['\"]?")
 
 
 def above(folder: Path, root: Path) -> list[Path]:
-    """Return the folders whose settings hold for a run in `folder`, the farthest first."""
+    """Return the folders whose settings apply to a run in `folder`, the outermost first."""
     folders = [folder]
     while folders[-1] != root and len(folders) <= _LEVELS_UP and folders[-1] != folders[-1].parent:
         folders.append(folders[-1].parent)
@@ -47,7 +47,7 @@ def above(folder: Path, root: Path) -> list[Path]:
 
 
 def settings_in(folder: Path) -> dict[str, Scalar]:
-    """Return the settings that the files in a folder say; never raises."""
+    """Return the settings in a folder's files; never raises."""
     found: dict[str, Scalar] = {}
     for name in FILES:
         path = folder / name
@@ -57,7 +57,7 @@ def settings_in(folder: Path) -> dict[str, Scalar]:
 
 
 def learning_rate(settings: Mapping[str, Scalar]) -> tuple[str, float] | None:
-    """Return the setting that is the run's learning rate, with its value; None if none is named so."""
+    """Return the setting that is the run's learning rate, with its value; None if no setting has such a name."""
     for wanted in _LR:
         for name, value in settings.items():
             if name.rpartition(".")[2].lower() == wanted and _number(value) and is_lr(float(value)):
@@ -148,9 +148,9 @@ def _overrides(text: str) -> dict[str, Scalar]:
 
 
 def _yaml(text: str) -> dict[str, Scalar]:
-    """Return the nested NAME: VALUE lines of a YAML file as settings; anything else in it is passed over.
+    """Return the nested NAME: VALUE lines of a YAML file as settings; anything else in it is skipped.
 
-    Loggers write these, also with tags of Python's that a YAML library rightly refuses; nothing more is needed, and no anchor can blow it up.
+    Loggers write such lines, also with Python tags that a YAML library rightly refuses. Anchors are not expanded, so a file cannot grow.
     """
     levels: list[tuple[int, str]] = []
     nested: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""Finds log files below folders, and those that appear later: in slices, since a tree may hold thousands of folders on a slow disk.
+"""Finds log files below folders, also later ones, in slices of time: a tree may have thousands of folders on a slow disk.
 
 Links are not followed, so there are no loops and nothing outside the folders is read. lrtui's own experiments are named, not entered.
 """
@@ -19,11 +19,11 @@ from lrtui.frontend.watch.run_settings import FILES
 
 MOST_FOLDERS = 100_000
 MOST_FILES = 20_000
-"""Log files that are followed; further ones are counted."""
+"""The maximum number of followed log files; further ones are counted."""
 _RECENT_SECONDS = 3.0
-"""A folder that changed so shortly before it was listed may have changed since, within the resolution of its time."""
+"""A folder that changed less than this before it was listed may have changed again with the same mtime."""
 _AT_ONCE = 256
-"""Entries of a folder between two looks at the clock."""
+"""The number of entries listed between two checks of the clock."""
 _CONFIGURES = frozenset(name.partition("/")[0] for name in FILES)
 _DIGITS = re.compile(r"(\d+)")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages"})
@@ -50,7 +50,7 @@ class _Folder:
     root: Path
     relative: Path
     changed_ns: int = -1
-    """When it had changed as of the last listing; -1 before the first."""
+    """Its mtime at the last listing; -1 before the first."""
     again: bool = False
     """Whether it is listed again even if its mtime is unchanged."""
 
@@ -63,11 +63,11 @@ class Tree:
     unreadable: dict[str, str] = field(default_factory=dict)
     """Folders that could not be listed, with the reason."""
     links: int = 0
-    """Linked folders, which are not followed."""
+    """The number of linked folders, which are not followed."""
     experiments: list[Path] = field(default_factory=list)
-    """lrtui's own."""
+    """lrtui's own experiments, which are not entered."""
     left_out: int = 0
-    """Log files beyond MOST_FILES, and folders beyond MOST_FOLDERS."""
+    """The number of log files beyond MOST_FILES and of folders beyond MOST_FOLDERS."""
     touched: set[Path] = field(default_factory=set)
     """Folders with settings that changed since the caller last emptied this."""
     configured: set[Path] = field(default_factory=set)
@@ -76,11 +76,11 @@ class Tree:
     _files: set[Path] = field(default_factory=set)
     _links: set[str] = field(default_factory=set)
     _waiting: deque[_Folder] = field(default_factory=deque)
-    """Folders that are to be listed."""
+    """Folders not listed yet."""
     _listed: deque[_Folder] = field(default_factory=deque)
-    """Folders to look at for changes, the next one first."""
+    """Folders to check for changes, the next one first."""
     _listing: tuple[_Folder, Iterator[os.DirEntry[str]], list[os.DirEntry[str]]] | None = None
-    """A large folder that was not listed to its end."""
+    """A large folder whose listing is not complete."""
 
     def __post_init__(self) -> None:
         """Begin with the roots."""
@@ -99,7 +99,7 @@ class Tree:
         return len(self._known)
 
     def look(self, deadline: float, check_seconds: float = 0.005) -> list[Found]:
-        """Return the log files found until the deadline; once all is listed, look for changes for `check_seconds`."""
+        """Return the log files found until the deadline; once all are listed, check for changes for `check_seconds`."""
         found: list[Found] = []
         while self.more:
             self._list(found, deadline)
@@ -221,7 +221,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _matters(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder to enter, a link, a log, or says what the folder is."""
+    """Return whether an entry is a folder to enter, a link, a log, or a sign of what its folder is."""
     if entry.name in _CONFIGURES or entry.name in {"experiment.toml", "format"}:
         return True
     if entry.name.startswith(".") or entry.name in _SKIPPED:
