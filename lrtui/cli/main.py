@@ -70,7 +70,7 @@ def _bug() -> int:
         file=sys.stderr,
     )
     print(
-        "  Runs continue; `lrtui DIR` attaches again. Please send the file to the authors.",
+        "  Runs continue; `lrtui DIR` attaches again. Please add the file to a bug report in lrtui's issue tracker.",
         file=sys.stderr,
     )
     return BUG_EXIT

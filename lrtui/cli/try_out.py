@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
     from lrtui.supervisor.trial import Trial
 
 _SECONDS = 30.0
+_MORE = 10
+"""The time that is advised if the metric did not come, as a multiple of the time that was given."""
 _BETWEEN_SECONDS = 0.1
 """Seconds between two reads of the output."""
 _LAST_LINES = 10
@@ -98,8 +98,8 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
         trial = Trial(directory, read_experiment(directory), first_run(experiment))
         try:
             print(f"{clean(shlex.join(trial.argv()))}", flush=True)
-            for line in _found(trial.argv()[0]):
-                print(line)
+            if trial.program:
+                print(clean(f"{trial.argv()[0]} is {trial.program}"))
             print(f"runs for at most {duration(options.seconds)}; Ctrl-C ends it\n", flush=True)
             _follow(trial, heard, options.seconds)
         finally:
@@ -110,16 +110,8 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
                 for f in (trial.files.output, trial.files.metrics, trial.files.read)
             )
         )
-        for line in _ended(trial, heard):
+        for line in _ended(trial, heard, options.seconds):
             print(line)
-
-
-def _found(program: str) -> list[str]:
-    """Return a line with the path of the program that a bare name refers to: a virtual environment that is not active is not searched."""
-    from lrtui.text.clean import clean
-
-    found = shutil.which(program)
-    return [clean(f"{program} is {found}")] if found and os.sep not in program else []
 
 
 def _follow(trial: Trial, heard: Heard, seconds: float) -> None:
@@ -140,7 +132,7 @@ def _follow(trial: Trial, heard: Heard, seconds: float) -> None:
             time.sleep(_BETWEEN_SECONDS)
 
 
-def _ended(trial: Trial, heard: Heard) -> list[str]:
+def _ended(trial: Trial, heard: Heard, seconds: float) -> list[str]:
     """Return how the script ended, with its last lines if it failed."""
     import time
 
@@ -153,8 +145,13 @@ def _ended(trial: Trial, heard: Heard) -> list[str]:
     if trial.warnings:
         return [*map(clean, trial.warnings), ""]
     if ending is None:
-        why = f"{clean(heard.metric)} was read twice" if heard.evaluations > 1 else "time is up"
-        return [f"stopped after {after}: {why}", ""]
+        metric = clean(heard.metric)
+        if heard.evaluations > 1:
+            return [f"stopped after {after}: {metric} was read twice", ""]
+        later = (
+            f"; if {metric} comes later, give it more: --seconds {_MORE * max(1, round(seconds))}"
+        )
+        return [f"stopped after {after}: time is up{later * (not heard.has_metric)}", ""]
     if ending.code == 0:
         return [f"it ended after {after} with exit code 0", ""]
     how = f"exit code {ending.code}" if ending.signal is None else f"signal {ending.signal}"

@@ -11,7 +11,14 @@ from lrtui.config.experiment import Experiment, Objective
 from lrtui.config.file import load
 from lrtui.config.override import override
 from lrtui.config.validation import parse
-from lrtui.config.worker_command import argv, environment, own_environment, own_files, own_patterns
+from lrtui.config.worker_command import (
+    argv,
+    environment,
+    own_environment,
+    own_files,
+    own_patterns,
+    program,
+)
 
 __all__ = [
     "Experiment",
@@ -26,5 +33,6 @@ __all__ = [
     "own_patterns",
     "parse",
     "planned",
+    "program",
     "same_experiment",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from lrtui.config.experiment import Experiment
 from lrtui.config.placeholders import ALIASES, has_condition
-from lrtui.config.worker_command import argv, own_environment, own_files
+from lrtui.config.worker_command import argv, own_environment, own_files, program
 from lrtui.search import Auto, RangeTest, needs_range, pilots, predicted_level
 from lrtui.search.halving import begins_with_few, cost
 from lrtui.search.pilots import FIRST
@@ -258,9 +258,12 @@ def _choices(axis: tuple[Scalar, ...]) -> str:
 
 
 def _value(value: str) -> str:
+    """Return which of a run's values counts, in words."""
+    if value.startswith("mean"):
+        return f"the mean of the last {value.split()[1]}"
     return (
-        f"the mean of the last {value.split()[1]}"
-        if value.startswith("mean")
+        "the last one; if it scatters, the mean of the last tenth"
+        if value == "auto"
         else f"the {value} one"
     )
 
@@ -329,8 +332,11 @@ def _row(start: RunQueued, names: list[str]) -> list[str]:
 def _first_run(experiment: Experiment, start: RunQueued) -> list[str]:
     """Return the command of the first run in a form that can be typed, and the files that it gets."""
     context = _first_context(experiment, start)
-    env = [f"{name}={value}" for name, value in own_environment(experiment, context).items()]
-    lines = ["command of the first run:", f"  {shlex.join([*env, *argv(experiment, context)])}"]
+    own, words = own_environment(experiment, context), argv(experiment, context)
+    env = [f"{name}={value}" for name, value in own.items()]
+    lines = ["command of the first run:", f"  {shlex.join([*env, *words])}"]
+    found = program(words[0], own) if experiment.launcher.get("kind") != "slurm" else ""
+    lines += [f"  {words[0]} is {found}"] if found else []
     if has_condition(experiment.command or ()):
         again = shlex.join([*env, *argv(experiment, context, resumed=True)])
         lines += ["command that continues it from its checkpoint:", f"  {again}"]

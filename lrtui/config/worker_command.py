@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +61,11 @@ def argv(
     values = complete(experiment, context)
     words = decided(template(experiment), {"checkpoint"} if resumed else ())
     return [render(word, values) for word in words]
+
+
+def program(word: str, own: Mapping[str, str]) -> str:
+    """Return the path of the program that a command's bare first word stands for, with the variables that the experiment sets; "" for a path, or if there is none."""
+    return "" if os.sep in word else shutil.which(word, path=own.get("PATH")) or ""
 
 
 def own_environment(experiment: Experiment, context: Mapping[str, Scalar]) -> dict[str, str]:

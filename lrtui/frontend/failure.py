@@ -6,6 +6,7 @@ For the log, `lrtui explain`, the monitor's output pane and the report.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from lrtui.errors import MachineError
 from lrtui.metrics import Reading
 from lrtui.metrics.capture.proposal import fitting, measurements
 from lrtui.metrics.capture.records import records
-from lrtui.sweep.files import read_last_lines
+from lrtui.sweep.files import read_last_lines, read_untrusted
 from lrtui.sweep.layout import AttemptLayout, Layout
 from lrtui.text.clean import clean
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAST_LINES = 5
 _END_BYTES = 1 << 17
+_NO_MODULE = re.compile("(?:ModuleNotFound|Import)Error: No module named ")
 _NO_LRTUI = "No module named 'lrtui"
 _FOUND_BY = (
     "Python did not find lrtui: lrtui puts it on PYTHONPATH, which `python -I`, `python -E`, containers and `inject = false` keep from the script. "
@@ -83,6 +85,8 @@ def advice(snapshot: Snapshot, run: Run) -> list[str]:
     output = _output(snapshot, run)
     if any(_NO_LRTUI in line for line in output):
         return [_FOUND_BY]
+    if any(_NO_MODULE.match(line) for line in output):
+        return _interpreter(snapshot, run)
     found = measurements(output, reading)
     if not found:
         return []
@@ -90,6 +94,21 @@ def advice(snapshot: Snapshot, run: Run) -> list[str]:
     shown += [f"  {line.strip()}" for line in found]
     patterns = fitting(output, reading)
     return [*shown, "this reads them:", f"  {parse_key(patterns)}"] if patterns else shown
+
+
+def _interpreter(snapshot: Snapshot, run: Run) -> list[str]:
+    """Return which program a bare `python` was: a virtual environment that is not active is not searched; [] if the command has its path."""
+    files = _files(snapshot, run)
+    try:
+        started = json.loads(read_untrusted(files.argv) or b"{}") if files else {}
+        word, found = clean(str(started["argv"][0])), clean(str(started["found"]))
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return []
+    if not found:
+        return []
+    return [
+        f"{word} was {found}: if the script needs another environment, activate it before `lrtui`, or write the path of its {word} into `command`"
+    ]
 
 
 def parse_key(patterns: Sequence[str]) -> str:
@@ -100,9 +119,14 @@ def parse_key(patterns: Sequence[str]) -> str:
 
 def _output(snapshot: Snapshot, run: Run) -> list[str]:
     """Return the end of what a run's latest attempt wrote, by lines."""
-    if run.attempt is None:
+    files = _files(snapshot, run)
+    if files is None:
         return []
-    attempt = Layout(snapshot.directory).attempt(run.folder, run.attempt.number)
-    return [
-        clean(line) for line in records(read_last_lines(AttemptLayout(attempt).output, _END_BYTES))
-    ]
+    return [clean(line) for line in records(read_last_lines(files.output, _END_BYTES))]
+
+
+def _files(snapshot: Snapshot, run: Run) -> AttemptLayout | None:
+    """Return the files of a run's latest attempt; None before the first."""
+    if run.attempt is None:
+        return None
+    return AttemptLayout(Layout(snapshot.directory).attempt(run.folder, run.attempt.number))

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.config import Experiment, argv, environment, own_environment, own_files, own_patterns
+from lrtui.config import (
+    Experiment,
+    argv,
+    environment,
+    own_environment,
+    own_files,
+    own_patterns,
+    program,
+)
 from lrtui.config.directory import Origin, beside
 from lrtui.integrations import PYTHONPATH
 from lrtui.metrics.capture.patterns import sources
@@ -84,7 +92,7 @@ def job(
     words = argv(experiment, context, resumed=handed_on is not None and handed_on.exists())
     _write_files(files.root.parent, own_files(experiment, context))
     cwd = Path(origin.cwd, experiment.workdir or "")
-    made_by = provenance(words, cwd)
+    made_by, own = provenance(words, cwd), own_environment(experiment, context)
     content = {
         "argv": words,
         "cwd": str(cwd),
@@ -93,13 +101,14 @@ def job(
         "parse": sources(plan.parse),
         **_converted(files, own_patterns(experiment, context, cwd), handed_on, plan),
         **made_by,
+        "found": program(words[0], own) if plan.launcher == LOCAL else "",
     }
     write = write_atomic if plan.launcher == LOCAL else write_closed
     write(files.argv, json.dumps(content, indent=1).encode())
     values = {
         **environment(context, experiment),
         **device_environment(attempt.devices, plan.threads, remote=plan.launcher != LOCAL),
-        **(own := own_environment(experiment, context)),
+        **own,
         **_python_path(experiment, own),
         "LRTUI_METRICS": str(files.metrics),
         "LRTUI_ATTEMPT_DIR": str(files.root),

@@ -61,6 +61,11 @@ class Trial:
         content = read_untrusted(self.files.argv)
         return list(json.loads(content)["argv"]) if content else []
 
+    @property
+    def program(self) -> str:
+        """The path of the program that the command's bare first word stands for; "" if it is a path, or nothing was started."""
+        return str(json.loads(read_untrusted(self.files.argv) or b"{}").get("found", ""))
+
     def over(self) -> bool:
         """Return whether no process of the attempt is alive, perhaps because none was started."""
         if not self._token:

@@ -32,12 +32,14 @@ def tried(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_a_script_that_is_read_is_stopped_when_the_metric_came_twice(tried):
+def test_a_script_that_is_read_is_stopped_when_the_metric_came_twice(tried, capsys):
     script = 'echo lr $1 $$ > pid; for e in 1 2; do echo "{\\"epoch\\": $e, \\"val_acc\\": 0.$e}"; done; exec sleep 600'
     code, said = tried(script)
     assert code == 0
     assert "sh train.sh 1e-01\n" in said, "the learning rate in the middle"
     assert f"sh is {shutil.which('sh')}\n" in said
+    assert main(["check", "a.toml"]) == 0
+    assert f"  sh is {shutil.which('sh')}\n" in capsys.readouterr().out
     assert "val_acc was read twice\n" in said
     assert "      2 x  {" in said
     assert "epoch 1, val_acc 0.1000\n" in said
@@ -62,6 +64,12 @@ def test_lines_that_are_not_read_are_shown_with_a_parse_that_reads_them(tried):
     code, said = tried(script, 'parse = "mnist"\n')
     assert code == 0
     assert "val_acc, which decides, was read 2 times" in said
+
+
+def test_a_metric_that_may_come_later_needs_more_time(tried):
+    code, said = tried("exec sleep 600", "", "--seconds", "0.2")
+    assert code == 1
+    assert "time is up; if val_acc comes later, give it more: --seconds 10\n" in said
 
 
 def test_a_script_that_fails_shows_its_last_lines(tried):

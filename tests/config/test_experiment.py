@@ -264,7 +264,8 @@ def test_one_and_true_are_different_values():
 # lrtui check
 
 
-def test_check_says_what_would_run():
+def test_check_says_what_would_run(monkeypatch):
+    monkeypatch.setenv("PATH", "")
     text = """\
 command = ["python", "my train.py", "--lr={lr}", "--wd={wd}", "--seed={seed}", "--dir={checkpoint}"]
 steps = 2000
@@ -300,7 +301,8 @@ wd = [0.1, 0]
     ]
 
 
-def test_the_first_run_of_a_search_by_pilots_has_their_length():
+def test_the_first_run_of_a_search_by_pilots_has_their_length(monkeypatch):
+    monkeypatch.setenv("PATH", "")
     text = """
 command = "python train.py --lr={lr} --epochs={epochs}"
 epochs = 18

@@ -52,6 +52,16 @@ def test_a_script_without_lrtui_hears_why(directory) -> None:
     assert "print JSON lines" in said
 
 
+def test_a_missing_module_names_the_python(directory) -> None:
+    files = AttemptLayout(Layout(directory).attempt("r01-lr1e-05", 1))
+    files.output.write_text("ModuleNotFoundError: No module named 'torch'\n")
+    snapshot = snapshot_of(directory)
+    assert advice(snapshot, snapshot.sweep.runs["r01"]) == [], "an older lrtui did not write it"
+    files.argv.write_text(json.dumps({"argv": ["python3", "a.py"], "found": "/usr/bin/python3"}))
+    (said,) = advice(snapshot, snapshot.sweep.runs["r01"])
+    assert said.startswith("python3 was /usr/bin/python3: if ")
+
+
 def test_near_misses_are_quoted_for_every_run(directory) -> None:
     series = snapshot_of(directory).series["r02"]
     series.misses = ("3 records came before any epoch: x",)
