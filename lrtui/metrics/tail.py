@@ -1,4 +1,4 @@
-"""Following one growing file by whole lines (ended by a newline or a carriage return), across the hole that a capped log has in its middle."""
+"""Follows one growing file by whole lines (ended by a newline or a carriage return), across the hole in the middle of a capped log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tail:
         self.offset = 0
         """The offset of the next unread line (or of its rest, while `skipping`)."""
         self.skipping = False
-        """Whether everything up to the next end of a line is passed over."""
+        """Whether everything up to the next end of a line is skipped."""
         self.long = 0
         """The number of lines longer than LONGEST."""
         self.hole: Hole | None = None
@@ -73,7 +73,7 @@ class Tail:
     def sample(self, parts: int, size: int) -> Iterator[bytes]:
         """Yield the whole lines within `size` bytes at each of `parts` places, the start and the end of the file among them; all of a small file.
 
-        Reading goes on where it was.
+        The place of reading does not change.
         """
         try:
             fd = open_regular(self.path)
@@ -95,7 +95,7 @@ class Tail:
             os.close(fd)
 
     def rest(self) -> bytes:
-        """Return the last line of a file that will not grow any more, where it has no end of its own; b"" for none."""
+        """Return the last line of a complete file if it has no newline; b"" if there is none."""
         if self.skipping or self.hole is not None:
             return b""
         try:
@@ -131,7 +131,7 @@ class Tail:
         while self.hole is None:
             if (
                 budget <= 0 and want == _CHUNK
-            ):  # amid a long line it reads on, or it would never get over it
+            ):  # within a long line it continues, or it would never get past it
                 self.more = True
                 return
             began = self.offset
@@ -150,7 +150,7 @@ class Tail:
                 want = self._longer(want, len(chunk)) if block is None else _CHUNK
 
     def _whole(self, data: bytes) -> bytes | None:
-        """Consume the whole lines of `data` and return them; None where none ends in it."""
+        """Consume the whole lines of `data` and return them; None if no line ends in it."""
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if end == 0:
             return None

@@ -1,6 +1,6 @@
 """The monitor: shows an experiment directory in the terminal. `run` is the entry point; only this package imports textual.
 
-reader (thread) → SnapshotTaken → app: ViewModel → panels          keys → intents → lrtui.sweep.mailbox.send → events → reader
+reader (thread) → SnapshotTaken → app: ViewModel → panels          keys → actions → lrtui.sweep.mailbox.send → events → reader
 """
 
 from __future__ import annotations
