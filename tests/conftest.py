@@ -20,9 +20,11 @@ os.environ["LRTUI_TIMING"] = SHORT
 # make a training of 3 s take 20 to 60 s on two cores.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
+from lrtui.workers import forkserver_client
 from tests.slurm.fixtures import slurm, slurm_cluster
 from tests.supervisor.in_process import in_process
 from tests.supervisor.lab import charts, lab, no_charts
+from tests.until import PATIENCE_SECONDS
 
 __all__ = ["charts", "in_process", "lab", "no_charts", "slurm", "slurm_cluster"]
 
@@ -92,6 +94,12 @@ def _no_state_of_the_users(tmp_path_factory):
     fonts = _shared_folder(tmp_path_factory) / "matplotlib"  # listing them takes 1.5 s
     fonts.mkdir(exist_ok=True)
     os.environ["MPLCONFIGDIR"] = str(fonts)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _patience_with_imports():
+    """Let a process that imports torch have as long as any wait of a test."""
+    forkserver_client.PATIENCE_SECONDS = PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)

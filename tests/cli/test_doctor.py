@@ -25,7 +25,7 @@ from lrtui.sweep.state import fold
 from lrtui.workers import keeper
 from tests.recorded import make
 from tests.supervisor.in_process import called
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 ROOT = Path(__file__).parents[2]
 LRTUI = [sys.executable, "-m", "lrtui", "doctor"]
@@ -372,7 +372,7 @@ def test_a_torch_that_hangs_is_given_up(stub, tmp_path, monkeypatch):
 
 
 def test_the_real_torch_answers():
-    with pytorch.Probe() as probe:
+    with pytorch.Probe(PATIENCE_SECONDS) as probe:
         answer = probe.answer()
     assert answer.error == ""
     assert answer.torchvision[0].isdigit()

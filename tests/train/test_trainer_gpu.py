@@ -18,7 +18,7 @@ from lrtui.train.options import parse
 from lrtui.train.run_state import set_up
 from lrtui.train.step import EAGER_STEPS, Stepper
 from tests.train.running import ROOT, Trainer, timeless
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 pytestmark = [
     pytest.mark.gpu,
@@ -190,7 +190,7 @@ def run(folder, text):
     """Run the sweep to its end; return its events."""
     words = [*PROGRAM, "x.toml", "--headless", "--dir", "out"]
     done = subprocess.run(
-        words, **settings(folder, text), capture_output=True, check=False, timeout=150
+        words, **settings(folder, text), capture_output=True, check=False, timeout=PATIENCE_SECONDS
     )
     print(done.stdout, done.stderr)
     assert done.returncode == 0
@@ -259,8 +259,8 @@ def test_it_is_measured_how_many_runs_a_gpu_carries(tmp_path):
         try:
             until(lambda: len(parallels(folder)) >= 2, 120)
         finally:
-            subprocess.run([*PROGRAM, "stop", "out"], **given, check=True, timeout=60)
-            headless.wait(60)
+            subprocess.run([*PROGRAM, "stop", "out"], **given, check=True, timeout=PATIENCE_SECONDS)
+            headless.wait(PATIENCE_SECONDS)
     first, second = parallels(folder)[:2]
     print(first, second)
     assert (first["parallel"], first["why"]) == (2, "there is room for one more on each GPU")

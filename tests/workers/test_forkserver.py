@@ -225,8 +225,10 @@ while not os.path.exists(os.path.join(os.path.dirname(__file__), "end")): time.s
     started = job(tmp_path, "open('began', 'a').write('x')")
     launcher.launch(started)
     assert launcher.condition(started.root, started.token) == Alive(None, kept=False)
-    launcher.unload()
+    launcher._preloaded._link.close()
+    until(lambda: first.poll() is not None)
     assert first.returncode == 0
+    launcher.unload()
     (tmp_path / "end").touch()
     launcher.launch(started)
     assert over(launcher, started) == Exited(0, None)

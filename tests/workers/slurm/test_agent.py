@@ -12,7 +12,7 @@ import pytest
 from lrtui.sweep.layout import AttemptLayout, SlurmLayout
 from lrtui.workers.slurm import agent
 from lrtui.workers.slurm.job_options import agent_words
-from tests.until import until
+from tests.until import PATIENCE_SECONDS, until
 
 WAITS = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(75)); print('up', flush=True); time.sleep(600)"
 
@@ -45,7 +45,7 @@ class Job:
         return self
 
     def over(self):
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def up(self, *numbers):
         until(lambda: all("up" in read(self.attempts[i].output) for i in numbers))
