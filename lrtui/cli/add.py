@@ -12,7 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_directory(parser)
     parser.add_argument("--lr", type=float, required=True, help="the learning rate of the new run")
     parser.add_argument("--like", metavar="RUN", help="take the other settings of this run")
-    parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--seed", type=int, help="its seed (default: that of RUN, else of the first run)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -55,9 +55,11 @@ def _write(place: Path, name: str) -> None:
 
     Raises:
         UserError: another file is in the way.
+        MachineError: one cannot be written; nothing is left of it.
 
     """
     from lrtui.errors import UserError
+    from lrtui.sweep.files import write_or_remove
 
     sources = [place / f"{name}.toml", *_named(place, name)]
     targets = [Path("experiments") / source.relative_to(place) for source in sources]
@@ -70,7 +72,8 @@ def _write(place: Path, name: str) -> None:
             raise UserError("it exists and is different", str(target), "move it out of the way")
     for source, target, there in zip(sources, targets, same, strict=True):
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
+        if not there:
+            write_or_remove(target, source.read_bytes())
         print(f"{target} is there already" if there else f"wrote {target}")
 
 

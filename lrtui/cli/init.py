@@ -64,16 +64,18 @@ def _write(target: Path, text: str) -> None:
 
     Raises:
         UserError: it exists already.
+        MachineError: it cannot be written; nothing is left of it.
 
     """
     from lrtui.errors import UserError
+    from lrtui.sweep.files import write_or_remove
 
     try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
+        target.open("x").close()
     except FileExistsError:
         hint = "init overwrites nothing; name another: lrtui init -o FILE.toml SCRIPT"
         raise UserError("is there already", str(target), hint) from None
+    write_or_remove(target, text.encode())
 
 
 def _check(text: str, target: str) -> int:

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"lrtui: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"lrtui: {where}{error.strerror}", file=sys.stderr)
         return MachineError.exit_code
     except Exception:  # noqa: BLE001  # nothing may escape as a traceback
         return _bug()

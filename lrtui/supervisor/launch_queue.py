@@ -187,6 +187,6 @@ class LaunchQueue:
             return True
         if not self._said_no_room:
             self._said_no_room = True
-            text = f"only {size(free)} are free on the disk; nothing new is launched, and those that run may find no room for a checkpoint: free some"
+            text = f"only {size(free)} are free on the disk; nothing new is launched below {size(LEAST_FREE_BYTES)}, and runs may find no room for a checkpoint: free some"
             self._warn(text, None)
         return False

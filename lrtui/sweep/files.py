@@ -16,6 +16,7 @@ import stat
 import time
 from pathlib import Path
 
+from lrtui.errors import MachineError
 from lrtui.workers import keeper
 
 SMALL = 1 << 16
@@ -85,6 +86,20 @@ def write_atomic(path: Path, content: bytes) -> None:
 
     """
     keeper.write_atomic(str(path), content)
+
+
+def write_or_remove(path: Path, content: bytes) -> None:
+    """Write a file for the user in place of what it holds.
+
+    Raises:
+        MachineError: it cannot be written, such as on a full disk; nothing is left of it.
+
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise MachineError(f"cannot be written: {error.strerror}", str(path)) from None
 
 
 def write_closed(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """`lrtui init`: what is proposed for small scripts, one for each way in which scripts take options and report."""
 
 import re
+import resource
 
 import pytest
 
@@ -551,6 +552,9 @@ def test_shell_scripts_and_notebooks(here):
     assert toml.loads(text)["command"] == ["sh", "run.sh", "{lr}"]
     with pytest.raises(UserError, match="is a notebook"):
         launch_of(["a.ipynb"], {})
+    (here / "names.txt").write_text("emma")
+    with pytest.raises(UserError, match="neither a Python or shell script nor a program"):
+        launch_of(["names.txt"], {})
 
 
 @pytest.mark.parametrize(
@@ -574,6 +578,18 @@ def test_init_writes_once_and_names_what_is_next(here, capsys):
     assert (here / "train.toml").read_text() == written
     assert main(["init", "-o", "-", "train.py"]) == 0
     assert capsys.readouterr().out == written
+
+
+def test_nothing_is_left_of_a_file_without_room(here, capsys):
+    (here / "train.py").write_text(ARGPARSE)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as a full disk does
+    try:
+        assert main(["init", "train.py"]) == 5
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert capsys.readouterr().err == "lrtui: train.toml: cannot be written: File too large\n"
+    assert not (here / "train.toml").exists()
 
 
 def test_only_run_starts_the_script(here, capsys):

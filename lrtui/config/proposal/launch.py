@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -85,6 +86,13 @@ def launch_of(words: Sequence[str], environment: Mapping[str, str]) -> Launch:
             "there is no such script",
             clean(words[0], 200),
             "name a file, or a launch line: lrtui init -- torchrun train.py",
+        )
+    if len(words) == 1 and not os.access(words[0], os.X_OK):
+        name = clean(words[0], 200)
+        raise UserError(
+            "is neither a Python or shell script nor a program",
+            name,
+            f"name what starts it: lrtui init -- Rscript {shlex.quote(name)}",
         )
     return Launch((), None, tuple(words[:1]), tuple(words[1:]))
 

@@ -284,7 +284,7 @@ def _ended(model: ViewModel, snapshot: Snapshot, plan: Plan) -> tuple[list[Part]
             first.append(Part(5, clean(closed.why), WARN, prose=True))
         if found is not None and same:
             first += _evidence(found, plan, 2)
-            if found.grid > 0:
+            if found.spent < found.grid:
                 first.append(
                     Part(5, f"{found.spent / found.grid:.0%} of a grid".replace("%", " %"))
                 )
