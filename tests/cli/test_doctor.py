@@ -202,7 +202,7 @@ def test_what_is_no_experiment_is_a_users_mistake(tmp_path):
 
 
 def test_a_living_sweep_is_told_from_a_forsaken_one(lab):
-    lab.start(lrs="1e-3, 3e-4", steps=2000)
+    lab.start(lrs="1e-3, 3e-4", steps=100_000)
     lab.running("r01")
     lab.running("r02")
     content = asked(lab.directory)
@@ -223,7 +223,7 @@ def test_a_living_sweep_is_told_from_a_forsaken_one(lab):
 
 
 def test_processes_that_outlived_their_worker_are_named_and_not_signalled(lab):
-    lab.start(steps=2000, flags="--setsid")
+    lab.start(steps=100_000, flags="--setsid")
     run = lab.running("r01")
     attempt = run.attempts[0]
     root = Layout(lab.directory).attempt(run.folder, 1)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lrtui.cli import try_out
 from lrtui.cli.main import main
 from lrtui.workers.local import Local
+from tests.until import PATIENCE_SECONDS
 
 FILE = """\
 command = ["sh", "train.sh", "{lr}"]
@@ -21,6 +23,7 @@ lr      = [0.01, 0.1, 1.0]
 def tried(tmp_path, monkeypatch, capsys):
     """Run `lrtui try` on a script, with keys added to the experiment file; return (exit code, what it said)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(try_out, "_SECONDS", PATIENCE_SECONDS)
 
     def run(script: str, keys: str = "", *words: str) -> tuple[int, str]:
         (tmp_path / "train.sh").write_text(script)

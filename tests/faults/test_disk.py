@@ -206,7 +206,8 @@ def _all_die(lab: Lab) -> None:
     found = [supervisor_pid(lab.directory), *_of(lab.directory)]
     for pid in found:
         if pid:
-            os.kill(pid, 9)
+            with suppress(ProcessLookupError):
+                os.kill(pid, 9)
     until(lambda: not [pid for pid in found if pid and Path(f"/proc/{pid}/exe").exists()])
 
 

@@ -53,7 +53,7 @@ class Spoken:
 
 @pytest.fixture
 def spoken(lab):
-    lab.start(lrs="1e-3, 3e-4", steps=2000, flags="--sleep 0.05")
+    lab.start(lrs="1e-3, 3e-4", steps=100_000, flags="--sleep 0.05")
     lab.running("r01", 3)
     made = Spoken(lab, str(lab.directory))
     yield made
@@ -120,7 +120,7 @@ def test_what_is_not_understood_is_said_and_quit_leaves_the_runs_alone(lab, spok
 
 
 def test_a_directory_that_can_only_be_viewed_takes_no_orders(lab) -> None:
-    lab.start(lrs="1e-3", steps=2000, flags="--sleep 0.05")
+    lab.start(lrs="1e-3", steps=100_000, flags="--sleep 0.05")
     lab.running()
     spoken = Spoken(lab, str(lab.directory), "--view")
     spoken.type("kill A")

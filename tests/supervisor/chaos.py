@@ -12,6 +12,7 @@ process (isolation = "shared"), which is a victim too; the oracle stands where t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -285,11 +286,15 @@ def judge(folder: Path, directory: Path, outcome: Outcome, runs: int = RUNS) -> 
 def end(directory: Path) -> None:
     """End what a trial left, by identity: the supervisor with the report that it has written, and what a failed one left."""
     if pid := supervisor_pid(directory):
-        os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
     for run in present(directory).runs.values():
         for attempt in run.attempts:
             for pid in keeper.bearers(attempt.token):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(
+                    ProcessLookupError
+                ):  # a keeper ends a moment after its run
+                    os.kill(pid, signal.SIGKILL)
 
 
 STUBS = Workload(write_experiment, pause_seconds=0.25, seconds=240)

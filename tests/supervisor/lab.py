@@ -138,7 +138,8 @@ class Lab:
         if not self.directory.exists():
             return
         if pid := supervisor_pid(self.directory):
-            os.killpg(pid, signal.SIGKILL)  # with its report, which nobody will read
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)  # with its report, which nobody will read
         for pid in self._bearers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -49,7 +49,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Signal it, unless it has ended: its parent waits for it at once, and says so."""
         if self.returncode is None and not _readable(self._ended, 0):
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""

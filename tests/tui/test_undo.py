@@ -188,7 +188,7 @@ async def test_without_a_deed_there_is_nothing_to_undo(monitor, sent) -> None:
 
 
 def test_a_real_kill_a_pause_an_added_run_and_a_number_are_undone(lab) -> None:
-    lab.start(lrs="1e-3, 3e-4", steps=2000, flags="--sleep 0.05")
+    lab.start(lrs="1e-3, 3e-4", steps=100_000, flags="--sleep 0.05")
     lab.running("r01", 3)
     with Terminal(lab.directory, 120, 40, OWNING) as terminal:
         terminal.shows("running")
