@@ -14,6 +14,8 @@ CASES = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     "adam": (torch.optim.Adam, {"betas": (0.8, 0.95)}),
     "adamw": (torch.optim.AdamW, {"weight_decay": 0.1}),
+    "nadam": (torch.optim.NAdam, {"betas": (0.8, 0.95)}),
+    "radam": (torch.optim.RAdam, {"betas": (0.8, 0.95)}),
     "rmsprop": (torch.optim.RMSprop, {"alpha": 0.9}),
     "adagrad": (torch.optim.Adagrad, {}),
     "muon": (MuonAndAdamW, {}),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.choosing import ours
 from tests.benchmarks.choosing.peers import GRID, METHODS, Method, Pick
-from tests.benchmarks.choosing.workloads import WORKLOADS, Table, load, measured
+from tests.benchmarks.choosing.workloads import PARTS, WORKLOADS, Table, load, measured
 
 OFF = 5.0
 """Points that nobody would call a good pick."""
@@ -46,10 +46,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"{', '.join(WORKLOADS)}; default: all measured")
     parser.add_argument("--repeats", type=int, default=200, help="of methods that draw at random")
     parser.add_argument("--no-optuna", action="store_true", help="without Optuna's methods")
-    parser.add_argument("--frozen", action="store_true", help="the frozen half, at the end")
+    parser.add_argument("--part", choices=PARTS, default=PARTS[0], help="the other two at the end")
     parser.add_argument("--near", action="store_true", help="with 8 LRs a decade near the best")
     options = parser.parse_args()
-    tables = [load(name) for name in options.names or measured(frozen=options.frozen)]
+    tables = [load(name) for name in options.names or measured(options.part)]
     if not options.near:
         tables = [table.coarser() for table in tables]
     methods = [Method("**lrtui auto**", searched), *METHODS]

@@ -1,4 +1,4 @@
-"""Trains the bank: `python -m tests.benchmarks.choosing.bank [NAME ...] [--frozen] [--again | --more]`, one thread, one to five minutes a table.
+"""Trains the bank: `python -m tests.benchmarks.choosing.bank [NAME ...] [--part frozen] [--again | --more]`, one thread, one to five minutes a table.
 
 The workloads with a `task` in workloads.py, also the levels of studies; without names those whose table is missing. Each table has, all really trained:
 
@@ -9,7 +9,7 @@ The workloads with a `task` in workloads.py, also the levels of studies; without
    tables that fell short of it. Of seeds from `WHOLE` on only the ends are kept.
 3. range tests, and for schedules that decay short runs of the whole schedule ("pilots"), over a ninth and a third.
 
-Runs are trained many at a time (stacked.py). Of a frozen workload only its size is printed: nobody looks at it before the end.
+Runs are trained many at a time (stacked.py). Of a frozen or unseen workload only its size is printed: nobody looks at it before the end.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from tests.benchmarks.choosing.measure import made_with, rounded, start, write
 from tests.benchmarks.choosing.stacked import Net, Optimizer, build
 from tests.benchmarks.choosing.workloads import (
     BANK,
+    PARTS,
     RANGE,
     SEEDS,
     WORKLOADS,
@@ -70,7 +71,7 @@ Key = tuple[float, int]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="default: those whose table is missing")
-    parser.add_argument("--frozen", action="store_true", help="by default the frozen ones, not the others")  # fmt: skip
+    parser.add_argument("--part", choices=PARTS, default=PARTS[0], help="those of which part, by default")  # fmt: skip
     parser.add_argument("--again", action="store_true", help="measure anew what is there already")
     parser.add_argument(
         "--more", action="store_true", help="only further seeds, for tables whose best LRs are not known well enough"
@@ -80,13 +81,13 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.list:
-        print(listed(frozen=options.frozen))
+        print(listed(options.part))
         return
     os.nice(19)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     banked = [each for each in WORKLOADS.values() if each.task]
-    wanted = [each.name for each in banked if each.frozen is options.frozen]
+    wanted = [each.name for each in banked if each.part == options.part]
     for name in options.names or wanted:
         workload, began = WORKLOADS[name], time.process_time()
         there = path_of(workload).exists()
@@ -99,10 +100,10 @@ def main() -> None:
         print(f"{name}: {time.process_time() - began:.0f} s of processor time", flush=True)
 
 
-def listed(*, frozen: bool) -> str:
-    """Return one half of the bank as a Markdown table."""
+def listed(part: str) -> str:
+    """Return one part of the bank as a Markdown table."""
     rows = []
-    for name in measured(frozen=frozen):
+    for name in measured(part):
         if not WORKLOADS[name].task:
             continue
         table = load_table(name)
@@ -131,7 +132,7 @@ def measure(workload: Workload) -> dict[str, Any]:
     for run in runs.values():
         run["seconds"] = alone
     return {
-        **workload.facts(held_out=workload.frozen),
+        **workload.facts(held_out=workload.part != PARTS[0]),
         "task": workload.task,
         "net": workload.net,
         "batch_size": workload.batch_size,

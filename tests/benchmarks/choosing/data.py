@@ -1,6 +1,6 @@
 """The data that the bank trains on, all of it offline. For `bank.py`.
 
-A task is one line: `digits`, `fashion 4000`, `cancer`, `diabetes`, `friedman`, `letters 8`, `pieces 32`; a number is that of the training
+A task is one line: `digits`, `fashion 4000`, `cancer`, `wine`, `diabetes`, `friedman`, `letters 8`, `pieces 32`; a number is that of the training
 examples (of letters: how many are seen); `noise 0.3` gives that share of the training labels another class at random,
 `random` draws all labels of all parts, `squares` has the squared distance to the class as loss instead of the cross entropy.
 """
@@ -95,6 +95,12 @@ def _cancer(count: int) -> Data:
     return _split(*load_breast_cancer(return_X_y=True), (count or 249, 150, 170), 2)
 
 
+def _wine(count: int) -> Data:
+    from sklearn.datasets import load_wine
+
+    return _split(*load_wine(return_X_y=True), (count or 80, 48, 50), 3)
+
+
 def _diabetes(count: int) -> Data:
     from sklearn.datasets import load_diabetes
 
@@ -165,6 +171,7 @@ def _spread(windows: Tensor, count: int) -> Tensor:
 _TASKS: dict[str, Callable[[int], Data]] = {
     "digits": _digits,
     "cancer": _cancer,
+    "wine": _wine,
     "diabetes": _diabetes,
     "friedman": _friedman,
     "fashion": _fashion,

@@ -175,6 +175,8 @@ class Optimizer:
     steps: int = 0
     kept: dict[str, Tensor] = field(default_factory=dict)
     """Running means, (R, P) each."""
+    product: float = 1.0
+    """Of NAdam's momenta so far."""
 
     @torch.no_grad()
     def step(self, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
@@ -209,6 +211,31 @@ def _adam(of: Optimizer, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
 def _adamw(of: Optimizer, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
     flat.mul_(1 - lr * of.options.get("weight_decay", 0.01))
     _adam(of, flat, grad, lr)
+
+
+def _nadam(of: Optimizer, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
+    beta1, beta2 = of.options.get("betas", (0.9, 0.999))
+    decay = of.options.get("momentum_decay", 4e-3)
+    now, after = (beta1 * (1 - 0.5 * 0.96 ** (step * decay)) for step in (of.steps, of.steps + 1))
+    of.product *= now
+    first = of.mean("first", flat).lerp_(grad, 1 - beta1)
+    second = of.mean("second", flat).mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+    size = second.div(1 - beta2**of.steps).sqrt_().add_(1e-8)
+    wanted = grad * ((1 - now) / (1 - of.product)) + first * (after / (1 - of.product * after))
+    flat.sub_(wanted.div_(size).mul_(lr))
+
+
+def _radam(of: Optimizer, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
+    beta1, beta2 = of.options.get("betas", (0.9, 0.999))
+    first = of.mean("first", flat).lerp_(grad, 1 - beta1)
+    second = of.mean("second", flat).mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+    wanted = first / (1 - beta1**of.steps)
+    longest = 2 / (1 - beta2) - 1
+    length = longest - 2 * of.steps * beta2**of.steps / (1 - beta2**of.steps)
+    if length > 5:
+        share = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        wanted.mul_(math.sqrt(share * (1 - beta2**of.steps))).div_(second.sqrt().add_(1e-8))
+    flat.sub_(wanted.mul_(lr))
 
 
 def _rmsprop(of: Optimizer, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
@@ -251,6 +278,8 @@ _UPDATES: dict[str, Callable[[Optimizer, Tensor, Tensor, Tensor], None]] = {
     "sgd": _sgd,
     "adam": _adam,
     "adamw": _adamw,
+    "nadam": _nadam,
+    "radam": _radam,
     "rmsprop": _rmsprop,
     "adagrad": _adagrad,
     "muon": _muon,

@@ -1,4 +1,4 @@
-"""How the search fares on the bank, a workload a row: `python -m tests.benchmarks.choosing.summary [NAME ...] [--frozen] [--optuna 50]`.
+"""How the search fares on the bank, a workload a row: `python -m tests.benchmarks.choosing.summary [NAME ...] [--part frozen] [--optuna 50]`.
 
 Nine replays of `auto` on each table (three trainings, each with the range tests of all three). An LR that cannot be told from the
 best counts as best (`Table.best_lrs`): it loses nothing. Columns:
@@ -24,7 +24,7 @@ from lrtui.analysis.verdict import Verdict, verdict
 from tests.benchmarks.choosing import ours
 from tests.benchmarks.choosing.__main__ import GRID, markdown
 from tests.benchmarks.choosing.peers import METHODS, Method
-from tests.benchmarks.choosing.workloads import Table, load, measured
+from tests.benchmarks.choosing.workloads import PARTS, Table, load, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Mean:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="default: all measured")
-    parser.add_argument("--frozen", action="store_true", help="the frozen half, at the end")
+    parser.add_argument("--part", choices=PARTS, default=PARTS[0], help="the other two at the end")
     parser.add_argument("--optuna", type=int, default=0, help="replays of Optuna's methods")
     options = parser.parse_args()
     rows, every = [], []
-    for name in options.names or measured(frozen=options.frozen):
+    for name in options.names or measured(options.part):
         table = load(name)
         found = [searched(each, seed) for each in table.rotated() for seed in table.seeds]
         mean = Mean(

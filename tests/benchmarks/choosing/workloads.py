@@ -4,7 +4,8 @@ Four workloads were known when lrtui's constants were chosen (FM, DA, DS, and DC
 one: an LR joins at the first rung since); two were held out (DK, LM). DR and DO changed two
 rules: the search widens up to where the range test diverged, and a one-cycle schedule has rungs.
 
-BANK is the bank: trained by bank.py, half of it frozen. Its tables are in `curves/bank` and `curves/frozen`.
+BANK is the bank: trained by bank.py. A part of it is to choose constants on, one is frozen, and one is unseen: defined when all
+constants stood. Their tables are in `curves/bank`, `curves/frozen` and `curves/unseen`.
 
 A table is one JSON file, `curves/NAME.json`, strict JSON with one run a line:
 
@@ -80,8 +81,8 @@ class Workload:
     """Of the bank: what it trains (stacked.py)."""
     study: str = ""
     """Of a level of a study: whose."""
-    frozen: bool = False
-    """Of the bank: nobody looks at it and no constant is chosen on it; it is replayed once, at the end."""
+    part: str = "choosing"
+    """Of the bank: "choosing"; "frozen" and "unseen", where nobody looks and no constant is chosen, are replayed once, at the end."""
 
     @property
     def lrs(self) -> tuple[float, ...]:
@@ -220,6 +221,7 @@ WORKLOADS = {
 }
 
 
+PARTS = ("choosing", "frozen", "unseen")
 NESTEROV = '{"sgd": {"momentum": 0.9, "nesterov": true}}'
 DECAYED = '{"adamw": {"weight_decay": 0.1}}'
 LINEAR = '{"linear": 0, "warmup": 0.1}'
@@ -228,13 +230,13 @@ WSD = '{"wsd": 0.2, "warmup": 0.05}'
 
 def _bank(  # noqa: PLR0917 - a table: one row a workload
     name: str, title: str, task: str, net: str, optimizer: str, schedule: str, batch_size: int,
-    horizon: int, *, loss: bool = False, steps: bool = False, frozen: bool = False,
+    horizon: int, *, loss: bool = False, steps: bool = False, part: str = "choosing",
 ) -> Workload:  # fmt: skip
     """Return a workload of the bank; `loss`: judged by the loss on validation data, which is all that a regression and text have."""
     sgd, adagrad = "sgd" in optimizer, "adagrad" in optimizer
     return Workload(
         name=name, title=title, task=task, net=net, optimizer=optimizer, schedule=schedule,
-        batch_size=batch_size, horizon=horizon, frozen=frozen,
+        batch_size=batch_size, horizon=horizon, part=part,
         usual=(3e-3, 3e-1) if sgd else (1e-3, 1e-1) if adagrad else (1e-4, 1e-2),
         range=SGD_RANGE if sgd or adagrad else ADAM_RANGE,
         metric="val_loss" if loss else "val_acc",
@@ -263,20 +265,33 @@ BANK = (
     _bank("digits-muon", "digits, Muon", "digits", "mlp 32 32", "muon", "constant", 32, 9, loss=True),
     _bank("noise-muon", "1,000 of Fashion-MNIST, 20 % of the labels wrong, Muon", "fashion 1000 noise 0.2", "mlp 32 32", "muon", "constant", 64, 12),
     # ------------------------------------------------------------ frozen, chosen before anything was trained
-    _bank("fashion-one-cycle", "2,000 of Fashion-MNIST, normalised layer, Adam, one-cycle", "fashion 2000", "mlp 32 norm", "adam", "one_cycle", 128, 18, frozen=True),
-    _bank("attention-linear", "characters, one attention block, AdamW with decay, linear with warm-up", "pieces 16", "attention 16", DECAYED, LINEAR, 16, 270, loss=True, steps=True, frozen=True),
-    _bank("conv-wsd", "500 digits, convolutions, SGD with Nesterov momentum, WSD with warm-up", "digits 500", "conv 4 8", NESTEROV, WSD, 32, 9, frozen=True),
-    _bank("fashion-rmsprop", "1,000 of Fashion-MNIST, RMSprop, cosine", "fashion 1000", "mlp 32", "rmsprop", "cosine", 32, 9, frozen=True),
-    _bank("friedman-sgd", "a made regression, SGD with momentum, cosine with warm-up", "friedman", "mlp 32", MOMENTUM, '{"cosine": 0, "warmup": 0.05}', 64, 18, loss=True, frozen=True),
-    _bank("noise-nesterov", "1,000 of Fashion-MNIST, 40 % of the labels wrong, SGD with Nesterov momentum, step", "fashion 1000 noise 0.4", "mlp 32", NESTEROV, "step", 64, 18, frozen=True),
-    _bank("cancer-adagrad", "249 tumours, Adagrad", "cancer", "mlp 16", "adagrad", "constant", 16, 18, loss=True, frozen=True),
-    _bank("edge-fashion", "1,500 of Fashion-MNIST, plain SGD with batches of 512: best near divergence", "fashion 1500", "mlp 32", "sgd", "constant", 512, 72, frozen=True),
-    _bank("plateau-adamw", "digits, normalised layers, AdamW, cosine: a wide plateau", "digits", "mlp 32 32 norm", "adamw", "cosine", 32, 9, frozen=True),
-    _bank("deep-sigmoid", "digits, twelve sigmoid layers, SGD with momentum: no gradient to learn from", "digits", "deep 12 32 sigmoid", MOMENTUM, "constant", 32, 9, frozen=True),
-    _bank("ngram-one-cycle", "next character of 8, SGD with momentum, one-cycle", "letters 8", "ngram 8 32", MOMENTUM, "one_cycle", 64, 270, loss=True, steps=True, frozen=True),
-    _bank("small-linear", "100 digits, SGD with Nesterov momentum, linear with warm-up", "digits 100", "mlp 32", NESTEROV, LINEAR, 16, 36, frozen=True),
+    _bank("fashion-one-cycle", "2,000 of Fashion-MNIST, normalised layer, Adam, one-cycle", "fashion 2000", "mlp 32 norm", "adam", "one_cycle", 128, 18, part="frozen"),
+    _bank("attention-linear", "characters, one attention block, AdamW with decay, linear with warm-up", "pieces 16", "attention 16", DECAYED, LINEAR, 16, 270, loss=True, steps=True, part="frozen"),
+    _bank("conv-wsd", "500 digits, convolutions, SGD with Nesterov momentum, WSD with warm-up", "digits 500", "conv 4 8", NESTEROV, WSD, 32, 9, part="frozen"),
+    _bank("fashion-rmsprop", "1,000 of Fashion-MNIST, RMSprop, cosine", "fashion 1000", "mlp 32", "rmsprop", "cosine", 32, 9, part="frozen"),
+    _bank("friedman-sgd", "a made regression, SGD with momentum, cosine with warm-up", "friedman", "mlp 32", MOMENTUM, '{"cosine": 0, "warmup": 0.05}', 64, 18, loss=True, part="frozen"),
+    _bank("noise-nesterov", "1,000 of Fashion-MNIST, 40 % of the labels wrong, SGD with Nesterov momentum, step", "fashion 1000 noise 0.4", "mlp 32", NESTEROV, "step", 64, 18, part="frozen"),
+    _bank("cancer-adagrad", "249 tumours, Adagrad", "cancer", "mlp 16", "adagrad", "constant", 16, 18, loss=True, part="frozen"),
+    _bank("edge-fashion", "1,500 of Fashion-MNIST, plain SGD with batches of 512: best near divergence", "fashion 1500", "mlp 32", "sgd", "constant", 512, 72, part="frozen"),
+    _bank("plateau-adamw", "digits, normalised layers, AdamW, cosine: a wide plateau", "digits", "mlp 32 32 norm", "adamw", "cosine", 32, 9, part="frozen"),
+    _bank("deep-sigmoid", "digits, twelve sigmoid layers, SGD with momentum: no gradient to learn from", "digits", "deep 12 32 sigmoid", MOMENTUM, "constant", 32, 9, part="frozen"),
+    _bank("ngram-one-cycle", "next character of 8, SGD with momentum, one-cycle", "letters 8", "ngram 8 32", MOMENTUM, "one_cycle", 64, 270, loss=True, steps=True, part="frozen"),
+    _bank("small-linear", "100 digits, SGD with Nesterov momentum, linear with warm-up", "digits 100", "mlp 32", NESTEROV, LINEAR, 16, 36, part="frozen"),
+    # ------------------------------------------------------------ unseen, chosen before anything was trained and after all constants
+    _bank("digits-nadam", "digits, two layers, NAdam, cosine with warm-up", "digits", "mlp 48 48", "nadam", '{"cosine": 0, "warmup": 0.05}', 64, 18, part="unseen"),
+    _bank("wine-linear", "80 wines, RMSprop, linear with warm-up", "wine", "mlp 16", "rmsprop", LINEAR, 16, 36, loss=True, part="unseen"),
+    _bank("fashion-sgd", "1,500 of Fashion-MNIST, SGD with momentum, one-cycle", "fashion 1500", "mlp 32", MOMENTUM, "one_cycle", 64, 12, part="unseen"),
+    _bank("attention-nesterov", "characters, one attention block, SGD with Nesterov momentum, cosine", "pieces 16", "attention 16", NESTEROV, "cosine", 16, 270, loss=True, steps=True, part="unseen"),
+    _bank("cancer-wsd", "249 tumours, tanh, AdamW with decay, WSD with warm-up", "cancer", "mlp 16 tanh", DECAYED, WSD, 16, 18, loss=True, part="unseen"),
+    _bank("friedman-muon", "a made regression, 300 examples, Muon, step", "friedman 300", "mlp 32 32", "muon", "step", 32, 27, loss=True, part="unseen"),
+    _bank("fashion-nesterov", "1,000 of Fashion-MNIST, SGD with Nesterov momentum, batches of 16", "fashion 1000", "mlp 32", NESTEROV, "constant", 16, 9, part="unseen"),
+    _bank("ngram-rmsprop", "next character of 6, RMSprop", "letters 6", "ngram 8 24", "rmsprop", "constant", 128, 270, loss=True, steps=True, part="unseen"),
+    _bank("diabetes-radam", "a regression on 242 patients, RAdam", "diabetes", "mlp 24", "radam", "constant", 32, 36, loss=True, part="unseen"),
+    _bank("digits-adamw", "digits, tanh, AdamW with decay, batches of 256", "digits", "mlp 64 tanh", DECAYED, "constant", 256, 54, part="unseen"),
+    _bank("plateau-adagrad", "digits, normalised layers, Adagrad, linear with warm-up: a wide plateau", "digits", "mlp 32 32 norm", "adagrad", LINEAR, 32, 9, part="unseen"),
+    _bank("noise-sgd", "digits, 40 % of the labels wrong, SGD with momentum", "digits noise 0.4", "mlp 64", MOMENTUM, "constant", 32, 9, part="unseen"),
 )  # fmt: skip
-"""The bank: half of it to choose constants on, half frozen."""
+"""The bank: a part to choose constants on, one frozen, one unseen."""
 WORKLOADS |= {workload.name: workload for workload in BANK}
 
 
@@ -512,7 +527,7 @@ def _is_quarter(lr: float) -> bool:
 
 def path_of(workload: Workload) -> Path:
     """Return where a workload's table is stored."""
-    kind = "studies" if workload.study else "frozen" if workload.frozen else "bank"
+    kind = "studies" if workload.study else workload.part.replace("choosing", "bank")
     return (CURVES / kind if workload.task else CURVES) / f"{workload.name}.json"
 
 
@@ -527,10 +542,10 @@ def load(name: str) -> Table:
     return Table(data, {(run["lr"], run["seed"]): run for run in data["runs"]})
 
 
-def measured(*, frozen: bool = False) -> list[str]:
-    """Return the names of the workloads that have a table, in their order: the frozen ones or all others, without studies."""
+def measured(part: str = "choosing") -> list[str]:
+    """Return the names of the workloads of a part that have a table, in their order, without studies."""
     return [
         name
         for name, workload in WORKLOADS.items()
-        if workload.frozen is frozen and not workload.study and path_of(workload).exists()
+        if workload.part == part and not workload.study and path_of(workload).exists()
     ]
