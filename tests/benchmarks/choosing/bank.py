@@ -60,8 +60,8 @@ MOST = 400
 """Seeds at one LR."""
 FURTHER = 2000
 """Runs of further seeds in a table, about: no more are begun."""
-WHOLE = 24
-"""Seeds whose whole curves are kept."""
+WHOLE, WHOLE_UNSEEN = 24, 6
+"""Seeds whose whole curves are kept; of the unseen part fewer."""
 TOGETHER = 96
 """Runs in one stack: more are no faster and need more memory."""
 Key = tuple[float, int]
@@ -275,8 +275,9 @@ class Trainer:
 
     def add(self, runs: dict[Key, dict[str, Any]], keys: Sequence[Key]) -> None:
         """Train these runs to the horizon."""
+        kept = WHOLE_UNSEEN if self.workload.part == PARTS[2] else WHOLE
         for key, row in zip(keys, self.train(keys, self.workload.horizon), strict=True):
-            runs[key] = row if key[1] < WHOLE else ends(row)
+            runs[key] = row if key[1] < kept else ends(row)
 
     def complete(self, runs: dict[Key, dict[str, Any]], lrs: Sequence[float]) -> None:
         """Add further seeds until the best LRs are known, or a limit is reached."""

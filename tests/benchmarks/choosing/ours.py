@@ -37,6 +37,11 @@ def search(table: Table, seed: int, order: int = 0) -> Found:
 
 def simulate(table: Table, seed: int, order: int = 0, seeds: int = 1) -> Sweep:
     """Return the ended sweep; with several seeds the finalists get further ones."""
+    return simulation(table, seed, order, seeds).run()
+
+
+def simulation(table: Table, seed: int, order: int = 0, seeds: int = 1) -> Simulation:
+    """Return the search before its first decision."""
     workload = WORKLOADS[table.name]
     experiment = parse(_toml(workload, seed, seeds), f"{table.name}.toml")
     if "pilots" not in table.data:  # as with a script whose schedule cannot be shortened
@@ -50,7 +55,7 @@ def simulate(table: Table, seed: int, order: int = 0, seeds: int = 1) -> Sweep:
             slide=curve.slide, diverged=curve.diverged, points=len(lrs), why=curve.why,
         )  # fmt: skip
 
-    simulation = Simulation(
+    return Simulation(
         strategy=experiment.strategy,
         space=experiment.space(),
         measure=lambda setting, seed, level: (
@@ -71,7 +76,6 @@ def simulate(table: Table, seed: int, order: int = 0, seeds: int = 1) -> Sweep:
         classes=table.data["classes"],
         order=random.Random(order),
     )
-    return simulation.run()
 
 
 def _value(table: Table, lr: float, seed: int, level: float) -> float | None:
