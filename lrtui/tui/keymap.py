@@ -178,7 +178,7 @@ USUAL: tuple[Key, ...] = (
         "derived",
         "v",
         "derived values",
-        "Train/test gap, unsteadiness, time to target",
+        "Train/validation gap, roughness, time to target",
         "Panes",
     ),
     Key("J", "journal", "J", "journal", "Journal: all events, with time and origin", "Panes"),

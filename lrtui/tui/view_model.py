@@ -46,7 +46,7 @@ PANES: tuple[Pane, ...] = get_args(Pane)
 TABS: Mapping[Pane, tuple[str, str]] = MappingProxyType(
     {
         "charts": ("Curves", "Curves"),
-        "sensitivity": ("Sensitivity", "LRs"),
+        "sensitivity": ("Sensitivity", "Sens"),
         "search": ("Search", "Search"),
         "range": ("Range test", "Range"),
         "output": ("Output", "Output"),

@@ -239,7 +239,12 @@ def test_the_rows_of_the_panels_fill_the_screen(size: tuple[int, int]) -> None:
 async def test_the_help_is_searched_and_closed_by_its_keys_only(monitor) -> None:
     async with monitor.run_test(size=(120, 36)) as pilot:
         await settled(pilot)
-        await pilot.press("question_mark", "G", "end", "x", "slash", *"freeze")
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert text_of(monitor).splitlines()[1].split()[1:3] == ["Runs", "Panes"], (
+            "no column begins amid a group"
+        )
+        await pilot.press("G", "end", "x", "slash", *"freeze")
         await pilot.pause()
         assert "Freeze the run in memory" in text_of(monitor)
         assert "Kill the run" not in text_of(monitor)

@@ -135,7 +135,9 @@ def test_a_range_test_is_no_run_among_the_others() -> None:
     assert metric_names(shown) == []
     assert counts(shown.snapshot) == "no runs yet"
     assert remaining(shown.snapshot) is None
-    assert range_chart.picture(shown, 80, 12).title == "range test: step 40/100"
+    assert (
+        range_chart.picture(shown, 80, 12).title == "range test, step 40/100: train_loss against lr"
+    )
     behind = model()
     assert behind.mark("r01").letter == "A", "it takes no letter"
     assert behind.mark("t01").letter == "t01"
@@ -147,7 +149,7 @@ async def test_while_a_range_test_runs_the_monitor_says_so_and_shows_it(monitor,
         await settled(pilot)
         shown = text_of(monitor)
         assert "range test 40/100" in shown.splitlines()[0]
-        assert "range test: step 40/100" in shown
+        assert "range test, step 40/100" in shown
         assert "a range test comes first" not in shown, "the large area shows the test itself"
         assert "t01 1e-07 · output" in shown
 

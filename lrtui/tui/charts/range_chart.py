@@ -147,13 +147,9 @@ def _at(x: Sequence[float], mean: Sequence[float], place: float, ys: Limits) -> 
 
 def _title(model: ViewModel, run: Run, plan: Plan, width: int) -> str:
     many = f" {run.id}" if len(model.tests) > 1 else ""
-    if run.alive:
-        return f"range test{many}: step {steps_done(model, run)}"
-    return (
-        f"range test{many}: {clean(plan.loss, 20)} against lr"
-        if width >= _ROOMY
-        else f"range test{many}"
-    )
+    step = f", step {steps_done(model, run)}" if run.alive else ""
+    axes = f": {clean(plan.loss, 20)} against lr" if width >= _ROOMY else ""
+    return f"range test{many}{step}{axes}"
 
 
 def _legend(tested: RangeTested | None) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""Values derived from the curves: gap, unsteadiness, time to a target. One row per run, by LR."""
+"""Values derived from the curves: gap, roughness, time to a target. One row per run, by LR."""
 
 from __future__ import annotations
 

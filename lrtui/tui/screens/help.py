@@ -25,22 +25,39 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import ViewModel
 
 _COLUMN = 57
+_NOTHING = [ink(" " * _COLUMN)]
 _STEPS = {"j": 1, "down": 1, "k": -1, "up": -1, "pagedown": 10, "pageup": -10}
 _ENDS = {"g": 0, "home": 0, "G": 10**6, "end": 10**6}
 
 
-def _entries(wanted: str) -> list[list[Segment]]:
-    """Return one line per key or state that contains the text, under the headings of the groups."""
-    lines: list[list[Segment]] = []
+def _columns(wanted: str, most: int) -> list[list[list[Segment]]]:
+    """Return at most `most` columns, as low as can be, of one line per key or state that contains the text; each begins with the heading of a group."""
+    groups = _groups(wanted)
+    tallest = max(map(len, groups), default=0)
+    for rows in range(tallest, sum(map(len, groups)) + 1):
+        columns: list[list[list[Segment]]] = []
+        for group in groups:
+            if columns and len(columns[-1]) + len(group) <= rows:
+                columns[-1] += group
+            else:
+                columns.append(list(group))
+        if len(columns) <= most:
+            return columns
+    return []
+
+
+def _groups(wanted: str) -> list[list[list[Segment]]]:
+    """Return the lines of each group that has any, its heading first."""
+    groups: list[list[list[Segment]]] = []
     for group, entries in groupby(_all(), key=lambda entry: entry[0]):
         found = [e for e in entries if wanted.lower() in f"{group} {e[1]} {e[3]}".lower()]
-        if found:
-            lines.append([ink(fit(group, _COLUMN), TEXT, bold=True)])
-        lines += [
+        lines = [
             [ink(f" {symbol:>6}  ", colour), ink(fit(text, _COLUMN - 9), FAINT)]
             for _, symbol, colour, text in found
         ]
-    return lines
+        if lines:
+            groups.append([[ink(fit(group, _COLUMN), TEXT, bold=True)], *lines])
+    return groups
 
 
 def _all() -> Iterator[tuple[str, str, str, str]]:
@@ -60,16 +77,15 @@ class Sheet(Lines):
 
     @override
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
-        entries = _entries(self.filter or "")
-        columns = max(1, width // _COLUMN)
-        rows = -(-len(entries) // columns)
+        columns = _columns(self.filter or "", max(1, width // _COLUMN))
+        rows = max(map(len, columns), default=0)
         body = height - 1
         self.top = max(0, min(self.top, rows - body))
         strips = []
         for row in range(self.top, min(rows, self.top + body)):
-            cells = [entries[i] for i in range(row, len(entries), rows)]
+            cells = [column[row] if row < len(column) else _NOTHING for column in columns]
             strips.append(line(*(segment for cell in cells for segment in cell)))
-        if not entries:
+        if not columns:
             strips = [line(ink(" no key matches", FAINT))]
         strips += [line(ink(" "))] * (body - len(strips))
         if self.filter is not None:
@@ -97,7 +113,7 @@ class Help(ModalScreen[None]):
     def _fit(self) -> None:
         width, height = self.app.size
         columns = max(1, (width - 4) // _COLUMN)
-        rows = -(-len(_entries("")) // columns)
+        rows = max(map(len, _columns("", columns)))
         sheet = self.query_one("#sheet", Sheet)
         sheet.styles.width = min(columns * _COLUMN, max(10, width - 4))
         sheet.styles.height = min(rows + 1, max(2, height - 2))
