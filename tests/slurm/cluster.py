@@ -192,6 +192,7 @@ class Cluster:
             if not self._pid(f"slurmd.{node}.pid"):
                 self.start_node(node)
         self.run("scancel", f"--user={_user()}")
+        self.run("scontrol", "update", "partitionname=main", "state=up")
         until(lambda: not self._signal(self.jobs, signal.SIGKILL))
         for node in self.nodes():
             state = self.run("sinfo", "--noheader", f"--nodes={node}", "--format=%T")
@@ -264,6 +265,7 @@ class Cluster:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                cwd="/",  # that of a test goes away
             )
         file = self.folder / made
         until(lambda: child.poll() is not None or _holds(file, child.pid) or file.is_socket())

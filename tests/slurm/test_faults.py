@@ -183,6 +183,25 @@ def test_runs_go_on_while_the_controller_is_away(far, campaign):
     far.sound()
 
 
+def test_runs_wait_while_their_partition_is_closed(far):
+    """Running jobs go on, and what would follow them is refused until the partition opens; three refusals are no reason to stop."""
+    far.lab.hold(4)
+    far.start(lrs=THREE, steps=12, parallel=3, launcher="partition = 'main'")
+    for run in ("r01", "r02", "r03"):
+        far.lab.running(run, 4)
+    far.slurm.run("scontrol", "update", "partitionname=main", "state=drain")
+    for task in far.jobs("RUNNING"):
+        far.slurm.run("scancel", "--batch", "--signal=USR2", task)
+    words = "Slurm refuses partition"
+    until(lambda: all(run.why.startswith(words) for run in far.lab.sweep.runs.values()))
+    far.lab.release()
+    far.slurm.run("scontrol", "update", "partitionname=main", "state=up")
+    assert far.lab.closed().code == 0
+    assert {len(run.attempts) for run in far.lab.sweep.runs.values()} == {2}
+    assert not far.lab.events("BrakeSet")
+    far.sound()
+
+
 def test_a_submission_that_failed_after_it_was_accepted_is_not_repeated(far):
     far.fault(
         "sbatch",

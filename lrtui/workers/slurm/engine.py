@@ -75,7 +75,6 @@ class _Member:
     wave: Wave
     task: int
     place: int
-    files: AttemptLayout
     pid: int | None = None
     beat: bytes = b""
     still_since: float = 0.0
@@ -86,6 +85,16 @@ class _Member:
     """Whether its job is cancelled as soon as none of its attempts is wanted."""
     over: bool = False
     """Whether it was given up, or taken out of the queue."""
+
+    @property
+    def folder(self) -> str:
+        """Its name below the experiment directory: r03-lr3e-04/a1."""
+        return self.wave.tasks[self.task][self.place]
+
+    @property
+    def files(self) -> AttemptLayout:
+        """Its files; a thousand paths that nobody asks for would take 0.4 MB."""
+        return AttemptLayout(self.wave.files.root.parent.parent / self.folder)
 
     @property
     def began(self) -> bool:
@@ -107,9 +116,10 @@ class Slurm(Launcher):
         self._options = options_of(settings)
         self._queue = Queue(self._options, run)
         self._waves = {wave.number: wave for wave in waves.known(self._folder)}
-        self._members: dict[Path, _Member] = {}
-        self._fresh: dict[Path, Job] = {}
-        """Launched, and not in a wave yet."""
+        self._members: dict[str, _Member] = {}
+        """By the folders of the attempts below `root`."""
+        self._fresh: dict[str, None] = {}
+        """The folders of those that were launched and are not in a wave yet, in order."""
         self._waiting = 0
         """How many these were at the last tick: a wave is submitted once it grows no more."""
         self._throttles: dict[int, int] = {}
@@ -122,12 +132,12 @@ class Slurm(Launcher):
         """Per wave which tasks had begun and which attempts had ended when this last took them in."""
         self._twice: set[int] = set()
         """Job ids that Slurm has given to two waves."""
-        self._asking: dict[Path, int] = {}
+        self._asking: dict[str, int] = {}
         """The waves of the attempts that have ended, and of which only Slurm knows why."""
         self.quiet: dict[str, _Member] = {}
         """By token: those that wait, until Slurm answers again or something is new in the folder of their wave."""
         self._quiet_since: tuple[object, ...] = ()
-        self._said = ""
+        self._said: frozenset[str] = frozenset()
         self._asked: dict[str, Options] = {}
         """What the waves asked for of which squeue has not said yet what they got."""
         self._said_rewritten: set[str] = set()
@@ -137,6 +147,11 @@ class Slurm(Launcher):
         for wave in self._waves.values():
             self._enter(wave)
             if not wave.job and not wave.refused:
+                wave.unwanted = all(
+                    self._is_taken_out(self._root / folder)
+                    for folders in wave.tasks
+                    for folder in folders
+                )
                 self._queue.submit(wave, self._words(wave, MOST_TASKS), again=True)
 
     def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -147,18 +162,20 @@ class Slurm(Launcher):
 
     def launch(self, job: Job) -> None:
         """Write down what the job needs; the next tick submits it with the others."""
-        if job.root in self._members or job.root in self._fresh:
+        folder = _folder(job.root)
+        if folder in self._members or folder in self._fresh:
             return
         files = AttemptLayout(job.root)
         content = {"token": job.token, "environment": dict(job.environment)}
         write_closed(files.environment, json.dumps(content).encode())
         files.orders.touch(mode=0o600)
-        self._fresh[job.root] = job
+        self._fresh[folder] = None
 
     def adopt(self, living: Collection[Path]) -> None:
         """Count no task whose attempts are over, though no agent was left to say so."""
-        for root, member in self._members.items():
-            member.over = member.over or root not in living
+        names = {_folder(root) for root in living}
+        for folder, member in self._members.items():
+            member.over = member.over or folder not in names
         self._counted = None
 
     def change(self, settings: Mapping[str, Any]) -> list[str]:
@@ -192,13 +209,12 @@ class Slurm(Launcher):
             self._looked_at = now
             self._look(most)
         self._wake()
-        before, self._said = self._said, self._queue.trouble
-        trouble = [self._said] if self._said and not before else []
-        return [*trouble, *self._newly_rewritten(), *self._newly_held()]
+        before, self._said = self._said, self._queue.troubles()
+        return [*sorted(self._said - before), *self._newly_rewritten(), *self._newly_held()]
 
     def condition(self, root: Path, token: str) -> Condition:
         """Return how an attempt stands."""
-        member = self._members.get(root)
+        member = self._members.get(_folder(root))
         if member is None:
             return self._not_submitted(root)
         found = self._condition(member, token)
@@ -220,7 +236,7 @@ class Slurm(Launcher):
 
     def send(self, root: Path, token: str, signal: int) -> int:
         """Order a signal, or take an attempt that has not begun out of the queue; return 1 if somebody may hear it."""
-        member = self._members.get(root)
+        member = self._members.get(_folder(root))
         if member is None:
             return 0
         self.quiet.pop(token, None)
@@ -240,13 +256,13 @@ class Slurm(Launcher):
 
     def _submit(self, most: int) -> None:
         """Put what was launched into waves, and have them submitted."""
-        jobs = list(self._fresh.values())
+        folders = list(self._fresh)
         size = self._most_fresh()
-        for first in range(0, len(jobs), size):
-            part = jobs[first : first + size]
+        for first in range(0, len(folders), size):
+            part = folders[first : first + size]
             wave = self._begin(part)
-            for job in part:
-                del self._fresh[job.root]
+            for each in part:
+                del self._fresh[each]
             self._waves[wave.number] = wave
             self._enter(wave)
             share = throttles(self._open_tasks(), self._tasks(most))[wave.number]
@@ -257,11 +273,10 @@ class Slurm(Launcher):
     def _most_fresh(self) -> int:
         return MOST_TASKS * self._options.pack
 
-    def _begin(self, jobs: Sequence[Job]) -> Wave:
-        """Write down a wave: its script and its intent."""
+    def _begin(self, names: Sequence[str]) -> Wave:
+        """Write down a wave of attempts: its script and its intent."""
         number = max(waves.numbers(self._folder), default=0) + 1
         folder = self._folder / f"w{number}"
-        names = [str(job.root.relative_to(self._root)) for job in jobs]
         pack = self._options.pack
         tasks = tuple(tuple(names[i : i + pack]) for i in range(0, len(names), pack))
         name = job_name(self._root.name, number, new_token()[:8])
@@ -280,15 +295,14 @@ class Slurm(Launcher):
         self._counted = None
         for task, folders in enumerate(wave.tasks):
             for place, folder in enumerate(folders):
-                root = self._root / folder
-                self._members[root] = _Member(wave, task, place, AttemptLayout(root))
+                self._members[folder] = _Member(wave, task, place)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────
 
     def _wake(self) -> None:
         """Have `condition` asked again of those that wait, if it could say something else."""
         refused = sum(bool(wave.refused) for wave in self._waves.values())
-        since = self._queue.look.number, self._queue.trouble, refused
+        since = self._queue.look.number, self._queue.troubles(), refused
         if since != self._quiet_since:
             self._quiet_since = since
             self.quiet.clear()
@@ -346,10 +360,11 @@ class Slurm(Launcher):
         """Return why a job has not begun; "" while Slurm has not looked at it."""
         said = self._said_of(member)
         if said is None or not member.wave.job:
-            return self._queue.trouble
+            return self._queue.delays.get(member.wave.name, "") or self._queue.trouble
         if said.state != "PENDING":
             return said.state.lower()
-        return queue_reasons.in_words(said.reason, said.job, self._options)
+        job = f"{member.wave.job}_{member.task}"
+        return queue_reasons.in_words(said.reason, job, self._options)
 
     def _newly_rewritten(self) -> list[str]:
         """Return what the site gave the jobs of a wave that was just submitted instead of what they asked for; the same once."""
@@ -371,9 +386,10 @@ class Slurm(Launcher):
             return []
         self._held_at, before = look, self._held
         jobs: dict[str, list[str]] = {}
-        for task in look.tasks.values():
-            if task.state == "PENDING":
-                jobs.setdefault(task.reason, []).append(task.job)
+        for wave in self._waves.values():
+            for index, task in enumerate(look.tasks.get(wave.name, ())):
+                if task is not None and task.state == "PENDING":
+                    jobs.setdefault(task.reason, []).append(f"{wave.job}_{index}")
         self._held = frozenset(
             reason for reason in jobs if queue_reasons.lasting(reason, "", self._options)
         )
@@ -385,7 +401,7 @@ class Slurm(Launcher):
     # ── endings ───────────────────────────────────────────────────────────────────────────────────
 
     def _not_submitted(self, root: Path) -> Condition:
-        if root in self._fresh:
+        if _folder(root) in self._fresh:
             return Alive(None, kept=True)
         files = AttemptLayout(root)
         return read_exit(files.exit) or (Vanished() if files.claim.exists() else Unclaimed())
@@ -419,18 +435,18 @@ class Slurm(Launcher):
         look, member.noticed = self._queue.look, member.noticed or time.monotonic()
         said = self._said_of(member)  # whoever sent the signal: Slurm knows why
         if said is not None and said.over:
-            self._asking.pop(member.files.root, None)
+            self._asking.pop(member.folder, None)
             if said.state == "COMPLETED":  # a second start, that had nothing to do
                 return Vanished("evicted", "requeued in Slurm")
             return self._cut_off(member, said) or ending
         if said is not None and said.state in _AGAIN and look.began > member.noticed:
-            self._asking.pop(member.files.root, None)
+            self._asking.pop(member.folder, None)
             self._unqueue(member)  # what begins there again has nothing to do
             return Vanished("evicted", "requeued in Slurm")
         if not self._is_gone(member):
-            self._asking[member.files.root] = member.wave.number
+            self._asking[member.folder] = member.wave.number
             return self._alive(member)
-        self._asking.pop(member.files.root, None)
+        self._asking.pop(member.folder, None)
         if self._is_forgotten(member):
             return _FORGOTTEN
         return Vanished("evicted", "Slurm told its job to stop") if cause else ending
@@ -511,13 +527,15 @@ class Slurm(Launcher):
         return f"time limit of {self._options.time or 'the partition'}"
 
     def _said_of(self, member: _Member) -> Task | None:
-        return self._queue.look.tasks.get((member.wave.name, member.task))
+        tasks = self._queue.look.tasks.get(member.wave.name)
+        return tasks[member.task] if tasks else None
 
     def _is_forgotten(self, member: _Member) -> bool:
         return member.wave.name in self._queue.look.forgotten
 
     def _is_gone(self, member: _Member) -> bool:
-        return self._queue.look.gone.get((member.wave.name, member.task), 0) >= LOOKS
+        looks = self._queue.look.gone.get(member.wave.name)
+        return looks is not None and looks[member.task] >= LOOKS
 
     def _stands_still(self, member: _Member) -> bool:
         """Tell whether a job's beat has not changed for so long that it is not the file server which is late."""
@@ -552,10 +570,15 @@ class Slurm(Launcher):
         try:
             os.link(ours, claim)
         except FileExistsError:
-            return read_untrusted(claim) in (_OURS, _MOVED)
+            return self._is_taken_out(member.files.root)
         finally:
             ours.unlink()
         return True
+
+    @staticmethod
+    def _is_taken_out(root: Path) -> bool:
+        """Tell whether a supervisor has claimed an attempt, so that it never begins."""
+        return read_untrusted(AttemptLayout(root).claim) in (_OURS, _MOVED)
 
     def _give_up(self, member: _Member) -> None:
         member.over = True
@@ -569,9 +592,11 @@ class Slurm(Launcher):
     def _cancel_later(self) -> None:
         """Cancel the tasks of which no attempt is wanted any more, once their job is known."""
         left = []
+        wanted = {number for number, _ in self._open_tasks()}
         for member in self._uncancelled:
             wave, task = member.wave, member.task
             if not wave.job and not wave.refused:
+                wave.unwanted = wave.number not in wanted
                 left.append(member)
             elif wave.job > 0 and all(
                 each.over or each.ended or each.unqueued for each in self._beside(member)
@@ -581,4 +606,9 @@ class Slurm(Launcher):
 
     def _beside(self, member: _Member) -> list[_Member]:
         folders = member.wave.tasks[member.task]
-        return [self._members[self._root / folder] for folder in folders]
+        return [self._members[folder] for folder in folders]
+
+
+def _folder(root: Path) -> str:
+    """Return the name of an attempt's directory below the experiment directory."""
+    return f"{root.parent.name}/{root.name}"

@@ -26,10 +26,12 @@ _PREFIX = re.compile(
 )
 _PASSING = re.compile(
     r"timed? ?out|unable to contact|connection refused|temporarily|zero bytes|transport endpoint|not responding"
-    r"|submit limit|submitjob|job count|max_?job|try again|slurmctld|unexpected message",
+    r"|submit limit|submitjob|job count|max_?job|try again|slurmctld|unexpected message|rate limit exceeded",
     re.IGNORECASE,
 )
-"""Texts of temporary refusals: the controller is away, or the user has too many jobs."""
+"""Texts of temporary refusals: the controller is away, or the user has too many jobs or asks too often (23.02)."""
+_CLOSED = re.compile(r"partition not available|submissions disabled", re.IGNORECASE)
+"""Texts of refusals of a partition or a cluster that the site has closed for a while."""
 _UNMET = re.compile(r"node configuration is not available")
 
 
@@ -209,6 +211,11 @@ def script(options: Options, python: str, agent: Path, wave: Path) -> str:
 def is_passing(said: str) -> bool:
     """Return whether sbatch's message is about a temporary failure, so that the submission is retried."""
     return not said or bool(_PASSING.search(said))
+
+
+def is_closed(said: str) -> bool:
+    """Tell whether Slurm takes no such job until the site opens the partition or the cluster again, so that the runs wait."""
+    return bool(_CLOSED.search(said))
 
 
 def refusal(said: str, options: Options) -> str:

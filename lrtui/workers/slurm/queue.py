@@ -24,6 +24,7 @@ from lrtui.text.format import duration
 from lrtui.workers.slurm.job_options import (
     Options,
     asked,
+    is_closed,
     is_passing,
     is_unmet,
     partitions,
@@ -40,9 +41,14 @@ _SLOW_SECONDS = 5.0
 _BACKS_OFF = 8
 """Times the usual interval, at most."""
 NO_SBATCH = "there is no sbatch on this machine: start lrtui on a login node of the Slurm cluster"
-_FORMAT = "%F|%K|%T|%N|%P|%l|%r"
+WAIT_OR_MOVE = (
+    "wait until the site opens it, or name another partition in [launcher] (`sinfo -s` lists them)"
+)
+_FORMAT = "%F|%K|%T|%N|%P|%l|%r|%k"
 _PARTS = _FORMAT.count("|")
 _FOLDED = "%F|%T|%r|%j|%k"
+_NAME = re.compile(r"\blrtui-[A-Za-z0-9._+=@-]+-w[0-9]+-[0-9a-f]{8}\b")
+"""That of a wave, with which its comment begins."""
 _FORGOTTEN = re.compile(r"invalid job id", re.IGNORECASE)
 _LEFT_BEHIND = "|FAILED|BadConstraints|"
 """What Slurm shows of a job that it has refused."""
@@ -61,10 +67,8 @@ _NOT_PASSED_ON = ("LRTUI_", "SLURM_", "SQUEUE_", "SCANCEL_")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What squeue said of one task of a wave."""
+    """What squeue said of a task; a thousand that wait for one reason share one."""
 
-    job: str
-    """The id that scancel takes: 13_2."""
     state: str
     reason: str = ""
     node: str = ""
@@ -86,15 +90,28 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What squeue said of one job."""
+
+    given: Given
+    """Of one of its tasks."""
+    tasks: dict[int, Task] = field(default_factory=dict)
+    """By their indices."""
+    marks: set[str] = field(default_factory=set)
+    """The names of waves in its comment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What one squeue said, of the waves that it was asked for."""
 
     number: int = 0
     began: float = 0.0
     """By the monotonic clock."""
-    tasks: Mapping[tuple[str, int], Task] = field(default_factory=dict)
-    gone: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    """In how many looks one after the other a task was over, or unknown to Slurm."""
+    tasks: Mapping[str, Sequence[Task | None]] = field(default_factory=dict)
+    """By wave, of each of its tasks; None for one that is unknown to Slurm, no list where all are."""
+    gone: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """By wave: in how many looks one after the other each task was over, or unknown to Slurm."""
     given: Mapping[str, Given] = field(default_factory=dict)
     """By wave, of one of its tasks."""
     forgotten: Collection[str] = ()
@@ -154,7 +171,7 @@ class Queue:
         self._thread: threading.Thread | None = None
         self._asked_at = -1e9
         self._pause = TIMING.queue
-        self._counts: dict[tuple[str, int], int] = {}
+        self._counts: Mapping[str, Sequence[int]] = {}
         self._known: dict[str, float] = {}
         """When Slurm last said anything of a wave."""
         self._forgotten: set[str] = set()
@@ -162,10 +179,20 @@ class Queue:
         """The latest; replaced as a whole."""
         self.trouble = ""
         """What keeps Slurm from answering; "" while it does."""
+        self.delays: dict[str, str] = {}
+        """By wave: why Slurm does not take it at present, though it answers."""
+        self._tries: dict[str, int] = {}
+        """How often a wave was not taken."""
+        self._marked: set[str] = set()
+        """Waves that squeue has shown under their own name."""
 
     def change(self, options: Options) -> None:
         """Speak of these options from now on."""
         self._options = options
+
+    def troubles(self) -> frozenset[str]:
+        """Return what keeps Slurm from answering, or from taking jobs."""
+        return frozenset(filter(None, (self.trouble, *self.delays.values())))
 
     def watch(self, waves: Sequence[Wave]) -> None:
         """Ask for these waves from now on."""
@@ -242,12 +269,28 @@ class Queue:
         else:
             self._pause = TIMING.queue
         if done.code == 0:
-            found = parsed(done.out)
-            names = {wave.job: wave.name for wave in waves}  # the later of two with one id
-            self._remember(began, waves, {names[job] for job in _jobs(done.out) if job in names})
-            tasks = {(names[job], i): found[job, i] for job, i in found if job in names}
-            given = {names[job]: each for job, each in granted(done.out).items() if job in names}
-            self._publish(began, waves, tasks, given)
+            listed = parsed(done.out)
+            owners = {wave.job: wave for wave in waves if wave.job in listed}  # the later of two
+            found = {
+                wave.name: listed[job]
+                for job, wave in owners.items()
+                if self._is_ours(wave, listed[job])
+            }
+            self._remember(began, waves, found)
+            self._publish(began, waves, found)
+
+    def _is_ours(self, wave: Wave, job: Listed) -> bool:
+        """Tell whether a job is a wave's; if not, give up its id, which Slurm has given again: a controller that died forgets some.
+
+        A site may change all comments, but hardly one that it showed before.
+        """
+        if wave.name in job.marks:
+            self._marked.add(wave.name)
+        elif job.marks or wave.name in self._marked:
+            wave.job = -1
+            self._forgotten.add(wave.name)
+            return False
+        return True
 
     def _remember(self, began: float, waves: Sequence[Wave], known: Collection[str]) -> None:
         """Note of which waves Slurm said something, if only that what waited of it was cancelled."""
@@ -261,31 +304,35 @@ class Queue:
             ):
                 self._forgotten.add(wave.name)
 
-    def _publish(
-        self,
-        began: float,
-        waves: Sequence[Wave],
-        tasks: Mapping[tuple[str, int], Task],
-        given: Mapping[str, Given],
-    ) -> None:
-        counts = {}
+    def _publish(self, began: float, waves: Sequence[Wave], found: Mapping[str, Listed]) -> None:
+        tasks, counts = {}, {}
         for wave in waves:
-            for index in range(len(wave.tasks)):
-                key = wave.name, index
-                task = tasks.get(key)
-                if task is None or task.over:
-                    counts[key] = self._counts.get(key, 0) + 1
+            known = found[wave.name].tasks if wave.name in found else {}
+            row = [known.get(index) for index in range(len(wave.tasks))]
+            before = self._counts.get(wave.name) or [0] * len(row)
+            counts[wave.name] = [
+                count + 1 if task is None or task.over else 0
+                for task, count in zip(row, before, strict=True)
+            ]
+            if known:
+                tasks[wave.name] = row
         self._counts = counts
+        given = {name: job.given for name, job in found.items()}
         forgotten = frozenset(self._forgotten)
         self.look = Look(self.look.number + 1, began, tasks, counts, given, forgotten)
 
     def _submit(self, wave: Wave, words: list[str], *, again: bool) -> None:
+        if wave.job or wave.refused or wave.unwanted:
+            return
+        if not again or self._found(wave) is False:
+            self._call_sbatch(wave, words)
         if wave.job or wave.refused:
-            return
-        if again and self._found(wave) is not False:
-            if not wave.job:
-                self._try_later(wave, words)
-            return
+            self.delays.pop(wave.name, None)
+        else:
+            self._try_later(wave, words)
+
+    def _call_sbatch(self, wave: Wave, words: list[str]) -> None:
+        """Call sbatch once; note what came of it."""
         done = self._run(words, _SUBMIT_SECONDS)
         number = re.search(r"^(\d+)", done.out, re.MULTILINE)
         if done.code == 0 and number:
@@ -293,14 +340,17 @@ class Queue:
             wave.accepted(int(number[1]))
             return
         found = self._found(wave)
-        if found:
-            return
         said = done.err or done.out
-        if found is False and done.code is not None and not is_passing(said):
+        passing = f"Slurm does not take the job: {clean(said.strip(), 200) or 'no answer'}"
+        if found is None:
+            self.trouble = passing
+        elif is_closed(said):
+            why = refusal(said, self._options)
+            self.delays[wave.name] = f"{why}; {WAIT_OR_MOVE}, and run lrtui FILE again"
+        elif done.code is None or is_passing(said):
+            self.delays[wave.name] = passing
+        elif not found:
             wave.refuse(refusal(said, self._options))
-            return
-        self.trouble = f"Slurm does not take the job: {clean(said.strip(), 200) or 'no answer'}"
-        self._try_later(wave, words)
 
     def _found(self, wave: Wave) -> bool | None:
         """Find out whether Slurm has accepted a wave; None where it does not answer."""
@@ -319,8 +369,10 @@ class Queue:
         return bool(wave.job)
 
     def _try_later(self, wave: Wave, words: list[str]) -> None:
-        """Submit a wave again after a while, in which an answer that came late may still take effect."""
-        timer = threading.Timer(TIMING.queue, self.submit, (wave, words), {"again": True})
+        """Submit a wave again after a while, in which an answer that came late may still take effect; each time after twice as long."""
+        tries = self._tries[wave.name] = self._tries.get(wave.name, 0) + 1
+        pause = TIMING.queue * min(2 ** (tries - 1), _BACKS_OFF)
+        timer = threading.Timer(pause, self.submit, (wave, words), {"again": True})
         timer.daemon = True
         timer.start()
 
@@ -352,6 +404,8 @@ def tried(options: Options, run: Call = call) -> Trial:
         return _standing_of(options, run)
     if done.code is None or is_passing(said):
         return Trial(f"Slurm does not answer: {clean(said.strip(), 200)}")
+    if is_closed(said):
+        return Trial(f"{refusal(said, options)}; the runs would wait: {WAIT_OR_MOVE}")
     if is_unmet(said):  # a trial does not say whether one ever can
         return Trial(f"no node that is up can run the job ({asked(options)}); the runs would wait")
     return Trial(refusal(said, options), refused=True)
@@ -368,41 +422,33 @@ def _standing_of(options: Options, run: Call) -> Trial:
     if not closed or "up" in closed.values():
         return Trial("Slurm would take the job")
     told = " and ".join(f"partition {name} is {state.upper()}" for name, state in closed.items())
-    advice = "wait until the site opens it, or name another partition in [launcher] (`sinfo -s` lists them)"
-    return Trial(f"Slurm would take the job and not start it: {told}; {advice}")
+    return Trial(f"Slurm would take the job and not start it: {told}; {WAIT_OR_MOVE}")
 
 
-def parsed(text: str) -> dict[tuple[int, int], Task]:
-    """Return what squeue said, by job id and index of the task."""
-    tasks: dict[tuple[int, int], Task] = {}
+def parsed(text: str) -> dict[int, Listed]:
+    """Return what squeue said, by job id; of a job whose waiting tasks were cancelled a line without an index is left."""
+    jobs: dict[int, Listed] = {}
+    same: dict[tuple[str, str, str], Task] = {}
     for line in text.splitlines():
         parts = line.split("|", _PARTS)
-        if len(parts) <= _PARTS or not parts[0].isdecimal() or not parts[1].isdecimal():
+        if len(parts) <= _PARTS or not parts[0].isdecimal():
             continue
-        job, index, state, node, _, _, reason = parts
-        tasks[int(job), int(index)] = Task(
-            f"{job}_{index}",
-            clean(state, _MOST_SHOWN),
-            clean(reason.strip("()"), _MOST_SHOWN),
-            clean(node, _MOST_SHOWN),
-        )
-    return tasks
-
-
-def _jobs(text: str) -> set[int]:
-    """Return the ids of the jobs of which squeue said anything."""
-    firsts = (line.partition("|")[0] for line in text.splitlines())
-    return {int(first) for first in firsts if first.isdecimal()}
-
-
-def granted(text: str) -> dict[int, Given]:
-    """Return what squeue said that the jobs got, by job id."""
-    found: dict[int, Given] = {}
-    for line in text.splitlines():
-        parts = line.split("|", _PARTS)
-        if len(parts) > _PARTS and parts[0].isdecimal() and int(parts[0]) not in found:
-            found[int(parts[0])] = Given(clean(parts[4], _MOST_SHOWN), seconds_of(parts[5]))
-    return found
+        number, index, state, node, partition, limit, reason, comment = parts
+        job = jobs.get(int(number))
+        if job is None:
+            given = Given(clean(partition, _MOST_SHOWN), seconds_of(limit))
+            job = jobs[int(number)] = Listed(given)
+        job.marks.update(_NAME.findall(comment)[:1])
+        if index.isdecimal():
+            said = state, reason, node
+            if said not in same:
+                same[said] = Task(
+                    clean(state, _MOST_SHOWN),
+                    clean(reason.strip("()"), _MOST_SHOWN),
+                    clean(node, _MOST_SHOWN),
+                )
+            job.tasks[int(index)] = same[said]
+    return jobs
 
 
 def named(name: str, run: Call = call) -> bool | None:

@@ -68,6 +68,8 @@ class Wave:
         """The array's job id; 0 until it is known to be accepted."""
         self.accepted_at = accepted.at
         self.refused = _read(self.files.refused, _Refused, _Refused("")).why
+        self.unwanted = False
+        """Whether none of its attempts is wanted any more; it is not submitted then, if Slurm has not taken it yet."""
         self.begun: frozenset[int] = frozenset()
         """Tasks that have started on a node."""
         self.over: frozenset[tuple[int, int]] = frozenset()

@@ -30,6 +30,8 @@ class FakeSlurm:
         """Partition and time limit of every job."""
         self.renamed = ""
         """What the site calls every job, instead of the name it was given."""
+        self.unmarked: set[str] = set()
+        """Jobs without a comment."""
 
     def __call__(self, words, _seconds):
         with self._busy:
@@ -65,7 +67,7 @@ class FakeSlurm:
             if asked is None or str(self.ids[name]) in asked:
                 values = {
                     "j": self.renamed or name,
-                    "k": f"{name} /shared/wave",
+                    "k": "" if name in self.unmarked else f"{name} /shared/wave",
                     "F": self.ids[name],
                     "K": index,
                     "T": state,
@@ -78,7 +80,7 @@ class FakeSlurm:
         for name, number in self.ids.items():  # recorded: what is left of tasks that were cancelled
             none_waits = not any(each == name for each, _ in self.states)
             if none_waits and "%K" in form and (asked is None or str(number) in asked):
-                lines.append(f"{number}|N/A|CANCELLED||main|1:00:00|Priority")
+                lines.append(f"{number}|N/A|CANCELLED||main|1:00:00|Priority|{name} /shared/wave")
         return Done(0, "".join(f"{line}\n" for line in lines), "")
 
     def scancel(self, words):

@@ -14,7 +14,7 @@ from lrtui.workers.slurm import engine as module
 from lrtui.workers.slurm import queue, waves
 from lrtui.workers.slurm.engine import Slurm
 from lrtui.workers.slurm.job_options import Options, rewritten
-from lrtui.workers.slurm.queue import Done, Given, call, granted, parsed
+from lrtui.workers.slurm.queue import Done, Given, Task, call, parsed
 from tests.until import until
 from tests.workers.slurm.fake import AWAY, FakeSlurm, begin, end
 
@@ -70,8 +70,8 @@ class Far:
 
         def seen_again():
             self.tick()
-            for root in self.launcher._members:
-                self.launcher.condition(root, "t")
+            for folder in self.launcher._members:
+                self.launcher.condition(self.root / folder, "t")
             return self.launcher._queue.look.number >= seen + times
 
         until(seen_again)
@@ -423,17 +423,26 @@ def test_what_is_over_takes_no_room_after_a_restart(far):
 def test_what_squeue_says_is_read():
     """Recorded: an array of four with `%2`, then a job of another kind, and lines that are none."""
     text = (
-        "13|2|PENDING||main|4:00:00|JobArrayTaskLimit\n"
-        "13|0|RUNNING|n0|main|4:00:00|None\n"
-        "2|N/A|CANCELLED||main|1:00|JobHeldUser\n"
-        "slurm_load_jobs error|\n\x1b[31m|1|X|n|r|s\n13|1|PENDING||main|4:00:00|\x1b[31m(a|b)\n"
+        "13|2|PENDING||main|4:00:00|JobArrayTaskLimit|lrtui-x-w1-00ff00ff /a|b/lrtui-y-w1-00ff00ff\n"
+        "13|0|RUNNING|n0|main|4:00:00|None|\n"
+        "2|N/A|CANCELLED||main|1:00|JobHeldUser|my own\n"
+        "slurm_load_jobs error|\n\x1b[31m|1|X|n|r|s|\n13|1|PENDING||main|4:00:00|\x1b[31m(a)|\n"
+        "13|3|PENDING||main|4:00:00|JobArrayTaskLimit|\n"
     )
     found = parsed(text)
-    assert found[13, 0].job == "13_0"
-    assert found[13, 2].reason == "JobArrayTaskLimit"
-    assert found[13, 1].reason == "(a|b"
-    assert set(found) == {(13, 0), (13, 1), (13, 2)}
-    assert granted(text) == {13: Given("main", 14400), 2: Given("main", 60)}
+    assert set(found) == {13, 2}
+    assert found[13].given == Given("main", 14400)
+    assert found[13].marks == {"lrtui-x-w1-00ff00ff"}
+    assert found[13].tasks == {
+        0: Task("RUNNING", "None", "n0"),
+        1: Task("PENDING", "(a"),
+        2: Task("PENDING", "JobArrayTaskLimit"),
+        3: Task("PENDING", "JobArrayTaskLimit"),
+    }
+    assert found[13].tasks[2] is found[13].tasks[3]  # a thousand that wait take no more memory
+    assert found[2].given == Given("main", 60)
+    assert not found[2].tasks
+    assert not found[2].marks
 
 
 def test_what_a_site_rewrites_is_reported_once(far):
@@ -534,6 +543,70 @@ def test_a_job_id_that_is_given_twice_is_the_later_ones(far, began):
     over = one.until("r02/a1", Vanished)
     assert over.cause == "evicted"
     assert over.why.endswith("had given its job id twice")
+
+
+@pytest.mark.parametrize("owner", ["another sweep", "somebody else"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_job_id_given_again_to_others_is_theirs(far, owner, restarted):
+    """What becomes of their job says nothing of ours. A supervisor that has not seen ours cannot tell that a job without a comment is none."""
+    one = far()
+    wave = one.launch("r01/a1")
+    one.accepted(wave)
+    one.looked()
+    number = one.slurm.ids[wave.name]
+    one.slurm.lose(wave)
+    other = "lrtui-other-w7-0123abcd" if owner == "another sweep" else "bash"
+    one.slurm.ids[other] = number
+    one.slurm.states[other, 0] = "CANCELLED", "None"
+    one.slurm.unmarked |= {"bash"}
+    if restarted:
+        wave.files.job.write_text(f'{{"id": {number}, "at": 1.0}}')  # long ago
+        one.open()
+    over = one.until("r01/a1", Vanished)
+    ours = restarted and owner == "somebody else"
+    assert over.why == (
+        "cancelled in Slurm" if ours else "Slurm's controller has forgotten its job"
+    )
+    assert one.launcher._waves[wave.number].job == (number if ours else -1)
+
+
+CLOSED = "sbatch: error: Batch job submission failed: Required partition not available (inactive or drain)\n"
+"""Recorded: of a partition whose state is DRAIN or INACTIVE."""
+
+
+def test_runs_wait_until_their_partition_opens(far):
+    """Nothing is refused, Slurm is asked ever less often, and the user is told once."""
+    one = far(partition="main")
+    one.slurm.answers["sbatch"] = [Done(1, "", CLOSED)] * 3
+    wave = one.launch("r01/a1")
+    said = until(lambda: isinstance(now := one.condition("r01/a1"), Alive) and now.waits)
+    assert said.startswith('Slurm refuses partition = "main" of [launcher]: Required partition not')
+    assert "another partition in [launcher]" in said
+    one.accepted(wave)
+    until(lambda: one.condition("r01/a1") == Alive(None, kept=True, waits="Priority"))
+    assert one.said == [said]
+    assert len(one.slurm.named("sbatch")) == 4
+    assert one.launcher._queue._tries[wave.name] == 3
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_runs_leave_a_partition_that_is_closed(far, restarted):
+    """What waits for it is not submitted any more."""
+    one = far(partition="gpu")
+    one.slurm.answers["sbatch"] = [Done(1, "", CLOSED)] * 1000
+    wave = one.launch("r01/a1")
+    until(lambda: one.tick() or one.said)
+    one.launcher.change({"partition": "cpu"})
+    assert one.until("r01/a1", Vanished) == Vanished("evicted", "[launcher] was edited")
+    if restarted:
+        one.launcher._waves[wave.number].unwanted = True  # its supervisor is dead
+        one.settings = {"partition": "cpu"}
+        one.open()
+    until(lambda: one.tick() or one.launcher._waves[wave.number].unwanted)
+    one.slurm.answers.clear()
+    one.accepted(one.launch("r01/a2"))
+    one.looked(20)
+    assert not wave.files.job.exists()
 
 
 def test_a_job_that_nobody_lets_start_is_reported_once(far):

@@ -38,6 +38,7 @@ def site(tmp_path, monkeypatch):
         ("sbatch: Job 1 to start at 2026-11-29T11:41:10 using 1 processors on nodes n0", False),
         ("sbatch: error: Unable to contact slurm controller (connect failure)", False),
         ("allocation failure: Requested node configuration is not available", False),
+        ("allocation failure: Required partition not available (inactive or drain)", False),
         ("allocation failure: Invalid partition name specified", True),
     ],
 )
