@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
             if trial.program:
                 print(clean(f"{trial.argv()[0]} is {trial.program}"))
             print(f"runs for at most {duration(options.seconds)}; Ctrl-C ends it\n", flush=True)
-            _follow(trial, heard, options.seconds)
+            interrupted = _follow(trial, heard, options.seconds)
         finally:
             trial.stop()
         heard.wrote(
@@ -110,30 +110,31 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
                 for f in (trial.files.output, trial.files.metrics, trial.files.read)
             )
         )
-        for line in _ended(trial, heard, options.seconds):
+        for line in _ended(trial, heard, None if interrupted else options.seconds):
             print(line)
 
 
-def _follow(trial: Trial, heard: Heard, seconds: float) -> None:
-    """Read what the attempt writes until it has ended, the time is up, or the deciding metric was read twice."""
-    import contextlib
+def _follow(trial: Trial, heard: Heard, seconds: float) -> bool:
+    """Read what the attempt writes until it has ended, the time is up, or the deciding metric was read twice; return whether Ctrl-C came first."""
     import time
 
     heard.follow(trial.log.capture)
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         while True:
             over = trial.over()
             found = trial.log.poll()
             heard.measured(found, time.monotonic() - trial.began)
             if over and not trial.log.more and not found:
-                return
+                return False
             if heard.evaluations > 1 or time.monotonic() - trial.began > seconds:
-                return
+                return False
             time.sleep(_BETWEEN_SECONDS)
+    except KeyboardInterrupt:
+        return True
 
 
-def _ended(trial: Trial, heard: Heard, seconds: float) -> list[str]:
-    """Return how the script ended, with its last lines if it failed."""
+def _ended(trial: Trial, heard: Heard, seconds: float | None) -> list[str]:
+    """Return how the script ended, with its last lines if it failed; it had at most `seconds`, None if Ctrl-C ended it."""
     import time
 
     from lrtui.sweep.files import read_last_lines
@@ -148,6 +149,8 @@ def _ended(trial: Trial, heard: Heard, seconds: float) -> list[str]:
         metric = clean(heard.metric)
         if heard.evaluations > 1:
             return [f"stopped after {after}: {metric} was read twice", ""]
+        if seconds is None:
+            return [f"stopped after {after} by Ctrl-C", ""]
         later = (
             f"; if {metric} comes later, give it more: --seconds {_MORE * max(1, round(seconds))}"
         )

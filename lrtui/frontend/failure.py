@@ -51,7 +51,16 @@ def ways_on(directory: Path, sweep: Sweep) -> list[tuple[str, str]]:
         return [("Continue the sweep, which was stopped", f"lrtui {place} --resume")]
     if sweep.closed is not None and sweep.failed():
         words = "Run the failed runs again, once the cause is fixed"
-        return [(words, f"lrtui restart {place} --failed")]
+        again = [(words, f"lrtui restart {place} --failed")]
+        plan = sweep.plan
+        if (
+            plan is None
+            or any(run.finished for run in sweep.trained())
+            or not Path(plan.source).is_file()
+        ):
+            return again
+        anew = f"lrtui {shlex.quote(plan.source)} --new"
+        return [*again, ("If the cause is in the experiment file, start another sweep", anew)]
     if sweep.closed is not None and sweep.closed.code == MachineError.exit_code and not sweep.runs:
         return [("Start it again, once the cause is fixed", f"lrtui {place}")]
     return []

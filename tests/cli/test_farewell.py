@@ -36,6 +36,7 @@ def test_after_failures_it_says_how_to_run_them_again(tmp_path) -> None:
     failed = ev.RunEnded(run="r05", attempt=2, kind="failed", code=1, why="exit code 1")
     closed = ev.SweepClosed(code=1, why="all runs ended")
     said = left(tmp_path, recordings._numbered([*recordings.search(), failed, closed]))
+    assert "start another sweep" not in said, "its experiment file is not here"
     assert (
         f"Run the failed runs again, once the cause is fixed: lrtui restart {tmp_path} --failed"
         in said

@@ -8,6 +8,7 @@ import pytest
 
 from lrtui.cli import try_out
 from lrtui.cli.main import main
+from lrtui.metrics import MetricLog
 from lrtui.workers.local import Local
 from tests.until import PATIENCE_SECONDS
 
@@ -73,6 +74,17 @@ def test_a_metric_that_may_come_later_needs_more_time(tried):
     code, said = tried("exec sleep 600", "", "--seconds", "0.2")
     assert code == 1
     assert "time is up; if val_acc comes later, give it more: --seconds 10\n" in said
+
+
+def test_ctrl_c_is_not_called_the_end_of_the_time(tried, monkeypatch):
+    def interrupt(_self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MetricLog, "poll", interrupt)
+    code, said = tried("exec sleep 600")
+    assert code == 1
+    assert "by Ctrl-C\n" in said
+    assert "--seconds" not in said
 
 
 def test_a_script_that_fails_shows_its_last_lines(tried):

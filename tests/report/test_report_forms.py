@@ -315,6 +315,12 @@ def test_a_failed_sweep_says_what_happened_and_what_to_do(tmp_path):
     text = markdown(made)
     assert "**no answer: 2 of 2 runs failed: exit code 1**" in text
     assert f"    lrtui restart {tmp_path} --failed" in text
+    assert "start another sweep" not in text, "its experiment file is not here"
+    (source := tmp_path / "a.toml").touch()
+    made = content(
+        looked(told(*events, ev.SweepClosed(code=1, why=""), source=str(source)), tmp_path)
+    )
+    assert f"    lrtui {source} --new" in markdown(made)
     assert "provisional" not in drawn(made)[0]
     assert '<section class="answer failed">' in drawn(made)[0]
 
