@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 
 from lrtui import __version__
 from lrtui.cli.verbs import VERBS
-from lrtui.errors import DETACHED, MachineError, UserError
+from lrtui.errors import DETACHED, MachineError, OwnedElsewhereError, UserError
 
 BUG_EXIT = 3
 
@@ -45,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"lrtui: {where}{error.strerror}", file=sys.stderr)
-        return MachineError.exit_code
+        told = _unreadable(error)
+        print(f"lrtui: {told}", file=sys.stderr)
+        return told.exit_code
     except Exception:  # noqa: BLE001  # nothing may escape as a traceback
         return _bug()
 
@@ -58,6 +59,18 @@ def _require_linux() -> None:
             f"lrtui needs Linux, this is {sys.platform}",
             hint="on Windows run it in WSL2; from a Mac use it on the training machine, over SSH",
         )
+
+
+def _unreadable(error: OSError) -> UserError:
+    """Return in words why a file cannot be read or written, and whom to ask if its folder belongs to another user."""
+    where, why = str(error.filename or ""), str(error.strerror or error)
+    if isinstance(error, PermissionError) and where:
+        folder = os.path.dirname(os.path.abspath(where))
+        owner = os.stat(folder).st_uid if os.path.exists(folder) else os.geteuid()
+        if owner != os.geteuid():
+            hint = f"the folder belongs to another user (uid {owner}), who can let you view it: chmod -R a+rX {shlex.quote(folder)}"
+            return OwnedElsewhereError(why, where, hint)
+    return MachineError(why, where)
 
 
 def _bug() -> int:

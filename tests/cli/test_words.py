@@ -1,5 +1,6 @@
 """The words after `lrtui`: misspelt, missing, or meaning something else."""
 
+import os
 import re
 
 import pytest
@@ -70,6 +71,25 @@ def test_a_missing_directory_is_no_missing_file(here, capsys):
     assert "comes with lrtui: lrtui example recipes/hydra\n" in capsys.readouterr().err
     assert main(["runs/mnist"]) == 2
     assert "there is no such file or experiment\n  lrtui ls" in capsys.readouterr().err
+
+
+def test_a_private_directory_of_another_user_says_whom_to_ask(here, capsys, monkeypatch):
+    (here / "theirs").mkdir()
+    file = here / "theirs" / "experiment.toml"
+
+    def refuse(_options):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr("lrtui.cli.status.run", refuse)
+    assert main(["status", "theirs"]) == 5
+    assert capsys.readouterr().err == f"lrtui: {file}: Permission denied\n"
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert main(["status", "theirs"]) == 6
+    assert (
+        f"another user (uid {owner}), who can let you view it: chmod -R a+rX {file.parent}"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_script_is_no_experiment_file(here, capsys):
