@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from lrtui.metrics.line import LONG, MOST_NAMES, Column, Columns, Found, Measurement, Sparse
 
-MOST_ROWS = 3 << 13
-"""The most lines of a run in memory; above it, the run is coarsened to about a third."""
-_FEW = 3 << 11
-"""A metric with at most this many values keeps them all; two longer metrics keep the extremes of 2,048 parts each, more metrics those of fewer parts."""
+ROOM = 3 << 15
+"""The most numbers of a run in memory: its levels, axes and metrics. A run of more is coarsened to at most half of it."""
+MOST_ROWS = ROOM // 4
+"""The most lines of a run in memory, whatever is in them."""
 
 _MANY = 16
 """The number of lines from which they are added by column."""
@@ -136,7 +136,7 @@ class _Column:
         """Return the column reduced to these rows (ascending, type 'I'), renumbered."""
         column = _Column()
         column.top = self.top
-        if len(kept) >= LONG and self.values:
+        if len(kept) and len(self.segment_at) >= LONG:
             column.extend_at(*_reduced(self, kept))
             return column
         for begin, row, end in self.segments():
@@ -159,12 +159,13 @@ class _Column:
 class RunSeries:
     """The measurements of one run with its attempts merged; a later attempt hides earlier lines from its first step on.
 
-    One thread extends, others read: every reader gets copies. A line takes 16 bytes and 8 for each metric; beyond MOST_ROWS
-    lines are coarsened, so that memory stays bounded: metrics with few values, such as evaluations, keep all of them, those with many
-    keep the extremes and the end of each of some 2,000 parts. The files keep everything.
+    One thread extends, others read: every reader gets copies. A line takes 8 bytes for its level and for each axis and metric; beyond
+    `room` numbers lines are coarsened, so that memory stays bounded: metrics with few values, such as evaluations, keep all of them,
+    those with many keep the extremes and the end of each of some 2,000 parts, of fewer if lines hold many numbers. The files keep everything.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = ROOM) -> None:
+        """Hold nothing yet, and about `room` numbers at most."""
         self.version = 0
         """Grows with every change."""
         self.level = 0.0
@@ -174,7 +175,11 @@ class RunSeries:
         self.misses: tuple[str, ...] = ()
         """What the latest attempt wrote that looked like a measurement and was not read, in words."""
         self._lock = threading.Lock()
-        self._most_rows = MOST_ROWS
+        self._room = room
+        self._few = room // 16
+        """A metric with at most this many values keeps them all."""
+        self._look_at = self._few
+        """The number of lines above which it is asked whether they still fit."""
         self._levels = array("d")
         self._axes: dict[str, array[float]] = {}
         self._aliases: set[str] = set()
@@ -219,11 +224,11 @@ class RunSeries:
         most = 8000 if isinstance(lines, Columns) else 2000
         while start < len(lines):
             with self._lock:
-                end = start + min(most, self._most_rows + 1 - len(self._levels))
+                end = start + min(most, self._look_at + 1 - len(self._levels))
                 part = lines.part(start, end) if isinstance(lines, Columns) else lines[start:end]
                 self._extend(attempt, part)
-                if len(self._levels) > self._most_rows:
-                    self._coarsen()
+                if len(self._levels) > self._look_at:
+                    self._fit()
                 self.version += 1
             start = end
 
@@ -348,26 +353,39 @@ class RunSeries:
         """Remove every row at or above `level`."""
         self._keep(array("I", (row for row, at in enumerate(self._levels) if at < level)))
 
-    def _coarsen(self) -> None:
-        """Remove rows in which no metric has an extreme of its part of the run."""
+    def _fit(self) -> None:
+        """Coarsen the run if it has more numbers than room for them."""
+        columns = [c for name in list(self._columns) if (c := self._column(name)) is not None]
+        rows = len(self._levels)
+        held = (self._levels, *self._axes.values(), *(column.values for column in columns))
+        most = min(self._room // 4, self._room * rows // sum(map(len, held)))
+        if rows > most:
+            self._coarsen(columns, most // 2)
+            self._look_at = max(most, 2 * len(self._levels))  # never again at every line
+        else:
+            self._look_at = max(most, rows + rows // 8)
+
+    def _coarsen(self, columns: list[_Column], wanted: int) -> None:
+        """Remove rows in which no metric has an extreme of its part of the run, of so many parts that about `wanted` rows are left."""
         import numpy as np  # only where a run is this long
 
         levels = np.frombuffer(self._levels)
         telling = np.zeros(len(levels), dtype=bool)
         telling[[0, -1]] = True
-        columns = [c for name in list(self._columns) if (c := self._column(name)) is not None]
-        many = [column for column in columns if len(column.values) > _FEW]
-        parts = max(_FEW // 24, 2 * _FEW // 3 // max(2, len(many)))
+        many = [column for column in columns if len(column.values) > self._few]
+        count = max(self._few // 24, min(self._few // 3, wanted // (2 * len(many) + 1)))
+        parts = _parts(levels, count)
         for column in columns:
             rows = _rows(column)
-            if len(rows) > _FEW:
-                rows = rows[_telling(levels[rows], np.frombuffer(column.values), parts)]
+            if len(rows) > self._few:
+                everywhere = len(rows) == len(levels) and len(column.segment_at) == 1
+                own = parts if everywhere else _parts(levels[rows], count)
+                rows = rows[_telling(own, np.frombuffer(column.values))]
             telling[rows] = True
         kept = array("I", np.flatnonzero(telling).astype(np.uintc).tobytes())
         before = bisect.bisect_left(kept, self._attempt_row)
         self._keep(kept)
         self._attempt_row = before
-        self._most_rows = max(MOST_ROWS, 2 * len(kept))  # never again at every line
 
     def _keep(self, kept: array[int]) -> None:
         """Remove every row except these (ascending, type 'I')."""
@@ -641,25 +659,49 @@ def _falls(values: array[float]) -> bool:
     return bool((found[1:] < found[:-1]).any())
 
 
-def _telling(x: Any, y: Any, parts: int) -> Any:
-    """Return the positions of the lowest, the highest and the last value of each of `parts` equal stretches of levels `x`, and the first that is not finite."""
+def _parts(levels: Any, count: int) -> Any:
+    """Return the part of each level, of `count` equal stretches."""
     import numpy as np  # only where a run is this long
 
-    part = ((x - x[0]) / max(x[-1] - x[0], 1e-300) * (parts - 1)).astype(np.int64)
-    last = np.append(np.flatnonzero(np.diff(part)), len(part) - 1)
-    finite = np.flatnonzero(np.isfinite(y))
-    wild = np.flatnonzero(~np.isfinite(y))
-    lowest = highest = finite
-    if len(finite):
-        found, parts_of = y[finite], part[finite]
-        starts = np.flatnonzero(np.diff(parts_of, prepend=-1))
-        sizes = np.diff(starts, append=len(finite))
-        low = finite[found == np.repeat(np.minimum.reduceat(found, starts), sizes)]
-        lowest = low[np.flatnonzero(np.diff(part[low], prepend=-1))]
-        high = finite[found == np.repeat(np.maximum.reduceat(found, starts), sizes)]
-        highest = high[np.flatnonzero(np.diff(part[high], append=parts))]
-    first_wild = wild[np.unique(part[wild], return_index=True)[1]]
-    return np.concatenate((last, lowest, highest, first_wild))
+    span = max(levels[-1] - levels[0], 1e-300)
+    return ((levels - levels[0]) / span * (count - 1)).astype(np.int32)
+
+
+def _telling(parts: Any, values: Any) -> Any:
+    """Return the positions of the lowest, the highest and the last value of each part (ascending), and of the first that is not finite."""
+    import numpy as np  # only where a run is this long
+
+    finite = np.isfinite(values)
+    if finite.all():
+        return np.concatenate((_ends(parts), *_extremes(parts, values)))
+    found, wild = np.flatnonzero(finite), np.flatnonzero(~finite)
+    some = [found[at] for at in _extremes(parts[found], values[found])] if len(found) else []
+    return np.concatenate((_ends(parts), *some, wild[_begins(parts[wild])]))
+
+
+def _extremes(parts: Any, values: Any) -> tuple[Any, Any]:
+    """Return the positions of the first of the lowest and of the last of the highest values of each part."""
+    import numpy as np  # only where a run is this long
+
+    begins = _begins(parts)
+    sizes = np.diff(begins, append=len(parts))
+    low = np.flatnonzero(values == np.repeat(np.minimum.reduceat(values, begins), sizes))
+    high = np.flatnonzero(values == np.repeat(np.maximum.reduceat(values, begins), sizes))
+    return low[_begins(parts[low])], high[_ends(parts[high])]
+
+
+def _ends(parts: Any) -> Any:
+    """Return the last position of each part."""
+    import numpy as np  # only where a run is this long
+
+    return np.append(np.flatnonzero(parts[1:] != parts[:-1]), len(parts) - 1)
+
+
+def _begins(parts: Any) -> Any:
+    """Return the first position of each part."""
+    import numpy as np  # only where a run is this long
+
+    return np.append([0], np.flatnonzero(parts[1:] != parts[:-1]) + 1)
 
 
 def _best_position(column: _Column, goal: Goal) -> int | None:

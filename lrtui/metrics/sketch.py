@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lrtui.metrics.capture import Capture, Reading
 from lrtui.metrics.line import Columns, Found
-from lrtui.metrics.series import RunSeries
+from lrtui.metrics.series import ROOM, RunSeries
 from lrtui.metrics.tail import Tail
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ PARTS = 128
 """The number of places at which a run is sampled: about one per column of a chart."""
 SIZES = (1 << 9, 1 << 12, 1 << 14)
 """Bytes read at each place, by successive sketch: rare measurements, such as evaluations, are only in the larger ones."""
+_ROOM = ROOM // 4
+"""The numbers that a sketch may hold: a chart shows a few hundred points, and each long run has one while all of them are read."""
 
 
 def sizes(left: int) -> list[int]:
@@ -36,7 +38,7 @@ def sketch(attempts: Sequence[tuple[int, Path]], reading: Reading, size: int) ->
 
     None if lengths depend on lines between the samples: whole numbers that count epochs, or positions of an attempt that go back.
     """
-    series = RunSeries()
+    series = RunSeries(_ROOM)
     for number, path in attempts:
         capture = Capture(reading, by_column=True)
         if not capture.plain:

@@ -41,7 +41,7 @@ _DRAWING_SECONDS = 0.25
 JOURNAL_LINES = 5000
 """The part of the journal that can be scrolled through."""
 OUTPUT_LINES = 2000
-_BRIEF, _LONG = 0.1, 0.4
+_BRIEF, _LONG = 0.1, 0.8
 """Seconds of one read: at first, and while long runs are read on, whose charts are drawn from samples meanwhile. Each picture takes time from the reading."""
 _BRIEFLY = 5
 """The number of brief reads."""

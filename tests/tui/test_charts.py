@@ -218,6 +218,22 @@ async def test_an_outdated_size_is_drawn_again(monitor, told, monkeypatch) -> No
         assert sizes[0] != sizes[1]
 
 
+async def test_a_key_ends_a_charts_rest(monitor, told, monkeypatch) -> None:
+    """While files are read a chart is drawn seldom, but what a key asks for at once."""
+    told.snapshot = recordings.snapshot(reading=True)
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        chart, drawn = monitor.query_one("#chart0", Chart), []
+        monkeypatch.setattr(chart, "paint", lambda *_: drawn.append(1) or [Strip.blank(9)])
+        chart._rests_until, chart._drawn = math.inf, ()
+        chart.redraw()
+        await settled(pilot)
+        assert not drawn
+        await pilot.press("y")
+        await settled(pilot)
+    assert len(drawn) == 1
+
+
 async def test_a_key_is_shown_before_charts_are_drawn(monitor, monkeypatch) -> None:
     async with monitor.run_test(size=(120, 36)) as pilot:
         await settled(pilot)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from lrtui.tui.panels.lines import Lines
+from lrtui.tui.view_model import View
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 
 _FRAME_SECONDS = 0.01
 """What the terminal's writer gets before a chart is drawn again: both need the interpreter, and a key's first bytes are few."""
-_REST_SECONDS = 0.5
-"""The time between two drawings of a chart while a directory is being read; the last snapshot is always drawn."""
+_REST_SECONDS, _LONGEST_REST = 0.5, 2.0
+"""The time between two drawings of a chart while a directory is being read; the last snapshot is always drawn, and what a key asks for."""
+_RESTS = 15
+"""How many times as long as its drawing took a chart rests then: what it takes of the interpreter's time is taken from the reading."""
 
 
 class ChartPanel(Lines):
@@ -30,6 +34,8 @@ class ChartPanel(Lines):
         self._drawn: tuple[object, ...] = ()
         self._busy = False
         self._rests_until = 0.0
+        self._asked = View()
+        """What the user had chosen when it was drawn."""
 
     def inputs(self, model: ViewModel) -> tuple[object, ...]:
         """Return what the picture depends on besides its size; it is only redrawn when this changes."""
@@ -56,7 +62,8 @@ class ChartPanel(Lines):
         snapshot = self.model.snapshot
         if not (width and height and self.display) or snapshot is None:
             return ()
-        if snapshot.reading and time.monotonic() < self._rests_until:
+        resting = snapshot.reading and time.monotonic() < self._rests_until
+        if resting and _asked(self.model.view) == self._asked:
             return ()
         key = (*self.inputs(self.model), snapshot.reading, width, height)
         return key if key != self._drawn else ()
@@ -68,11 +75,15 @@ class ChartPanel(Lines):
                 await self._frame_shown()
             if wanted := self._changed():
                 self._drawn = wanted
+                self._asked = _asked(self.model.view)
                 width, height = self.size
+                began = time.monotonic()
                 strips = await asyncio.to_thread(self.paint, self.model, width, height)
                 if self.is_mounted and (width, height) == tuple(self.size):
                     self.put(strips)
-                    self._rests_until = time.monotonic() + _REST_SECONDS
+                    now = time.monotonic()
+                    rest = min(max(_REST_SECONDS, _RESTS * (now - began)), _LONGEST_REST)
+                    self._rests_until = now + rest
                 else:
                     self._drawn = ()  # hidden or resized meanwhile
         finally:
@@ -84,3 +95,8 @@ class ChartPanel(Lines):
         if self.call_after_refresh(shown.set):
             await shown.wait()
             await asyncio.sleep(_FRAME_SECONDS)
+
+
+def _asked(view: View) -> View:
+    """Return what the user chose: not the run under a cursor that is on the leader by itself."""
+    return view if view.moved else replace(view, selected="")
