@@ -1,9 +1,9 @@
-"""The launcher for a Slurm cluster: submits waves of attempts as arrays, and learns from files how each stands.
+"""The launcher for a Slurm cluster: submits waves of attempts as arrays, and learns each one's state from files.
 
-The files decide. Slurm's queue is asked for three things that no file says: why a job waits, that a job is gone which left no
-ending, and what ended a job that was told to stop. An attempt is given up only if its job is over or unknown to Slurm in two looks,
-it has written no exit.json, and its beat has not changed for `TIMING.late`. It is fenced off then: KILL is written into its orders,
-and one that never began is claimed, so that no job can begin it later. So a job that is submitted or requeued twice does no harm.
+The files decide. Slurm's queue is asked for three things that no file contains: why a job waits, that a job is gone without an
+ending, and what ended a job that was ordered to stop. An attempt is given up only if its job is over or unknown to Slurm in two
+answers, it has no exit.json, and its beat has not changed for `TIMING.late` seconds. It is then fenced off: KILL is written to its
+orders, and one that never began is claimed, so that no job can begin it later. So a job may be submitted or requeued twice.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ from lrtui.workers.slurm.queue import Call, Queue, Task, call
 from lrtui.workers.slurm.waves import Wave
 
 LOOKS = 2
-"""In so many looks one after the other a job must be over, or unknown to Slurm, before its files are doubted."""
+"""The number of consecutive answers in which a job must be over, or unknown to Slurm, before its files are doubted."""
 _OURS = b"supervisor\n"
-"""What `claim` holds of an attempt that was taken out of the queue."""
+"""The content of `claim` of an attempt that was removed from the queue."""
 _MOVED = b"supervisor, for another job\n"
-"""The same where its run is submitted again."""
+"""The same if its run is submitted again."""
 _AGENT = Path(agent.__file__).resolve()
 _KILL = signal.SIGKILL
 _AGAIN = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
@@ -70,7 +70,7 @@ _CONFUSED = Vanished("evicted", "cancelled in Slurm, whose controller had given 
 
 @dataclass(slots=True)
 class _Member:
-    """One attempt in a wave, and what is remembered of it; all but its place may be lost."""
+    """One attempt in a wave, with its state; only its place in the wave is needed after a restart."""
 
     wave: Wave
     task: int
@@ -80,11 +80,11 @@ class _Member:
     still_since: float = 0.0
     killed_at: float = 0.0
     noticed: float = 0.0
-    """When it was first seen to have been told to stop."""
+    """When it was first seen to be ordered to stop."""
     unqueued: bool = False
-    """Whether its job is cancelled as soon as none of its attempts is wanted."""
+    """Whether its job is cancelled once none of its attempts is wanted."""
     over: bool = False
-    """Whether it was given up, or taken out of the queue."""
+    """Whether it was given up, or removed from the queue."""
 
     @property
     def folder(self) -> str:
@@ -93,7 +93,7 @@ class _Member:
 
     @property
     def files(self) -> AttemptLayout:
-        """Its files; a thousand paths that nobody asks for would take 0.4 MB."""
+        """Its files, made when needed: a thousand unused paths would take 0.4 MB."""
         return AttemptLayout(self.wave.files.root.parent.parent / self.folder)
 
     @property
@@ -117,33 +117,33 @@ class Slurm(Launcher):
         self._queue = Queue(self._options, run)
         self._waves = {wave.number: wave for wave in waves.known(self._folder)}
         self._members: dict[str, _Member] = {}
-        """By the folders of the attempts below `root`."""
+        """By the attempts' folders, relative to `root`."""
         self._fresh: dict[str, None] = {}
-        """The folders of those that were launched and are not in a wave yet, in order."""
+        """The folders of launched attempts that are not in a wave yet, in order."""
         self._waiting = 0
-        """How many these were at the last tick: a wave is submitted once it grows no more."""
+        """Their number at the last tick: a wave is submitted once it has stopped growing."""
         self._throttles: dict[int, int] = {}
         self._uncancelled: list[_Member] = []
-        """Taken out of the queue here, and not yet there."""
+        """Attempts removed from the queue here, but not in Slurm yet."""
         self._looked_at = -1e9
         self._counted: list[tuple[int, int]] | None = None
-        """What `_open_tasks` counted last; None once something has changed."""
+        """The last result of `_open_tasks`; None after a change."""
         self._listed: dict[int, tuple[frozenset[int], frozenset[tuple[int, int]]]] = {}
-        """Per wave which tasks had begun and which attempts had ended when this last took them in."""
+        """Per wave, the tasks that had begun and the attempts that had ended when they were last read."""
         self._twice: set[int] = set()
         """Job ids that Slurm has given to two waves."""
         self._asking: dict[str, int] = {}
         """The waves of the attempts that have ended, and of which only Slurm knows why."""
         self.quiet: dict[str, _Member] = {}
-        """By token: those that wait, until Slurm answers again or something is new in the folder of their wave."""
+        """By token: attempts that wait, until Slurm answers again or the folder of their wave changes."""
         self._quiet_since: tuple[object, ...] = ()
         self._said: frozenset[str] = frozenset()
         self._asked: dict[str, Options] = {}
-        """What the waves asked for of which squeue has not said yet what they got."""
+        """The requested options of waves for which squeue has not yet reported what they got."""
         self._said_rewritten: set[str] = set()
         self._held_at = self._queue.look
         self._held: frozenset[str] = frozenset()
-        """Slurm's reasons for which it holds jobs until somebody acts."""
+        """Slurm's permanent reasons for holding jobs."""
         for wave in self._waves.values():
             self._enter(wave)
             if not wave.job and not wave.refused:
@@ -161,7 +161,7 @@ class Slurm(Launcher):
         """Do nothing: nothing was preloaded."""
 
     def launch(self, job: Job) -> None:
-        """Write down what the job needs; the next tick submits it with the others."""
+        """Write the files that the job needs; the next tick submits it with the others."""
         folder = _folder(job.root)
         if folder in self._members or folder in self._fresh:
             return
@@ -172,14 +172,14 @@ class Slurm(Launcher):
         self._fresh[folder] = None
 
     def adopt(self, living: Collection[Path]) -> None:
-        """Count no task whose attempts are over, though no agent was left to say so."""
+        """Stop counting tasks whose attempts are over even if no agent was left to report it."""
         names = {_folder(root) for root in living}
         for folder, member in self._members.items():
             member.over = member.over or folder not in names
         self._counted = None
 
     def change(self, settings: Mapping[str, Any]) -> list[str]:
-        """Submit further jobs by these settings, and those that wait again if they would ask for something else."""
+        """Submit further jobs with these settings, and waiting ones again if their request would change."""
         before, self._options = self._options, options_of(settings)
         self._queue.change(self._options)
         if all(of(before) == of(self._options) for of in (resource_words, attrgetter("setup"))):
@@ -194,15 +194,15 @@ class Slurm(Launcher):
         return [f"further jobs follow the edited [launcher]{again}"]
 
     def room(self, most: int) -> bool:
-        """Return whether a further wave could run a task now; what is submitted waits in Slurm's queue, not in ours."""
+        """Return whether a further wave could run a task now; submitted tasks wait in Slurm's queue, not in lrtui's."""
         tasks = self._tasks(most)
         return sum(throttles(self._open_tasks(), tasks).values()) < tasks
 
     def tick(self, most: int) -> list[str]:
-        """Submit what was launched, look at the waves' folders, and pass on how many runs are wanted at once."""
+        """Submit the launched attempts, list the waves' folders, and pass on the wanted number of runs at once."""
         waiting, self._waiting = self._waiting, len(self._fresh)
         if self._fresh and (waiting == self._waiting or waiting >= self._most_fresh()):
-            self._submit(most)  # nothing has come since the last tick
+            self._submit(most)  # nothing was added since the last tick
             self._looked_at = -1e9
         now = time.monotonic()
         if now - self._looked_at >= TIMING.far_look / 2:
@@ -213,7 +213,7 @@ class Slurm(Launcher):
         return [*sorted(self._said - before), *self._newly_rewritten(), *self._newly_held()]
 
     def condition(self, root: Path, token: str) -> Condition:
-        """Return how an attempt stands."""
+        """Return an attempt's condition."""
         member = self._members.get(_folder(root))
         if member is None:
             return self._not_submitted(root)
@@ -235,7 +235,7 @@ class Slurm(Launcher):
         return self._alive(member, token)
 
     def send(self, root: Path, token: str, signal: int) -> int:
-        """Order a signal, or take an attempt that has not begun out of the queue; return 1 if somebody may hear it."""
+        """Order a signal, or remove an attempt that has not begun from the queue; return 1 if a process may receive it."""
         member = self._members.get(_folder(root))
         if member is None:
             return 0
@@ -249,13 +249,13 @@ class Slurm(Launcher):
             now = time.monotonic()
             member.killed_at = member.killed_at or now
             if now - member.killed_at > TIMING.grace:
-                self._unqueue(member)  # its agent does not hear
+                self._unqueue(member)  # its agent does not react
         return 1
 
     # ── submitting ────────────────────────────────────────────────────────────────────────────────
 
     def _submit(self, most: int) -> None:
-        """Put what was launched into waves, and have them submitted."""
+        """Put the launched attempts into waves, and have these submitted."""
         folders = list(self._fresh)
         size = self._most_fresh()
         for first in range(0, len(folders), size):
@@ -274,7 +274,7 @@ class Slurm(Launcher):
         return MOST_TASKS * self._options.pack
 
     def _begin(self, names: Sequence[str]) -> Wave:
-        """Write down a wave of attempts: its script and its intent."""
+        """Write the files of a wave of attempts: its script and its intent."""
         number = max(waves.numbers(self._folder), default=0) + 1
         folder = self._folder / f"w{number}"
         pack = self._options.pack
@@ -300,7 +300,7 @@ class Slurm(Launcher):
     # ── looking ───────────────────────────────────────────────────────────────────────────────────
 
     def _wake(self) -> None:
-        """Have `condition` asked again of those that wait, if it could say something else."""
+        """Mark waiting attempts for a new `condition`, if it may have changed."""
         refused = sum(bool(wave.refused) for wave in self._waves.values())
         since = self._queue.look.number, self._queue.troubles(), refused
         if since != self._quiet_since:
@@ -309,7 +309,7 @@ class Slurm(Launcher):
             self._part_jobs()
 
     def _look_at(self, wave: Wave, *, anew: bool = False) -> None:
-        """Take in what is new in a wave's folder."""
+        """Read what is new in a wave's folder."""
         wave.look(anew=anew)
         known = wave.begun, wave.over
         if known != self._listed.get(wave.number):  # the queue's thread lists too
@@ -344,7 +344,7 @@ class Slurm(Launcher):
             latest[wave.job] = wave
 
     def _open_tasks(self) -> list[tuple[int, int]]:
-        """Return (wave, how many of its tasks are not over)."""
+        """Return (wave, number of its unfinished tasks)."""
         if self._counted is None:
             counts: dict[int, set[int]] = {}
             for member in self._members.values():
@@ -357,7 +357,7 @@ class Slurm(Launcher):
         return max(1, runs // self._options.pack)
 
     def _why_waiting(self, member: _Member) -> str:
-        """Return why a job has not begun; "" while Slurm has not looked at it."""
+        """Return why a job has not begun; "" until Slurm has considered it."""
         said = self._said_of(member)
         if said is None or not member.wave.job:
             return self._queue.delays.get(member.wave.name, "") or self._queue.trouble
@@ -367,7 +367,7 @@ class Slurm(Launcher):
         return queue_reasons.in_words(said.reason, job, self._options)
 
     def _newly_rewritten(self) -> list[str]:
-        """Return what the site gave the jobs of a wave that was just submitted instead of what they asked for; the same once."""
+        """Return what the site changed in the request of a wave that was just submitted; the same text once."""
         said = []
         for name, given in self._queue.look.given.items():
             asked = self._asked.pop(name, None)
@@ -380,7 +380,7 @@ class Slurm(Launcher):
         return said
 
     def _newly_held(self) -> list[str]:
-        """Return for which reasons Slurm holds jobs since the last look that no waiting will lift."""
+        """Return the permanent reasons for which Slurm has held jobs since the last call."""
         look = self._queue.look
         if look is self._held_at:
             return []
@@ -407,7 +407,7 @@ class Slurm(Launcher):
         return read_exit(files.exit) or (Vanished() if files.claim.exists() else Unclaimed())
 
     def _taken_out(self, member: _Member) -> Condition:
-        """Return how an attempt stands that this launcher claimed before its job did."""
+        """Return the condition of an attempt that this launcher claimed before its job did."""
         if read_untrusted(member.files.claim) == _MOVED:
             return Vanished("evicted", "[launcher] was edited")
         return Vanished("cancelled", "taken out of Slurm's queue")
@@ -421,7 +421,7 @@ class Slurm(Launcher):
         return Alive(member.pid, kept=True)
 
     def _ended(self, member: _Member) -> Condition:
-        """Return how an attempt ended of which its job says that it did."""
+        """Return how an attempt ended, according to its job."""
         ending = read_exit(member.files.exit)
         if ending is None:  # the file server is late
             return Vanished() if self._stands_still(member) else self._alive(member)
@@ -433,15 +433,15 @@ class Slurm(Launcher):
         if cause != "term" and not killed:
             return ending
         look, member.noticed = self._queue.look, member.noticed or time.monotonic()
-        said = self._said_of(member)  # whoever sent the signal: Slurm knows why
+        said = self._said_of(member)  # Slurm knows the reason, whoever sent the signal
         if said is not None and said.over:
             self._asking.pop(member.folder, None)
-            if said.state == "COMPLETED":  # a second start, that had nothing to do
+            if said.state == "COMPLETED":  # a second start with nothing to do
                 return Vanished("evicted", "requeued in Slurm")
             return self._cut_off(member, said) or ending
         if said is not None and said.state in _AGAIN and look.began > member.noticed:
             self._asking.pop(member.folder, None)
-            self._unqueue(member)  # what begins there again has nothing to do
+            self._unqueue(member)  # a second start there has nothing to do
             return Vanished("evicted", "requeued in Slurm")
         if not self._is_gone(member):
             self._asking[member.folder] = member.wave.number
@@ -452,8 +452,8 @@ class Slurm(Launcher):
         return Vanished("evicted", "Slurm told its job to stop") if cause else ending
 
     def _doubted(self, member: _Member) -> Condition:
-        """Return how an attempt stands whose job Slurm does not run any more, though the job has not said that it is over."""
-        os.listdir(member.files.root)  # so that a shared file system looks anew
+        """Return the condition of an attempt whose job Slurm no longer runs, although the job has not reported its end."""
+        os.listdir(member.files.root)  # makes a shared file system ask its server again
         self._look_at(member.wave, anew=True)
         if member.ended:
             return self._ended(member)
@@ -477,7 +477,7 @@ class Slurm(Launcher):
         return cut or Vanished("", "its job is gone from Slurm's queue")
 
     def _cut_off(self, member: _Member, said: Task | None) -> Condition | None:
-        """Return what Slurm says ended a job; None where it says nothing that its worker does not say better."""
+        """Return what ended a job according to Slurm; None if the worker's exit code says more."""
         match said.state if said else "":
             case "CANCELLED":
                 return self._cancelled(member, "cancelled in Slurm")
@@ -492,11 +492,11 @@ class Slurm(Launcher):
         return None
 
     def _cancelled(self, member: _Member, why: str) -> Condition:
-        """Return what a cancelled job means: the user's wish, unless Slurm may have meant another job."""
+        """Return the meaning of a cancelled job: the user's wish, unless Slurm may have meant another job."""
         return _CONFUSED if member.wave.job in self._twice else Vanished("cancelled", why)
 
     def _never_began(self, member: _Member, said: Task | None) -> Condition:
-        """Return what became of a job in which no keeper began."""
+        """Return the outcome of a job in which no keeper began."""
         files = member.wave.files
         if read_untrusted(member.files.claim) == _MOVED:  # by an earlier supervisor
             return self._taken_out(member)
@@ -538,7 +538,7 @@ class Slurm(Launcher):
         return looks is not None and looks[member.task] >= LOOKS
 
     def _stands_still(self, member: _Member) -> bool:
-        """Tell whether a job's beat has not changed for so long that it is not the file server which is late."""
+        """Return whether a job's beat has not changed for longer than a file server may be late."""
         now, beat = time.monotonic(), member.wave.beat(member.task)
         if not member.still_since or beat != member.beat:
             member.beat, member.still_since = beat, now
@@ -547,7 +547,7 @@ class Slurm(Launcher):
     # ── orders ────────────────────────────────────────────────────────────────────────────────────
 
     def _order(self, member: _Member, number: int) -> None:
-        """Append a signal to the orders, unless it is the latest; SIGCONT only where a SIGSTOP came before."""
+        """Append a signal to the orders, unless it is the latest; SIGCONT only after a SIGSTOP."""
         name = signal.Signals(number).name.removeprefix("SIG")
         orders = read_untrusted(member.files.orders).decode("ascii", "replace").split()
         if orders[-1:] == [name] or (name == "CONT" and "STOP" not in orders):
@@ -561,7 +561,7 @@ class Slurm(Launcher):
             os.close(fd)
 
     def _claim(self, member: _Member, said: bytes = _OURS) -> bool:
-        """Claim an attempt that has not begun, so that it never begins; return whether it is claimed so."""
+        """Claim an attempt that has not begun, so that it never begins; return whether it is."""
         if member.began:
             return False
         claim = member.files.claim
@@ -577,7 +577,7 @@ class Slurm(Launcher):
 
     @staticmethod
     def _is_taken_out(root: Path) -> bool:
-        """Tell whether a supervisor has claimed an attempt, so that it never begins."""
+        """Return whether a supervisor has claimed an attempt, so that it never begins."""
         return read_untrusted(AttemptLayout(root).claim) in (_OURS, _MOVED)
 
     def _give_up(self, member: _Member) -> None:
@@ -590,7 +590,7 @@ class Slurm(Launcher):
             self._uncancelled.append(member)
 
     def _cancel_later(self) -> None:
-        """Cancel the tasks of which no attempt is wanted any more, once their job is known."""
+        """Cancel the tasks without wanted attempts, once their job is known."""
         left = []
         wanted = {number for number, _ in self._open_tasks()}
         for member in self._uncancelled:

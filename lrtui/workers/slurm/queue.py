@@ -1,7 +1,7 @@
-"""The one thread that calls sbatch, squeue, scancel and scontrol, so that a controller that is away (9 s a call) holds nobody up.
+"""The one thread that calls sbatch, squeue, scancel and scontrol, so that an absent controller (9 s per call) blocks nothing else.
 
 squeue is called once for all jobs, at most every `TIMING.queue` seconds, less often while it fails or is slow. A submission that
-fails or hangs may have been accepted all the same: its name is looked up before it is repeated. All of this may be lost at any
+fails or hangs may still have been accepted: its name is looked up before it is repeated. All state here may be lost at any
 moment; the files of the waves say what is to be done.
 """
 
@@ -39,7 +39,7 @@ _SUBMIT_SECONDS = 60.0
 _ASK_SECONDS = 20.0
 _SLOW_SECONDS = 5.0
 _BACKS_OFF = 8
-"""Times the usual interval, at most."""
+"""The longest interval, as a multiple of the usual one."""
 NO_SBATCH = "there is no sbatch on this machine: start lrtui on a login node of the Slurm cluster"
 WAIT_OR_MOVE = (
     "wait until the site opens it, or name another partition in [launcher] (`sinfo -s` lists them)"
@@ -48,10 +48,10 @@ _FORMAT = "%F|%K|%T|%N|%P|%l|%r|%k"
 _PARTS = _FORMAT.count("|")
 _FOLDED = "%F|%T|%r|%j|%k"
 _NAME = re.compile(r"\blrtui-[A-Za-z0-9._+=@-]+-w[0-9]+-[0-9a-f]{8}\b")
-"""That of a wave, with which its comment begins."""
+"""A wave's name, with which its comment begins."""
 _FORGOTTEN = re.compile(r"invalid job id", re.IGNORECASE)
 _LEFT_BEHIND = "|FAILED|BadConstraints|"
-"""What Slurm shows of a job that it has refused."""
+"""Slurm's words for a job that it has refused."""
 _OVER = frozenset(
     (
         *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
@@ -60,14 +60,14 @@ _OVER = frozenset(
 )
 _MOST_SHOWN = 80
 _REMEMBERED_SECONDS = 120.0
-"""So long after the last answer that knew a job Slurm still knows it, if it was cancelled (MinJobAge is 300 s unless a site sets it)."""
+"""Seconds after the last answer with a job for which Slurm still knows it if it was cancelled (MinJobAge is 300 s by default)."""
 _NOT_PASSED_ON = ("LRTUI_", "SLURM_", "SQUEUE_", "SCANCEL_")
 """A user's own filters and formats would hide jobs or ask questions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What squeue said of a task; a thousand that wait for one reason share one."""
+    """A task in squeue's answer; a thousand tasks that wait for one reason share one object."""
 
     state: str
     reason: str = ""
@@ -75,13 +75,13 @@ class Task:
 
     @property
     def over(self) -> bool:
-        """Whether it will not run any more."""
+        """Whether it will not run again."""
         return self.state in _OVER
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a job got, whatever it asked for: a site's filter may rewrite it."""
+    """What a job got, which a site's filter may have changed from its request."""
 
     partition: str
     """"a,b" while it waits for one of several."""
@@ -91,7 +91,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What squeue said of one job."""
+    """One job in squeue's answer."""
 
     given: Given
     """Of one of its tasks."""
@@ -103,24 +103,24 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one squeue said, of the waves that it was asked for."""
+    """One answer of squeue, for the waves that were asked for."""
 
     number: int = 0
     began: float = 0.0
-    """By the monotonic clock."""
+    """Monotonic seconds."""
     tasks: Mapping[str, Sequence[Task | None]] = field(default_factory=dict)
-    """By wave, of each of its tasks; None for one that is unknown to Slurm, no list where all are."""
+    """By wave, one entry per task: None if Slurm does not know it; no list if it knows none."""
     gone: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    """By wave: in how many looks one after the other each task was over, or unknown to Slurm."""
+    """By wave: the number of consecutive answers in which each task was over, or unknown to Slurm."""
     given: Mapping[str, Given] = field(default_factory=dict)
     """By wave, of one of its tasks."""
     forgotten: Collection[str] = ()
-    """Waves of which Slurm knows nothing any more, though it did shortly before: a controller that died had not saved them."""
+    """Waves that Slurm knew shortly before and no longer knows: a controller died before it saved them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended; the code is None where it hung."""
+    """How a command ended; the code is None if it hung."""
 
     code: int | None
     out: str
@@ -131,7 +131,7 @@ Call = Callable[[Sequence[str], float], Done]
 
 
 def call(words: Sequence[str], seconds: float) -> Done:
-    """Run one of Slurm's commands, as outside of any job; kill it after so many seconds, with what a site's wrapper of it has started."""
+    """Run one of Slurm's commands as if outside any job; after `seconds`, kill it with all that a site's wrapper has started."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -160,7 +160,7 @@ def call(words: Sequence[str], seconds: float) -> Done:
 
 
 class Queue:
-    """Slurm's queue as one user sees it."""
+    """Slurm's queue from one user's view."""
 
     def __init__(self, options: Options, run: Call = call) -> None:
         self._options = options
@@ -173,21 +173,21 @@ class Queue:
         self._pause = TIMING.queue
         self._counts: Mapping[str, Sequence[int]] = {}
         self._known: dict[str, float] = {}
-        """When Slurm last said anything of a wave."""
+        """When Slurm's answer last contained a wave."""
         self._forgotten: set[str] = set()
         self.look = Look()
-        """The latest; replaced as a whole."""
+        """The latest answer; replaced as a whole."""
         self.trouble = ""
         """What keeps Slurm from answering; "" while it does."""
         self.delays: dict[str, str] = {}
-        """By wave: why Slurm does not take it at present, though it answers."""
+        """By wave: why Slurm does not accept it at present, though it answers."""
         self._tries: dict[str, int] = {}
-        """How often a wave was not taken."""
+        """How often a wave was not accepted."""
         self._marked: set[str] = set()
         """Waves that squeue has shown under their own name."""
 
     def change(self, options: Options) -> None:
-        """Speak of these options from now on."""
+        """Use these options in messages from now on."""
         self._options = options
 
     def troubles(self) -> frozenset[str]:
@@ -207,13 +207,13 @@ class Queue:
         self._do(lambda: self._submit(wave, list(words), again=again))
 
     def cancel(self, jobs: Sequence[str]) -> None:
-        """Cancel tasks by the ids that squeue gave."""
+        """Cancel tasks by squeue's ids."""
         for first in range(0, len(jobs), 100):
             words = ["scancel", *jobs[first : first + 100]]
             self._do(lambda words=words: self._heard(self._run(words, _ASK_SECONDS)))  # type: ignore[misc]
 
     def throttle(self, job: int, tasks: int) -> None:
-        """Let so many tasks of an array run at once."""
+        """Set how many tasks of an array may run at once."""
         words = ["scontrol", "update", f"jobid={job}", f"ArrayTaskThrottle={tasks}"]
         self._do(lambda: self._heard(self._run(words, _ASK_SECONDS)))
 
@@ -233,7 +233,7 @@ class Queue:
             action = self._next()
             try:
                 action()
-            except OSError as error:  # a full disk: what was not written is found out again
+            except OSError as error:  # a full disk: the answer is asked for again
                 self.trouble = f"{error}"
                 time.sleep(TIMING.retry)
 
@@ -280,7 +280,7 @@ class Queue:
             self._publish(began, waves, found)
 
     def _is_ours(self, wave: Wave, job: Listed) -> bool:
-        """Tell whether a job is a wave's; if not, give up its id, which Slurm has given again: a controller that died forgets some.
+        """Return whether a job is a wave's; if not, give up its id, which Slurm has given again: a killed controller forgets some.
 
         A site may change all comments, but hardly one that it showed before.
         """
@@ -293,7 +293,7 @@ class Queue:
         return True
 
     def _remember(self, began: float, waves: Sequence[Wave], known: Collection[str]) -> None:
-        """Note of which waves Slurm said something, if only that what waited of it was cancelled."""
+        """Record which waves Slurm's answer contains, if only as cancelled."""
         for wave in waves:
             if wave.name in known:
                 self._known[wave.name] = began
@@ -332,7 +332,7 @@ class Queue:
             self._try_later(wave, words)
 
     def _call_sbatch(self, wave: Wave, words: list[str]) -> None:
-        """Call sbatch once; note what came of it."""
+        """Call sbatch once, and record the result."""
         done = self._run(words, _SUBMIT_SECONDS)
         number = re.search(r"^(\d+)", done.out, re.MULTILINE)
         if done.code == 0 and number:
@@ -353,7 +353,7 @@ class Queue:
             wave.refuse(refusal(said, self._options))
 
     def _found(self, wave: Wave) -> bool | None:
-        """Find out whether Slurm has accepted a wave; None where it does not answer."""
+        """Return whether Slurm has accepted a wave; None if it does not answer."""
         wave.look(anew=True)
         words = ["squeue", "--me", "-h", "-t", "all", "-o", _FOLDED]
         done = self._run(words, _ASK_SECONDS)
@@ -369,7 +369,7 @@ class Queue:
         return bool(wave.job)
 
     def _try_later(self, wave: Wave, words: list[str]) -> None:
-        """Submit a wave again after a while, in which an answer that came late may still take effect; each time after twice as long."""
+        """Submit a wave again after a delay that doubles each time, in which a late answer may still take effect."""
         tries = self._tries[wave.name] = self._tries.get(wave.name, 0) + 1
         pause = TIMING.queue * min(2 ** (tries - 1), _BACKS_OFF)
         timer = threading.Timer(pause, self.submit, (wave, words), {"again": True})
@@ -377,7 +377,7 @@ class Queue:
         timer.start()
 
     def _heard(self, done: Done) -> None:
-        """Take note of whether Slurm answers."""
+        """Record whether Slurm answers."""
         if done.code == 0:
             self.trouble = ""
         elif done.code is None or is_passing(done.err):
@@ -386,7 +386,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What Slurm says of a job that is not submitted."""
+    """Slurm's judgement of a job in a trial submission."""
 
     answer: str
     refused: bool = False
@@ -412,7 +412,7 @@ def tried(options: Options, run: Call = call) -> Trial:
 
 
 def _standing_of(options: Options, run: Call) -> Trial:
-    """Return what becomes of a job that Slurm takes: its partition may be down, of which a trial (--test-only) says nothing."""
+    """Return what happens to a job that Slurm accepts: its partition may be down, which a trial (--test-only) does not say."""
     done = run(["sinfo", "--noheader", "--all", "--format=%P|%a"], _ASK_SECONDS)
     lines = [line.strip().split("|") for line in clean_lines(done.out.encode(), _MOST_SHOWN)]
     states = {parts[0]: parts[1] for parts in lines if len(parts) > 1}
@@ -426,7 +426,7 @@ def _standing_of(options: Options, run: Call) -> Trial:
 
 
 def parsed(text: str) -> dict[int, Listed]:
-    """Return what squeue said, by job id; of a job whose waiting tasks were cancelled a line without an index is left."""
+    """Return squeue's answer by job id; a job whose waiting tasks were cancelled keeps a line without an index."""
     jobs: dict[int, Listed] = {}
     same: dict[tuple[str, str, str], Task] = {}
     for line in text.splitlines():
@@ -452,13 +452,13 @@ def parsed(text: str) -> dict[int, Listed]:
 
 
 def named(name: str, run: Call = call) -> bool | None:
-    """Tell whether a job of this name waits or runs; None where Slurm does not answer."""
+    """Return whether a job of this name waits or runs; None if Slurm does not answer."""
     done = run(["squeue", "--me", "-h", "-n", name, "-o", "%F"], _ASK_SECONDS)
     return bool(done.out.strip()) if done.code == 0 else None
 
 
 def refused_words(done: Done) -> str:
-    """Return in one sentence why Slurm refused the supervisor's job; "" where it took it, or may yet."""
+    """Return in one sentence why Slurm refused the supervisor's job; "" if it accepted it, or still may."""
     said = done.err or done.out
     if done.code in (0, None) or is_passing(said):
         return ""
