@@ -96,7 +96,7 @@ class _Column:
         self.values.extend(values)
 
     def put(self, row: int, level: float, value: float) -> None:
-        """Take a value whose level is not above `top`: the same level is overwritten, a lower one is sorted later."""
+        """Add a value whose level is not above `top`: the same level is overwritten, a lower one is sorted later."""
         if level == self.top and self.values and not self.messy:
             self.values[-1] = value
             self.scanned = 0
@@ -173,7 +173,7 @@ class RunSeries:
         self.bad = 0
         """The number of unreadable lines; set by the caller of `extend`."""
         self.misses: tuple[str, ...] = ()
-        """What the latest attempt wrote that looked like a measurement and was not read, in words."""
+        """The near misses of the latest attempt, in words."""
         self._lock = threading.Lock()
         self._room = room
         self._few = room // 16
@@ -247,7 +247,7 @@ class RunSeries:
         self._add_columns(lines)
 
     def _begin(self, attempt: int, level: float) -> None:
-        """Record an attempt's first line; that of a later attempt hides lines at or above it."""
+        """Record an attempt's first line; a later attempt's hides earlier lines at or above it."""
         self._firsts[attempt] = level
         if attempt < self._attempt:
             return
@@ -366,7 +366,7 @@ class RunSeries:
             self._look_at = max(most, rows + rows // 8)
 
     def _coarsen(self, columns: list[_Column], wanted: int) -> None:
-        """Remove rows in which no metric has an extreme of its part of the run, of so many parts that about `wanted` rows are left."""
+        """Remove rows in which no metric has an extreme of its part of the run; the parts are as many as leave about `wanted` rows."""
         import numpy as np  # only where a run is this long
 
         levels = np.frombuffer(self._levels)
@@ -487,7 +487,7 @@ class RunSeries:
     def rate(self, window: float = 60.0) -> float | None:
         """Return levels per second over the last `window` seconds of the current attempt; None if unknown.
 
-        `time` is the worker's own: a run that stands still keeps the rate it had.
+        `time` is the worker's own clock: a run that makes no progress keeps its last rate.
         """
         with self._lock:
             times = self._axes.get("time", array("d"))
@@ -548,7 +548,7 @@ def _greatest(levels: array[float]) -> float:
 
 
 def _reduced(column: _Column, kept: array[int]) -> tuple[array[int], array[float]]:
-    """Return what is left of a column if these rows (ascending, type 'I') are kept: the new rows, and the values."""
+    """Return a column reduced to these rows (ascending, type 'I'): the new rows, and the values."""
     import numpy as np  # only where a run is this long
 
     wanted, rows = np.frombuffer(kept, dtype=np.uintc), _rows(column)
@@ -589,7 +589,7 @@ def _shifted(rows: array[int], by: int) -> array[int]:
 
 
 def _equal(places: Column, levels: array[float]) -> bool:
-    """Tell whether the lines that name a place name their level."""
+    """Return whether the lines with a value on an axis have their level there."""
     some = _dense(places)
     if isinstance(places, Sparse):
         some, levels = places.values, _at(levels, places.at)
@@ -609,7 +609,7 @@ def _moved(values: array[float], by: float) -> array[float]:
 
 
 def _alike(lines: list[Measurement]) -> bool:
-    """Tell whether most lines have most names, so that columns are not mostly empty."""
+    """Return whether most lines have most names, so that columns are not mostly empty."""
     names = {name for line in lines for name in line.values}
     return len(names) * len(lines) <= 4 * sum(len(line.values) for line in lines)
 
@@ -621,13 +621,13 @@ def _dense(values: Column) -> array[float] | None:
     if isinstance(values, Sparse):
         return None
     try:
-        return array("d", values)  # type: ignore[arg-type]  # that is the question
+        return array("d", values)  # type: ignore[arg-type]  # tried here
     except TypeError:
         return None
 
 
 def _with_nan(places: Column) -> array[float] | None:
-    """Return the places up to the last that a line names, nan for those that none names; None where that is not worth it."""
+    """Return an axis' values up to the last line that has one, nan for lines without; None if that is not worth it."""
     if not isinstance(places, Sparse):
         return _dense(places)
     if not places.at:
@@ -705,7 +705,7 @@ def _begins(parts: Any) -> Any:
 
 
 def _best_position(column: _Column, goal: Goal) -> int | None:
-    """Return the position of the best finite value, looking only at values that came since the last call."""
+    """Return the position of the best finite value, examining only values added since the last call."""
     count = len(column.values)
     if column.scanned == 0:
         column.best.clear()
@@ -740,7 +740,7 @@ def _best_of(
 def _best_of_many(
     values: array[float], goal: Goal, begin: int, end: int, known: int | None
 ) -> int | None:
-    """Do as `_best_of` does, where numpy is worth its import."""
+    """Return what `_best_of` returns, for columns so long that numpy is worth its import."""
     import numpy as np
 
     part = np.frombuffer(values)[begin:end]
