@@ -15,6 +15,7 @@ import pytest
 # over (`linger`): tests that wait for one of them set it.
 SHORT = "settle=1e-9,tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
 os.environ["LRTUI_TIMING"] = SHORT
+os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"  # as if the environment were active
 
 # Before torch and numpy are loaded. Their threads wait in a loop that keeps a core busy: two in each of four processes
 # make a training of 3 s take 20 to 60 s on two cores.

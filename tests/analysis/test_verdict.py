@@ -200,6 +200,7 @@ def test_a_loss_is_minimised_and_may_span_decades():
     found = story.verdict
     assert found.lr == 1e-3
     assert 1e-5 < found.low < 1e-3 < found.high < 1e-1
+    assert says(found, "the curve is lowest at 1.9e-03")
     assert all(math.isfinite(x) for x in (found.low, found.high, found.optimum, found.value))
 
 

@@ -211,7 +211,8 @@ def _optimum(case: Case, found: Verdict) -> list[Reason]:
     if found.optimum is not None and found.lr is not None and case.noise is not None:
         off = abs(math.log10(found.optimum / found.lr))
         if off > 0.05:  # two digits of an LR
-            words = f"the curve is highest at {lr_rounded(found.optimum)}, which was not tested"
+            best = "highest" if case.plan.goal == "max" else "lowest"
+            words = f"the curve is {best} at {lr_rounded(found.optimum)}, which was not tested"
             said.append(Reason(Why.OPTIMUM, words))
     if found.within is None or found.low is None:
         return said
