@@ -53,11 +53,12 @@ def run(options: argparse.Namespace) -> int:
             f"lrtui check {options.path} shows what would run",
         )
     heard = Heard(Reading.of(resolve(experiment, experiment.path, on_cpu=True)))
+    stopped = False
     if options.log:
         heard.log(_saved(options.log))
     else:
-        _run(options, experiment, heard)
-    for line in heard.report():
+        stopped = _run(options, experiment, heard)
+    for line in heard.report(stopped=stopped):
         print(line)
     return 0 if heard.has_metric else 1
 
@@ -78,8 +79,8 @@ def _saved(path: Path) -> bytes:
         raise UserError(f"cannot be read: {error.strerror}", str(path)) from None
 
 
-def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> None:
-    """Run the command in a temporary directory, and return how it ended."""
+def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> bool:
+    """Run the command in a temporary directory, print how it ended, and return whether it was stopped."""
     import shlex
     import tempfile
 
@@ -112,6 +113,7 @@ def _run(options: argparse.Namespace, experiment: Experiment, heard: Heard) -> N
         )
         for line in _ended(trial, heard, None if interrupted else options.seconds):
             print(line)
+        return trial.ending is None
 
 
 def _follow(trial: Trial, heard: Heard, seconds: float) -> bool:

@@ -13,6 +13,7 @@ from lrtui.frontend.failure import parse_key
 from lrtui.metrics import Measurement
 from lrtui.metrics.capture import Capture, Reading, missing
 from lrtui.metrics.capture.line_kinds import Kind, kinds
+from lrtui.metrics.capture.patterns import sources
 from lrtui.metrics.capture.proposal import fitting, names_read
 from lrtui.metrics.capture.records import narrow, records
 from lrtui.metrics.line import Found, one_by_one
@@ -99,8 +100,8 @@ class Heard:
         rows = (decoded(line) for line in read_lines.split(b"\n") if line)
         self._rows = [msgspec.json.encode(each.row) for each in rows if each and each.row]
 
-    def report(self) -> list[str]:
-        """Return the report as lines that are safe to show."""
+    def report(self, *, stopped: bool = False) -> list[str]:
+        """Return the report as lines that are safe to show; `stopped`: the script might have printed more."""
         printed, emitted = kinds(self._records, self._reading), kinds(self._lines, self._reading)
         taken = [kind for kind in printed if kind.taken]
         passed = [kind for kind in printed if not kind.taken]
@@ -114,7 +115,9 @@ class Heard:
             lines += [f"{count(others, 'other line')} without measurements", ""]
         if not printed and not emitted and not self._rows:
             lines += ["it wrote nothing", ""]
-        return [*lines, *self._summary(), *self._proposal(looked)]
+        named = f"(?P<{self._reading.metric}>"
+        may_come = stopped and any(named in pattern for pattern in sources(self._reading.parse))
+        return [*lines, *self._summary(), *([] if may_come else self._proposal(looked))]
 
     def _summary(self) -> list[str]:
         """Return the measured metrics with their ranges, and what is missing."""

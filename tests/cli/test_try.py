@@ -74,6 +74,16 @@ def test_a_metric_that_may_come_later_needs_more_time(tried):
     code, said = tried("exec sleep 600", "", "--seconds", "0.2")
     assert code == 1
     assert "time is up; if val_acc comes later, give it more: --seconds 10\n" in said
+    assert "this reads more" not in said
+
+
+def test_no_other_pattern_is_proposed_while_the_own_one_may_match(tried):
+    said = []
+    for end, seconds in (("exec sleep 600", "1"), ("exit 0", "240")):
+        script = f"for e in 1 2 3; do echo epoch $e acc 0.$e; done; {end}"
+        keys = "parse = 'epoch (?P<epoch>\\d+) test (?P<val_acc>\\S+)'\n"
+        said.append(tried(script, keys, "--seconds", seconds)[1])
+    assert ["this reads more" in each for each in said] == [False, True]
 
 
 def test_ctrl_c_is_not_called_the_end_of_the_time(tried, monkeypatch):
