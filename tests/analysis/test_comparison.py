@@ -85,6 +85,14 @@ def test_a_run_that_ended_early_and_leads_at_every_common_length_is_the_answer(t
     assert "1e-01" not in said(sweep).split("later")[0].split("ended early")[1]
 
 
+def test_a_script_that_measures_nothing_at_its_end_hears_it_once(tmp_path):
+    each = "1e-03 (step 80), 1e-02 (step 80) ended early"
+    assert each in said(printed(tmp_path / "two", {1e-3: line(0.01, 80), 1e-2: line(0.05, 80)}))
+    lrs = (1e-4, 1e-3, 1e-2)
+    text = said(printed(tmp_path / "all", {lr: line(10 * lr, 80) for lr in lrs}))
+    assert "3 learning rates ended early, at step 80 of 100; if the script trained on after" in text
+
+
 def test_what_another_one_reached_later_is_said_beside_an_early_leader(tmp_path):
     sweep = printed(tmp_path, {1e-2: line(0.05, 40), 1e-1: line(0.04, 100)})
     assert verdict(sweep.sweep).lr == 1e-2

@@ -156,6 +156,9 @@ def _early(case: Case, best: Point) -> list[Reason]:
     if where:
         each = ", ".join(f"{lr_text(lr)} ({length(plan, at)})" for lr, at in sorted(where.items()))
         words = f"{each} ended early, before {length(plan, plan.horizon)}"
+        if len(where) > 2 and len({*where.values()}) == 1:
+            at = f"{length(plan, next(iter(where.values())))} of {amount(plan.horizon)}"
+            words = f"{len(where)} learning rates ended early, at {at}; if the script trained on after its last {clean(plan.metric)}, let it print one at the end"
         said.append(Reason(Why.EARLY, words))
     return said
 
