@@ -61,6 +61,8 @@ def _why_waiting(sweep: Sweep, run: Run) -> str:
 
 
 def _why_queued(sweep: Sweep, run: Run) -> str:
+    if sweep.closed is not None and not sweep.stopping and sweep.failed():
+        return f"queued; the sweep has ended: {sweep.closed.why}; it is launched when the failed runs are restarted"
     if sweep.closed is not None or sweep.stopping:
         return "queued; the sweep was stopped; continue it with --resume"
     if sweep.brake is not None:

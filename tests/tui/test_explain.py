@@ -3,6 +3,7 @@
 import pytest
 
 from lrtui.frontend.explain import why
+from lrtui.sweep import events as ev
 from lrtui.sweep.state import fold
 from tests.tui import recordings
 from tests.tui.conftest import settled, text_of
@@ -40,3 +41,12 @@ def test_a_run_at_a_rung_names_those_that_it_waits_for() -> None:
     sweep = fold(recordings.search())
     told = why(sweep, sweep.runs["r04"])
     assert told == "reached epoch 12, a rung; waiting for r03 1e-03, r05 1e-02"
+
+
+def test_a_run_that_failures_kept_from_its_launch_is_not_called_stopped() -> None:
+    events = recordings.search()
+    queued = fold(events).queued()[0].id
+    failed = ev.RunEnded(run="r05", attempt=2, kind="failed", code=1, why="exit code 1")
+    sweep = fold([*events, failed, ev.SweepClosed(code=1, why="3 runs in a row failed at once")])
+    said = "queued; the sweep has ended: 3 runs in a row failed at once; it is launched when the failed runs are restarted"
+    assert why(sweep, sweep.runs[queued]) == said
