@@ -1,4 +1,4 @@
-"""`lrtui add DIR --lr LR`: add a run with another learning rate."""
+"""`lrtui add DIR --lr LR [LR ...]`: add runs with other learning rates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from lrtui.cli.arguments import add_directory
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `add` takes."""
     add_directory(parser)
-    parser.add_argument("--lr", type=float, required=True, help="the learning rate of the new run")
+    parser.add_argument(
+        "--lr", type=float, nargs="+", required=True, help="the learning rates of the new runs"
+    )
     parser.add_argument("--like", metavar="RUN", help="take the other settings of this run")
     parser.add_argument(
         "--seed", type=int, help="its seed (default: that of RUN, else of the first run)"
@@ -24,5 +26,7 @@ def run(options: argparse.Namespace) -> int:
 
     return command_sweep(
         options.directory,
-        lambda sweep: requests.add(sweep, options.lr, options.like, seed=options.seed),
+        lambda sweep: tuple(
+            requests.add(sweep, lr, options.like, seed=options.seed) for lr in options.lr
+        ),
     )

@@ -27,7 +27,8 @@ def command_runs(
 
 
 def command_sweep(
-    directory: Path, request: Callable[[Sweep], AnyCommand | tuple[AnyCommand, ...] | Refusal]
+    directory: Path,
+    request: Callable[[Sweep], AnyCommand | Refusal | tuple[AnyCommand | Refusal, ...]],
 ) -> int:
     """Send what `request` returns; return the highest exit code."""
     wanted = request(inspect.sweep_of(attach.ours(directory)))

@@ -61,7 +61,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "pause": (pause, "let a run write its checkpoint and exit"),
     "resume": (resume, "continue a paused or frozen run"),
     "freeze": (freeze, "halt a run in memory"),
-    "add": (add, "add a run with another learning rate"),
+    "add": (add, "add runs with other learning rates"),
     "parallel": (parallel, "set how many runs train at once"),
     "explain": (explain, "say why a run waits, runs or ended"),
     "report": (report, "write the report: md, json, html, csv, and charts as svg and png"),

@@ -99,11 +99,12 @@ def test_every_interactive_act_has_its_verb(in_process):
     assert "paused" in ok("status", directory)
     ok("parallel", directory, "3")
     ok("resume", directory, "r02")
-    ok("add", directory, "--lr", "7e-4")
+    ok("add", directory, "--lr", "7e-4", "8e-4")
     ok("kill", directory, "r01")
     assert "killed by you" in ok("explain", directory, "r01")
     ok("restart", directory, "r01", "--from-checkpoint")
-    assert json.loads(ok("status", directory, "--json"))["runs"]["r03"]
+    runs = json.loads(ok("status", directory, "--json"))["runs"]
+    assert runs["r03"] and runs["r04"]  # noqa: PT018
     assert "to continue" in ok("stop", directory)
     assert lab.closed().code == 4
     assert lab.left() == []

@@ -341,3 +341,24 @@ def test_three_full_runs_speak_for_themselves():
     assert len(lrs(sim.sweep, R)) == 3
     assert found.high / found.low < wide.high / wide.low
     assert math.log10(found.low) < -2.15 < math.log10(found.high)
+
+
+def test_the_verdict_names_the_full_runs_that_make_it_surer():
+    """A quarter of a decade to each side of the pick, until they have been trained."""
+    sim = searched(at=-2.15, short=-2.0, val_images=2000)
+
+    def surer():
+        return [r.text for r in verdict(sim.sweep).reasons if r.why is Why.SURER]
+
+    (text,) = surer()
+    words, _, command = text.partition(": ")
+    assert words == "surer with 2 more full runs beside it"
+    lower, upper = map(float, command.removeprefix("lrtui add DIR --lr ").split())
+    (full,) = lrs(sim.sweep, R)
+    assert math.log10(full / lower) == pytest.approx(0.25, abs=0.02)
+    assert math.log10(upper / full) == pytest.approx(0.25, abs=0.02)
+    for lr in (lower, upper):
+        sim.say(*effects(ev.AddRun(lr=lr), sim.sweep))
+        assert not surer(), "no advice while runs wait"
+    sim.run()
+    assert not surer()

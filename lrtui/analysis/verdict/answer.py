@@ -35,6 +35,8 @@ class Why(StrEnum):
     OPTIMUM = auto()
     EQUAL = auto()
     EDGE = auto()
+    SURER = auto()
+    """Which further runs would make the answer of a search surer."""
     DEAD = auto()
     COST = auto()
     TEST_DATA = auto()

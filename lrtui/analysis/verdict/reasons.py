@@ -30,6 +30,11 @@ from lrtui.text.format import (
     tolerance,
 )
 
+_BESIDE = 0.25
+"""Decades between the recommended LR and those that would make it surer."""
+_NEAR = 0.15
+"""An LR that lies so close, in decades, to one that was trained to the end adds little."""
+
 
 def reasons_of(
     case: Case, found: Verdict, best: Point, candidates: list[Point], told: list[Reason]
@@ -49,6 +54,7 @@ def reasons_of(
     said += _edge(best, case.points)
     said += dead(case.points)
     said += cost(plan, found.spent, found.grid)
+    said += _surer(case, best)
     if "test" in plan.metric.lower():
         words = "selected on test data: expect less on new data; select on validation data"
         said.append(Reason(Why.TEST_DATA, words))
@@ -258,6 +264,29 @@ def dead(points: Sequence[Point]) -> list[Reason]:
         )
         for word, lrs in by_word.items()
     ]
+
+
+def _surer(case: Case, best: Point) -> list[Reason]:
+    """Name the LRs beside the recommended one that a search has left out, and the command that trains them.
+
+    With both trained to the end, the pick of replayed searches lost half as much on 37 workloads; wider or narrower steps, and further seeds of
+    the pick, gained less (docs/decisions/goals-of-the-search.md).
+    """
+    plan = case.plan
+    searched = any(run.is_range_test for run in case.sweep.runs.values())
+    by_search = case.sweep.runs[best.runs[0]].origin == "strategy"
+    single = not (plan.axes or plan.study) and plan.seeds == 1
+    if case.provisional or not (searched and by_search and single):
+        return []
+    trained = [point.lr for point in case.points if point.full or point.dead]
+    beside = [best.lr * 10**side for side in (-_BESIDE, _BESIDE)]
+    left = [lr for lr in beside if all(abs(math.log10(lr / t)) > _NEAR for t in trained)]
+    if not left:
+        return []
+    like = f" --like {best.runs[0]}" if len(groups(case.sweep)) > 1 else ""
+    command = f"lrtui add DIR --lr {' '.join(map(lr_rounded, left))}{like}"
+    words = f"surer with {count(len(left), 'more full run')} beside it: {command}"
+    return [Reason(Why.SURER, words)]
 
 
 def cost(plan: Plan, spent: float, grid: float) -> list[Reason]:
