@@ -116,7 +116,9 @@ def _interpreter(snapshot: Snapshot, run: Run) -> list[str]:
     if not found:
         return []
     return [
-        f"{word} was {found}: if the script needs another environment, activate it before `lrtui`, or write the path of its {word} into `command`"
+        f"{word} was {found}",
+        "  if the script needs another environment, activate it before `lrtui`,",
+        f"  or write the path of its {word} into `command`",
     ]
 
 
