@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterable
@@ -40,6 +39,8 @@ def found(value: Any) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was most likely meant."""
+    import difflib  # a supervisor needs it never, and it takes 0.2 MiB
+
     by_simple = {_simple(each): each for each in known}
     close = difflib.get_close_matches(_simple(name), by_simple, n=1, cutoff=0.6)
     return by_simple[close[0]] if close else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import stat
 from collections.abc import Mapping
@@ -107,6 +106,8 @@ def _others(path: Path) -> str:
         except OSError:
             continue
     by_name = {each.stem: each for each in reversed(found)}
+    import difflib  # see fault_text
+
     close = difflib.get_close_matches(path.stem, by_name, n=1)
     if close:
         return f"did you mean {by_name[close[0]]}?"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -47,6 +48,7 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+_POINT = struct.Struct("dd")
 MOST_LR = 1e30
 MOST_VALUE = 1e100
 """Squares of larger values overflow."""
@@ -102,11 +104,16 @@ class Reached:
     level: float
     value: float | None
     val_loss: float | None
-    curve: tuple[tuple[float, float], ...] = ()
-    """(level, value) at some evaluations up to `level`, ascending."""
+    packed: bytes = b""
+    """`curve` in 16 bytes a point: as tuples, 20 points of 1,000 runs take 2.3 MB."""
     averaged: int = 1
     loss: float | None = None
     """The training loss if the metric was still missing; else None."""
+
+    @property
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """(level, value) at some evaluations up to `level`, ascending."""
+        return tuple(_POINT.iter_unpack(self.packed))
 
     @property
     def measured(self) -> bool:
@@ -353,9 +360,16 @@ class Sweep:
         return sorted(waiting, key=lambda run: run.queued_n)
 
 
+class _Growing(dict[str, Run]):
+    """The runs within one fold, changed in place: a copy for each event took 0.2 s of the 0.3 s for 1,000 runs."""
+
+
 def fold(events: Iterable[AnyEvent], sweep: Sweep | None = None) -> Sweep:
-    """Return the present after `events`."""
-    return functools.reduce(apply, events, sweep or Sweep())
+    """Return the present after `events`; `sweep` stays as it is."""
+    before = sweep or Sweep()
+    runs = _Growing(before.runs)
+    after = functools.reduce(apply, events, replace(before, runs=runs))
+    return replace(after, runs=MappingProxyType(runs))
 
 
 def apply(sweep: Sweep, event: AnyEvent) -> Sweep:
@@ -494,8 +508,9 @@ def _reached(sweep: Sweep, e: ev.RunReached) -> Sweep | None:
     )
     if value is not None and not curve:
         curve = ((e.level, value),)
+    packed = b"".join(_POINT.pack(*point) for point in curve)
     reached = Reached(
-        e.attempt, e.level, value, _countable(e.val_loss), curve, e.averaged, _countable(e.loss)
+        e.attempt, e.level, value, _countable(e.val_loss), packed, e.averaged, _countable(e.loss)
     )
     kept = tuple(r for r in run.reached if (r.attempt, r.level) != (e.attempt, e.level))
     return _with(sweep, replace(run, reached=(*kept, reached)))
@@ -661,6 +676,9 @@ def _brake(sweep: Sweep, e: ev.BrakeSet) -> Sweep:
 
 
 def _with(sweep: Sweep, run: Run) -> Sweep:
+    if isinstance(sweep.runs, _Growing):
+        sweep.runs[run.id] = run
+        return sweep
     return replace(sweep, runs=MappingProxyType({**sweep.runs, run.id: run}))
 
 

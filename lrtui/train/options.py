@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from lrtui.train.registry import Entry, mismatch
 from lrtui.train.schedules import SCHEDULES
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
 
 PRECISIONS = ("fp32", "bf16")
@@ -222,15 +222,16 @@ def _positive(raw: argparse.Namespace, *names: str) -> None:
             )
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse that raises, instead of printing a page of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (--help lists the options)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    import argparse  # 0.6 MiB that a supervisor need not hold
+
+    class Parser(argparse.ArgumentParser):
+        """argparse that raises, instead of printing a page of usage."""
+
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(f"{message} (--help lists the options)")
+
+    parser = Parser(
         "python -m lrtui.train",
         description="Train one model at one learning rate and emit metric lines.",
         allow_abbrev=False,

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
 import gc
 import importlib
@@ -232,6 +231,8 @@ def _leave(code: int) -> NoReturn:
 
 def show_command(words: list[str]) -> None:
     """Write words where /proc/PID/cmdline shows them, cut off to the available space."""
+    import ctypes  # the supervisor imports this module too
+
     begin, end, _, _ = _areas()
     room = end - begin
     text = b"\0".join(map(os.fsencode, words))[: room - 1]
@@ -245,6 +246,8 @@ def show_token(token: str) -> None:
         ValueError: this process was not started with NO_TOKEN, or the token is of another length.
 
     """
+    import ctypes
+
     _, _, begin, end = _areas()
     place = ctypes.string_at(begin, end - begin).index(b"LRTUI_TOKEN=" + NO_TOKEN.encode())
     if len(token) != TOKEN_LENGTH:

@@ -1,5 +1,7 @@
 """The fold: total, the same however it is cut, and its states cannot lie."""
 
+import functools
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -85,7 +87,20 @@ def test_any_journal_folds_and_no_run_lies_about_its_state(journal):
 
 @given(JOURNALS, st.integers(0, 40))
 def test_a_replay_that_is_cut_anywhere_equals_the_live_fold(journal, cut):
+    before = live = functools.reduce(apply, journal[:cut], Sweep())
     assert fold(journal[cut:], fold(journal[:cut])) == fold(journal)
+    assert fold(journal[cut:], before) == functools.reduce(apply, journal[cut:], live)
+    assert before == fold(journal[:cut])  # which the second fold began with, and left as it was
+
+
+def test_the_points_of_a_curve_survive():
+    curve = ((2.0, 0.5), (1.0, 0.1), (9.0, 0.7), (3.0, 1e200), (3.0, -0.25))
+    reached = ev.RunReached(run="r01", attempt=1, level=3.0, value=0.5, curve=curve)
+    (found,) = fold(numbered([queued(), launched(), reached])).runs["r01"].reached
+    assert found.curve == ((1.0, 0.1), (2.0, 0.5), (3.0, -0.25))
+    bare = msgspec.structs.replace(reached, curve=())
+    (found,) = fold(numbered([queued(), launched(), bare])).runs["r01"].reached
+    assert found.curve == ((3.0, 0.5),)
 
 
 @given(JOURNALS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 import msgspec
@@ -94,6 +93,7 @@ def likely(metric: str, names: list[str]) -> str:
 
     A training name comes last for a validation metric, and the other way round.
     """
+    import difflib  # a supervisor seldom needs it, and it takes 0.2 MiB
 
     def likeness(name: str) -> float:
         return difflib.SequenceMatcher(None, _simple(metric), _simple(name)).ratio()
