@@ -50,6 +50,18 @@ def test_starting_costs_only_what_is_needed(module, never):
     assert not loaded(f"import {module}") & never
 
 
+def test_the_monitor_makes_few_dataclasses_before_it_paints():
+    """Each takes 0.8 ms of every start, a msgspec Struct 0.02 ms; there were 36."""
+    code = (
+        "import sys, lrtui.tui.app; print([name for key, module in list(sys.modules.items())"
+        " if key.startswith('lrtui') for name, each in vars(module).items()"
+        " if '__dataclass_fields__' in getattr(each, '__dict__', ()) and each.__module__ == key])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    known = {"Attempt", "Ending", "GroupKey", "Reached", "Run", "Sweep"}
+    assert set(ast.literal_eval(done.stdout)) == known
+
+
 def test_the_keeper_starts_with_the_standard_library_alone():
     from lrtui.workers import keeper
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +24,7 @@ TARGET = 0.95
 _GAPS = (("train_acc", "test_acc", 1), ("train_acc", "val_acc", 1), ("train_loss", "val_loss", -1))
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Struct, frozen=True):
     """One run's derived values; None if unknown."""
 
     gap: float | None

@@ -11,8 +11,9 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 Stop = tuple[int, int, int]
 _APART = 0.618034
@@ -42,8 +43,7 @@ LIGHT_STOPS: tuple[Stop, ...] = (
 """On a light ground, in the monitor as in the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunMark:
+class RunMark(Struct, frozen=True):
     """How one run is distinguished from the others."""
 
     letter: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lrtui.frontend import requests
 from lrtui.sweep import events as ev
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 MOST_DEEDS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class UndoEntry:
+class UndoEntry(Struct, frozen=True):
     """A command that was carried out."""
 
     command: AnyCommand
@@ -27,8 +27,7 @@ class UndoEntry:
     """The sweep when it was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Undoing:
+class Undoing(Struct, frozen=True):
     """What undoes an entry."""
 
     command: AnyCommand
@@ -38,7 +37,7 @@ class Undoing:
     """The name of the run that it ends, if it ends one: then the user is asked first."""
 
 
-class NotYet(Refusal):
+class NotYet(Refusal, frozen=True):
     """Why an entry cannot be undone yet: it is still being carried out."""
 
 

@@ -6,8 +6,9 @@ as little memory as an hour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from lrtui.hardware.cpu import Usage
@@ -20,8 +21,7 @@ _AT_FIRST_SECONDS = 0.5
 """The time until the second reading; a load is measured between two readings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Percentages at one moment; None if unknown."""
 
     at: float
@@ -32,8 +32,7 @@ class Sample:
     """(index, utilisation, memory) of each GPU."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """The samples so far, oldest first, and the latest readings."""
 
     samples: tuple[Sample, ...] = ()

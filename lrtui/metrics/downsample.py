@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import bisect
 import math
+import sys
 from array import array
+from itertools import groupby
 from typing import Any
 
 from lrtui.metrics.series import Series
 
+_FEW = 4096
+"""Up to this many points a series is thinned without numpy where that is quicker than its import."""
 
-def thin(series: Series, columns: int, lo: float | None = None, hi: float | None = None) -> Series:
+
+def thin(
+    series: Series,
+    columns: int,
+    lo: float | None = None,
+    hi: float | None = None,
+    *,
+    quick: bool = False,
+) -> Series:
     """Return the points that a chart of `columns` columns needs: the lowest and the highest per column, in order of x.
 
     Each gap of non-finite values becomes one nan. lo and hi bound x (default: unbounded). Returns at most three points per
-    column. Costs about 1 ms for 100,000 points.
+    column. Costs about 1 ms for 100,000 points. `quick` leaves numpy out for a few points: the first chart is
+    drawn before it is needed.
     """
+    if quick and len(series.x) <= _FEW and "numpy" not in sys.modules:
+        return thin_few(series, columns, lo, hi)
     import numpy as np  # 50 ms and 15 MB, not needed by the supervisor and the first paint
 
     x = np.frombuffer(series.x, dtype=np.float64) if len(series.x) else np.empty(0)
@@ -34,6 +50,36 @@ def thin(series: Series, columns: int, lo: float | None = None, hi: float | None
         shown[0] = True
     out = np.where(finite, y, np.nan)[shown]
     return Series(series.name, array("d", x[shown].tobytes()), array("d", out.tobytes()))
+
+
+def thin_few(
+    series: Series, columns: int, lo: float | None = None, hi: float | None = None
+) -> Series:
+    """Do as `thin` does, without numpy; 821 points take 0.5 ms."""
+    begin = 0 if lo is None else bisect.bisect_left(series.x, lo)
+    end = len(series.x) if hi is None else bisect.bisect_right(series.x, hi)
+    x, y = series.x[begin:end], series.y[begin:end]
+    places = list(range(len(x)))
+    if len(x) > 2 * columns:
+        left = x[0] if lo is None else lo
+        right = left + _roomy(x[-1] - left) if hi is None else hi
+        width = (right - left) / max(1, columns) or 1.0
+        last = max(1, columns) - 1
+        kept: set[int] = set()
+        for _, group in groupby(places, lambda at: int(min(max((x[at] - left) / width, 0), last))):
+            among = list(group)
+            finite = [at for at in among if math.isfinite(y[at])]
+            kept.update([at for at in among if not math.isfinite(y[at])][:1])
+            if finite:
+                kept |= {min(finite, key=y.__getitem__), max(finite, key=y.__getitem__)}
+        places = sorted(kept)
+    shown = [
+        at
+        for number, at in enumerate(places)
+        if not number or math.isfinite(y[at]) or math.isfinite(y[places[number - 1]])
+    ]
+    out = [y[at] if math.isfinite(y[at]) else math.nan for at in shown]
+    return Series(series.name, array("d", [x[at] for at in shown]), array("d", out))
 
 
 def _roomy(span: float) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 MOST_NAMES = 256
 """Metrics that one run may have; further names are ignored, so that a script cannot fill the memory with them."""
@@ -32,8 +32,7 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     """Every other number by its name; nan and infinities are data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sparse:
+class Sparse(Struct, frozen=True):
     """A column of `count` lines, only some of which have a value; iterates like a list with None for the others."""
 
     at: array[int]
@@ -61,8 +60,7 @@ class Sparse:
 Column: TypeAlias = "list[float | None] | array[float] | Sparse"
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """Consecutive measurements by column, each as long as `levels`; arrays of type 'd', or other columns if a line lacks a value."""
 
     levels: list[float] | array[float]

@@ -8,8 +8,9 @@ import operator
 import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from lrtui.metrics.line import LONG, MOST_NAMES, Column, Columns, Found, Measurement, Sparse
 
@@ -25,8 +26,7 @@ Axis = Literal["level", "step", "epoch", "tokens", "time"]
 Goal = Literal["max", "min"]
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """Points of one metric, ascending in x; y may hold nan and infinities. Arrays of type 'd', of equal length."""
 
     name: str

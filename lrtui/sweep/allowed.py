@@ -8,8 +8,9 @@ same sweep.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from lrtui.sweep import events as ev
 from lrtui.sweep.choice import choice_of
@@ -33,8 +34,7 @@ ALLOWED_STATES: dict[type[RunCommand], frozenset[State]] = {
 """The run states in which each command is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a command cannot be carried out."""
 
     what: str

@@ -10,11 +10,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Key as KeyEvent
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from lrtui.tui.view_model import Pane
     from lrtui.tui.view_store import ViewStore
 
-CHARTS = 4
 HINT = "?: help   1 to 8: panes   q: detach, runs continue"
 """The hint for the first use of the monitor."""
 ANSWER_SECONDS = 8.0
@@ -71,6 +70,11 @@ class Main(Screen[None], inherit_bindings=False):
     """The main screen; Textual's own keys (Tab, Ctrl-C, ...) are not bound on it."""
 
     AUTO_FOCUS = ""
+
+    def on_resize(self, event: Resize) -> None:
+        """Lay out each size once: Textual reports the first one three times, and each layout is drawn as a whole."""
+        if event.size == self.size:
+            event.prevent_default()
 
 
 class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=False):
@@ -143,8 +147,7 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         yield AnswerBar("answer").data_bind(**model)
         yield Tabs("tabs").data_bind(**model)
         with Container(id="main"), Container(id="charts"):
-            for slot in range(CHARTS):
-                yield Chart(slot).data_bind(**model)
+            yield Chart(0).data_bind(**model)
         yield Leaderboard().data_bind(**model)
         yield Container(id="below")
         yield MessageLine("message").data_bind(**model)
@@ -321,6 +324,8 @@ class Monitor(actions.Actions, Mouse, DiffRenderer, KeyQueue, inherit_bindings=F
         grid = main.query_one("#charts")
         grid.styles.grid_size_columns = min(2, at.charts)
         grid.styles.grid_size_rows = 2 if at.charts > 2 else 1
+        for slot in range(len(main.query(Chart)), at.charts):
+            grid.mount(Chart(slot).data_bind(model=Monitor.model))
         for chart in main.query(Chart):
             chart.shown = at.charts
             chart.set_class(chart.slot >= at.charts, "gone")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lrtui.tui.charts.sensitivity_chart import has_points
 
@@ -18,8 +19,7 @@ WIDE = 150
 """From this width on there are three panes below."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(Struct, frozen=True):
     """Heights in rows; 0: not shown."""
 
     answer: int

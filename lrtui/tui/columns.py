@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lrtui.frontend.explain import awaited
 from lrtui.frontend.state_style import style_of
@@ -34,8 +36,7 @@ _WIDEST_SETTING = 18
 _WIDEST_NAME = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One standing with the data for its cells."""
 
     model: ViewModel
@@ -64,8 +65,7 @@ class Row:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column; those with the highest `rank` are dropped first, those of rank 0 never."""
 
     title: str

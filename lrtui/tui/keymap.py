@@ -5,16 +5,16 @@ To add a key: one line here and one `action_...` in `lrtui.tui.actions`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from lrtui.tui.user_keys import changed
 
 Group = Literal["Runs", "Leaderboard", "Charts", "Panes", "Monitor"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One action of the user and its keys."""
 
     keys: str

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,9 @@ def _drawn(model: ViewModel, pictures: Sequence[Picture], theme: Theme) -> tuple
         "title": _title(model),
         "ground": theme.ground,
         **{name: theme.colour(colour) for name, colour in names.items()},
-        "pictures": [_worn(asdict(picture), theme) for picture in pictures],
+        "pictures": [
+            _worn(msgspec.to_builtins(picture, enc_hook=list), theme) for picture in pictures
+        ],
     }
     content = msgspec.json.encode(seen, enc_hook=list)  # NaN becomes null, an array a list
     command = [sys.executable, "-m", "lrtui.report.figures.screen_charts"]

@@ -11,11 +11,11 @@ import math
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.message import Message
 from typing_extensions import override
 

@@ -7,10 +7,10 @@ legible on its ground (`tests/tui/test_themes.py` computes both).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from lrtui.frontend.run_colors import Stop
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(Struct, frozen=True):
     """One theme."""
 
     name: str

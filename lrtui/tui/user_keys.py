@@ -10,17 +10,15 @@ Its path is $XDG_CONFIG_HOME/lrtui/keys.toml (usually ~/.config/lrtui/keys.toml)
 
 from __future__ import annotations
 
-import difflib
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from msgspec.structs import replace
 from textual.keys import _character_to_key
 
 from lrtui.errors import UserError
-from lrtui.text import toml
 from lrtui.text.clean import clean
 
 if TYPE_CHECKING:
@@ -76,7 +74,11 @@ def bell_wanted() -> bool:
 def _wishes() -> dict[str, object]:
     file = path()
     try:
-        return toml.loads(file.read_text()) if file.is_file() else {}
+        if not file.is_file():
+            return {}
+        from lrtui.text import toml  # costs every start 2 ms
+
+        return toml.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot be read: {clean(str(error), 200)}", str(file), "fix or remove it"
@@ -92,6 +94,8 @@ def with_keys(usual: tuple[Key, ...], wishes: dict[str, object], where: str) -> 
     }
     for action, wish in wishes.items():
         if action not in actions:
+            import difflib  # costs every start 2 ms
+
             near = difflib.get_close_matches(action, actions, 1)
             raise UserError(
                 f"there is no action {clean(action, 60)!r} with a key to change",

@@ -6,9 +6,11 @@ Made once for each change of the sweep, by the reader's thread (10 ms for seven 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from lrtui.analysis.study import Factor
@@ -22,8 +24,7 @@ _LEAST, _MOST = 1e-30, 1e30
 """The valid range of LRs: a journal from elsewhere may hold others, and the logarithm of 0 would end the monitor."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictView:
+class VerdictView(Struct, frozen=True):
     """The verdicts at one moment."""
 
     overall: Verdict | None = None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
+
+from msgspec import Struct, field
 
 from lrtui.frontend.run_colors import RunMark
 from lrtui.hardware.history import History
@@ -76,8 +77,7 @@ UNMARKED = RunMark("·", "#d0d7de")
 _ID_AND_LR = re.compile(r"\b(r\d+) [\d.e+-]*\d")
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """The part of the data that the user chose to see."""
 
     selected: str = ""
@@ -124,8 +124,7 @@ class View:
         return self.below[1] if self.below[0] == pane else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """The text of one run and of the journal, fetched by the reader."""
 
     run: str = ""
@@ -137,16 +136,14 @@ class Pages:
     """The events, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One line about the last command."""
 
     text: str = ""
     bad: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ViewModel:
+class ViewModel(Struct, frozen=True):
     """Everything that the screen shows."""
 
     snapshot: Snapshot | None = None

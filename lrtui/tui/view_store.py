@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,7 +75,7 @@ class ViewStore:
         if kept is None:
             return View(), self.preferences.theme
         same = kept.born == self._born()
-        names = {field.name for field in fields(View)} & set(Kept.__struct_fields__)
+        names = set(View.__struct_fields__) & set(Kept.__struct_fields__)
         found: dict[str, Any] = {
             name: getattr(kept, name) for name in names if same or name not in _OF_RUNS
         }

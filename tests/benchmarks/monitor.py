@@ -25,7 +25,7 @@ from time import perf_counter, sleep
 
 from lrtui.sweep import events as ev
 from lrtui.text.format import amount_short, lr_text
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import CHILD, Terminal
 
 LONG = 1_000_000
 EMPTY_APP = """
@@ -270,7 +270,7 @@ def measure(directory: Path, points: int, idle_seconds: float) -> dict[str, floa
     with Terminal(directory, 160, 45, command=(sys.executable, "-c", EMPTY_APP)) as terminal:
         terminal.shows("empty app")
         empty = terminal.last_byte - terminal.began  # what the emulator needs is not counted
-    with Terminal(directory, 160, 45) as terminal:
+    with Terminal(directory, 160, 45, command=(sys.executable, "-c", CHILD)) as terminal:
         terminal.shows("? help")
         painted = terminal.last_byte - terminal.began
         found = {

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrtui.metrics import Measurement, MetricLog, Reading, RunSeries, Series, thin
+from lrtui.metrics.downsample import thin_few
 from lrtui.workers import keeper
 
 
@@ -480,6 +481,8 @@ def test_thin_keeps_extremes_and_one_nan_per_gap(values, columns, bounded):
     points = [(float(n), float(v)) for n, v in enumerate(values)]
     lo, hi = (len(points) * 0.25, len(points) * 0.75) if bounded else (None, None)
     got = pairs(thin(as_series(points), columns, lo, hi))
+    few = pairs(thin_few(as_series(points), columns, lo, hi))
+    assert repr(got) == repr(few)  # which says that nan is nan
     inside = [p for p in points if (lo is None or p[0] >= lo) and (hi is None or p[0] <= hi)]
     finite = [p for p in inside if math.isfinite(p[1])]
     shown = [p for p in got if math.isfinite(p[1])]

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from lrtui.sweep import events as ev
 from lrtui.tui.arrangement import arrange, beside, pane_of_phase
@@ -81,7 +82,7 @@ def test_the_rows_name_the_axes_and_what_measured_better() -> None:
 def test_an_empty_chart_says_that_the_verdict_is_computed() -> None:
     judged = model(recordings.search())
     assert not judged.judging
-    assert replace(judged, verdicts=VerdictView()).judging
+    assert structs.replace(judged, verdicts=VerdictView()).judging
     assert not ViewModel(recordings.snapshot(recordings.journal()[:1])).judging
 
 
@@ -141,7 +142,7 @@ def test_learning_rates_that_cannot_be_told_apart_are_an_answer() -> None:
 @pytest.mark.parametrize("events", [ENDED, recordings.search()], ids=["ended", "running"])
 def test_the_bar_says_that_files_are_being_read(events) -> None:
     shown = model(events)
-    reading = replace(shown, snapshot=replace(shown.snapshot, reading=True, read=0.348))
+    reading = structs.replace(shown, snapshot=replace(shown.snapshot, reading=True, read=0.348))
     for width in (60, 80, 160):
         assert "reading 34 %" in bar(reading, width)[0]
         assert "reading" not in bar(shown, width)[0]

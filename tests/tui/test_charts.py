@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.screen import Screen
 from textual.strip import Strip
 
 from lrtui.metrics import Series
@@ -247,6 +248,24 @@ async def test_a_key_is_shown_before_charts_are_drawn(monitor, monkeypatch) -> N
     assert order.count("chart") == 2
 
 
+async def test_the_first_frame_has_every_panel_in_it(monitor, told, monkeypatch) -> None:
+    """And the first size is laid out once, though Textual reports it three times."""
+    told.snapshot = None
+    frames, sizes = [], []
+    lay_out = Screen._refresh_layout
+    monkeypatch.setattr(monitor, "post_display_hook", lambda: frames.append(monitor.screen_lines()))
+    monkeypatch.setattr(
+        Screen,
+        "_refresh_layout",
+        lambda *args, **kw: sizes.extend(args[1:]) or lay_out(*args, **kw),
+    )
+    async with monitor.run_test(size=(120, 36)):
+        pass
+    assert "reading" in frames[0][0]
+    assert "? help" in frames[0][-1]
+    assert sizes == [(120, 36)]
+
+
 async def test_a_pane_is_made_when_it_is_shown_first(monitor) -> None:
     def large() -> list[str | None]:
         return [pane.id for pane in monitor.query("#main > Lines")]
@@ -279,6 +298,19 @@ def test_the_rasteriser_stays_on_its_canvas() -> None:
     assert across.max() == 19
     assert down.min() == 0
     assert down.max() == 39
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.builds(plot.Point, st.floats(0, 1), st.floats(0, 1), st.booleans()), max_size=9
+        ),
+        max_size=3,
+    )
+)
+def test_a_few_curves_are_drawn_alike_without_numpy(lines) -> None:
+    lines = [[point._replace(joined=point.joined and i > 0) for i, point in enumerate(line)] for line in lines]  # fmt: skip
+    assert braille.paint_few(lines, 10, 5) == braille.paint(lines, 10, 5)
 
 
 @given(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from lrtui.frontend.run_colors import RunMark
 from lrtui.metrics import RunSeries
@@ -65,7 +66,7 @@ def test_samples_are_drawn_but_give_no_values() -> None:
     drawn = RunSeries()
     drawn.extend(1, recordings.curve(0, 30))
     reading = replace(snapshot, sketches={"r02": drawn})
-    shown = replace(whole, snapshot=reading)
+    shown = structs.replace(whole, snapshot=reading)
     before, after = (picture(each, "val_acc", 70, 20, Framing()) for each in (whole, shown))
     assert (before.title, after.title) == (
         "val_acc by epoch, of 30 at 7.5",
@@ -86,12 +87,12 @@ def test_the_cursor_stays_where_it_was_when_the_axis_grows() -> None:
     longer = RunSeries()
     longer.extend(1, recordings.curve(0, 30))
     snapshot = replace(shorter.snapshot, sketches={"r02": longer})
-    model = kept_in_place(shorter, replace(shorter, snapshot=snapshot))
+    model = kept_in_place(shorter, structs.replace(shorter, snapshot=snapshot))
     assert axis_end(model) == 2 * axis_end(shorter)
     assert cursor_at(model) == cursor_at(shorter)
     assert model.view.window == (0.125, 0.375)
-    whole = replace(shorter, view=View(cursor=0.5))
-    assert kept_in_place(whole, replace(whole, snapshot=snapshot)).view == View(cursor=0.25)
+    whole = structs.replace(shorter, view=View(cursor=0.5))
+    assert kept_in_place(whole, structs.replace(whole, snapshot=snapshot)).view == View(cursor=0.25)
 
 
 async def test_the_values_are_those_of_the_metric_file(recorded) -> None:

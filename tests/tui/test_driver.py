@@ -89,6 +89,18 @@ def test_after_any_updates_the_screen_equals_a_full_repaint(
     assert "\x1b\x1b" not in whole
 
 
+@given(st.lists(st.tuples(st.integers(-3, 13), st.text("a ─⣿漢\u0301", max_size=6)), max_size=6))
+def test_a_text_is_painted_as_its_characters_are(texts) -> None:
+    """Texts of narrow characters are painted at once, which is faster; wide ones beside them lose their other half."""
+    whole, single = Grid(12, 1), Grid(12, 1)
+    for x, text in texts:
+        whole.put(x, 0, [Segment(text)])
+        row, at = single._wanted[0], x
+        for char in text:
+            at = single._put(row, at, char, None)
+    assert whole._wanted == single._wanted
+
+
 def test_parts_keep_to_their_room_and_small_changes_come_first() -> None:
     grid = Grid(100, 30)
     for y in range(30):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from lrtui.analysis.verdict import Point, Verdict
 from lrtui.analysis.verdict.heat_map import HeatMap
@@ -90,7 +90,9 @@ def test_bands_that_fell_together_are_left_out() -> None:
 def test_several_maps_share_the_width() -> None:
     model = shown()
     (chart,) = model.verdicts.maps[GROUP]
-    model = replace(model, verdicts=replace(model.verdicts, maps={GROUP: (chart, chart)}))
+    model = structs.replace(
+        model, verdicts=structs.replace(model.verdicts, maps={GROUP: (chart, chart)})
+    )
     strips = Sensitivity().paint(model, 81, 11)
     assert [strip.cell_length for strip in strips] == [81] * 11
     assert strips[0].text.count("momentum against lr") == 2

@@ -1,10 +1,10 @@
 """Names and lines from workers are shown as text: no control bytes, no markup, no crash."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from msgspec import structs
 from textual.geometry import Size
 
 from lrtui.frontend.snapshot import Snapshot
@@ -33,7 +33,7 @@ async def test_hostile_text_stays_text(monitor, told, size, texts, campaign) -> 
         for text in texts:
             shown = snapshot_of(text)
             for keys in [*zip(PANES), *PROMPTS]:
-                monitor.model = replace(monitor.model, snapshot=shown, pages=pages_of(text))
+                monitor.model = structs.replace(monitor.model, snapshot=shown, pages=pages_of(text))
                 await pilot.press(*keys[:1])
                 _check(monitor)
                 await pilot.press(*keys[1:])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from lrtui.analysis.prediction import Seen, predict
 from lrtui.analysis.study import Factor
@@ -91,9 +92,9 @@ def test_messages_name_runs_as_the_leaderboard_does() -> None:
 def test_the_factor_is_the_one_that_the_run_under_the_cursor_varies() -> None:
     shown = model(selected="r06")
     first = replace(recordings.studied(), name="data", levels=recordings.studied().levels[1:2])
-    two = replace(shown.verdicts, factors=(first, recordings.studied()))
-    assert replace(shown, verdicts=two).factor == recordings.studied()
-    own = replace(shown, verdicts=two, view=View(selected="r01"))
+    two = structs.replace(shown.verdicts, factors=(first, recordings.studied()))
+    assert structs.replace(shown, verdicts=two).factor == recordings.studied()
+    own = structs.replace(shown, verdicts=two, view=View(selected="r01"))
     assert own.factor == first, "the experiment's own level belongs to every factor"
 
 
@@ -103,7 +104,7 @@ def test_the_curves_are_those_of_the_level_under_the_cursor() -> None:
     level = group_of(runs["r06"].setting)
     drawn = set(runs) - curves.absent(shown)
     assert {group_of(runs[run].setting) for run in drawn} == {level}
-    pinned = replace(shown, view=View(selected="r06", pinned="r01"))
+    pinned = structs.replace(shown, view=View(selected="r06", pinned="r01"))
     assert set(runs) - curves.absent(pinned) == {*drawn, "r01"}
     assert group_text(level) in curves.picture(shown, "val_acc", 60, 12, curves.Framing()).title
 
@@ -124,4 +125,4 @@ def test_the_chart_reaches_to_the_predicted_level() -> None:
 
 def with_factor(factor: Factor) -> ViewModel:
     shown = model()
-    return replace(shown, verdicts=replace(shown.verdicts, factors=(factor,)))
+    return structs.replace(shown, verdicts=structs.replace(shown.verdicts, factors=(factor,)))

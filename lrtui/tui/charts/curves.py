@@ -8,8 +8,10 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lrtui.frontend.run_filter import matches
 from lrtui.metrics import Series, thin
@@ -44,8 +46,7 @@ _IN_DECADES = {"lr", "learning_rate", "grad_norm"}
 """Metrics that span decades: on a log axis until `y` makes it linear."""
 
 
-@dataclass(slots=True)
-class Framing:
+class Framing(Struct):
     """Remembers a chart's limits, so that they stay while they fit."""
 
     y: dict[tuple[str, bool], Limits] = field(default_factory=dict)
@@ -184,7 +185,7 @@ def picture(
         weight = view.weight if view.smooth else 0
         whole = series[run].get(metric, axis)
         most = FINE_POINTS // 2 if fine and not weight else points
-        x, y = _points(whole, most, weight, _window(model))
+        x, y = _points(whole, most, weight, _window(model), quick=snapshot.reading)
         if log:
             y = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in y]
         if len(x):
@@ -264,8 +265,7 @@ def _legend(model: ViewModel) -> tuple[tuple[str, str], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A run's value of a metric at one place of the x axis."""
 
     raw: float | None
@@ -395,7 +395,12 @@ def _window(model: ViewModel) -> tuple[float, float] | None:
 
 
 def _points(
-    whole: Series, columns: int, weight: float, window: tuple[float, float] | None
+    whole: Series,
+    columns: int,
+    weight: float,
+    window: tuple[float, float] | None,
+    *,
+    quick: bool,
 ) -> tuple[Sequence[float], Sequence[float]]:
     if window is not None and not weight:
         whole = _part(whole, *window)
@@ -404,7 +409,7 @@ def _points(
         if window is None:
             return x, y
         whole = _part(Series(whole.name, array("d", x), array("d", y)), *window)
-    thinned = thin(whole, columns)
+    thinned = thin(whole, columns, quick=quick)
     return thinned.x, thinned.y
 
 

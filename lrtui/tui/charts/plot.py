@@ -13,9 +13,9 @@ import itertools
 import math
 import re
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rich.segment import Segment
 
 from lrtui.tui.charts.axes import Limits, Tick
@@ -36,8 +36,7 @@ _LETTERS = 3
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """One run's line. y may be nan: a gap."""
 
     letter: str
@@ -47,8 +46,7 @@ class Curve:
     bold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(Struct, frozen=True):
     """A point marked by characters, drawn over the curves; the first character is at the point."""
 
     x: float
@@ -58,8 +56,7 @@ class Glyph:
     bold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A stretch of the x axis that is drawn with a character of its own."""
 
     low: float
@@ -68,8 +65,7 @@ class Span:
     colour: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shade:
+class Shade(Struct, frozen=True):
     """How one band of a field looks."""
 
     char: str
@@ -77,8 +73,7 @@ class Shade:
     bold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A surface below the curves, over the whole canvas."""
 
     values: tuple[tuple[float, ...], ...]
@@ -89,8 +84,7 @@ class Field:
     """Of the bands, one more than limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """What a chart shows; equal pictures look the same, so they are not drawn twice."""
 
     title: str

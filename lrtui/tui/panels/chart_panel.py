@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from typing_extensions import override
 
 from lrtui.tui.panels.lines import Lines
@@ -55,6 +55,15 @@ class ChartPanel(Lines):
         if not self._busy and self._changed():
             self._busy = True
             self.run_worker(self._draw(), exit_on_error=True)
+
+    @override
+    def fit(self) -> None:
+        """Keep the picture: the next one comes from the thread."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the picture is that of the model, or none is shown."""
+        return not self._busy and not self._changed()
 
     def _changed(self) -> tuple[object, ...]:
         """Return what the picture depends on if it is to be drawn now; else ()."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.events import Resize, Show
+    from textual.geometry import Size
 
 
 class Lines(Widget, can_focus=False):
@@ -30,6 +31,8 @@ class Lines(Widget, can_focus=False):
     def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
         self._strips: list[Strip] = []
+        self._fits: Size | None = None
+        """The size that the lines were drawn for; None if they are outdated."""
 
     def draw(self, model: ViewModel, width: int, height: int) -> list[Strip]:
         """Return at most `height` lines of at most `width` cells."""
@@ -52,10 +55,16 @@ class Lines(Widget, can_focus=False):
         width, height = self.size
         if width and height and self.display:
             self.put(self.draw(self.model, width, height))
+        else:
+            self._fits = None
+
+    def fit(self) -> None:
+        """Draw the lines for the panel's size within a frame: otherwise the first one would be blank, and sent."""
+        self._strips = self.draw(self.model, *self.size)
 
     def put(self, strips: list[Strip]) -> None:
         """Replace the lines; only those that differ are repainted."""
-        width, height = self.size
+        width, height = self._fits = self.size
         old = self._strips
         self._strips = strips
         for y in range(height):
@@ -67,6 +76,9 @@ class Lines(Widget, can_focus=False):
     @override
     def render_line(self, y: int) -> Strip:
         """Return one line in the panel's colours, exactly as wide as the panel."""
+        if self._fits != self.size:
+            self._fits = self.size
+            self.fit()
         strip = self._strips[y] if y < len(self._strips) else Strip([ink(" ")])
         strip = worn(strip.adjust_cell_length(self.size.width, style(TEXT)), self.app.theme)
         return strip.apply_style(self.rich_style)

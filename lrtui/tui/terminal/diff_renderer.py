@@ -9,6 +9,7 @@ writer asks for the difference when it has caught up, so updates in between repl
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,6 +70,9 @@ class Grid:
             self._waits.setdefault(y, 0)
             for text, style, control in segments:
                 if control:
+                    continue
+                if not self._plain and _NARROW(text) and x >= 0 and x + len(text) <= self.width:
+                    x = _put_narrow(row, x, text, style)
                     continue
                 for char in text:
                     x = self._put(row, x, char, style)
@@ -168,6 +172,21 @@ class Grid:
             self._waits = dict.fromkeys(range(self.height), 0)
 
 
+_NARROW = re.compile(r"[ -~\u2500-\u259f\u2800-\u28ff]*").fullmatch
+"""Whether each character of a text takes one cell, as `_is_narrow` says of one."""
+
+
+def _put_narrow(row: list[Cell], x: int, text: str, style: Style | None) -> int:
+    """Paint a text whose characters take one cell each, and all have room; return where the next one goes."""
+    after = x + len(text)
+    if text and row[x][0] == "":  # the right half of a wide character, which goes with its left one
+        row[x - 1] = (" ", row[x - 1][1])
+    if text and after < len(row) and row[after][0] == "":
+        row[after] = (" ", row[after][1])
+    row[x:after] = [(char, style) for char in text]
+    return after
+
+
 def _is_narrow(char: str) -> bool:
     """Return without a table lookup whether a character takes one cell: ASCII, boxes, blocks and braille do."""
     return " " <= char < "\x7f" or "\u2500" <= char < "\u25a0" or "\u2800" <= char < "\u2900"
@@ -218,9 +237,13 @@ class _Pen:
     def __init__(self, colours: ColorSystem | None) -> None:
         self._colours = colours
         self._cell_style: _CellStyle | None = None
+        self._style: Style | None = None
 
     def take(self, style: Style | None) -> str:
         """Return the escape sequence that switches to a style; "" if it is active, only colours if only they differ."""
+        if style is self._style and self._cell_style is not None:
+            return ""  # most cells are as the one before, and a style's hash costs
+        self._style = style
         look = _cell_style(style, self._colours)
         before, self._cell_style = self._cell_style, look
         if look == before:
