@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from lrtui.frontend import requests
 from lrtui.sweep.allowed import Refusal
@@ -17,7 +20,7 @@ from lrtui.tui.keymap import KEYMAP
 from lrtui.tui.panels.explanation import sentences
 from lrtui.tui.panels.leaderboard import ordered, row_of, shown_run, title_of
 from lrtui.tui.panels.search import lines_of
-from lrtui.tui.view_model import SORTS, TABS, USUAL_WEIGHT, WEIGHTS, Pane
+from lrtui.tui.view_model import SORTS, TABS, USUAL_WEIGHT, WEIGHTS, Notice, Pane
 
 if TYPE_CHECKING:
     from collections import deque
@@ -46,6 +49,8 @@ _NOT_IN_ALL: dict[Pane, str] = {"range": "range test", "study": "[study]"}
 STEPS = 60
 """The number of cursor steps across a chart."""
 LEAST_WINDOW = 1 / 256
+_LOOK_SECONDS = 0.05
+"""The time between two looks whether everything that an export waits for is read and drawn."""
 FROM_END: tuple[Pane, ...] = ("output", "journal")
 """Panes that follow their end."""
 
@@ -566,7 +571,26 @@ class Actions:
         self.push_screen(Pick("Theme", entries, self.theme), picked)
 
     def action_export(self) -> None:
-        """Export the view in a thread, because drawing the charts takes a second or two."""
+        """Export the view once everything is read and drawn: before, charts are blank and values are not final."""
+        if self._is_complete():
+            self._export_now()
+            return
+        self.say("the export waits until everything is read and drawn ...")
+        self.run_worker(self._export_when_complete(), group="export", exclusive=True)
+
+    async def _export_when_complete(self) -> None:
+        while not self._is_complete():  # noqa: ASYNC110  # it follows from the model and from every chart
+            await asyncio.sleep(_LOOK_SECONDS)
+        self.model = replace(self.model, notice=Notice())
+        self._export_now()
+
+    def _is_complete(self) -> bool:
+        snapshot = self.model.snapshot
+        read = snapshot is not None and not snapshot.reading
+        return read and all(chart.is_current for chart in self.charts_seen())
+
+    def _export_now(self) -> None:
+        """Export in a thread, because drawing the charts takes a second or two."""
         text = "\n".join(self.screen_lines()) + "\n"
         screen = self.export_screenshot(title=f"lrtui {clean(self.directory.name, 60)}")
         self.say("exporting the view ...")

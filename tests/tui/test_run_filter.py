@@ -13,6 +13,8 @@ from lrtui.tui.app import Monitor
 from lrtui.tui.charts.curves import absent
 from lrtui.tui.panels.leaderboard import ordered
 from lrtui.tui.screen_export import placed
+from lrtui.tui.snapshot_thread import SnapshotTaken
+from lrtui.tui.verdict_view import judge
 from tests.benchmarks.monitor import record
 from tests.tui import recordings
 from tests.tui.conftest import eventually, settled, text_of
@@ -150,6 +152,29 @@ async def test_the_export_holds_what_is_seen(recorded) -> None:
         assert "/lr>=1e-3" in (folder / "screen.txt").read_text()
         assert (folder / "screen.svg").read_text().startswith("<svg")
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("told_first", [None, recordings.snapshot(reading=True)])
+async def test_an_export_waits_until_all_is_read(monitor, told, monkeypatch, told_first) -> None:
+    """Pressed in the first seconds, it would hold blank charts, and values of runs that are half read."""
+    written = []
+    monkeypatch.setattr(
+        "lrtui.tui.screen_export.write",
+        lambda _, model, screen, pictures, __: written.append((model, screen[0], pictures)) or "",
+    )
+    everything, told.snapshot = told.snapshot, told_first
+    async with monitor.run_test(size=(120, 36)) as pilot:
+        await pilot.press("w")
+        await pilot.pause(0.02)
+        assert "export waits" in text_of(monitor)
+        assert not written
+        monitor.post_message(SnapshotTaken(everything, judge(everything.sweep)))
+        await settled(pilot)
+    ((model, screen, pictures),) = written
+    assert not model.snapshot.reading
+    assert "export waits" not in screen
+    assert any("⠀" < char <= "⣿" for char in screen)
+    assert [len(picture.curves) > 1 for picture in pictures] == [True, True]
 
 
 async def exported(pilot) -> Path:
