@@ -328,7 +328,10 @@ def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatc
         Reader(directory, lambda m: bool(posts.append(m)) or True),
         DirectoryReader(directory),
     )
-    for _ in range(5):
+    while follows._look(watcher):  # a busy machine reads in several looks
+        pass
+    before = sum(isinstance(each, SnapshotTaken) for each in posts)
+    for _ in range(4):
         follows._look(watcher)
     assert len(judged) == 1
     with Layout(directory).journal.open("ab") as file:
@@ -337,7 +340,7 @@ def test_a_sweep_is_judged_once_for_each_change_of_it(tmp_path: Path, monkeypatc
     for _ in range(3):
         follows._look(watcher)
     assert len(judged) == 2
-    assert sum(isinstance(each, SnapshotTaken) for each in posts) == 2
+    assert sum(isinstance(each, SnapshotTaken) for each in posts) == before + 1
 
 
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
