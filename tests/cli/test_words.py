@@ -92,6 +92,19 @@ def test_a_private_directory_of_another_user_says_whom_to_ask(here, capsys, monk
     )
 
 
+def test_ls_names_what_it_cannot_read(here, capsys, monkeypatch):
+    (here / "runs" / "theirs").mkdir(parents=True)
+    (here / "runs" / "theirs" / "experiment.toml").touch()
+    (here / "runs" / "notes").mkdir()
+
+    def refuse(_directory):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("lrtui.cli.inspect.sweep_of", refuse)
+    assert main(["ls"]) == 0
+    assert capsys.readouterr().out == "runs/theirs  cannot be read: permission denied\n"
+
+
 def test_a_script_is_no_experiment_file(here, capsys):
     (here / "train.py").write_text("print(1)")
     assert main(["train.py"]) == 2
