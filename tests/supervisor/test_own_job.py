@@ -1,7 +1,10 @@
 """The supervisor as a job: what its herald on the login node asks of Slurm, whose commands are scripts here."""
 
+import dataclasses
+
 import pytest
 
+from lrtui.supervisor import own_job
 from lrtui.supervisor.own_job import IN_JOB, Herald, is_wanted
 from lrtui.sweep.layout import Layout
 
@@ -13,6 +16,7 @@ def slurm(tmp_path, monkeypatch):
     """Call it with the bodies of sbatch and squeue; it returns the layout of a directory and the calls."""
     layout = Layout(tmp_path / "run")
     layout.lease.mkdir(parents=True)
+    monkeypatch.setattr(own_job, "TIMING", dataclasses.replace(own_job.TIMING, queue=0.01))
 
     def make(sbatch, squeue):
         for name, body in {"sbatch": sbatch, "squeue": squeue}.items():
