@@ -11,9 +11,9 @@ import tempfile
 import hypothesis
 import pytest
 
-# Before lrtui is imported. A worker may take as long as ever to stop (`grace`), and a supervisor stays until the test is
-# over (`linger`): tests that wait for one of them set it.
-SHORT = "settle=1e-9,tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01"
+# Before lrtui is imported. A worker may take as long as ever to stop (`grace`), a supervisor stays until the test is over
+# (`linger`), and torch may be imported as slowly as a test waits (`preload`): tests that wait for one of them set it.
+SHORT = "settle=1e-9,tick=0.02,close_look=0.1,linger=60,retry=0.2,poll=0.01,preload=240"
 os.environ["LRTUI_TIMING"] = SHORT
 os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"  # as if the environment were active
 
@@ -21,11 +21,9 @@ os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"  # as if the envir
 # make a training of 3 s take 20 to 60 s on two cores.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
-from lrtui.workers import forkserver_client
 from tests.slurm.fixtures import slurm, slurm_cluster
 from tests.supervisor.in_process import in_process
 from tests.supervisor.lab import charts, lab, no_charts
-from tests.until import PATIENCE_SECONDS
 
 __all__ = ["charts", "in_process", "lab", "no_charts", "slurm", "slurm_cluster"]
 
@@ -95,12 +93,6 @@ def _no_state_of_the_users(tmp_path_factory):
     fonts = _shared_folder(tmp_path_factory) / "matplotlib"  # listing them takes 1.5 s
     fonts.mkdir(exist_ok=True)
     os.environ["MPLCONFIGDIR"] = str(fonts)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _patience_with_imports():
-    """Let a process that imports torch have as long as any wait of a test."""
-    forkserver_client.PATIENCE_SECONDS = PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)

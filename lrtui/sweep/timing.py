@@ -38,6 +38,8 @@ class Timing:
     """A pause sends SIGTERM when the checkpoint has not been written to for this long."""
     poll: float = 0.02
     """Between two polls of a client for its answer."""
+    preload: float = 60.0
+    """For an answer of the process that forks the workers: importing torch from a slow disk takes the longest."""
     retry: float = 1.0
     """Before a supervisor retries what a full disk or another supervisor's lock prevented."""
 

@@ -15,13 +15,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lrtui.sweep.timing import TIMING
 from lrtui.workers import forkserver
 
 if TYPE_CHECKING:
     from lrtui.workers.launcher import Job
 
-PATIENCE_SECONDS = 60.0
-"""Seconds to wait for an answer: importing torch from a slow disk takes the longest."""
 STARTS = 20
 """Maximum number of starts per supervisor."""
 
@@ -90,14 +89,14 @@ class ForkserverClient:
         return True
 
     def poll(self) -> None:
-        """Read its answers; end it if it has not answered for PATIENCE_SECONDS."""
+        """Read its answers; end it if it has not answered for `TIMING.preload`."""
         if self._link is None:
             return
         try:
             while self._link.recv(1):
                 del self._asked[:1]
         except BlockingIOError:
-            if not self._asked or time.monotonic() - self._asked[0] < PATIENCE_SECONDS:
+            if not self._asked or time.monotonic() - self._asked[0] < TIMING.preload:
                 return
             self._modules = ()
         except ConnectionError:

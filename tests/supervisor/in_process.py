@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -136,6 +137,7 @@ class InProcess(Lab):
         self.launcher = FakeLauncher()
         self.supervisors: dict[Path, loop.Supervisor] = {}
         self._patch = monkeypatch.setattr
+        self._thread, self._really_sleep = threading.get_ident(), time.sleep
         monkeypatch.setitem(LAUNCHERS, "local", lambda *_: self.launcher)
         for module in (mailbox, log_mode):
             self._patch(module, "ensure_supervisor", self._ensure_supervisor)
@@ -173,7 +175,10 @@ class InProcess(Lab):
         assert supervisor is not None, "it is owned elsewhere"
         self.supervisors[directory] = supervisor
 
-    def _sleep(self, _seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
+        if threading.get_ident() != self._thread:  # of a test before
+            self._really_sleep(seconds)
+            return
         for worker in list(self.launcher.workers.values()):
             worker.step()
         for supervisor in list(self.supervisors.values()):

@@ -1,5 +1,6 @@
 """Workers that a preloaded process forks: nothing can tell them from others, and nothing depends on it."""
 
+import dataclasses
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.workers import forkserver, keeper
+from lrtui.workers import forkserver, forkserver_client, keeper
 from lrtui.workers.launcher import Alive, Exited, Job
 from lrtui.workers.local import Local, read_pid
 from tests.until import until
@@ -99,7 +100,7 @@ def test_a_forked_worker_finds_what_a_started_one_finds(tmp_path, launcher):
 
 
 def test_a_worker_is_forked_and_its_keeper_is_found_by_the_token(tmp_path, launcher):
-    started = job(tmp_path, "import time; time.sleep(60)")
+    started = job(tmp_path, "import time; time.sleep(600)")
     launcher.launch(started)
     found = who(launcher, started)
     assert parent_of(found.keeper) == launcher._preloaded._process.pid
@@ -178,7 +179,8 @@ def test_one_that_does_not_answer_is_ended_and_not_started_again(tmp_path, launc
     process.send_signal(signal.SIGSTOP)
     started = job(tmp_path, "open('began', 'a').write('x')")
     launcher.launch(started)
-    monkeypatch.setattr("lrtui.workers.forkserver_client.PATIENCE_SECONDS", 0.0)
+    impatient = dataclasses.replace(forkserver_client.TIMING, preload=1e-9)
+    monkeypatch.setattr(forkserver_client, "TIMING", impatient)
     launcher.condition(started.root, started.token)
     assert process.poll() == -signal.SIGKILL
     launcher.launch(started)

@@ -63,7 +63,7 @@ def test_the_exit_code_arrives(tmp_path, launcher, code):
 
 
 def test_a_signal_arrives_as_a_signal(tmp_path, launcher):
-    started = job(tmp_path, "sleep", "60")
+    started = job(tmp_path, "sleep", "600")
     launcher.launch(started)
     os.kill(worker_pid(launcher, started), signal.SIGKILL)
     assert over(launcher, started) == Exited(None, signal.SIGKILL)
@@ -101,7 +101,7 @@ def test_the_worker_has_no_terminal_its_own_session_and_the_token(tmp_path, laun
 
 
 def test_a_worker_outlives_its_keeper_and_is_found_by_its_pid(tmp_path, launcher):
-    started = job(tmp_path, "sleep", "60")
+    started = job(tmp_path, "sleep", "600")
     launcher.launch(started)
     pid = worker_pid(launcher, started)
     who = json.loads(until((started.root / "pid.json").read_bytes))
@@ -114,7 +114,7 @@ def test_a_worker_outlives_its_keeper_and_is_found_by_its_pid(tmp_path, launcher
 def test_a_worker_that_still_looks_like_the_keeper_that_forked_it_is_signalled(tmp_path, launcher):
     twin = tmp_path / "lrtui" / "keeper.py"
     twin.parent.mkdir()
-    twin.write_text("import time; time.sleep(60)")
+    twin.write_text("import time; time.sleep(600)")
     started = job(tmp_path, sys.executable, "-I", "-S", str(twin))
     launcher.launch(started)
     worker_pid(launcher, started)
@@ -145,7 +145,7 @@ def test_nothing_is_left_of_a_worker_that_forks_spawns_and_calls_setsid(tmp_path
 
 def test_a_pid_file_that_names_a_foreign_process_gets_nobody_signalled(tmp_path, launcher):
     started = job(tmp_path, "true")
-    with subprocess.Popen(["sleep", "60"], env={"LRTUI_TOKEN": "another"}) as stranger:
+    with subprocess.Popen(["sleep", "600"], env={"LRTUI_TOKEN": "another"}) as stranger:
         (started.root / "claim").touch()
         content = {
             "worker": stranger.pid,
@@ -169,7 +169,7 @@ def test_no_pid_file_gets_a_process_signalled_that_is_not_the_attempts(tmp_path,
     """What another may write there, about a process that lives: ours, a stranger's, everybody's, nobody's."""
     started = job(tmp_path, "true")
     (started.root / "claim").touch()
-    with subprocess.Popen(["sleep", "60"], env={"LRTUI_TOKEN": "another"}) as stranger:
+    with subprocess.Popen(["sleep", "600"], env={"LRTUI_TOKEN": "another"}) as stranger:
         good = {
             "worker": stranger.pid,
             "keeper": stranger.pid,
@@ -215,7 +215,7 @@ def test_a_damaged_exit_file_is_no_exit(tmp_path, launcher, content):
 
 
 def test_an_exit_file_is_not_believed_while_its_worker_lives(tmp_path, launcher):
-    started = job(tmp_path, "sleep", "60")
+    started = job(tmp_path, "sleep", "600")
     launcher.launch(started)
     pid = worker_pid(launcher, started)
     (started.root / "exit.json").write_text('{"at": 1.0, "code": 0}')
@@ -315,7 +315,7 @@ def test_a_checkpoint_that_is_a_link_to_elsewhere_is_not_read(tmp_path, launcher
 
 def test_the_sweep_signals_nobody_who_is_no_child_and_bears_no_token(tmp_path):
     found = subprocess.run(
-        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"],
+        ["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"],
         capture_output=True,
         text=True,
         check=True,
@@ -324,7 +324,7 @@ def test_the_sweep_signals_nobody_who_is_no_child_and_bears_no_token(tmp_path):
     try:
         keeper._signal_left(decoy, secrets.token_hex(16), signal.SIGKILL)
         assert not keeper.is_zombie(decoy)
-        ours = subprocess.Popen(["sleep", "60"])
+        ours = subprocess.Popen(["sleep", "600"])
         keeper._signal_left(ours.pid, secrets.token_hex(16), signal.SIGKILL)
         assert ours.wait(300) == -signal.SIGKILL
     finally:
@@ -335,7 +335,7 @@ def test_a_keeper_of_an_lrtui_in_another_place_is_known_as_one(tmp_path, launche
     elsewhere = tmp_path / "old/lrtui"
     elsewhere.mkdir(parents=True)
     (elsewhere / "keeper.py").write_bytes(Path(keeper.__file__).read_bytes())
-    started = job(tmp_path, "sleep", "60")
+    started = job(tmp_path, "sleep", "600")
     monkeypatch.setattr("lrtui.workers.local.KEEPER", str(elsewhere / "keeper.py"))
     launcher.launch(started)
     worker = until(lambda: worker_pid(launcher, started))
