@@ -28,11 +28,10 @@ SLOPES = (-2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 
 """By how many decades the best LR moves over the whole axis."""
 SIGNALS = (0.15, 0.4, 1.0, 2.5, 6.0)
 """Signal variances, as multiples of the variance among the results."""
-FREE_NOISES = (0.003, 0.01, 0.03, 0.1, 0.3)
-"""Noise variances that are tried where the noise is not known, as multiples of the same."""
+FACTORS = tuple(math.exp(k / 2) for k in range(-6, 4))
+"""By how much the noise may be larger or smaller than each result says."""
 _USUAL_LENGTH, _USUAL_SHARE = 0.75, 0.9
 _LENGTH_SD, _SLOPE_SD = 0.5, 1.0
-_USUAL_NOISE, _NOISE_SD = 0.02, 1.0
 _SHORT_SD = 0.5
 LEAN = 0.5
 """After a ninth of a training at a constant LR the best LR is this many decades higher than at its end, on average."""
@@ -52,7 +51,7 @@ class Seen:
     y: float
     """Higher is better."""
     variance: float
-    """Variance of the noise in y; 0 if y is exact."""
+    """Variance of the noise in y as far as it is known without other results; 0 if y is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,12 @@ class Shape:
     """By how many decades the best LR moves over the whole of each axis."""
     signal: float
     """Variance of the surface around its mean."""
-    noise: float
-    """Variance that is added to every result's own."""
     lean: float
     """The slope along the training's length that is expected."""
+    times: float
+    """What every result's variance is multiplied by."""
+    doubt: float
+    """Standard deviation of the logarithm of the noise's factor, whose square that is; 0: the noise is known."""
 
     def scaled(self, place: Place) -> Place:
         """Return a place in units of the lengths."""
@@ -87,6 +88,8 @@ class Shape:
         found = 0.5 * (math.log(self.length / _USUAL_LENGTH) / _LENGTH_SD) ** 2
         found += sum(0.5 * (math.log(s / _USUAL_SHARE) / _LENGTH_SD) ** 2 for s in self.shares)
         found += sum(0.5 * (slope / _SLOPE_SD) ** 2 for slope in self.slopes[:-1])
+        if self.doubt:
+            found += 0.5 * (0.5 * math.log(self.times) / self.doubt) ** 2
         return found + 0.5 * ((self.slopes[-1] - self.lean) / _SHORT_SD) ** 2
 
 
@@ -152,27 +155,27 @@ class Surface:
 
 
 @functools.lru_cache(maxsize=32)
-def fit(seen: tuple[Seen, ...], lean: float = 0.0, *, free_noise: bool) -> Surface:
-    """Return the most likely surface; with `free_noise` the noise of a result is one of FREE_NOISES more than its own variance.
+def fit(seen: tuple[Seen, ...], lean: float = 0.0, doubt: float = 0.0) -> Surface:
+    """Return the most likely surface; with `doubt` the noise of the results is one of FACTORS of what they say.
 
     Raises:
         ValueError: no result.
 
     """
-    return _climb(_ordered(seen), _start(seen, lean), free_noise=free_noise, turn=True)
+    return _climb(_ordered(seen), _start(seen, lean, doubt), turn=True)
 
 
 @functools.lru_cache(maxsize=32)
 def by_slope(
-    seen: tuple[Seen, ...], axis: int, lean: float = 0.0, *, free_noise: bool
+    seen: tuple[Seen, ...], axis: int, lean: float = 0.0, doubt: float = 0.0
 ) -> tuple[Surface, ...]:
     """Return the most likely surface for each of SLOPES along one axis: what the results leave open about it."""
-    best, results = fit(seen, lean, free_noise=free_noise), _ordered(seen)
+    best, results = fit(seen, lean, doubt), _ordered(seen)
     found = []
     for slope in SLOPES:
         slopes = (*best.shape.slopes[:axis], slope, *best.shape.slopes[axis + 1 :])
         start = replace(best.shape, slopes=slopes)
-        found.append(_climb(results, start, free_noise=free_noise, turn=False))
+        found.append(_climb(results, start, turn=False))
     return tuple(found)
 
 
@@ -194,12 +197,12 @@ def _ordered(seen: Iterable[Seen]) -> tuple[Seen, ...]:
     return tuple(sorted(seen, key=lambda each: (each.place, each.y, each.variance)))
 
 
-def _start(seen: tuple[Seen, ...], lean: float) -> Shape:
+def _start(seen: tuple[Seen, ...], lean: float, doubt: float) -> Shape:
     if not seen:
         raise ValueError("a surface needs at least one result")
     axes = len(seen[0].place) - 1
     unit = _unit(seen)
-    return Shape(_USUAL_LENGTH, (_USUAL_SHARE,) * axes, (0.0,) * axes, unit, 0.0, lean)
+    return Shape(_USUAL_LENGTH, (_USUAL_SHARE,) * axes, (0.0,) * axes, unit, lean, 1.0, doubt)
 
 
 def _unit(seen: Sequence[Seen]) -> float:
@@ -211,15 +214,13 @@ def _unit(seen: Sequence[Seen]) -> float:
     return max(unit, 1e-18 * max(y * y for y in ys), 1e-100)
 
 
-def _climb(seen: tuple[Seen, ...], start: Shape, *, free_noise: bool, turn: bool) -> Surface:
+def _climb(seen: tuple[Seen, ...], start: Shape, *, turn: bool) -> Surface:
     """Return the best surface that is found from a shape by changing one parameter after the other; `turn`: the slopes too."""
     unit = _unit(seen)
-    if free_noise and not start.noise:
-        start = replace(start, noise=unit * FREE_NOISES[2])
     best = _fit(seen, start, unit)
     for _ in range(_PASSES if turn else 1):
         before = best.score
-        for change in _changes(len(start.shares), unit, free_noise=free_noise, turn=turn):
+        for change in _changes(start, unit, turn=turn):
             shapes = dict.fromkeys(change(best.shape))
             tried = [_fit(seen, shape, unit) for shape in shapes if shape != best.shape]
             best = max([best, *tried], key=lambda each: each.score)
@@ -228,9 +229,7 @@ def _climb(seen: tuple[Seen, ...], start: Shape, *, free_noise: bool, turn: bool
     return best
 
 
-def _changes(
-    axes: int, unit: float, *, free_noise: bool, turn: bool
-) -> list[Callable[[Shape], list[Shape]]]:
+def _changes(start: Shape, unit: float, *, turn: bool) -> list[Callable[[Shape], list[Shape]]]:
     """Return for each parameter what a shape may become by it."""
 
     def put(values: tuple[float, ...], at: int, value: float) -> tuple[float, ...]:
@@ -243,7 +242,7 @@ def _changes(
         return [replace(shape, signal=unit * each) for each in SIGNALS]
 
     def noises(shape: Shape) -> list[Shape]:
-        return [replace(shape, noise=unit * each) for each in FREE_NOISES]
+        return [replace(shape, times=each * each) for each in FACTORS]
 
     def shares(axis: int, shape: Shape) -> list[Shape]:
         return [replace(shape, shares=put(shape.shares, axis, each)) for each in SHARES]
@@ -252,9 +251,9 @@ def _changes(
         return [replace(shape, slopes=put(shape.slopes, axis, each)) for each in SLOPES]
 
     found: list[Callable[[Shape], list[Shape]]] = [signals, lengths]
-    if free_noise:
+    if start.doubt:
         found.append(noises)
-    for axis in range(axes):
+    for axis in range(len(start.shares)):
         found.append(functools.partial(shares, axis))
         if turn:
             found.append(functools.partial(slopes, axis))
@@ -271,7 +270,7 @@ def _fit(seen: tuple[Seen, ...], shape: Shape, unit: float) -> Surface:
         for other, known in zip(factor, places, strict=False):
             left = shape.covariance(place, known)
             row.append((left - sum(map(mul, row, other))) / other[-1])
-        left = shape.signal + seen[i].variance + shape.noise + jitter - sum(map(mul, row, row))
+        left = shape.signal + seen[i].variance * shape.times + jitter - sum(map(mul, row, row))
         row.append(math.sqrt(max(left, jitter)))
         factor.append(row)
     ones, values = forward(factor, [1.0] * len(seen)), forward(factor, [s.y for s in seen])
@@ -282,11 +281,7 @@ def _fit(seen: tuple[Seen, ...], shape: Shape, unit: float) -> Surface:
         shape=shape,
         places=tuple(places),
         mean=centre,
-        score=likelihood - shape.surprise() - (_surprise(shape.noise / unit) if shape.noise else 0),
+        score=likelihood - shape.surprise(),
         factor=tuple(map(tuple, factor)),
         weights=tuple(backward(factor, residue)),
     )
-
-
-def _surprise(noise: float) -> float:
-    return 0.5 * (math.log(noise / _USUAL_NOISE) / _NOISE_SD) ** 2

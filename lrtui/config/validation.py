@@ -85,10 +85,8 @@ def parse(
         reader, "schedule", SCHEDULES if builtin else None, "constant" if builtin else ""
     )
     values = small_keys.read_values(reader) if not builtin else {}
-    seeds = reader.whole("seeds", 1, 1, 1000, "3")
     every = dict.fromkeys((*optimizers, *map(str, levels.get("optimizer", ()))))
     rates, counts = read_rates(reader, tuple(every), is_known=is_known)
-    check_count(reader, counts, _combinations(schedules, values), seeds)
     gpus, devices = small_keys.read_gpus(reader)
     env = {} if builtin else small_keys.read_env(reader)
     files = () if builtin else read_files(reader)
@@ -102,6 +100,9 @@ def parse(
         builtin=builtin,
     )
     strategy = check_search(reader, axes, rates, optimizers, schedules)
+    usual_seeds = 2 if axes and (builtin or "seed" in placeholders) else 1
+    seeds = reader.whole("seeds", usual_seeds, 1, 1000, "3")
+    check_count(reader, counts, _combinations(schedules, values), seeds)
     read_patterns = small_keys.read_read(reader)
     keep = small_keys.read_keep(reader, searches=searches(strategy))
     budget = small_keys.read_budget(reader, unit)

@@ -45,7 +45,7 @@ NEAR_MOST = 1
 """At most this many ties beyond the cut continue, and none to the end: there it costs two thirds of a full run."""
 USUAL_SHARE = 0.334
 """Largest `keep` at which `auto` may keep two of seven."""
-PROPOSED = 8
+PROPOSED = 6
 """With [search]: at most this many settings are proposed after the race, and train to the end."""
 LONGER = 2
 """Number of pilots of each further length."""
@@ -204,7 +204,7 @@ def cost(space: Space, count: int) -> tuple[float, float]:
             spent += count * first + LONGER * sum(further) + space.seeds * space.horizon
             continue
         spent += _race_cost(space, cell, count)
-        seeded = min(count, LEAST_KEPT) if space.share < 1 else count
+        seeded = min(count, LEAST_KEPT + bool(space.axes)) if space.share < 1 else count
         spent += (seeded * (space.seeds - 1) + (PROPOSED if space.axes else 0)) * space.horizon
     whole = grid_size(space.axes) if space.axes else count
     return spent, float(len(cells) * whole * space.horizon)

@@ -3,7 +3,8 @@
 Pairs that fill the plane begin; they race by halving like the LRs of `auto`. Then a Gaussian process over LR and axes
 (`analysis/surface.py`) proposes further ones where it expects the largest improvement, BATCH at a time: each as if those before it
 had given their expected values, so a batch never depends on which of its runs ends first. They are compared with the decided rungs.
-The search ends when a batch has brought no improvement and none is expected, or with the last batch.
+The search ends when a batch has brought no improvement and none is expected, or with the last batch. Then the
+three best settings get further seeds, which decide between them.
 
 Reasons: docs/decisions/axes.md.
 """
@@ -36,7 +37,7 @@ ENOUGH = 0.03
 """No batch follows if the expected improvement is below this share of the noise's standard deviation."""
 PLACES = 400
 """Number of candidate places for a proposal."""
-APART = 0.08
+APART = 0.12
 """Minimum distance of a proposal from the places tried, as a share of the box."""
 _GOLDEN = (0.7548776662466927, 0.5698402909980532)
 """Powers of the plastic number: with an evenly spaced LR they fill a box without repeats (Roberts 2018)."""
@@ -99,7 +100,7 @@ class Surface:
         seen, fitted = surface_of(sweep, group_of(cell))
         if fitted is None or len({each.y for each in seen}) == 1:
             return []
-        doubt = math.sqrt(fitted.shape.noise + min(each.variance for each in seen))
+        doubt = math.sqrt(fitted.shape.times * min(each.variance for each in seen))
         shape = fitted.shape
         tried = {setting_key(run.setting) for run in sweep.trained()}
         found: list[Setting] = []

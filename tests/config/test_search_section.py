@@ -127,6 +127,13 @@ def test_a_run_of_the_trainer_gets_its_options():
     assert f'--schedule={{"constant":{{"warmup":{warmup}}}}}' in words
 
 
+@pytest.mark.parametrize(("more", "seeds"), [("", 2), ("seeds = 1\n", 1), ("seeds = 3\n", 3)])
+def test_finalists_have_a_second_seed(more, seeds):
+    axis = "[search]\nweight_decay = { from = 0.1, to = 1 }\n"
+    assert parse(BUILTIN + AUTO + more + axis, "file.toml").seeds == seeds
+    assert parse(BUILTIN + AUTO, "file.toml").seeds == 1
+
+
 def test_check_shows_the_axes_and_a_scripts_command():
     text = SCRIPT + BOUNDED + "[search]\nwd = { from = 1e-3, to = 0.3 }\n[values]\nema_beta = 0.9\n"
     experiment = parse(text, "file.toml")

@@ -26,15 +26,15 @@ MOMENTUM = Axis("momentum", 0.0, 0.99, "complement")
 DROPOUT = Axis("dropout", 0.0, 0.5, "linear")
 
 
-def space(*axes):
+def space(*axes, seeds=1):
     rungs = {"constant": (3.0, 9.0, R)}
-    return Space(("adamw",), ("constant",), {}, 1, 0, R, rungs, 1 / 3, axes=axes)
+    return Space(("adamw",), ("constant",), {}, seeds, 0, R, rungs, 1 / 3, axes=axes)
 
 
-def simulated(measure, *axes, order=0, parallel=2, bounds=(1e-5, 1e-1), dies=None):
+def simulated(measure, *axes, order=0, parallel=2, bounds=(1e-5, 1e-1), dies=None, seeds=1):
     return Simulation(
         Surface(Auto(7, *bounds), axes),
-        space(*axes),
+        space(*axes, seeds=seeds),
         measure,
         dies=dies or (lambda run, level: None),
         order=random.Random(order),
@@ -91,6 +91,23 @@ def test_it_finds_the_peak_and_says_how_the_lr_moves(slope, said):
     assert found.low <= found.lr <= found.high
     decay = found.axes["weight_decay"]
     assert f"lr={lr_text(found.lr)}, weight_decay={decay})" in paste(sweep, found)[1]
+
+
+def test_a_second_seed_decides():
+    """Three finalists get it, and the one that only its first seed put in front is not the answer."""
+    lucky = verdict(simulated(ridge(0), DECAY).run()).setting
+
+    def measure(setting, seed, level):
+        value = ridge(0)(setting, seed, level)[0]
+        return (value - 0.05 if seed and setting == lucky else value), None
+
+    sweep = simulated(measure, DECAY, seeds=2).run()
+    again = {setting_key(run.setting) for run in sweep.trained() if run.seed == 1}
+    found = verdict(sweep)
+    assert len(again) == 3
+    assert setting_key(lucky) in again
+    assert found.setting != lucky
+    assert setting_key(found.setting) in again
 
 
 def test_the_heat_map_is_highest_on_the_ridge():

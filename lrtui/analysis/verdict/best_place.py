@@ -20,9 +20,10 @@ from statistics import median
 from lrtui.analysis import surface
 from lrtui.analysis.averages import mean, quantile
 from lrtui.analysis.surface import Place, Seen
-from lrtui.analysis.verdict.answer import Noise, Reason, Side, Verdict, Why
+from lrtui.analysis.verdict.answer import Reason, Side, Verdict, Why
 from lrtui.analysis.verdict.case import Case, case_of
 from lrtui.analysis.verdict.equal import equal_lrs, equal_range, tolerance
+from lrtui.analysis.verdict.noise import doubt_of, known_from, of_one_run
 from lrtui.analysis.verdict.points import Point, cliff
 from lrtui.analysis.verdict.scale import Scale, scale_of
 from lrtui.sweep.axis_places import decades_of, share_of, value_of
@@ -39,7 +40,7 @@ _LRS = 25
 _STEPS = {1: 9, 2: 4}
 """Number of LRs to evaluate; _STEPS: number of places on an axis, by the number of axes, each evaluated with half of the LRs."""
 _OPEN = 2.0
-"""A pair may be picked if it is at most this many standard deviations of the noise behind the best result."""
+"""A pair with more seeds than others is picked unless it is this many standard deviations of the noise behind one of them."""
 _BELOW, _ABOVE = 0.25, 0.75
 """The places on an axis between which the best LR's move is measured: beyond them the surface is little known."""
 _SHORTEST = 9.0
@@ -59,7 +60,7 @@ def surface_of(sweep: Sweep, group: GroupKey) -> tuple[tuple[Seen, ...], surface
     seen = _seen(case)
     if len({each.place for each in seen}) < _FEWEST:
         return seen, None
-    return seen, surface.fit(seen, lean_of(group), free_noise=not case.measured)
+    return seen, surface.fit(seen, lean_of(group), doubt_of(case))
 
 
 def lean_of(group: GroupKey) -> float:
@@ -84,8 +85,9 @@ def on_surface(
     case: Case, blank: Verdict, candidates: list[Point]
 ) -> tuple[Verdict, Point, list[Reason]]:
     """Return the recommendation, its point, and what is said of the axes."""
-    seen, free, lean = _seen(case), not case.measured, lean_of(blank.group)
-    best = _pick(case, candidates, seen, lean, free_noise=free)
+    seen, doubt, lean = _seen(case), doubt_of(case), lean_of(blank.group)
+    fitted = surface.fit(seen, lean, doubt)
+    best = _pick(case, candidates, seen, fitted)
     within = tolerance(case, best)
     found = best.named_in(blank, within)
     if len({each.place for each in seen}) < _FEWEST:
@@ -94,13 +96,14 @@ def on_surface(
         return found, best, []
     axes = case.plan.axes
     here = place_of(case.plan, best.setting, case.level)
-    view = _view(seen, lean, axes, here, case.scale, within, free_noise=free)
+    view = _view(seen, lean, doubt, axes, here, case.scale, within)
+    variance = next(each.variance for each in seen if each.place == here)
     found = replace(
         found,
         low=10**view.low,
         high=10**view.high,
-        noise=_known(case),
-        scatter=_scatter(case, best, surface.fit(seen, lean, free_noise=free)),
+        noise=known_from(case, best, variance),
+        scatter=math.sqrt(fitted.shape.times * variance) / case.scale.slope(best.mean or 0.0),
         open_sides=view.open_sides,
         optimum=10**view.optimum,
         equal=equal_lrs(best.lr, view.equal),
@@ -108,61 +111,42 @@ def on_surface(
     return found, best, [*_axis_reasons(axes, best.setting, view), *_interactions(axes, view)]
 
 
-def _known(case: Case) -> Noise:
-    """Return what the noise is known from."""
-    if case.measured:
-        return Noise.SEEDS
-    return Noise.UNKNOWN if case.noise is None else Noise.ASSUMED
-
-
-def _scatter(case: Case, best: Point, fitted: surface.Surface) -> float:
-    """Return the standard deviation of one run's value."""
-    variance = fitted.shape.noise + _variance(case, case.score(best))
-    return math.sqrt(variance) / case.scale.slope(best.mean or 0.0)
-
-
 # ---------------------------------------------------------------- what was seen
 
 
 def _seen(case: Case) -> tuple[Seen, ...]:
-    """Return what each setting attained at each length, moved by what the others gained from there to the compared one.
+    """Return what each run attained at each length, moved by what the others gained from there to the compared one.
 
-    What died or fell off a cliff counts as the worst of the others.
+    What died or fell off a cliff counts as the worst of the others; of seeds that repeat themselves the first counts.
     """
     level, scale, by_run = case.level, case.scale, case.results.by_run
     if level is None:
         return ()
-    found: list[tuple[Place, float | None, int]] = []
+    found: list[tuple[Place, float | None, Point]] = []
     bar = cliff(case.sweep, case.plan, scale, [p for p in case.points if case.is_deep(p)])
     lengths = sorted({at for run in by_run.values() for at in run if at <= level})
     gains = {at: _gain(case, at) for at in lengths}
     for point in case.points:
         if point.dead not in ("", "failed"):
-            found.append((place_of(case.plan, point.setting, level), None, 1))
+            found.append((place_of(case.plan, point.setting, level), None, point))
             continue
-        for at in lengths:
-            scores = [scale.score(by_run[run][at].value) for run in point.runs if at in by_run[run]]
-            if scores:
-                y = mean(scores) + gains[at]
-                sound = scale.plain(scale.value(y)) >= bar
-                place = place_of(case.plan, point.setting, at)
-                found.append((place, y if sound else None, len(scores)))
-    worst = min((y for _, y, _ in found if y is not None), default=None)
-    if worst is None:
+        runs = point.runs[:1] if case.identical else point.runs
+        for run, at in itertools.product(runs, lengths):
+            if at not in by_run[run]:
+                continue
+            y = scale.score(by_run[run][at].value) + gains[at]
+            sound = scale.plain(scale.value(y)) >= bar
+            found.append((place_of(case.plan, point.setting, at), y if sound else None, point))
+    ys = [y for _, y, _ in found if y is not None]
+    if not ys:
         return ()
-    return tuple(
-        Seen(place, worst if y is None else y, _variance(case, worst if y is None else y) / n)
-        for place, y, n in found
-    )
+    worst, middle = min(ys), mean(ys)
+    spread = mean([(y - middle) ** 2 for y in ys])
 
+    def seen(place: Place, y: float, point: Point) -> Seen:
+        return Seen(place, y, of_one_run(case, point, scale.value(y), spread))
 
-def _variance(case: Case, score: float) -> float:
-    """Return the variance of one run's score, as far as seeds or the number of validation images say it."""
-    images = case.sweep.data.val if case.sweep.data is not None else 0
-    sampled = 0.0
-    if case.scale.kind == "logit" and images > 0:
-        sampled = case.scale.sampled(case.scale.value(score), images)
-    return max(case.noise or 0.0, sampled)
+    return tuple(seen(place, worst if y is None else y, point) for place, y, point in found)
 
 
 def _gain(case: Case, length: float) -> float:
@@ -176,19 +160,17 @@ def _gain(case: Case, length: float) -> float:
 
 
 def _pick(
-    case: Case, candidates: list[Point], seen: tuple[Seen, ...], lean: float, *, free_noise: bool
+    case: Case, candidates: list[Point], seen: tuple[Seen, ...], fitted: surface.Surface
 ) -> Point:
-    """Return the setting where the surface is highest, of those whose own result leaves it open; they all came to the end."""
-    fitted = surface.fit(seen, lean, free_noise=free_noise)
-    highest = max(case.score(point) for point in candidates)
-    noise = fitted.shape.noise + _variance(case, highest)
-    open_ones = [p for p in candidates if case.score(p) >= highest - _OPEN * math.sqrt(2 * noise)]
+    """Return the setting with the best mean of those with the most seeds, unless others lead it by more than the noise explains.
 
-    def order(point: Point) -> tuple[float, float, float]:
-        height = fitted.height(place_of(case.plan, point.setting, case.level))
-        return height, -(point.val_loss or 0.0), -point.lr
-
-    return max(open_ones, key=order)
+    The surface smooths over what is peculiar to a place: on the measured tables a second seed of three finalists chose better.
+    """
+    means = {id(p): mean([case.scale.score(value) for value in p.values]) for p in candidates}
+    noise = fitted.shape.times * min(each.variance for each in seen)
+    bar = max(means.values()) - _OPEN * math.sqrt(2 * noise)
+    open_ones = [point for point in candidates if means[id(point)] >= bar]
+    return max(open_ones, key=lambda p: (len(p.values), means[id(p)], -(p.val_loss or 0.0), -p.lr))
 
 
 # ---------------------------------------------------------------- what the surfaces say
@@ -213,12 +195,11 @@ class _View:
 def _view(  # noqa: PLR0917  # the key of a cache
     seen: tuple[Seen, ...],
     lean: float,
+    doubt: float,
     axes: tuple[Axis, ...],
     here: Place,
     scale: Scale,
     within: float | None,
-    *,
-    free_noise: bool,
 ) -> _View:
     lrs = sorted(each.place[0] for each in seen)
     margin = (lrs[-1] - lrs[0]) / 12
@@ -230,10 +211,10 @@ def _view(  # noqa: PLR0917  # the key of a cache
     line = [(x, *here[1:]) for x in rates]
     fewer = rates[::2]
     plane = [(x, *corner, here[-1]) for corner in corners for x in fewer]
-    drawn = _draws(seen, lean, [*line, *plane], len(axes), free_noise=free_noise)
+    drawn = _draws(seen, lean, doubt, [*line, *plane], len(axes))
     along = [each[:_LRS] for each in drawn]
     tops = sorted(rates[_highest(each)] for each in along)
-    fitted = surface.fit(seen, lean, free_noise=free_noise)
+    fitted = surface.fit(seen, lean, doubt)
     optimum = rates[_highest([fitted.height(place) for place in line])]
     low = min(quantile(tops, 0.05), here[0] - margin / 2)
     high = max(quantile(tops, 0.95), here[0] + margin / 2)
@@ -258,12 +239,12 @@ def _view(  # noqa: PLR0917  # the key of a cache
 
 
 def _draws(
-    seen: tuple[Seen, ...], lean: float, places: list[Place], axes: int, *, free_noise: bool
+    seen: tuple[Seen, ...], lean: float, doubt: float, places: list[Place], axes: int
 ) -> list[list[float]]:
     """Return surfaces drawn for every slope, as many for each as it is likely."""
     rng, drawn = random.Random(0), []
     for axis in range(axes):
-        made = surface.by_slope(seen, axis, lean, free_noise=free_noise)
+        made = surface.by_slope(seen, axis, lean, doubt)
         for each, weight in zip(made, surface.weights(made), strict=True):
             count = round(weight * _DRAWS / axes)
             drawn += each.draws(places, count, rng) if count else []

@@ -52,7 +52,7 @@ class Beliefs:
 def beliefs_of(case: Case, best: Point) -> Beliefs:
     """Return the observations of a group under each factor of noise, and what the noise is known from."""
     ones = _ones(case)
-    doubt = DOUBT if case.scale.kind == "logit" else WIDE_DOUBT
+    doubt = doubt_of(case)
     lags = {p.lr: (LAG_DOUBT * lag(case, p)) ** 2 for p in case.points}
     cases = []
     for m in FACTORS:
@@ -68,7 +68,17 @@ def beliefs_of(case: Case, best: Point) -> Beliefs:
         )
 
     kept = [(observed(m), likely - top) for m, likely in cases if likely > top - _UNLIKELY]
-    return Beliefs(_known(case, best, ones[best.lr]), tuple(kept))
+    return Beliefs(known_from(case, best, ones[best.lr]), tuple(kept))
+
+
+def doubt_of(case: Case) -> float:
+    """Return the standard deviation of ln m before a result is known."""
+    return DOUBT if case.scale.kind == "logit" else WIDE_DOUBT
+
+
+def of_one_run(case: Case, point: Point, value: float, spread: float) -> float:
+    """Return the variance of one run's score where m is 1: of a point's run that attained a value; `spread`: the variance among the scores."""
+    return max(_usual(case, value, spread) + LATE**2 * _late(case, point), 1e-18)
 
 
 def _ones(case: Case) -> dict[float, float]:
@@ -76,17 +86,13 @@ def _ones(case: Case) -> dict[float, float]:
     scores = [o.y for o in observations_of(case)]
     middle = mean(scores) if scores else 0.0
     spread = mean([(score - middle) * (score - middle) for score in scores]) if scores else 0.0
-    return {
-        p.lr: max(_usual(case, p, spread) + LATE**2 * _late(case, p), 1e-18)
-        for p in case.points
-        if p.mean is not None
-    }
+    return {p.lr: of_one_run(case, p, p.mean, spread) for p in case.points if p.mean is not None}
 
 
-def _usual(case: Case, point: Point, spread: float) -> float:
+def _usual(case: Case, value: float, spread: float) -> float:
     """Return s²."""
-    if case.scale.kind == "logit" and _images(case) > 0 and point.mean is not None:
-        return case.scale.sampled(point.mean, _images(case))
+    if case.scale.kind == "logit" and _images(case) > 0:
+        return case.scale.sampled(value, _images(case))
     usual = USUAL.get(case.scale.kind)
     return usual**2 if usual is not None else SHARE**2 * spread
 
@@ -135,7 +141,8 @@ def independent(case: Case, point: Point) -> int:
     return 1 if case.identical else max(1, len(point.values))
 
 
-def _known(case: Case, best: Point, variance: float) -> Noise:
+def known_from(case: Case, best: Point, variance: float) -> Noise:
+    """Return what the noise is known from, given the variance of one run's score."""
     if case.measured:
         return Noise.SEEDS
     if case.identical:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import math
 import os
 import random
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +24,18 @@ from lrtui.sweep.state import Run, Sweep
 from tests.benchmarks.axes.train import TABLES
 from tests.search.simulated import Simulation
 
+Box = tuple[tuple[float, float], tuple[float, float]]
 GRID = (8, 3)
 SEEDS = int(os.environ.get("SEEDS", "8"))
 
 
 @dataclass(frozen=True)
 class Table:
-    """A measured workload; between its places it is interpolated, in log10(lr) and along the axis."""
+    """A measured workload; between its places it is interpolated, in log10(lr) and along the axis.
+
+    Along a ridge, if the workload names its slope: with momentum the product lr / (1 - momentum) decides. Without that, places
+    midway between four others were up to 1.0 points (20 at the cliff) below what training them gave; with it up to 0.2 (5).
+    """
 
     data: dict[str, Any]
 
@@ -40,37 +47,34 @@ class Table:
 
     def at(self, what: str, setting: Setting, seed: int, level: int | None = None) -> float | None:
         """Return a number of one seed; None where it was not finite."""
-        value = setting.axes[self.data["name"]]
-        weights = [
-            (a * b, j, i)
-            for a, j in _between(
-                [share_of(self.axis, v) for v in self.data["axis"]], share_of(self.axis, value)
-            )
-            for b, i in _between(
-                [math.log10(lr) for lr in self.data["lrs"]], math.log10(setting.lr)
-            )
-            if a * b > 1e-9
+        cells = self.data[what][seed % len(self.data[what])]
+        found = [
+            (w, cells[j][i] if level is None else cells[j][i][level])
+            for w, j, i in self._weights(setting)
         ]
-        cells = self.data[what][seed]
-        found = [(w, cells[j][i] if level is None else cells[j][i][level]) for w, j, i in weights]
         if any(each is None for _, each in found):
             return None
         return sum(w * each for w, each in found)
 
     def truth(self, setting: Setting) -> float:
-        """Return the validation accuracy at the end, the mean over all seeds: what the search is to maximise."""
-        last = len(self.data["levels"]) - 1
-        seeds = range(len(self.data["value"]))
-        return statistics.mean(self.at("value", setting, seed, last) or 0.1 for seed in seeds)
+        """Return the validation accuracy at the end, the mean over seeds: what the search is to maximise."""
+        return sum(w * self.data["truth"][j][i] for w, j, i in self._weights(setting))
 
     def best(self) -> float:
         """Return the best of the table's places."""
-        name = self.data["name"]
-        return max(
-            self.truth(Setting(lr, axes={name: value}))
-            for value in self.data["axis"]
-            for lr in self.data["lrs"]
-        )
+        return max(map(max, self.data["truth"]))
+
+    def _weights(self, setting: Setting) -> list[tuple[float, int, int]]:
+        """Return weight, index along the axis and index of the LR of the places around a setting."""
+        shares = [share_of(self.axis, value) for value in self.data["axis"]]
+        here, lr = share_of(self.axis, setting.axes[self.data["name"]]), math.log10(setting.lr)
+        lrs, slope = [math.log10(each) for each in self.data["lrs"]], self.data.get("slope", 0.0)
+        return [
+            (a * b, j, i)
+            for a, j in _between(shares, here)
+            for b, i in _between(lrs, lr + slope * (shares[j] - here))
+            if a * b > 1e-9
+        ]
 
 
 def _between(places: list[float], place: float) -> list[tuple[float, int]]:
@@ -96,7 +100,7 @@ def simulate(  # noqa: PLR0917
         optimizers=(table.data["optimizer"],),
         schedules=(schedule,),
         values={},
-        seeds=1,
+        seeds=2,
         seed=seed,
         horizon=horizon,
         rungs={schedule: rungs(horizon, "epoch", 0.05 * horizon)},
@@ -137,50 +141,68 @@ def grid(table: Table, low: float, high: float, axis: Axis, seed: int) -> Settin
     return max(settings, key=lambda each: table.at("value", each, seed, last) or 0.0)
 
 
-BOXES = {
-    "AW": ((1e-4, 1e-1), (0.01, 3.0), (3e-4, 0.3), (0.03, 10.0)),
-    "AC": ((1e-4, 1e-1), (0.01, 3.0), (3e-4, 0.3), (0.03, 10.0)),
-    "SM": ((1e-3, 1.0), (0.0, 0.98), (3.2e-4, 0.3), (0.4, 0.99)),
-}
-"""Two boxes a table: LRs and axis of each."""
+_ADAMW = (
+    ((1e-4, 1e-1), (0.01, 3.0)),
+    ((3e-4, 0.3), (0.03, 10.0)),
+    ((2e-4, 5e-2), (0.02, 5.0)),
+    ((1.5e-4, 0.2), (0.015, 2.0)),
+    ((2.5e-4, 0.15), (0.012, 6.0)),
+    ((1.2e-4, 0.06), (0.04, 2.5)),
+    ((5e-4, 0.25), (0.025, 8.0)),
+    ((1.7e-4, 0.08), (0.01, 1.5)),
+    ((4e-4, 0.12), (0.015, 4.0)),
+    ((1.3e-4, 0.25), (0.03, 3.5)),
+)
+_MOMENTUM = (
+    ((1e-3, 1.0), (0.0, 0.98)),
+    ((3.2e-4, 0.3), (0.4, 0.99)),
+    ((2e-3, 0.5), (0.2, 0.98)),
+    ((5e-4, 0.6), (0.0, 0.985)),
+    ((1.5e-3, 0.8), (0.3, 0.985)),
+    ((4e-4, 0.25), (0.1, 0.99)),
+    ((7e-4, 1.2), (0.0, 0.97)),
+    ((2.5e-3, 0.4), (0.5, 0.985)),
+    ((6e-4, 0.5), (0.2, 0.99)),
+    ((1.2e-3, 0.7), (0.6, 0.98)),
+)
+CHOSEN = 4
+"""Constants were chosen on so many boxes of each table; the others were looked at once."""
+BOXES = {"AW": _ADAMW, "AC": _ADAMW, "SM": _MOMENTUM}
+"""The boxes of each table: LRs and axis."""
 
 
 def main() -> None:
     """Print cost and regret of the search and of the grid, and what is said of the interaction."""
     verbose = "-v" in sys.argv
-    every = []
-    for name, ends in BOXES.items():
-        table = load(name)
-        best, horizon = table.best(), table.data["levels"][-1]
-        lost, lost_grid, costs = [], [], []
-        for (low, high), (least, most) in (ends[:2], ends[2:]):
-            axis = Axis(table.data["name"], least, most, table.data["scale"])
-            for seed in range(SEEDS):
-                sweep, found = simulate(table, low, high, axis, seed)
-                lost_grid.append(100 * (best - table.truth(grid(table, low, high, axis, seed))))
-                assert found.setting is not None
-                lost.append(100 * (best - table.truth(found.setting)))
-                costs.append(sweep.spent / (horizon * GRID[0] * GRID[1]))
-                if verbose:
-                    words = [r.text for r in found.reasons if r.why in ("axis", "interaction")]
-                    print(
-                        name,
-                        seed,
-                        f"{lost[-1]:.2f} {costs[-1]:.0%} grid {lost_grid[-1]:.2f}",
-                        found.lr,
-                        found.axes,
-                        f"{found.low:.2g}..{found.high:.2g}",
-                        *words,
-                        sep="  ",
-                    )
-        error = statistics.stdev(lost) / math.sqrt(len(lost))
-        print(
-            f"{name}: {len(lost)} searches, cost {statistics.mean(costs):.0%} (most {max(costs):.0%}), regret "
-            f"{statistics.mean(lost):.2f} ± {error:.2f} (worst {max(lost):.2f}); grid {statistics.mean(lost_grid):.2f} (worst {max(lost_grid):.2f})",
-            flush=True,
-        )
-        every += lost
-    print(f"all: {statistics.mean(every):.2f}")
+    for name, boxes in BOXES.items():
+        for what, some in (("chosen on", boxes[:CHOSEN]), ("looked at once", boxes[CHOSEN:])):
+            _replay(name, what, some, verbose=verbose)
+
+
+def _replay(name: str, what: str, boxes: Sequence[Box], *, verbose: bool) -> None:
+    table = load(name)
+    best, horizon = table.best(), table.data["levels"][-1]
+    lost, lost_grid, costs = [], [], []
+    for ((low, high), (least, most)), seed in itertools.product(boxes, range(SEEDS)):
+        axis = Axis(table.data["name"], least, most, table.data["scale"])
+        sweep, found = simulate(table, low, high, axis, seed)
+        assert found.setting is not None
+        lost.append(100 * (best - table.truth(found.setting)))
+        lost_grid.append(100 * (best - table.truth(grid(table, low, high, axis, seed))))
+        costs.append(sweep.spent / (horizon * GRID[0] * GRID[1]))
+        if verbose:
+            words = [r.text for r in found.reasons if r.why in ("axis", "interaction")]
+            regrets = f"{lost[-1]:.2f} {costs[-1]:.0%} grid {lost_grid[-1]:.2f}"
+            interval = f"{found.low:.2g}..{found.high:.2g}"
+            print(name, seed, regrets, found.lr, found.axes, interval, *words, sep="  ")
+    error, grid_error = (
+        statistics.stdev(each) / math.sqrt(len(each)) for each in (lost, lost_grid)
+    )
+    print(
+        f"{name}, {what}: {len(lost)} searches, cost {statistics.mean(costs):.0%} (most {max(costs):.0%}), regret "
+        f"{statistics.mean(lost):.2f} ± {error:.2f} (worst {max(lost):.2f}); grid {statistics.mean(lost_grid):.2f} ± {grid_error:.2f} (worst {max(lost_grid):.2f})",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
