@@ -151,11 +151,13 @@ def test_a_full_disk_says_itself_to_who_sends_a_command(small, disk):
 @pytest.mark.parametrize("cut_at", [1, 4, 9])
 def test_a_power_cut_loses_nothing_that_was_promised(small, disk, cut_at):
     """The journal is flushed before its effects, so whoever was told of a step was launched in the journal too."""
+    small.hold(cut_at)
     small.start(
         words=careful(small), steps=14, lrs="1e-3, 3e-4, 1e-4", extra='durability = "strict"'
     )
     small.running(steps=cut_at)
     done = small.send(ev.SetParallel(parallel=1))
+    small.release()
     told = acknowledged(small)
     disk.cut_power()
     _all_die(small)
