@@ -74,9 +74,12 @@ class Served:
         return headers["Location"], headers["Set-Cookie"].partition(";")[0]
 
     def tabs(self) -> list[int]:
-        """Return the processes that the server has started and that live."""
-        task = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children")
-        return [int(pid) for pid in task.read_text().split()] if task.exists() else []
+        """Return the processes that the server has started and that live.
+
+        The kernel's own list of a thread's children leaves some out while others end.
+        """
+        pids = sorted(int(name) for name in os.listdir("/proc") if name.isdecimal())
+        return [pid for pid in pids if keeper.stat_fields(pid)[1:2] == [str(self.child.pid)]]
 
     def end(self, number: int = signal.SIGINT) -> int:
         self.child.send_signal(number)
