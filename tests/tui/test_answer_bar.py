@@ -56,9 +56,8 @@ def test_an_ended_sweep_says_its_answer_first_and_its_reason_below() -> None:
     assert "✔ USE LR 3e-03   val_acc 0.6200   90 % range 1.4e-03 – 8.0e-03" in answer  # noqa: RUF001
     assert "27 % of a grid" in answer
     found = shown.verdicts.overall
-    whole = replace(
-        shown, verdicts=replace(shown.verdicts, overall=replace(found, spent=found.grid))
-    )
+    verdicts = structs.replace(shown.verdicts, overall=replace(found, spent=found.grid))
+    whole = structs.replace(shown, verdicts=verdicts)
     assert "of a grid" not in bar(whole, 160, 2)[0], "nothing was saved"
     assert answer.rstrip()[-11:-5] == "ended "
     assert reason.startswith(" 2 seeds")
