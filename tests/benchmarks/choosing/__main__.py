@@ -1,6 +1,6 @@
 """The comparison: `python -m tests.benchmarks.choosing [NAME ...] [--repeats 200] [--no-optuna] [--near]`.
 
-Prints Markdown: the measured truth, what each method spends and loses, and the wall-clock on one and four devices.
+Prints Markdown: the measured truth, what each method spends and loses, and the wall-clock on one, four and eight devices.
 
 Spent: trained length in percent of grid-8's, range tests included. Regret: best mean test value of the dense grid minus the
 mean test value at the picked LR, in points (0.01 of an accuracy; 0.01 nats for LM), mean (worst) over the repeats.
@@ -23,6 +23,8 @@ from tests.benchmarks.choosing.workloads import PARTS, WORKLOADS, Table, load, m
 
 OFF = 5.0
 """Points that nobody would call a good pick."""
+DEVICES = 1, 4, 8
+"""On so many the wall-clock is simulated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Score:
     spent: float
     """Percent of grid-8."""
     regrets: tuple[float, ...]
-    seconds: tuple[float, float]
-    """On one device and on four: means."""
+    seconds: tuple[float, ...]
+    """On each number of `DEVICES`: means."""
 
     @property
     def off(self) -> float:
@@ -81,7 +83,7 @@ def score(method: Method, table: Table, repeats: int) -> Score:
     return Score(
         100 * statistics.fmean(pick.spent for pick in picks) / full,
         tuple(lost(table, pick.lr) for pick in picks),
-        (_mean(picks, 1), _mean(picks, 4)),
+        tuple(_mean(picks, devices) for devices in DEVICES),
     )
 
 
@@ -127,11 +129,12 @@ def comparison(
 def wall_clock(
     tables: Sequence[Table], names: Sequence[str], scores: dict[tuple[str, str], Score]
 ) -> str:
-    """Return the time to the pick: one device / four, processes' starts included."""
-    head = ["wall-clock s, 1 device / 4", *(table.name for table in tables)]
+    """Return the time to the pick on each number of devices, processes' starts included."""
+    devices = " / ".join(map(str, DEVICES))
+    head = [f"wall-clock s, {devices} devices", *(table.name for table in tables)]
     return markdown(
         head,
-        _rows(tables, names, scores, lambda s: f"{s.seconds[0]:.0f} / {s.seconds[1]:.0f}"),
+        _rows(tables, names, scores, lambda s: " / ".join(f"{each:.0f}" for each in s.seconds)),
     )
 
 
