@@ -73,7 +73,7 @@ class Main(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: Resize) -> None:
         """Lay out each size once: Textual reports the first one three times, and each layout is drawn as a whole."""
-        if event.size == self.size:
+        if event.size == self.outer_size:  # `size` is the app's, also before it is laid out
             event.prevent_default()
 
 

@@ -266,6 +266,19 @@ async def test_the_first_frame_has_every_panel_in_it(monitor, told, monkeypatch)
     assert sizes == [(120, 36)]
 
 
+async def test_each_size_is_laid_out_after_one_under_a_dialog(monitor) -> None:
+    async with monitor.run_test(size=(160, 45)) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark")
+        widths = []
+        for size in ((80, 24), (160, 45)):
+            await pilot.resize_terminal(*size)
+            await pilot.press("escape")
+            await settled(pilot)
+            widths.append(monitor.query_one("#tabs").size.width)
+    assert widths == [80, 160]
+
+
 async def test_a_pane_is_made_when_it_is_shown_first(monitor) -> None:
     def large() -> list[str | None]:
         return [pane.id for pane in monitor.query("#main > Lines")]
