@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -148,10 +148,10 @@ class Slurm(Launcher):
             self._enter(wave)
             if not wave.job and not wave.refused:
                 wave.unwanted = all(
-                    self._is_taken_out(self._root / folder)
-                    for folders in wave.tasks
-                    for folder in folders
+                    self._is_taken_out(member.files.root) for member in self._members_of(wave)
                 )
+                if wave.unwanted:
+                    self._leave(self._members_of(wave))
                 self._queue.submit(wave, self._words(wave, MOST_TASKS), again=True)
 
     def preload(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -186,9 +186,7 @@ class Slurm(Launcher):
             return []
         waiting = [each for each in self._members.values() if not (each.began or each.over)]
         moved = [each for each in waiting if not each.wave.refused and self._claim(each, _MOVED)]
-        for member in moved:
-            self._give_up(member)
-            self._unqueue(member)
+        self._leave(moved)
         self.quiet.clear()
         again = f"; {count(len(moved), 'waiting run')} submitted again" if moved else ""
         return [f"further jobs follow the edited [launcher]{again}"]
@@ -241,8 +239,7 @@ class Slurm(Launcher):
             return 0
         self.quiet.pop(token, None)
         if signal in _ENDING_SIGNALS and self._claim(member):
-            self._give_up(member)
-            self._unqueue(member)
+            self._leave([member])
             return 0
         self._order(member, signal)
         if signal == _KILL:
@@ -584,6 +581,12 @@ class Slurm(Launcher):
         member.over = True
         self._counted = None
 
+    def _leave(self, members: Iterable[_Member]) -> None:
+        """Give up attempts that were claimed here, and cancel their job if Slurm has it or turns out to."""
+        for member in members:
+            self._give_up(member)
+            self._unqueue(member)
+
     def _unqueue(self, member: _Member) -> None:
         if not member.unqueued:
             member.unqueued = True
@@ -603,6 +606,9 @@ class Slurm(Launcher):
             ):
                 self._queue.cancel([f"{wave.job}_{task}"])
         self._uncancelled = left
+
+    def _members_of(self, wave: Wave) -> list[_Member]:
+        return [self._members[folder] for folders in wave.tasks for folder in folders]
 
     def _beside(self, member: _Member) -> list[_Member]:
         folders = member.wave.tasks[member.task]

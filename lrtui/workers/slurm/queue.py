@@ -322,11 +322,12 @@ class Queue:
         self.look = Look(self.look.number + 1, began, tasks, counts, given, forgotten)
 
     def _submit(self, wave: Wave, words: list[str], *, again: bool) -> None:
-        if wave.job or wave.refused or wave.unwanted:
-            return
-        if not again or self._found(wave) is False:
-            self._call_sbatch(wave, words)
         if wave.job or wave.refused:
+            return
+        unknown = not again or self._found(wave) is False
+        if unknown and not wave.unwanted:
+            self._call_sbatch(wave, words)
+        if wave.job or wave.refused or (unknown and wave.unwanted):
             self.delays.pop(wave.name, None)
         else:
             self._try_later(wave, words)

@@ -609,6 +609,34 @@ def test_runs_leave_a_partition_that_is_closed(far, restarted):
     assert not wave.files.job.exists()
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_job_that_slurm_took_unheard_is_cancelled(far, restarted):
+    """Its run is killed while sbatch has hung and squeue does not answer."""
+    one = far()
+    one.slurm.answers["sbatch!"] = [Done(None, "", "sbatch did not answer")]
+    one.slurm.answers["squeue"] = [AWAY] * 100_000
+    wave = one.launch("r01/a1")
+    until(lambda: one.tick() or one.said)
+    assert one.launcher.send(one.root / "r01/a1", "t", signal.SIGTERM) == 0
+    until(lambda: one.tick() or one.launcher._waves[wave.number].unwanted)
+    if restarted:
+        one.open()
+    assert (wave.name, 0) in one.slurm.states
+    one.slurm.recover()
+    until(lambda: one.tick() or not one.slurm.states)
+    assert one.until("r01/a1", Vanished) == Vanished("cancelled", "taken out of Slurm's queue")
+    assert len(one.slurm.named("sbatch")) == 1
+
+
+def test_a_killed_run_is_not_said_to_wait_for_a_partition(far):
+    one = far(partition="gpu")
+    one.slurm.answers["sbatch"] = [Done(1, "", CLOSED)] * 1000
+    one.launch("r01/a1")
+    until(lambda: one.tick() or one.said)
+    one.launcher.send(one.root / "r01/a1", "t", signal.SIGKILL)
+    until(lambda: one.tick() or not one.launcher._queue.troubles())
+
+
 def test_a_job_that_nobody_lets_start_is_reported_once(far):
     one = far(time="4h")
     one.slurm.gives = "main", "4:00:00"
