@@ -110,6 +110,22 @@ def test_a_second_seed_decides():
     assert setting_key(found.setting) in again
 
 
+def test_it_says_why_a_better_measured_place_is_passed_over():
+    """The answer is the best over all seeds; what is shown leaves out the seed that selected it."""
+    lucky = verdict(simulated(ridge(0), DECAY).run()).setting
+
+    def measure(setting, seed, level):
+        value = ridge(0)(setting, seed, level)[0]
+        return (value + (-0.01 if seed else 0.02) if setting == lucky else value), None
+
+    found = verdict(simulated(measure, DECAY, seeds=2).run())
+    words = next(reason.text for reason in found.reasons if reason.why is Why.BETTER)
+    assert found.setting == lucky
+    assert words.endswith(
+        f"in the further seeds only: over all seeds {lr_text(lucky.lr)} is better"
+    )
+
+
 def test_the_heat_map_is_highest_on_the_ridge():
     """In each row of the map the predicted best LR lies where the true one is, and the bands part it from the worst up."""
     sweep = simulated(ridge(-1.5), DECAY).run()

@@ -73,10 +73,19 @@ def _measured(case: Case, best: Point, candidates: list[Point]) -> list[Reason]:
     if case.score(highest) <= case.score(best):
         return [Reason(Why.MEASURED, f"best {words}")]
     gap = number(abs((highest.mean or 0.0) - (best.mean or 0.0)))
-    why = f"within the noise: the curve through all results is higher at {lr_text(best.lr)}"
-    better = f"{lr_text(highest.lr)} measured better by {gap}, {why}"
-    passed_over = tuple((p.lr, why) for p in candidates if case.score(p) > case.score(best))
+    better = f"{lr_text(highest.lr)} measured better by {gap}, {_passed(case, best, highest)}"
+    ahead = [p for p in candidates if case.score(p) > case.score(best)]
+    passed_over = tuple((p.lr, _passed(case, best, p)) for p in ahead)
     return [Reason(Why.BETTER, better, passed_over), Reason(Why.MEASURED, words)]
+
+
+def _passed(case: Case, best: Point, point: Point) -> str:
+    """Return why a point that measured better is not the recommended one: what `pick` or, with axes, `best_place` went by."""
+    if not case.plan.axes:
+        return f"within the noise: the curve through all results is higher at {lr_text(best.lr)}"
+    if len(point.values) < len(best.values):
+        return f"within the noise: {lr_text(best.lr)} has more seeds"
+    return f"in the further seeds only: over all seeds {lr_text(best.lr)} is better"
 
 
 def not_first(sweep: Sweep, found: Verdict, standings: Sequence[Standing]) -> str:
