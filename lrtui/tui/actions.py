@@ -576,7 +576,7 @@ class Actions:
             self._export_now()
             return
         self.say("the export waits until everything is read and drawn ...")
-        self.run_worker(self._export_when_complete(), group="export", exclusive=True)
+        self.run_worker(self._export_when_complete, group="export", exclusive=True)
 
     async def _export_when_complete(self) -> None:
         while not self._is_complete():  # noqa: ASYNC110  # it follows from the model and from every chart

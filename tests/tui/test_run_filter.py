@@ -155,8 +155,10 @@ async def test_the_export_holds_what_is_seen(recorded) -> None:
 
 
 @pytest.mark.parametrize("told_first", [None, recordings.snapshot(reading=True)])
-async def test_an_export_waits_until_all_is_read(monitor, told, monkeypatch, told_first) -> None:
-    """Pressed in the first seconds, it would hold blank charts, and values of runs that are half read."""
+async def test_an_export_waits_until_all_is_read(
+    monitor, told, monkeypatch, told_first, recwarn
+) -> None:
+    """Pressed in the first seconds, even twice, it would hold blank charts, and values of runs that are half read."""
     written = []
     monkeypatch.setattr(
         "lrtui.tui.screen_export.write",
@@ -164,7 +166,8 @@ async def test_an_export_waits_until_all_is_read(monitor, told, monkeypatch, tol
     )
     everything, told.snapshot = told.snapshot, told_first
     async with monitor.run_test(size=(120, 36)) as pilot:
-        await pilot.press("w")
+        monitor.action_export()
+        monitor.action_export()  # before the first one began to wait
         await pilot.pause(0.02)
         assert "export waits" in text_of(monitor)
         assert not written
@@ -175,6 +178,7 @@ async def test_an_export_waits_until_all_is_read(monitor, told, monkeypatch, tol
     assert "export waits" not in screen
     assert any("⠀" < char <= "⣿" for char in screen)
     assert [len(picture.curves) > 1 for picture in pictures] == [True, True]
+    assert not [each for each in recwarn if "never awaited" in str(each.message)]
 
 
 async def exported(pilot) -> Path:

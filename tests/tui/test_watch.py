@@ -42,3 +42,17 @@ async def test_watched_runs_fill_the_monitor(tmp_path: Path) -> None:
         assert "settings" in text_of(app)
         footer = Keys().draw(app.model, 200, 1)[0].text
         assert "kill" not in footer
+
+
+async def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
+    """There is no metric yet, so no sentence names one."""
+    app = Monitor(tmp_path, source=WatchReader([tmp_path]))
+    async with app.run_test(size=(160, 45)) as pilot:
+        while app.model.snapshot is None or app.model.snapshot.reading:
+            await settled(pilot)
+        await settled(pilot)
+        shown = text_of(app)
+    assert "watching 0 runs" in shown
+    assert "nothing to show yet" in shown
+    assert "ranked by" not in shown
+    assert " by step" not in shown

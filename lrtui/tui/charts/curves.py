@@ -171,7 +171,7 @@ def picture(
     pixels; smoothed ones stay as they are seen, since a mean over other parts is another curve.
     """
     snapshot, view = model.snapshot, model.view
-    if snapshot is None or snapshot.sweep.plan is None:
+    if snapshot is None or snapshot.sweep.plan is None or not metric:  # a folder without runs yet
         return Picture("", (), Limits(0, 1), Limits(0, 1), (), (), note="nothing to show yet")
     plan = snapshot.sweep.plan
     axis = axis_for(model)

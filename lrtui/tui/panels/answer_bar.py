@@ -146,7 +146,8 @@ def _watching(snapshot: Snapshot, plan: Plan) -> tuple[list[Part], list[Part]]:
         first.append(Part(2, f"best {clean(plan.metric, 40)} {number(best.value)}", OK, bold=True))
         first.append(Part(3, watched_name(best), TEXT, prose=True))
     by = f"{plan.goal} {clean(plan.metric, 60)}"
-    second = [Part(2, f"ranked by {by}: each run's best value, at any length", TEXT)]
+    ranked = Part(2, f"ranked by {by}: each run's best value, at any length", TEXT)
+    second = [ranked] if plan.metric else []
     notes = snapshot.watched.notes if snapshot.watched else ()
     second += [Part(3 + place, clean(note), WARN, prose=True) for place, note in enumerate(notes)]
     return first, second
