@@ -1,7 +1,7 @@
-"""What limits the search, replayed: `python -m tests.benchmarks.choosing.limits [--part choosing frozen unseen] [--optuna 50] [--save FILE]`.
+"""What limits the search, replayed: `python -m tests.benchmarks.choosing.limits [--part choosing frozen unseen] [--optuna 50] [--further 18] [--save FILE]`.
 
 Prints for the bank's tables of these parts, each method beside the others on the same replays (nine a table: three trainings, each
-with the range tests of all three; methods that draw 200 times, Optuna so many):
+with the range tests of all three; methods that draw 200 times, Optuna, and SMAC3, Syne Tune and NePS as `--further`, so many):
 
 1. what each loses: the mean over the tables ± its standard error over tables, the worst search, the tables that lose at most 0.3
    points on average, the picks that are more than 5 points off.
@@ -35,7 +35,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.state import Sweep
 from tests.benchmarks.choosing import ours
 from tests.benchmarks.choosing.__main__ import GRID, OFF, markdown
-from tests.benchmarks.choosing.peers import METHODS, Method, optuna_study, suggest
+from tests.benchmarks.choosing.peers import FURTHER, METHODS, Method, optuna_study, suggest
 from tests.benchmarks.choosing.summary import learns, lost
 from tests.benchmarks.choosing.workloads import PARTS, WORKLOADS, Table, load, measured
 from tests.search.simulated import Simulation
@@ -64,13 +64,19 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="default: all of the parts")
     parser.add_argument("--part", nargs="+", choices=PARTS, default=[PARTS[0]])
     parser.add_argument("--optuna", type=int, default=0, help="replays of Optuna's TPE-8")
+    parser.add_argument(
+        "--further", type=int, default=0, help="replays of SMAC3, Syne Tune and NePS"
+    )
     parser.add_argument("--save", type=Path, help="where all choices are written, as JSON")
     options = parser.parse_args()
     names = options.names or [name for part in options.part for name in measured(part)]
     tables = [load(name) for name in names if WORKLOADS[name].task]
+    for module in dict.fromkeys(method.module for method in FURTHER if method.missing):
+        if options.further:
+            print(f"{module} is not installed: its methods are left out.")
     found: dict[str, Replays] = {}
     for table in filter(learns, tables):
-        found[table.name] = replayed(table, options.optuna)
+        found[table.name] = replayed(table, options.optuna, options.further)
         mine = summed(table, found[table.name]["auto"])
         print(f"{table.name}: {mine.cost:.1f} % / {mine.loses:.2f} ({mine.worst:.1f})", flush=True)
         if options.save:
@@ -81,7 +87,7 @@ def main() -> None:
     print(dominated(tables, found))
 
 
-def replayed(table: Table, optuna: int) -> Replays:
+def replayed(table: Table, optuna: int, further: int = 0) -> Replays:
     """Return the choices of all methods on one table."""
     found: Replays = {}
     for other in table.rotated():
@@ -102,6 +108,9 @@ def replayed(table: Table, optuna: int) -> Replays:
         several.append(Method("Optuna TPE-8", optuna_study(8, sampler="tpe"), chance=True))
     for method in several:
         found[method.name] = peer(table, method, optuna if "Optuna" in method.name else 200)
+    for method in FURTHER:
+        if further and not method.missing:
+            found[method.name] = peer(table, method, further)
     return found
 
 
@@ -334,16 +343,18 @@ def methods(tables: Sequence[Table], found: dict[str, Replays]) -> str:
 
 def dominated(tables: Sequence[Table], found: dict[str, Replays]) -> str:
     """Return for each table the methods that are cheaper and lose less, and by how much ± the standard error of the difference."""
-    others = [method.name for method in METHODS]
     rows = []
     for table in tables:
         mine = summed(table, found[table.name]["auto"])
         better = []
-        for method in (name for name in others if name in found[table.name]):
-            theirs = summed(table, found[table.name][method])
+        for method in (each for each in (*METHODS, *FURTHER) if each.name in found[table.name]):
+            choices = found[table.name][method.name]
+            theirs = summed(table, choices)
             if theirs.cost < mine.cost and theirs.loses < mine.loses:
-                error = difference_error(table, found[table.name]["auto"], found[table.name][method])  # fmt: skip
-                better.append((method, mine.loses - theirs.loses, error))
+                error = (drawn_error if method.chance else difference_error)(
+                    table, found[table.name]["auto"], choices
+                )
+                better.append((method.name, mine.loses - theirs.loses, error))
         sure = [method for method, gap, error in better if gap > 2 * error]
         rows.append([
             table.name, f"{mine.cost:.0f} / {mine.loses:.2f} ({mine.worst:.1f})",
@@ -360,6 +371,14 @@ def difference_error(table: Table, mine: Sequence[Choice], theirs: Sequence[Choi
     known = [math.hypot(_truth(table, a), _truth(table, b)) for a, b in pairs if a != b]
     spread = statistics.stdev(gaps) / math.sqrt(len(table.seeds))
     return math.hypot(spread, statistics.fmean(known) if known else 0.0)
+
+
+def drawn_error(table: Table, mine: Sequence[Choice], theirs: Sequence[Choice]) -> float:
+    """Return the same where theirs are separate draws: of mine three trainings count, of theirs all."""
+    known = [statistics.fmean(_truth(table, c.lr) for c in each) for each in (mine, theirs)]
+    spreads = [statistics.stdev(loss_of(table, c.lr) for c in each) for each in (mine, theirs)]
+    roots = math.sqrt(len(table.seeds)), math.sqrt(len(theirs))
+    return math.hypot(spreads[0] / roots[0], spreads[1] / roots[1], *known)
 
 
 def _truth(table: Table, lr: float | None) -> float:

@@ -5,15 +5,20 @@ trainings have. All choose by validation data, from runs with one seed; what a p
 
 The LRs to choose from are those of the dense grid's range, 4.5 decades, log-uniform: nobody is told where good ones lie.
 Optuna (tried with 5.0.0) is used as its documentation does, with its defaults unless said otherwise; it is no dependency
-of lrtui: pip install optuna.
+of lrtui: pip install optuna. SMAC3, Syne Tune and NePS (`FURTHER`; tried with smac 2.4.1, syne-tune 0.16.0, which has no PASHA, and
+neural-pipeline-search 0.17.0, each in an environment of its own) are none either.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import math
 import random
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +50,13 @@ class Method:
     pick: Callable[[Table, int], Pick]
     chance: bool = False
     """Whether it draws anything: then it is repeated often, else once a seed."""
+    module: str = ""
+    """What it imports that lrtui's tests do not need."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether that is not installed."""
+        return bool(self.module) and importlib.util.find_spec(self.module) is None
 
 
 # ---------------------------------------------------------------- without looking before the end
@@ -174,6 +186,150 @@ def _ordered(table: Table, order: str, seed: int) -> list[float]:
     return lrs[::-1] if order == "down" else lrs
 
 
+# ---------------------------------------------------------------- SMAC3, Syne Tune, NePS
+
+
+def smac_hyperband(count: int) -> Callable[[Table, int], Pick]:
+    """Return the method `MultiFidelityFacade(scenario, trained).optimize()` with so many trials.
+
+    Hyperband with reduction 3 between R/9 and R, LRs from a random forest after a quarter of the trials; all else is the facade's
+    default. 13 trials are its first bracket, 22 all three. On paper these are 9 LRs at R/9, 3 at R/3, 1 at R; 5 at R/3, 1 at R; 3 at R;
+    smac 2.4.1 often runs one or two fewer of the first ones and begins the next bracket with the trials that are left. A trial at a
+    longer length goes on from the end of the LR's last one and is charged the rest only: SMAC's best case. It is told 1 - accuracy
+    or the loss; a trial that is not finite crashes, at a cost of 1 or 10 nats. Its incumbent is the pick.
+    """
+
+    def pick(table: Table, seed: int) -> Pick:
+        from ConfigSpace import ConfigurationSpace, Float
+        from smac import MultiFidelityFacade, Scenario
+
+        reached: dict[float, float] = {}
+        seconds: list[float] = []
+
+        def trained(config: Any, seed: int, budget: float) -> float:
+            lr = float(config["lr"])
+            level = table.levels[round(budget) - 1]
+            before = reached.get(lr, 0.0)
+            seconds.append(_seconds(table, lr, max(level - before, 0.0)))
+            reached[lr] = max(level, before)
+            value = table.value(lr, measured, level)
+            if value is None:
+                raise FloatingPointError
+            return value if table.goal == "min" else 1 - value
+
+        measured = seed
+        space = ConfigurationSpace(seed=seed)
+        space.add(Float("lr", (table.lrs[0], table.lrs[-1]), log=True))
+        with tempfile.TemporaryDirectory() as folder:
+            scenario = Scenario(
+                space,
+                output_directory=Path(folder),
+                deterministic=True,
+                n_trials=count,
+                min_budget=len(table.levels) // 9,
+                max_budget=len(table.levels),
+                crash_cost=1.0 if table.goal == "max" else 10.0,
+                seed=seed,
+            )
+            smac = MultiFidelityFacade(scenario, trained, logging_level=False)
+            logging.disable(logging.WARNING)
+            try:
+                best = smac.optimize()
+            finally:
+                logging.disable(logging.NOTSET)
+        lr = float(best["lr"]) if best else None
+        return Pick(lr, sum(reached.values()), (tuple(seconds),))
+
+    return pick
+
+
+def syne_tune_asha(count: int) -> Callable[[Table, int], Pick]:
+    """Return the method `ASHA` with so many trials, one worker: reduction 3, the first rung at R/9, one bracket (its default).
+
+    A run reports at each level and is charged up to where it was stopped; one that is not finite reports the worst value there is. The
+    pick is the best of those that came to the end.
+    """
+
+    def pick(table: Table, seed: int) -> Pick:
+        from datetime import UTC, datetime
+
+        from syne_tune.backend.trial_status import Trial
+        from syne_tune.config_space import loguniform
+        from syne_tune.optimizer.baselines import ASHA
+
+        scheduler = ASHA(
+            {"lr": loguniform(table.lrs[0], table.lrs[-1])},
+            metric="value",
+            time_attr="place",
+            max_t=len(table.levels),
+            grace_period=len(table.levels) // 9,
+            do_minimize=table.goal == "min",
+            random_seed=seed,
+        )
+        done: list[float] = []
+        spent, seconds = 0.0, []
+        for number in range(count):
+            lr = float(scheduler.suggest().config["lr"])
+            trial = Trial(number, {"lr": lr}, datetime.now(UTC))
+            scheduler.on_trial_add(trial)
+            for place, level in enumerate(table.levels, 1):
+                found = table.value(lr, seed, level)
+                worst = math.inf if table.goal == "min" else -math.inf
+                result = {"value": worst if found is None else found, "place": place}
+                if scheduler.on_trial_result(trial, result) == "STOP":
+                    break
+            if place == len(table.levels):
+                done.append(lr)
+            spent += level
+            seconds.append(_seconds(table, lr, level))
+        best = min(done, key=lambda lr: _loss(table, table.value(lr, seed, table.horizon)))
+        return Pick(best, spent, (tuple(seconds),))
+
+    return pick
+
+
+def neps_hyperband(count: int) -> Callable[[Table, int], Pick]:
+    """Return the method `hyperband` of NePS, which is what it takes by default where a length is given, with so many trials.
+
+    Uniform draws, reduction 3, between R/9 and R, asked and told one after the other. 13 trials are its first bracket (9 LRs at R/9, 3 at
+    R/3, 1 at R), 20 all three (then 3 at R/3, 1 at R; 3 at R). A promoted trial goes on from the one before and is charged the rest.
+    It is told 1 - accuracy or the loss, or 1 or 10 nats where that is not finite. The pick is the best of those that came to the end.
+    """
+
+    def pick(table: Table, seed: int) -> Pick:
+        import neps
+        import torch
+
+        torch.manual_seed(seed)  # NePS draws from the global generators
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+
+        class Space(neps.PipelineSpace):  # type: ignore[misc, unused-ignore]
+            lr = neps.Float(table.lrs[0], table.lrs[-1], log=True)
+            place = neps.IntegerFidelity(len(table.levels) // 9, len(table.levels))
+
+        crash = 1.0 if table.goal == "max" else 10.0
+        asked = neps.AskAndTell(neps.algorithms.hyperband(Space()))
+        reached: dict[float, float] = {}
+        seconds: list[float] = []
+        done: list[float] = []
+        for _ in range(count):
+            trial = asked.ask()
+            lr, place = float(trial.config["lr"]), int(trial.config["place"])
+            level = table.levels[place - 1]
+            value = table.value(lr, seed, level)
+            cost = crash if value is None else value if table.goal == "min" else 1 - value
+            asked.tell(trial, cost)
+            seconds.append(_seconds(table, lr, level - reached.get(lr, 0.0)))
+            reached[lr] = level
+            if place == len(table.levels):
+                done.append(lr)
+        best = min(done, key=lambda lr: _loss(table, table.value(lr, seed, table.horizon)))
+        return Pick(best, sum(reached.values()), (tuple(seconds),))
+
+    return pick
+
+
 # ---------------------------------------------------------------- range tests alone
 
 
@@ -288,3 +444,13 @@ METHODS = (
     Method("fastai slide", range_test("slide")),
     Method("torch-lr-finder steepest", range_test("steepest")),
 )
+
+FURTHER = (
+    Method("SMAC3 hyperband, 13 trials", smac_hyperband(13), chance=True, module="smac"),
+    Method("SMAC3 hyperband, 22 trials", smac_hyperband(22), chance=True, module="smac"),
+    Method("Syne Tune ASHA, 4 trials", syne_tune_asha(4), chance=True, module="syne_tune"),
+    Method("Syne Tune ASHA, 18 trials", syne_tune_asha(18), chance=True, module="syne_tune"),
+    Method("NePS hyperband, 13 trials", neps_hyperband(13), chance=True, module="neps"),
+    Method("NePS hyperband, 20 trials", neps_hyperband(20), chance=True, module="neps"),
+)
+"""Of libraries that take longer to ask than a table to read: replayed where asked for."""
