@@ -1,5 +1,6 @@
 """The command line as a person meets it: its words, what it prints, its exit codes."""
 
+import argparse
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lrtui.cli import add
 from lrtui.sweep import events as ev
 from tests.conftest import SHORT
 from tests.supervisor.chaos import preloaded_pid, supervisor_pid
@@ -228,3 +230,24 @@ def test_a_sweep_without_its_data_ends_with_5_and_says_where_to_put_it(lab):
     assert "\nno answer: cifar100 is not on this machine" in done.stdout
     assert "\nor try without it: --dataset synthetic" in done.stdout
     assert preloaded_pid(lab.folder / "runs/cifar100") is None  # no run will need it
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["DIR --lr 1e-3 2e-3 --seed 3", "--lr 1e-3 2e-3 DIR --seed 3", "--seed 3 --lr 1e-3 2e-3 DIR"],
+)
+def test_add_takes_its_directory_before_and_after_the_rates(words):
+    parser = argparse.ArgumentParser()
+    add.add_arguments(parser)
+    options = parser.parse_args(words.split())
+    assert (options.directory, options.lr, options.seed) == (Path("DIR"), [1e-3, 2e-3], 3)
+
+
+@pytest.mark.parametrize("words", ["--lr 1e-3", "DIR --lr 1e-3 fast", "--lr DIR"])
+def test_add_refuses_what_is_no_rate(words, capsys):
+    parser = argparse.ArgumentParser()
+    add.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(words.split())
+    said = capsys.readouterr().err
+    assert "are required: DIR" in said or "argument --lr: invalid float value: " in said
