@@ -196,7 +196,8 @@ def smac_hyperband(count: int) -> Callable[[Table, int], Pick]:
     default. 13 trials are its first bracket, 22 all three. On paper these are 9 LRs at R/9, 3 at R/3, 1 at R; 5 at R/3, 1 at R; 3 at R;
     smac 2.4.1 often runs one or two fewer of the first ones and begins the next bracket with the trials that are left. A trial at a
     longer length goes on from the end of the LR's last one and is charged the rest only: SMAC's best case. It is told 1 - accuracy
-    or the loss; a trial that is not finite crashes, at a cost of 1 or 10 nats. Its incumbent is the pick.
+    or the loss; a trial that is not finite crashes, at a cost of 1 or 10 nats. Its incumbent is the pick, also where that was trained to
+    R/3 only. Its draws depend on PYTHONHASHSEED: set it to have the same replays again.
     """
 
     def pick(table: Table, seed: int) -> Pick:
