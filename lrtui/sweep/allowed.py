@@ -16,7 +16,7 @@ from lrtui.sweep import events as ev
 from lrtui.sweep.choice import choice_of
 from lrtui.sweep.events import AnyCommand
 from lrtui.sweep.state import MOST_LR, MOST_SEED, Run, State, Sweep, is_lr
-from lrtui.text.format import lr_text, run_name
+from lrtui.text.format import lr_rounded, run_name
 
 MOST_PARALLEL = 1024
 
@@ -177,7 +177,7 @@ def _of_state(command: RunCommand, run: Run, name: str) -> Refusal:
 
 def _of_addition(command: ev.AddRun, sweep: Sweep, named: Namer) -> Refusal | None:
     if not is_lr(command.lr):
-        limits = f"{lr_text(1 / MOST_LR)} to {lr_text(MOST_LR)}"
+        limits = f"{lr_rounded(1 / MOST_LR)} to {lr_rounded(MOST_LR)}"
         return Refusal(f"a learning rate is a positive number, {limits}, not {command.lr}")
     if command.seed is not None and not 0 <= command.seed <= MOST_SEED:
         return Refusal(f"a seed is a number from 0 to {MOST_SEED}, not {command.seed}")

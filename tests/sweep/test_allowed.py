@@ -118,6 +118,6 @@ def test_what_exists_is_not_added_again() -> None:
     sweep = sweep_with(State.RUNNING)
     lr = sweep.runs[RUN].setting.lr
     assert "already" in str(requests.add(sweep, lr, RUN))
-    assert "positive" in str(requests.add(sweep, -1.0))
+    assert "positive number, 1.0e-30 to 1.0e+30, not" in str(requests.add(sweep, -1.0))
     assert "no run 'r99'" in str(requests.add(sweep, 0.5, "r99"))
     assert requests.add(sweep, 0.0123) == ev.AddRun(lr=0.0123)
