@@ -353,7 +353,7 @@ def test_the_verdict_names_the_full_runs_that_make_it_surer():
     (text,) = surer()
     words, _, command = text.partition(": ")
     assert words == "surer with 2 more full runs beside it"
-    lower, upper = map(float, command.removeprefix("lrtui add DIR --lr ").split())
+    lower, upper = map(float, command.removeprefix("lrtui add DIR --lr ").split(" --lr "))
     (full,) = lrs(sim.sweep, R)
     assert math.log10(full / lower) == pytest.approx(0.25, abs=0.02)
     assert math.log10(upper / full) == pytest.approx(0.25, abs=0.02)

@@ -293,7 +293,7 @@ def _surer(case: Case, best: Point) -> list[Reason]:
     if not left:
         return []
     like = f" --like {best.runs[0]}" if len(groups(case.sweep)) > 1 else ""
-    command = f"lrtui add DIR --lr {' '.join(map(lr_rounded, left))}{like}"
+    command = f"lrtui add DIR{''.join(f' --lr {lr_rounded(lr)}' for lr in left)}{like}"
     words = f"surer with {count(len(left), 'more full run')} beside it: {command}"
     return [Reason(Why.SURER, words)]
 
